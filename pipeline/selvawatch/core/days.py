@@ -1,0 +1,44 @@
+"""A day is an integer: days since 1970-01-01, UTC."""
+
+import datetime as dt
+
+import numpy as np
+
+_EPOCH = dt.date(1970, 1, 1)
+
+NO_DAY = 0
+"""The day of what never happened (no onset, no confirmation)."""
+
+
+def to_day(date: dt.date | dt.datetime | str | np.datetime64) -> int:
+    """Days since 1970-01-01 of a date, an aware time (in UTC), an ISO text or a datetime64.
+
+    Raises
+    ------
+    ValueError
+        For a naive datetime (its day is not known) or a text that is no ISO date.
+    """
+    if isinstance(date, np.datetime64):
+        return int(date.astype("datetime64[D]").astype(np.int64))
+    if isinstance(date, str):
+        date = dt.date.fromisoformat(date)
+    if isinstance(date, dt.datetime):
+        if date.tzinfo is None:
+            raise ValueError(f"{date.isoformat()} has no time zone; give an aware time")
+        date = date.astimezone(dt.UTC).date()
+    return (date - _EPOCH).days
+
+
+def to_date(day: int) -> dt.date:
+    """The calendar date of a day."""
+    return _EPOCH + dt.timedelta(days=int(day))
+
+
+def iso(day: int) -> str:
+    """ISO text of a day; empty for `NO_DAY`."""
+    return "" if int(day) == NO_DAY else to_date(day).isoformat()
+
+
+def to_times(days: np.ndarray) -> np.ndarray:
+    """datetime64[ns] of an array of days, for the `time` coordinate."""
+    return np.asarray(days, np.int64).astype("datetime64[D]").astype("datetime64[ns]")

@@ -1,0 +1,54 @@
+"""The one table of raster layers: name, type, nodata, unit and what each says, in two languages."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layer:
+    """One raster layer of a tile's state or product."""
+
+    name: str
+    dtype: str
+    """numpy name of the stored type."""
+    nodata: int
+    """Stored value where there is nothing to say."""
+    unit: str
+    """`code`, `day` (days since 1970-01-01), `count`, or a physical unit."""
+    description: str
+    """English."""
+    label_es: str
+    """What a Spanish legend shows."""
+
+    def empty(self, shape: tuple[int, int]) -> np.ndarray:
+        """A raster full of nodata."""
+        return np.full(shape, self.nodata, self.dtype)
+
+
+def _layer(name: str, dtype: str, nodata: int, unit: str, description: str, label_es: str) -> Layer:
+    return Layer(name=name, dtype=dtype, nodata=nodata, unit=unit, description=description, label_es=label_es)
+
+
+LAYERS: dict[str, Layer] = {
+    layer.name: layer
+    for layer in (
+        _layer("status", "uint8", 255, "code", "Status of the pixel (core.status.Status).", "Estado"),
+        _layer("confidence", "uint8", 255, "code", "Confidence (core.status.Confidence).", "Confianza"),
+        _layer("reason", "uint8", 255, "code", "Why the pixel is not monitored (core.status.Reason).",
+               "Motivo de no vigilancia"),
+        _layer("onset", "uint16", 0, "day", "Day of the first look of the run of evidence that raised the alert.",
+               "Inicio de la pérdida"),
+        _layer("onset_earliest", "uint16", 0, "day", "Last clear look before the onset.", "Inicio más temprano"),
+        _layer("onset_latest", "uint16", 0, "day", "First clear look at or after the onset.", "Inicio más tardío"),
+        _layer("provisional_on", "uint16", 0, "day", "Day the pixel became provisional.", "Fecha provisional"),
+        _layer("confirmed_on", "uint16", 0, "day", "Day the pixel was confirmed.", "Fecha de confirmación"),
+        _layer("withdrawn_on", "uint16", 0, "day", "Day the pixel was withdrawn.", "Fecha de retiro"),
+        _layer("looks", "uint16", 0, "count", "Days with a usable observation since the onset.",
+               "Observaciones desde el inicio"),
+        _layer("looks_total", "uint16", 0, "count", "Days with a usable observation since monitoring began.",
+               "Observaciones en el periodo"),
+        _layer("last_look", "uint16", 0, "day", "Last day with a usable observation.", "Última observación"),
+    )
+}
+"""Every raster layer by name. A tile's state is an xarray Dataset (y, x) of exactly these variables."""

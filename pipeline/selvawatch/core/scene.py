@@ -1,0 +1,58 @@
+"""A scene: one acquisition of one sensor as a catalogue describes it, not yet read."""
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import shapely
+
+from selvawatch.core.days import to_day
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asset:
+    """One file of a scene."""
+
+    href: str
+    """Where it is; already checked against what the source allows."""
+    scale: float | None = None
+    """Physical value = stored * scale + offset, as the item says; None: the item says nothing."""
+    offset: float | None = None
+    """See `scale`."""
+    nodata: float | None = None
+    """Stored value of a pixel without data, as the item says; None: the item says nothing."""
+    band: int = 1
+    """Band of the file, from 1."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scene:
+    """One acquisition: who, when, where, and its files."""
+
+    id: str
+    """Id in its collection; unique there, safe in a file name."""
+    sensor: str
+    """Name in `sources.sensors.SENSORS`."""
+    collection: str
+    """Collection the catalogue lists it in."""
+    time: dt.datetime
+    """Acquisition time, UTC."""
+    footprint: shapely.Geometry
+    """Ground covered, WGS 84 longitude and latitude."""
+    assets: Mapping[str, Asset]
+    """Files by asset key."""
+    cloud_percent: float | None = None
+    """Cloud cover that the catalogue states, 0-100; None where it does not."""
+    processing: str = ""
+    """Processing baseline or version, as the catalogue states it."""
+    orbit: str = ""
+    """`ascending` or `descending` for radar; empty otherwise."""
+    digest: str = ""
+    """Digest of the item: another digest under the same id is a reprocessed scene."""
+    properties: Mapping[str, str | float] = field(default_factory=dict)
+    """What else the sensor's rules need from the item."""
+
+    @property
+    def day(self) -> int:
+        """Day of acquisition (UTC)."""
+        return to_day(self.time)

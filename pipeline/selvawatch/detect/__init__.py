@@ -1,0 +1,1 @@
+"""Change detection: baseline, evidence, fusion into state, and status."""

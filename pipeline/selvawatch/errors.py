@@ -1,0 +1,43 @@
+"""Errors a person can act on: what, where, got, needed, what to do."""
+
+
+class SelvawatchError(Exception):
+    """Base of every error that ends a command with one line and exit code 1."""
+
+    def __init__(self, what: str, *, where: object = "", got: object = "", needed: object = "", do: str = "") -> None:
+        parts = [f"{where}: {what}" if where else what]
+        if got != "":
+            parts.append(f"got {got}")
+        if needed != "":
+            parts.append(f"needed {needed}")
+        if do:
+            parts.append(do)
+        super().__init__("; ".join(" ".join(str(part).split()) for part in parts))
+
+
+class SiteError(SelvawatchError):
+    """A file of the site (`aoi/`, `models/`) says something that cannot be used."""
+
+
+class SourceError(SelvawatchError):
+    """A source of scenes is missing, empty or not what it says it is."""
+
+
+class SceneError(SelvawatchError):
+    """One scene cannot be read; the run records it as unread and goes on."""
+
+
+class StackError(SelvawatchError):
+    """A stack breaks the contract of `core.stack`."""
+
+
+class LayerError(SelvawatchError):
+    """A vector or raster layer from outside cannot be used as it is."""
+
+
+class TableError(SelvawatchError):
+    """A table breaks its schema, or an unknown table was asked for."""
+
+
+class StoreError(SelvawatchError):
+    """The store cannot be read or written, or was made by another version."""
