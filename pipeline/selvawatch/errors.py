@@ -4,7 +4,9 @@
 class SelvawatchError(Exception):
     """Base of every error that ends a command with one line and exit code 1."""
 
-    def __init__(self, what: str, *, where: object = "", got: object = "", needed: object = "", do: str = "") -> None:
+    def __init__(
+        self, what: str, *, where: object = "", got: object = "", needed: object = "", do: str = ""
+    ) -> None:
         parts = [f"{where}: {what}" if where else what]
         if got != "":
             parts.append(f"got {got}")

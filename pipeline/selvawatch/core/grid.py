@@ -54,7 +54,7 @@ class Grid:
         return Tile(grid=self, column=column, row=row)
 
     def tiles(self, geometry: shapely.Geometry) -> list["Tile"]:
-        """Tiles whose ground meets a geometry in the grid's CRS (touching is not meeting), west to east, south to north."""
+        """Tiles that share ground with a geometry in the grid's CRS, west to east within rows from the south."""
         if geometry.is_empty:
             return []
         west, south, east, north = geometry.bounds
@@ -81,7 +81,9 @@ class Tile:
     @property
     def id(self) -> str:
         """Stable id, such as `x0036y0838`; `m` marks a negative index."""
-        return "x{}y{}".format(*(f"{index:04d}" if index >= 0 else f"m{-index:04d}" for index in (self.column, self.row)))
+        return "x{}y{}".format(
+            *(f"{index:04d}" if index >= 0 else f"m{-index:04d}" for index in (self.column, self.row))
+        )
 
     @property
     def bounds(self) -> tuple[float, float, float, float]:

@@ -35,19 +35,49 @@ LAYERS: dict[str, Layer] = {
     for layer in (
         _layer("status", "uint8", 255, "code", "Status of the pixel (core.status.Status).", "Estado"),
         _layer("confidence", "uint8", 255, "code", "Confidence (core.status.Confidence).", "Confianza"),
-        _layer("reason", "uint8", 255, "code", "Why the pixel is not monitored (core.status.Reason).",
-               "Motivo de no vigilancia"),
-        _layer("onset", "uint16", 0, "day", "Day of the first look of the run of evidence that raised the alert.",
-               "Inicio de la pérdida"),
-        _layer("onset_earliest", "uint16", 0, "day", "Last clear look before the onset.", "Inicio más temprano"),
-        _layer("onset_latest", "uint16", 0, "day", "First clear look at or after the onset.", "Inicio más tardío"),
-        _layer("provisional_on", "uint16", 0, "day", "Day the pixel became provisional.", "Fecha provisional"),
+        _layer(
+            "reason",
+            "uint8",
+            255,
+            "code",
+            "Why the pixel is not monitored (core.status.Reason).",
+            "Motivo de no vigilancia",
+        ),
+        _layer(
+            "onset",
+            "uint16",
+            0,
+            "day",
+            "Day of the first look of the run of evidence that raised the alert.",
+            "Inicio de la pérdida",
+        ),
+        _layer(
+            "onset_earliest", "uint16", 0, "day", "Last clear look before the onset.", "Inicio más temprano"
+        ),
+        _layer(
+            "onset_latest", "uint16", 0, "day", "First clear look at or after the onset.", "Inicio más tardío"
+        ),
+        _layer(
+            "provisional_on", "uint16", 0, "day", "Day the pixel became provisional.", "Fecha provisional"
+        ),
         _layer("confirmed_on", "uint16", 0, "day", "Day the pixel was confirmed.", "Fecha de confirmación"),
         _layer("withdrawn_on", "uint16", 0, "day", "Day the pixel was withdrawn.", "Fecha de retiro"),
-        _layer("looks", "uint16", 0, "count", "Days with a usable observation since the onset.",
-               "Observaciones desde el inicio"),
-        _layer("looks_total", "uint16", 0, "count", "Days with a usable observation since monitoring began.",
-               "Observaciones en el periodo"),
+        _layer(
+            "looks",
+            "uint16",
+            0,
+            "count",
+            "Days with a usable observation since the onset.",
+            "Observaciones desde el inicio",
+        ),
+        _layer(
+            "looks_total",
+            "uint16",
+            0,
+            "count",
+            "Days with a usable observation since monitoring began.",
+            "Observaciones en el periodo",
+        ),
         _layer("last_look", "uint16", 0, "day", "Last day with a usable observation.", "Última observación"),
     )
 }

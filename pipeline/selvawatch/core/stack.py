@@ -16,7 +16,7 @@ DECIBEL_SCALE = 1e-2
 
 
 def encode(values: np.ndarray, scale: float) -> np.ndarray:
-    """int16 of physical values; NaN and infinities become `NODATA`, the rest is clipped to the type, never wrapped."""
+    """int16 of physical values; what is not finite becomes `NODATA`, the rest is clipped, never wrapped."""
     values = np.asarray(values, np.float32)
     finite = np.isfinite(values)
     stored = np.rint(np.where(finite, values, 0) / np.float32(scale))
@@ -26,13 +26,15 @@ def encode(values: np.ndarray, scale: float) -> np.ndarray:
 def decode(stored: np.ndarray, scale: float) -> np.ndarray:
     """float32 physical values of a stored array; NaN where not observed."""
     stored = np.asarray(stored)
-    return np.where(stored == NODATA, np.float32(np.nan), stored.astype(np.float32) * np.float32(scale)).astype(np.float32)
+    return np.where(
+        stored == NODATA, np.float32(np.nan), stored.astype(np.float32) * np.float32(scale)
+    ).astype(np.float32)
 
 
 def check_stack(stack: xr.DataArray) -> xr.DataArray:
     """The stack itself, when it keeps the contract; nothing is computed.
 
-    Dimensions (time, y, x); dtype int16 with a `scale` attribute, or float32; time in UTC, strictly increasing;
+    Dimensions (time, y, x); int16 with a `scale` attribute, or float32; time in UTC, strictly increasing;
     time in one chunk where it is lazy.
 
     Raises
@@ -59,5 +61,10 @@ def check_stack(stack: xr.DataArray) -> xr.DataArray:
                 do="merge same-day scenes with prepare.daily() before detecting",
             )
     if stack.chunks is not None and len(stack.chunks[0]) > 1:
-        raise StackError("time is cut into chunks", got=f"{len(stack.chunks[0])} chunks", needed="1", do="rechunk time to -1")
+        raise StackError(
+            "time is cut into chunks",
+            got=f"{len(stack.chunks[0])} chunks",
+            needed="1",
+            do="rechunk time to -1",
+        )
     return stack

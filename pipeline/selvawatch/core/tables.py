@@ -1,4 +1,4 @@
-"""The one table of columns: name, type, unit, tier and meaning of every vector and plain table, in two languages."""
+"""The one table of columns: name, type, unit, tier and meaning of every table, in two languages."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -61,7 +61,7 @@ class Table:
         Raises
         ------
         TableError
-            For a missing, unknown, mistyped or unexpectedly empty column, or a value that is not among the choices.
+            For a missing, unknown, mistyped or unexpectedly empty column, or a value that is no choice.
         """
         names = [column.name for column in self.columns]
         if missing := [name for name in names if name not in frame.columns]:
@@ -81,7 +81,13 @@ class Table:
         }
 
 
-_DTYPES = {"text": "object", "date": "datetime64[ms]", "int": "int64", "float": "float64", "bool": "bool"}
+_DTYPES: dict[str, Any] = {
+    "text": "object",
+    "date": "datetime64[ms]",
+    "int": "int64",
+    "float": "float64",
+    "bool": "bool",
+}
 
 
 def _typed(table: str, column: Column, values: pd.Series) -> pd.Series:
@@ -89,7 +95,9 @@ def _typed(table: str, column: Column, values: pd.Series) -> pd.Series:
     if column.dtype == "geometry":
         return values
     if not column.nullable and values.isna().any():
-        raise TableError("a value is missing", where=where, got=f"{int(values.isna().sum())} empty", needed="none empty")
+        raise TableError(
+            "a value is missing", where=where, got=f"{int(values.isna().sum())} empty", needed="none empty"
+        )
     try:
         if column.dtype == "text":
             typed = values.astype(object).where(values.notna(), None)
@@ -98,7 +106,9 @@ def _typed(table: str, column: Column, values: pd.Series) -> pd.Series:
         else:
             typed = values.astype(_DTYPES[column.dtype])
     except (TypeError, ValueError) as error:
-        raise TableError("a column has the wrong type", where=where, got=values.dtype, needed=column.dtype) from error
+        raise TableError(
+            "a column has the wrong type", where=where, got=values.dtype, needed=column.dtype
+        ) from error
     if column.choices:
         strange = sorted({str(value) for value in typed.dropna()} - set(column.choices))
         if strange:
@@ -124,9 +134,25 @@ CAUSES = ("mining", "agriculture", "road", "river", "natural", "unknown")
 CHANGES = ("new", "grown", "stable", "merged")
 RIGHT_KINDS = ("right", "zone", "aside")
 RIGHT_TYPES = (
-    "mining", "mining_application", "timber", "brazil_nut", "other_non_timber", "ecotourism", "conservation",
-    "reforestation", "wildlife", "native_community", "farm_plot", "other_right",
-    "protected_core", "buffer", "corridor", "exclusion", "water_margin", "isolated_peoples", "other_zone",
+    "mining",
+    "mining_application",
+    "timber",
+    "brazil_nut",
+    "other_non_timber",
+    "ecotourism",
+    "conservation",
+    "reforestation",
+    "wildlife",
+    "native_community",
+    "farm_plot",
+    "other_right",
+    "protected_core",
+    "buffer",
+    "corridor",
+    "exclusion",
+    "water_margin",
+    "isolated_peoples",
+    "other_zone",
     "oil_lot",
 )
 HOLDER_TYPES = ("natural_person", "company", "community", "state", "unknown")
@@ -135,7 +161,13 @@ _R = Tier.RESTRICTED
 
 _WHEN = (
     _column("onset", "date", "Median day on which the loss began.", "Inicio (mediana)"),
-    _column("onset_earliest", "date", "Last clear look before the first loss.", "Inicio más temprano", nullable=True),
+    _column(
+        "onset_earliest",
+        "date",
+        "Last clear look before the first loss.",
+        "Inicio más temprano",
+        nullable=True,
+    ),
     _column("onset_latest", "date", "First look at or after the last loss.", "Inicio más tardío"),
 )
 
@@ -149,8 +181,13 @@ EVENTS = Table(
         _column("confidence", "text", "Confidence of the event.", "Confianza", choices=CONFIDENCES),
         _column("change", "text", "Change against the version before.", "Cambio", choices=CHANGES),
         _column("withdrawn_reason", "text", "Why it was withdrawn.", "Motivo de retiro", nullable=True),
-        _column("merged_from", "text", "Ids of events that merged into this one, separated by spaces.", "Fusionado de",
-                nullable=True),
+        _column(
+            "merged_from",
+            "text",
+            "Ids of events that merged into this one, separated by spaces.",
+            "Fusionado de",
+            nullable=True,
+        ),
         _column("first_detected", "date", "Day of the first provisional pixel.", "Primera detección"),
         _column("confirmed_on", "date", "Day of the first confirmed pixel.", "Confirmación", nullable=True),
         _WHEN,
@@ -158,11 +195,17 @@ EVENTS = Table(
         _column("ha", "float", "Area of all pixels of the event.", "Área", unit="ha"),
         _column("ha_lo", "float", "Lower bound: confirmed pixels of the event.", "Área mínima", unit="ha"),
         _column("ha_hi", "float", "Upper bound: pixels plus half a pixel around.", "Área máxima", unit="ha"),
-        _column("looks", "int", "Days with a usable look since the onset (median over pixels).", "Observaciones"),
+        _column(
+            "looks", "int", "Days with a usable look since the onset (median over pixels).", "Observaciones"
+        ),
         _column("sensors", "text", "Sensors that looked since the onset, separated by spaces.", "Sensores"),
         _column("cause", "text", "Published cause.", "Causa", choices=CAUSES),
-        _column("mining_probability", "float", "Probability that the cause is mining.", "Probabilidad de minería"),
-        _column("cause_reasons", "text", "Codes of the reasons for the cause, separated by spaces.", "Indicios"),
+        _column(
+            "mining_probability", "float", "Probability that the cause is mining.", "Probabilidad de minería"
+        ),
+        _column(
+            "cause_reasons", "text", "Codes of the reasons for the cause, separated by spaces.", "Indicios"
+        ),
         _column("lon", "float", "Longitude of a point inside.", "Longitud", unit="degree", tier=_R),
         _column("lat", "float", "Latitude of a point inside.", "Latitud", unit="degree", tier=_R),
         _column("utm_e", "float", "Easting of that point in the site's CRS.", "Este", unit="m", tier=_R),
@@ -179,7 +222,9 @@ CELLS = Table(
         _column("event_id", "text", "Event the cell belongs to.", "Evento"),
         _column("status", "text", "Status of the cell's pixels.", "Estado", choices=STATUSES),
         _column("cause", "text", "Published cause of the event.", "Causa", choices=CAUSES),
-        _column("mining_probability", "float", "Probability that the cause is mining.", "Probabilidad de minería"),
+        _column(
+            "mining_probability", "float", "Probability that the cause is mining.", "Probabilidad de minería"
+        ),
         _column("onset", "date", "Day on which these pixels were lost.", "Inicio"),
         _column("onset_earliest", "date", "Last clear look before.", "Inicio más temprano", nullable=True),
         _column("onset_latest", "date", "First look after.", "Inicio más tardío"),
@@ -193,20 +238,44 @@ RIGHTS = Table(
     description="The register: one row for each version of each right or zone.",
     columns=columns(
         _column("right_id", "text", "Stable id: layer and key of the source.", "Derecho"),
-        _column("kind", "text", "A right, a zone (regime), or a layer kept aside.", "Clase", choices=RIGHT_KINDS),
+        _column(
+            "kind", "text", "A right, a zone (regime), or a layer kept aside.", "Clase", choices=RIGHT_KINDS
+        ),
         _column("type", "text", "Type of the right or zone.", "Tipo", choices=RIGHT_TYPES),
         _column("subtype", "text", "What the source calls it.", "Subtipo", nullable=True),
-        _column("name", "text", "Name of a zone or community; never that of a natural person.", "Nombre", nullable=True),
+        _column(
+            "name",
+            "text",
+            "Name of a zone or community; never that of a natural person.",
+            "Nombre",
+            nullable=True,
+        ),
         _column("layer", "text", "Layer of the register.", "Capa"),
         _column("source", "text", "Who publishes the layer.", "Fuente"),
         _column("source_key", "text", "Key in the source.", "Clave", tier=_R),
-        _column("holder_type", "text", "What kind of holder.", "Tipo de titular", choices=HOLDER_TYPES, tier=_R),
-        _column("holder_hash", "text", "Salted hash of the holder's name.", "Titular (hash)", nullable=True, tier=_R),
+        _column(
+            "holder_type", "text", "What kind of holder.", "Tipo de titular", choices=HOLDER_TYPES, tier=_R
+        ),
+        _column(
+            "holder_hash",
+            "text",
+            "Salted hash of the holder's name.",
+            "Titular (hash)",
+            nullable=True,
+            tier=_R,
+        ),
         _column("status", "text", "Status as the source states it.", "Situación", nullable=True),
         _column("applied_on", "date", "Day of the application.", "Solicitud", nullable=True),
-        _column("valid_from", "date", "First day in force; unknown where empty.", "Vigente desde", nullable=True),
-        _column("valid_to", "date", "First day no longer in force; open or unknown where empty.", "Vigente hasta",
-                nullable=True),
+        _column(
+            "valid_from", "date", "First day in force; unknown where empty.", "Vigente desde", nullable=True
+        ),
+        _column(
+            "valid_to",
+            "date",
+            "First day no longer in force; open or unknown where empty.",
+            "Vigente hasta",
+            nullable=True,
+        ),
         _column("dates_known", "bool", "Whether the source dates the right at all.", "Fechas conocidas"),
         _column("document", "text", "Legal document.", "Documento", nullable=True),
         _column("ha_legal", "float", "Hectares in the document.", "Área legal", unit="ha", nullable=True),
