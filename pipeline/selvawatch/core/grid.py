@@ -54,7 +54,7 @@ class Grid:
         return Tile(grid=self, column=column, row=row)
 
     def tiles(self, geometry: shapely.Geometry) -> list["Tile"]:
-        """Tiles that share ground with a geometry in the grid's CRS, west to east within rows from the south."""
+        """Tiles that share ground with a geometry in the grid's CRS: row by row from the south-west."""
         if geometry.is_empty:
             return []
         west, south, east, north = geometry.bounds

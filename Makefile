@@ -1,0 +1,39 @@
+# Two commands do everything on a fresh machine: `make demo` and `make test`.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PIP_NO_INPUT := 1
+
+.PHONY: demo test lint bench live clean help
+
+help:            ## what there is
+	@grep -E '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed 's/:.*##/  /'
+
+$(STAMP): pyproject.toml constraints.txt
+	@command -v $(PYTHON) >/dev/null || { echo "selvawatch: $(PYTHON) is not installed; got no interpreter, needed Python 3.11 or later; install it, or call make PYTHON=python3" >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { echo "selvawatch: $(PYTHON) cannot make a virtual environment; install the package python3-venv" >&2; rm -rf $(VENV); exit 1; }
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt "pip>=25.1"
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --group dev --editable .
+	@touch $@
+
+demo: $(STAMP)   ## simulate an archive, run the whole pipeline over it through Prefect, print where the bulletin is
+	@$(BIN)/python flows/demo.py
+
+test: $(STAMP)   ## the whole test suite, offline
+	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+lint: $(STAMP)   ## ruff, mypy, import-linter
+	$(BIN)/ruff check pipeline flows tests
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(STAMP)  ## speed, as ratios within one run; never part of the tests
+	$(BIN)/python -m pytest tests/bench -m bench --benchmark-columns=min,median,max
+
+live: $(STAMP)   ## one small request to each real archive; needs the internet
+	$(BIN)/python -m pytest tests/live -m live
+
+clean:           ## remove the virtual environment and build leftovers; outputs/ stays
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache
