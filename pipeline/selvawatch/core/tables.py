@@ -1,138 +1,37 @@
 """The one table of columns: name, type, unit, tier and meaning of every table, in two languages."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from enum import IntEnum
-from typing import Any
+from selvawatch.core.table import Column, Table, Tier, column, columns
 
-import pandas as pd
-
-from selvawatch.errors import TableError
-
-
-class Tier(IntEnum):
-    """Who may see a column or a product; each tier sees all below it."""
-
-    PUBLIC = 0
-    """Anyone: delayed, on a 1 km grid, no holders."""
-    PARTNER = 1
-    """Named partners under agreement."""
-    RESTRICTED = 2
-    """Authorities with jurisdiction: full coordinates."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Column:
-    """One column of a table."""
-
-    name: str
-    dtype: str
-    """`text`, `date` (datetime64[ms], NaT = unknown), `int`, `float`, `bool`, or `geometry`."""
-    unit: str = ""
-    tier: Tier = Tier.PUBLIC
-    """Lowest tier that may see it."""
-    nullable: bool = False
-    choices: tuple[str, ...] = ()
-    """Allowed values of a text column; empty: any."""
-    description: str
-    """English."""
-    label_es: str
-    """Spanish label; never used as a column name."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Table:
-    """One table: its columns in order."""
-
-    name: str
-    description: str
-    columns: tuple[Column, ...]
-
-    def column(self, name: str) -> Column:
-        """The column of that name; KeyError when there is none."""
-        for column in self.columns:
-            if column.name == name:
-                return column
-        raise KeyError(f"table {self.name} has no column {name}")
-
-    def check(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """A copy with exactly this table's columns, in order and of their types.
-
-        Raises
-        ------
-        TableError
-            For a missing, unknown, mistyped or unexpectedly empty column, or a value that is no choice.
-        """
-        names = [column.name for column in self.columns]
-        if missing := [name for name in names if name not in frame.columns]:
-            raise TableError("columns are missing", where=f"table {self.name}", got=missing, needed=names)
-        if unknown := [name for name in frame.columns if name not in names]:
-            raise TableError("columns are unknown", where=f"table {self.name}", got=unknown, needed=names)
-        checked = frame[names].copy()
-        for column in self.columns:
-            checked[column.name] = _typed(self.name, column, checked[column.name])
-        return checked.reset_index(drop=True)
-
-    def empty(self) -> Mapping[str, pd.Series]:
-        """Typed empty columns by name, to build an empty frame from."""
-        return {
-            column.name: pd.Series([], dtype=object if column.dtype == "geometry" else _DTYPES[column.dtype])
-            for column in self.columns
-        }
-
-
-_DTYPES: dict[str, Any] = {
-    "text": "object",
-    "date": "datetime64[ms]",
-    "int": "int64",
-    "float": "float64",
-    "bool": "bool",
-}
-
-
-def _typed(table: str, column: Column, values: pd.Series) -> pd.Series:
-    where = f"table {table}, column {column.name}"
-    if column.dtype == "geometry":
-        return values
-    if not column.nullable and values.isna().any():
-        raise TableError(
-            "a value is missing", where=where, got=f"{int(values.isna().sum())} empty", needed="none empty"
-        )
-    try:
-        if column.dtype == "text":
-            typed = values.astype(object).where(values.notna(), None)
-        elif column.dtype == "int" and column.nullable:
-            typed = values.astype("Int64")
-        else:
-            typed = values.astype(_DTYPES[column.dtype])
-    except (TypeError, ValueError) as error:
-        raise TableError(
-            "a column has the wrong type", where=where, got=values.dtype, needed=column.dtype
-        ) from error
-    if column.choices:
-        strange = sorted({str(value) for value in typed.dropna()} - set(column.choices))
-        if strange:
-            raise TableError("a value is not allowed", where=where, got=strange[:3], needed=column.choices)
-    return typed
-
-
-def columns(*rows: Column | Iterable[Column]) -> tuple[Column, ...]:
-    """Columns, flattened in order."""
-    flat: list[Column] = []
-    for row in rows:
-        flat.extend([row] if isinstance(row, Column) else row)
-    return tuple(flat)
-
-
-def _column(name: str, dtype: str, description: str, label_es: str, **rest: Any) -> Column:
-    return Column(name=name, dtype=dtype, description=description, label_es=label_es, **rest)
-
+__all__ = [
+    "ALERTS",
+    "CAUSES",
+    "CELLS",
+    "CHANGES",
+    "CONFIDENCES",
+    "EVENTS",
+    "HOLDER_TYPES",
+    "IN_OUT",
+    "LEGAL_CONTEXTS",
+    "NEAR_WATER",
+    "PROTECTED",
+    "RIGHTS",
+    "RIGHT_KINDS",
+    "RIGHT_TYPES",
+    "SITE_CATEGORIES",
+    "STATUSES",
+    "TABLES",
+    "YES_NO",
+    "Column",
+    "Table",
+    "Tier",
+    "columns",
+]
 
 STATUSES = ("provisional", "confirmed", "withdrawn", "closed")
 CONFIDENCES = ("low", "high", "highest")
 CAUSES = ("mining", "agriculture", "road", "river", "natural", "unknown")
 CHANGES = ("new", "grown", "stable", "merged")
-RIGHT_KINDS = ("right", "zone", "aside")
+RIGHT_KINDS = ("right", "zone", "aside", "place")
 RIGHT_TYPES = (
     "mining",
     "mining_application",
@@ -154,63 +53,78 @@ RIGHT_TYPES = (
     "isolated_peoples",
     "other_zone",
     "oil_lot",
+    "area",
+    "district",
 )
 HOLDER_TYPES = ("natural_person", "company", "community", "state", "unknown")
+IN_OUT = ("in", "out", "unknown")
+YES_NO = ("yes", "no", "unknown")
+PROTECTED = ("core", "buffer", "out", "unknown")
+NEAR_WATER = ("in_water", "under_50_m", "under_100_m", "under_500_m", "far", "unknown")
+SITE_CATEGORIES = ("I", "II", "III", "IV", "undetermined")
+LEGAL_CONTEXTS = (
+    "prohibited_area",
+    "allowed_area_title_in_force",
+    "allowed_area_no_title",
+    "undetermined",
+)
+
+_P = Tier.PARTNER
 
 _R = Tier.RESTRICTED
 
 _WHEN = (
-    _column("onset", "date", "Median day on which the loss began.", "Inicio (mediana)"),
-    _column(
+    column("onset", "date", "Median day on which the loss began.", "Inicio (mediana)"),
+    column(
         "onset_earliest",
         "date",
         "Last clear look before the first loss.",
         "Inicio más temprano",
         nullable=True,
     ),
-    _column("onset_latest", "date", "First look at or after the last loss.", "Inicio más tardío"),
+    column("onset_latest", "date", "First look at or after the last loss.", "Inicio más tardío"),
 )
 
 EVENTS = Table(
     name="events",
     description="Things on the ground: tracked patches of forest loss.",
     columns=columns(
-        _column("event_id", "text", "Stable id of the event.", "Evento"),
-        _column("version", "int", "Version of the event, from 1; each published change adds one.", "Versión"),
-        _column("status", "text", "Status of the event.", "Estado", choices=STATUSES),
-        _column("confidence", "text", "Confidence of the event.", "Confianza", choices=CONFIDENCES),
-        _column("change", "text", "Change against the version before.", "Cambio", choices=CHANGES),
-        _column("withdrawn_reason", "text", "Why it was withdrawn.", "Motivo de retiro", nullable=True),
-        _column(
+        column("event_id", "text", "Stable id of the event.", "Evento"),
+        column("version", "int", "Version of the event, from 1; each published change adds one.", "Versión"),
+        column("status", "text", "Status of the event.", "Estado", choices=STATUSES),
+        column("confidence", "text", "Confidence of the event.", "Confianza", choices=CONFIDENCES),
+        column("change", "text", "Change against the version before.", "Cambio", choices=CHANGES),
+        column("withdrawn_reason", "text", "Why it was withdrawn.", "Motivo de retiro", nullable=True),
+        column(
             "merged_from",
             "text",
             "Ids of events that merged into this one, separated by spaces.",
             "Fusionado de",
             nullable=True,
         ),
-        _column("first_detected", "date", "Day of the first provisional pixel.", "Primera detección"),
-        _column("confirmed_on", "date", "Day of the first confirmed pixel.", "Confirmación", nullable=True),
+        column("first_detected", "date", "Day of the first provisional pixel.", "Primera detección"),
+        column("confirmed_on", "date", "Day of the first confirmed pixel.", "Confirmación", nullable=True),
         _WHEN,
-        _column("last_grown", "date", "Latest onset of a pixel of the event.", "Último crecimiento"),
-        _column("ha", "float", "Area of all pixels of the event.", "Área", unit="ha"),
-        _column("ha_lo", "float", "Lower bound: confirmed pixels of the event.", "Área mínima", unit="ha"),
-        _column("ha_hi", "float", "Upper bound: pixels plus half a pixel around.", "Área máxima", unit="ha"),
-        _column(
+        column("last_grown", "date", "Latest onset of a pixel of the event.", "Último crecimiento"),
+        column("ha", "float", "Area of all pixels of the event.", "Área", unit="ha"),
+        column("ha_lo", "float", "Lower bound: confirmed pixels of the event.", "Área mínima", unit="ha"),
+        column("ha_hi", "float", "Upper bound: pixels plus half a pixel around.", "Área máxima", unit="ha"),
+        column(
             "looks", "int", "Days with a usable look since the onset (median over pixels).", "Observaciones"
         ),
-        _column("sensors", "text", "Sensors that looked since the onset, separated by spaces.", "Sensores"),
-        _column("cause", "text", "Published cause.", "Causa", choices=CAUSES),
-        _column(
+        column("sensors", "text", "Sensors that looked since the onset, separated by spaces.", "Sensores"),
+        column("cause", "text", "Published cause.", "Causa", choices=CAUSES),
+        column(
             "mining_probability", "float", "Probability that the cause is mining.", "Probabilidad de minería"
         ),
-        _column(
+        column(
             "cause_reasons", "text", "Codes of the reasons for the cause, separated by spaces.", "Indicios"
         ),
-        _column("lon", "float", "Longitude of a point inside.", "Longitud", unit="degree", tier=_R),
-        _column("lat", "float", "Latitude of a point inside.", "Latitud", unit="degree", tier=_R),
-        _column("utm_e", "float", "Easting of that point in the site's CRS.", "Este", unit="m", tier=_R),
-        _column("utm_n", "float", "Northing of that point in the site's CRS.", "Norte", unit="m", tier=_R),
-        _column("geometry", "geometry", "Outline in the site's pixel CRS.", "Contorno", tier=_R),
+        column("lon", "float", "Longitude of a point inside.", "Longitud", unit="degree", tier=_R),
+        column("lat", "float", "Latitude of a point inside.", "Latitud", unit="degree", tier=_R),
+        column("utm_e", "float", "Easting of that point in the site's CRS.", "Este", unit="m", tier=_R),
+        column("utm_n", "float", "Northing of that point in the site's CRS.", "Norte", unit="m", tier=_R),
+        column("geometry", "geometry", "Outline in the site's pixel CRS.", "Contorno", tier=_R),
     ),
 )
 
@@ -218,18 +132,18 @@ CELLS = Table(
     name="cells",
     description="Loss cells: the pixels of one event that share one onset; what the tables add up.",
     columns=columns(
-        _column("cell_id", "text", "Event id and onset day.", "Celda"),
-        _column("event_id", "text", "Event the cell belongs to.", "Evento"),
-        _column("status", "text", "Status of the cell's pixels.", "Estado", choices=STATUSES),
-        _column("cause", "text", "Published cause of the event.", "Causa", choices=CAUSES),
-        _column(
+        column("cell_id", "text", "Event id and onset day.", "Celda"),
+        column("event_id", "text", "Event the cell belongs to.", "Evento"),
+        column("status", "text", "Status of the cell's pixels.", "Estado", choices=STATUSES),
+        column("cause", "text", "Published cause of the event.", "Causa", choices=CAUSES),
+        column(
             "mining_probability", "float", "Probability that the cause is mining.", "Probabilidad de minería"
         ),
-        _column("onset", "date", "Day on which these pixels were lost.", "Inicio"),
-        _column("onset_earliest", "date", "Last clear look before.", "Inicio más temprano", nullable=True),
-        _column("onset_latest", "date", "First look after.", "Inicio más tardío"),
-        _column("ha", "float", "Area.", "Área", unit="ha"),
-        _column("geometry", "geometry", "Pixels as polygons in the site's pixel CRS.", "Contorno", tier=_R),
+        column("onset", "date", "Day on which these pixels were lost.", "Inicio"),
+        column("onset_earliest", "date", "Last clear look before.", "Inicio más temprano", nullable=True),
+        column("onset_latest", "date", "First look after.", "Inicio más tardío"),
+        column("ha", "float", "Area.", "Área", unit="ha"),
+        column("geometry", "geometry", "Pixels as polygons in the site's pixel CRS.", "Contorno", tier=_R),
     ),
 )
 
@@ -237,26 +151,30 @@ RIGHTS = Table(
     name="rights",
     description="The register: one row for each version of each right or zone.",
     columns=columns(
-        _column("right_id", "text", "Stable id: layer and key of the source.", "Derecho"),
-        _column(
-            "kind", "text", "A right, a zone (regime), or a layer kept aside.", "Clase", choices=RIGHT_KINDS
+        column("right_id", "text", "Stable id: layer and key of the source.", "Derecho"),
+        column(
+            "kind",
+            "text",
+            "A right, a zone (regime), a layer kept aside, or a place (area, district).",
+            "Clase",
+            choices=RIGHT_KINDS,
         ),
-        _column("type", "text", "Type of the right or zone.", "Tipo", choices=RIGHT_TYPES),
-        _column("subtype", "text", "What the source calls it.", "Subtipo", nullable=True),
-        _column(
+        column("type", "text", "Type of the right or zone.", "Tipo", choices=RIGHT_TYPES),
+        column("subtype", "text", "What the source calls it.", "Subtipo", nullable=True),
+        column(
             "name",
             "text",
             "Name of a zone or community; never that of a natural person.",
             "Nombre",
             nullable=True,
         ),
-        _column("layer", "text", "Layer of the register.", "Capa"),
-        _column("source", "text", "Who publishes the layer.", "Fuente"),
-        _column("source_key", "text", "Key in the source.", "Clave", tier=_R),
-        _column(
+        column("layer", "text", "Layer of the register.", "Capa"),
+        column("source", "text", "Who publishes the layer.", "Fuente"),
+        column("source_key", "text", "Key in the source.", "Clave", tier=_R),
+        column(
             "holder_type", "text", "What kind of holder.", "Tipo de titular", choices=HOLDER_TYPES, tier=_R
         ),
-        _column(
+        column(
             "holder_hash",
             "text",
             "Salted hash of the holder's name.",
@@ -264,27 +182,150 @@ RIGHTS = Table(
             nullable=True,
             tier=_R,
         ),
-        _column("status", "text", "Status as the source states it.", "Situación", nullable=True),
-        _column("applied_on", "date", "Day of the application.", "Solicitud", nullable=True),
-        _column(
+        column("status", "text", "Status as the source states it.", "Situación", nullable=True),
+        column("applied_on", "date", "Day of the application.", "Solicitud", nullable=True),
+        column(
             "valid_from", "date", "First day in force; unknown where empty.", "Vigente desde", nullable=True
         ),
-        _column(
+        column(
             "valid_to",
             "date",
             "First day no longer in force; open or unknown where empty.",
             "Vigente hasta",
             nullable=True,
         ),
-        _column("dates_known", "bool", "Whether the source dates the right at all.", "Fechas conocidas"),
-        _column("document", "text", "Legal document.", "Documento", nullable=True),
-        _column("ha_legal", "float", "Hectares in the document.", "Área legal", unit="ha", nullable=True),
-        _column("ha_gis", "float", "Hectares of the geometry.", "Área cartográfica", unit="ha"),
-        _column("snapshot_date", "date", "Day the layer was taken.", "Fecha de la capa"),
-        _column("snapshot_sha256", "text", "Digest of the layer's file.", "Huella de la capa"),
-        _column("geometry", "geometry", "Polygon in the site's pixel CRS.", "Contorno", tier=_R),
+        column(
+            "dates_known",
+            "bool",
+            "Whether the dates say when it was in force; if not, between its dates that is unknown.",
+            "Fechas conocidas",
+        ),
+        column(
+            "listed_is_valid",
+            "bool",
+            "Whether to stand in the layer on a day means to be in force that day (undated zones).",
+            "Figurar es vigencia",
+        ),
+        column("recorded_from", "date", "First snapshot with this version.", "Registrado desde"),
+        column(
+            "recorded_to",
+            "date",
+            "First snapshot without this version; empty: it stands in the latest.",
+            "Registrado hasta",
+            nullable=True,
+        ),
+        column("document", "text", "Legal document.", "Documento", nullable=True),
+        column("ha_legal", "float", "Hectares in the document.", "Área legal", unit="ha", nullable=True),
+        column("ha_gis", "float", "Hectares of the geometry.", "Área cartográfica", unit="ha"),
+        column("snapshot_date", "date", "Day the layer was taken.", "Fecha de la capa"),
+        column("snapshot_sha256", "text", "Digest of the layer's file.", "Huella de la capa"),
+        column("geometry", "geometry", "Polygon in the site's pixel CRS.", "Contorno", tier=_R),
     ),
 )
 
-TABLES: dict[str, Table] = {table.name: table for table in (EVENTS, CELLS, RIGHTS)}
+ALERTS = Table(
+    name="alerts",
+    description="Published versions of events, with the rights and zones they lie in.",
+    columns=columns(
+        column("alert_id", "text", "Event id and version, as `E.vN`.", "Alerta"),
+        EVENTS.columns,
+        column("rank", "int", "Place in the ranking of its run, from 1.", "Prioridad"),
+        column("score", "float", "Score of the ranking, 0 to 100.", "Puntaje"),
+        column("rank_reasons", "text", "Codes of the reasons, separated by spaces.", "Motivos de prioridad"),
+        column("area_name", "text", "Area of interest.", "Área de interés", nullable=True),
+        column("district", "text", "District.", "Distrito", nullable=True),
+        column("ubigeo", "text", "Code of the district.", "Ubigeo", nullable=True),
+        column(
+            "exclusive_class", "text", "Type with most ground by the priority scale, at the loss.", "Clase"
+        ),
+        column("exclusive_share", "float", "Share of the ground in that type.", "Parte en la clase"),
+        column("exclusive_class_today", "text", "The same with the rights of today.", "Clase hoy"),
+        column(
+            "combination", "text", "Types over the largest part, joined by +, at the loss.", "Combinación"
+        ),
+        column("combination_today", "text", "The same with the rights of today.", "Combinación hoy"),
+        column("overlap_n", "int", "Rights on the ground at the loss.", "Derechos superpuestos"),
+        column("overlap_list", "text", "Their ids, separated by spaces.", "Lista", nullable=True, tier=_R),
+        column("concession_type", "text", "Types of concession on it.", "Tipo de concesión", nullable=True),
+        column("concession_code", "text", "Their codes.", "Código", nullable=True, tier=_R),
+        column("concession_status", "text", "Their status.", "Situación", nullable=True, tier=_P),
+        column("holder_types", "text", "Types of holder.", "Tipo de titular", nullable=True, tier=_R),
+        column(
+            "site_category",
+            "text",
+            "Site proxy of the planetGOLD category: a place, not an operator.",
+            "Categoría del lugar",
+            choices=SITE_CATEGORIES,
+            tier=_P,
+        ),
+        column("zones", "text", "Types of zone on it, separated by spaces.", "Zonas", nullable=True),
+        column("corridor", "text", "Mining corridor.", "Corredor minero", choices=IN_OUT),
+        column("protected", "text", "Protected area.", "Área protegida", choices=PROTECTED),
+        column("protected_name", "text", "Its name.", "Nombre del área protegida", nullable=True),
+        column("in_native_community", "text", "Native community.", "En comunidad nativa", choices=IN_OUT),
+        column("native_community", "text", "Its name.", "Comunidad nativa", nullable=True, tier=_P),
+        column(
+            "isolated_peoples",
+            "text",
+            "Within the guarded distance of a reserve of isolated peoples.",
+            "PIACI",
+            choices=YES_NO,
+            tier=_R,
+        ),
+        column("oil_lot", "text", "Oil lot.", "Lote de petróleo", choices=IN_OUT),
+        column(
+            "legal_context", "text", "What dated rules say of the place.", "Contexto", choices=LEGAL_CONTEXTS
+        ),
+        column("legal_rules", "text", "Ids of the rules that apply.", "Reglas", nullable=True),
+        column("legal_citation", "text", "Their citations.", "Cita", nullable=True),
+        column("legal_verified", "bool", "Whether every rule used was checked.", "Norma verificada"),
+        column("near_water", "text", "Nearness to water.", "Cercanía a cauce", choices=NEAR_WATER),
+        column("remining", "text", "Mining again in an old scar.", "Reminería", choices=YES_NO),
+        column("distance_road_m", "float", "Distance to a road.", "A carretera", unit="m", nullable=True),
+        column("road_km", "float", "Kilometre of the road.", "Hito km", unit="km", nullable=True),
+        column("distance_river_m", "float", "Distance to a river.", "A río", unit="m", nullable=True),
+        column(
+            "distance_reserve_m",
+            "float",
+            "Distance to a protected core.",
+            "A reserva",
+            unit="m",
+            nullable=True,
+        ),
+        column(
+            "distance_community_m",
+            "float",
+            "Distance to a native community.",
+            "A comunidad",
+            unit="m",
+            nullable=True,
+            tier=_P,
+        ),
+        column("date_uncertain", "bool", "A right or rule changed between the looks.", "Fecha incierta"),
+        column(
+            "mining_title_later",
+            "text",
+            "Mining claimed over an earlier right.",
+            "Minería posterior",
+            choices=YES_NO,
+        ),
+        column(
+            "days_to_mining_application",
+            "int",
+            "Days from the loss to the first mining application there; negative: applied before.",
+            "Días a la solicitud minera",
+            nullable=True,
+        ),
+        column("authority", "text", "Authority with jurisdiction.", "Autoridad", nullable=True),
+        column("layer_dates", "text", "Date of each layer used, as layer=date.", "Fecha de capas"),
+        column("register_version", "text", "Digest of the register.", "Versión del registro"),
+        column("before_picture", "text", "Picture before.", "Imagen antes", nullable=True, tier=_R),
+        column("after_picture", "text", "Picture after.", "Imagen después", nullable=True, tier=_R),
+        column("scenes", "text", "Ids of the scenes.", "Escenas", nullable=True, tier=_R),
+        column("parameters_digest", "text", "Digest of the parameters.", "Parámetros", nullable=True),
+        column("code_version", "text", "Version of the code.", "Versión del código", nullable=True),
+    ),
+)
+
+TABLES: dict[str, Table] = {table.name: table for table in (EVENTS, CELLS, RIGHTS, ALERTS)}
 """Tables by name."""
