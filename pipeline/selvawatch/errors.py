@@ -26,7 +26,20 @@ class SourceError(SelvawatchError):
 
 
 class SceneError(SelvawatchError):
-    """One scene cannot be read; the run records it as unread and goes on."""
+    """One scene cannot be read; the run records it as unread, with its reason, and goes on."""
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        reason: str = "unreadable",
+        where: object = "",
+        got: object = "",
+        needed: object = "",
+        do: str = "",
+    ) -> None:
+        super().__init__(what, where=where, got=got, needed=needed, do=do)
+        self.reason = reason
 
 
 class StackError(SelvawatchError):

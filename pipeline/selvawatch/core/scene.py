@@ -23,6 +23,14 @@ class Asset:
     """Stored value of a pixel without data, as the item says; None: the item says nothing."""
     band: int = 1
     """Band of the file, from 1."""
+    crs: str = ""
+    """CRS the item states for the file; empty: it states none."""
+    shape: tuple[int, int] | None = None
+    """Rows and columns the item states; None: it states none."""
+    transform: tuple[float, ...] | None = None
+    """Affine transform the item states (six numbers, row by row); None: it states none."""
+    file_size: int | None = None
+    """Bytes of the file as the item states; None: it states none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

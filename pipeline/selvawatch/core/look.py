@@ -1,0 +1,39 @@
+"""A look: what one stream saw of one tile on one day, as stored indices."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """One stream, one day, one tile: same-day scenes masked, brought to one space and merged."""
+
+    day: int
+    """Days since 1970-01-01, UTC."""
+    stream: str
+    """Stream of observations, such as `sentinel-2` or `sentinel-1-descending`."""
+    values: Mapping[str, np.ndarray]
+    """(y, x) int16 by index; `core.stack.NODATA` where not observed. Physical value = stored * scale."""
+    scales: Mapping[str, float]
+    """Scale of each index."""
+    scene_ids: tuple[str, ...]
+    """Scenes merged into it, in the order of precedence."""
+    clear_share: float
+    """Share of the tile's pixels with a usable observation, 0-1."""
+
+    def __post_init__(self) -> None:
+        """Refuse values that a detector could not take as they are."""
+        if not self.values or set(self.values) != set(self.scales):
+            raise ValueError(f"look has values {sorted(self.values)} and scales {sorted(self.scales)}")
+        shapes = {array.shape for array in self.values.values()}
+        kinds = {str(array.dtype) for array in self.values.values()}
+        if len(shapes) != 1 or kinds != {"int16"}:
+            raise ValueError(f"look has shapes {sorted(shapes)} and types {sorted(kinds)}; need one shape, int16")
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+        rows, columns = next(iter(self.values.values())).shape
+        return rows, columns
