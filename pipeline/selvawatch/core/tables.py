@@ -30,7 +30,7 @@ __all__ = [
 STATUSES = ("provisional", "confirmed", "withdrawn", "closed")
 CONFIDENCES = ("low", "high", "highest")
 CAUSES = ("mining", "agriculture", "road", "river", "natural", "unknown")
-CHANGES = ("new", "grown", "stable", "merged")
+CHANGES = ("new", "grown", "merged", "reduced", "confirmed", "closed", "reclassified", "withdrawn", "stable")
 RIGHT_KINDS = ("right", "zone", "aside", "place")
 RIGHT_TYPES = (
     "mining",
