@@ -2,7 +2,8 @@
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
 
 import shapely
 
@@ -64,3 +65,25 @@ class Scene:
     def day(self) -> int:
         """Day of acquisition (UTC)."""
         return to_day(self.time)
+
+
+def scene_to_json(scene: Scene) -> dict[str, Any]:
+    """A JSON-able mapping that `scene_from_json` turns back into an equal scene."""
+    values = asdict(replace(scene, assets={}, footprint=None))  # type: ignore[arg-type]
+    values["assets"] = {key: asdict(asset) for key, asset in sorted(scene.assets.items())}
+    values["footprint"] = scene.footprint.wkb_hex
+    values["time"] = scene.time.isoformat()
+    values["properties"] = dict(sorted(scene.properties.items()))
+    return values
+
+
+def scene_from_json(values: Mapping[str, Any]) -> Scene:
+    """The scene that `scene_to_json` wrote."""
+    assets = {key: Asset(**_tuples(asset)) for key, asset in values["assets"].items()}
+    footprint = shapely.from_wkb(values["footprint"])
+    time = dt.datetime.fromisoformat(values["time"])
+    return Scene(**{**values, "assets": assets, "footprint": footprint, "time": time})
+
+
+def _tuples(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
