@@ -1,0 +1,202 @@
+"""The one place every output passes: who sees which rows, columns and coordinates."""
+
+from dataclasses import dataclass, replace
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+from pyproj import Transformer
+
+from selvawatch.core.days import to_date
+from selvawatch.core.tables import Column, Table, Tier
+
+PLACES = ("lon", "lat", "utm_e", "utm_n", "geometry")
+"""Columns that say where: below their tier they are given on the rule's grid, not withheld."""
+
+DATES = (
+    "first_detected",
+    "confirmed_on",
+    "withdrawn_on",
+    "closed_on",
+    "onset",
+    "onset_earliest",
+    "onset_latest",
+    "last_grown",
+)
+"""Days that a delayed tier must not learn early; a row goes out once all of them are old enough."""
+
+ISOLATED = "isolated_peoples"
+"""Column that says whether a row is near isolated peoples: yes, no, or unknown for want of a layer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TierRule:
+    """What a site withholds from those who are not entitled to everything."""
+
+    delay_days: int
+    """Days that must pass, counted from the run's data day, before the public tier may learn of something."""
+    grid_m: float
+    """Side of the square on which the public and partner tiers see places, metres of the pixel CRS."""
+    isolated_buffer_m: float
+    """Metres around the reserves of isolated peoples within which only the restricted tier sees rows."""
+    withhold_unchecked: bool
+    """Whether rows that no layer of isolated peoples was there to check are held back too."""
+
+    def __post_init__(self) -> None:
+        """Refuse what protects nobody."""
+        if self.delay_days < 0:
+            raise ValueError(f"delay_days is {self.delay_days}, need 0 or more")
+        if not self.grid_m > 0:
+            raise ValueError(f"grid_m is {self.grid_m}, need more than 0")
+        if not self.isolated_buffer_m >= 0:
+            raise ValueError(f"isolated_buffer_m is {self.isolated_buffer_m}, need 0 or more")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Withheld:
+    """What a tier did not get."""
+
+    recent: int = 0
+    """Rows held back by the delay."""
+    protected: int = 0
+    """Rows held back near isolated peoples; never to be printed below the restricted tier."""
+    columns: tuple[str, ...] = ()
+    """Columns left out."""
+    coarsened: bool = False
+    """Whether places and distances were moved onto the grid."""
+    unchecked: int = 0
+    """Rows given out although no layer of isolated peoples was there to check them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Released:
+    """Rows that passed the tiers. Writers take nothing else, so nothing goes out another way."""
+
+    table: Table
+    """The table as this tier sees it: only the columns of `frame`, in order."""
+    frame: pd.DataFrame
+    """The rows; a GeoDataFrame where the table has geometry."""
+    tier: Tier
+    data_day: int
+    """The run's data day; what readers take as the file's date."""
+    withheld: Withheld
+
+
+def newest_day(tier: Tier, rule: TierRule, data_day: int) -> int:
+    """The latest day this tier may learn of. Ask the ledger for the versions current on it before `apply`."""
+    return data_day - rule.delay_days if tier == Tier.PUBLIC else data_day
+
+
+def apply(
+    table: Table,
+    frame: pd.DataFrame,
+    tier: Tier,
+    rule: TierRule,
+    data_day: int,
+    isolated: shapely.Geometry | None = None,
+) -> Released:
+    """The rows of a checked frame that a tier may have, with what it was not given.
+
+    isolated: ground of isolated peoples in the frame's CRS; rows within the rule's buffer of it, and rows
+    whose `isolated_peoples` says yes, go to the restricted tier alone. `frame` is not changed.
+    """
+    checked = table.check(frame)
+    unknown = _unchecked(checked, tier, isolated)
+    protected = _near_isolated(checked, tier, rule, isolated)
+    if rule.withhold_unchecked:
+        protected |= unknown
+    recent = _too_recent(checked, tier, rule, data_day) & ~protected
+    kept = checked[~(protected | recent)].reset_index(drop=True)
+    located = _is_located(table)
+    columns = tuple(column for column in table.columns if _may_have(column, tier, located))
+    names = [column.name for column in columns]
+    coarsened = located and any(column.tier > tier for column in columns)
+    if coarsened:
+        kept = _on_grid(table, kept, rule.grid_m)
+    left_out = tuple(column.name for column in table.columns if column.name not in names)
+    return Released(
+        table=replace(table, columns=columns),
+        frame=_frame(kept, names),
+        tier=tier,
+        data_day=data_day,
+        withheld=Withheld(
+            recent=int(recent.sum()),
+            protected=int(protected.sum()),
+            columns=left_out,
+            coarsened=coarsened,
+            unchecked=int((unknown & ~protected & ~recent).sum()),
+        ),
+    )
+
+
+def _is_located(table: Table) -> bool:
+    """Whether the rows are things detected on the ground (not rights or totals)."""
+    names = {column.name for column in table.columns}
+    return bool(names & {"event_id", "alert_id"}) and "geometry" in names
+
+
+def _may_have(column: Column, tier: Tier, located: bool) -> bool:
+    return column.tier <= tier or (located and column.name in PLACES)
+
+
+def _near_isolated(
+    frame: pd.DataFrame, tier: Tier, rule: TierRule, isolated: shapely.Geometry | None
+) -> np.ndarray:
+    near = np.zeros(len(frame), bool)
+    if tier == Tier.RESTRICTED:
+        return near
+    if ISOLATED in frame.columns:
+        near |= (frame[ISOLATED] == "yes").to_numpy(bool)
+    if isolated is not None and not isolated.is_empty and "geometry" in frame.columns:
+        shapely.prepare(isolated)
+        geometries = frame["geometry"].to_numpy()
+        near |= shapely.dwithin(isolated, geometries, rule.isolated_buffer_m)
+    return near
+
+
+def _unchecked(frame: pd.DataFrame, tier: Tier, isolated: shapely.Geometry | None) -> np.ndarray:
+    if tier == Tier.RESTRICTED or isolated is not None or ISOLATED not in frame.columns:
+        return np.zeros(len(frame), bool)
+    return (frame[ISOLATED] == "unknown").to_numpy(bool)
+
+
+def _too_recent(frame: pd.DataFrame, tier: Tier, rule: TierRule, data_day: int) -> np.ndarray:
+    recent = np.zeros(len(frame), bool)
+    if tier != Tier.PUBLIC:
+        return recent
+    newest = pd.Timestamp(to_date(newest_day(tier, rule, data_day)))
+    for name in DATES:
+        if name in frame.columns:
+            recent |= (frame[name] > newest).to_numpy(bool)
+    return recent
+
+
+def _on_grid(table: Table, frame: pd.DataFrame, grid_m: float) -> pd.DataFrame:
+    """The rows with every place replaced by the grid square of a point inside it, distances rounded alike.
+
+    Exact distances to known lines would give the place away again.
+    """
+    moved = frame.copy()
+    for column in table.columns:
+        if column.unit in ("m", "km") and column.name not in PLACES:
+            step = grid_m if column.unit == "m" else grid_m / 1000
+            moved[column.name] = (moved[column.name] / step).round() * step
+    points = shapely.point_on_surface(np.asarray(frame["geometry"], object))
+    west = np.floor(shapely.get_x(points) / grid_m) * grid_m
+    south = np.floor(shapely.get_y(points) / grid_m) * grid_m
+    centre_x, centre_y = west + grid_m / 2, south + grid_m / 2
+    moved["geometry"] = shapely.box(west, south, west + grid_m, south + grid_m)
+    if "utm_e" in frame.columns:
+        moved["utm_e"], moved["utm_n"] = centre_x, centre_y
+    if "lon" in frame.columns:
+        transformer = Transformer.from_crs(frame.crs, "EPSG:4326", always_xy=True)
+        lon, lat = transformer.transform(centre_x, centre_y)
+        moved["lon"], moved["lat"] = np.round(lon, 4), np.round(lat, 4)
+    return moved
+
+
+def _frame(frame: pd.DataFrame, names: list[str]) -> pd.DataFrame:
+    if "geometry" in names:
+        return gpd.GeoDataFrame(frame[names], geometry="geometry", crs=frame.crs)
+    return pd.DataFrame(frame.drop(columns=[name for name in frame.columns if name not in names]))[names]
