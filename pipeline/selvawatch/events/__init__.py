@@ -1,1 +1,1 @@
-"""From pixels to things on the ground: polygons, tracked events, their cause and rank."""
+"""Events: pixels to polygons, polygons to tracked events, their cause and their rank."""

@@ -1,0 +1,185 @@
+"""Events of an area: the one entry from tile states to events, cells and label rasters."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+import xarray as xr
+
+from selvawatch.core.grid import Tile
+from selvawatch.core.table import Table
+from selvawatch.core.tables import CELLS, EVENTS
+from selvawatch.errors import TableError
+from selvawatch.events.outline import outlines
+from selvawatch.events.patches import EventRule, Ground, Pixels, alert_pixels, minimum_px, patch_labels
+from selvawatch.events.track import Looked, Patches, Tracked, cell_frame, nothing, track
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Labels:
+    """Which event each alert pixel belongs to."""
+
+    column: np.ndarray
+    """Pixels east of the grid's anchor."""
+    row: np.ndarray
+    """Pixels south of the grid's anchor."""
+    event: np.ndarray
+    """Position of the event in the EVENTS frame, int32."""
+
+    def raster(self, tile: Tile) -> np.ndarray:
+        """Positions of events over a tile, (y, x) int32; -1 = no event."""
+        side = tile.grid.tile_px
+        x = self.column - tile.column * side
+        y = self.row + (tile.row + 1) * side
+        here = (x >= 0) & (x < side) & (y >= 0) & (y < side)
+        raster = np.full((side, side), -1, np.int32)
+        raster[y[here], x[here]] = self.event[here]
+        return raster
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Detected:
+    """What a run found: events and cells, and the pixels they stand on."""
+
+    tracked: Tracked
+    labels: Labels
+
+    @property
+    def events(self) -> gpd.GeoDataFrame:
+        """EVENTS, sorted by id."""
+        return self.tracked.events
+
+    @property
+    def cells(self) -> gpd.GeoDataFrame:
+        """CELLS, sorted by id."""
+        return self.tracked.cells
+
+
+def detect_events(
+    previous: Tracked | None,
+    tiles: Mapping[Tile, xr.Dataset],
+    ground: Ground,
+    rule: EventRule,
+    until_day: int,
+    looked: Looked,
+) -> Detected:
+    """Events, cells and labels of all given tiles, under the ids of before.
+
+    Causes are those of before, or unknown.
+
+    Parameters
+    ----------
+    previous
+        What the run before returned; None for the first run. Events on none of the tiles are carried over.
+    tiles
+        State (y, x) of `core.layers.LAYERS` by tile; each is looked up once, so a lazy mapping holds one.
+    until_day
+        Data date of the run: events that have not grown for long before it are closed.
+    looked
+        Days on which each sensor looked, by tile id and sensor.
+
+    Raises
+    ------
+    TableError
+        When an event of before lies on given tiles and on others too.
+    """
+    before = previous if previous is not None else nothing(ground.grid.crs)
+    carried, worked = _split(before.events, sorted(tiles), ground)
+    pixels, withdrawn_px = alert_pixels(tiles, worked.geometry.to_numpy())
+    closed = (worked["status"] == "closed").to_numpy(bool)
+    frozen = np.where(_at(closed, pixels.previous, False), pixels.previous, -1)
+    labels = patch_labels(pixels, rule.onset_gap_days, frozen)
+    kept = _kept(pixels, labels, rule, ground, (worked["status"] != "withdrawn").to_numpy(bool))
+    reasons = _reasons(pixels, kept, withdrawn_px)
+    pixels, labels = pixels.take(kept), labels[kept]
+    labels = np.unique(labels, return_inverse=True)[1] if len(labels) else labels
+    patches = Patches(pixels=pixels, labels=labels, outlines=outlines(pixels, labels, ground))
+    by_tile = {tile.id: looked.get(tile.id, {}) for tile in sorted(tiles)}
+    events, ids = track(worked, patches, reasons, rule, ground, until_day, by_tile)
+    cells = cell_frame(patches.outlines, ids, events)
+    events = _with_carried(events, carried, EVENTS, "event_id")
+    cells = _with_carried(
+        cells, before.cells[before.cells["event_id"].isin(carried["event_id"])], CELLS, "cell_id"
+    )
+    position = pd.Series(np.arange(len(events), dtype=np.int32), index=events["event_id"])
+    event = position.loc[ids].to_numpy(np.int32)[labels] if len(ids) else np.zeros(0, np.int32)
+    log.info(
+        "%d tiles: %d events of %d alert pixels, %d cells", len(tiles), len(ids), len(pixels), len(cells)
+    )
+    return Detected(
+        tracked=Tracked(events=events, cells=cells),
+        labels=Labels(column=pixels.column, row=pixels.row, event=event),
+    )
+
+
+def _at(values: np.ndarray, positions: np.ndarray, otherwise: bool) -> np.ndarray:
+    """Values at positions; `otherwise` where a position is -1."""
+    return np.append(values, otherwise)[positions]
+
+
+def _split(
+    events: gpd.GeoDataFrame, tiles: Sequence[Tile], ground: Ground
+) -> tuple[gpd.GeoDataFrame, gpd.GeoDataFrame]:
+    """Events on none of the tiles; events on them, the withdrawn first (living ones are drawn over them)."""
+    geometry = events.geometry.to_numpy()
+    wanted = {tile.id for tile in tiles}
+    inside, outside = np.zeros(len(events), np.bool_), np.zeros(len(events), np.bool_)
+    missing: set[str] = set()
+    for position, shape in enumerate(geometry):
+        found = {tile.id for tile in ground.grid.tiles(shapely.box(*shape.bounds)) if _meets(tile, shape)}
+        inside[position], outside[position] = bool(found & wanted), bool(found - wanted)
+        if inside[position] and outside[position] and events["status"].iloc[position] != "withdrawn":
+            missing |= found - wanted
+    if missing:
+        raise TableError(
+            "events of before lie on tiles that were not given",
+            where="tracking",
+            got=f"{len(wanted)} tiles",
+            needed=sorted(missing)[:5],
+            do="track with the states of all tiles of the area",
+        )
+    worked = events[inside].assign(alive=events["status"] != "withdrawn")
+    worked = worked.sort_values(["alive", "event_id"]).drop(columns="alive").reset_index(drop=True)
+    return events[~inside].assign(change="stable"), worked
+
+
+def _meets(tile: Tile, shape: shapely.Geometry) -> bool:
+    return bool(shapely.relate_pattern(shape, tile.polygon, "T********"))
+
+
+def _kept(
+    pixels: Pixels, labels: np.ndarray, rule: EventRule, ground: Ground, alive: np.ndarray
+) -> np.ndarray:
+    """Mask of the pixels of patches that are large enough, or that hold what a living event has confirmed."""
+    if not len(pixels):
+        return np.zeros(0, np.bool_)
+    large = np.bincount(labels) >= minimum_px(rule.min_ha, ground.grid)
+    known = (pixels.status > 1) & _at(alive, pixels.previous, False)
+    held = np.bincount(labels, weights=known) > 0
+    return (large | held)[labels]
+
+
+def _reasons(pixels: Pixels, kept: np.ndarray, withdrawn_px: np.ndarray) -> list[str]:
+    """Why each previous event would be withdrawn, should nothing continue it."""
+    dropped = pixels.previous[~kept]
+    small = np.bincount(dropped[dropped >= 0], minlength=len(withdrawn_px))
+    return [
+        "forest-seen" if gone and gone >= left else "below-minimum" if left else "not-reproduced"
+        for gone, left in zip(withdrawn_px.tolist(), small.tolist(), strict=True)
+    ]
+
+
+def _with_carried(
+    frame: gpd.GeoDataFrame, carried: gpd.GeoDataFrame, table: Table, key: str
+) -> gpd.GeoDataFrame:
+    """Both frames in one, sorted by key."""
+    if not len(carried):
+        return frame
+    both = pd.concat([each for each in (frame, carried) if len(each)], ignore_index=True)
+    return gpd.GeoDataFrame(table.check(both.sort_values(key)), geometry="geometry", crs=frame.crs)

@@ -1,0 +1,306 @@
+"""Patches, outlines and tracked events on hand-drawn tiles."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import shapely
+import xarray as xr
+
+from selvawatch.core.grid import Grid, Tile
+from selvawatch.core.hectares import equal_area_crs
+from selvawatch.core.layers import LAYERS
+from selvawatch.core.tables import CELLS, EVENTS
+from selvawatch.errors import TableError
+from selvawatch.events.detected import Detected, Tracked, detect_events
+from selvawatch.events.patches import EventRule, Ground, alert_pixels, patch_labels
+
+GRID = Grid(crs="EPSG:32719", resolution=10.0, tile_px=16, anchor_x=370_000, anchor_y=8_580_000)
+GROUND = Ground(grid=GRID, equal_area=equal_area_crs(-70.2, -12.8), prefix="MDD")
+RULE = EventRule(min_ha=0.04, onset_gap_days=120, support_ha=0.02, close_after_days=365)
+DAY = 19_000
+TILE = GRID.tile("x0000y0000")
+EAST = GRID.tile("x0001y0000")
+
+
+def state(tile: Tile, drawn: str, onsets: Mapping[str, int] | None = None) -> xr.Dataset:
+    """A tile's state from a drawing: lower case provisional, upper case confirmed, - withdrawn, . forest.
+
+    The letter chooses the onset: `a` is DAY, `b` DAY + 30, `z` DAY + 400.
+    """
+    days = onsets or {"a": DAY, "b": DAY + 30, "z": DAY + 400}
+    shape = (tile.grid.tile_px, tile.grid.tile_px)
+    layers = {name: layer.empty(shape) for name, layer in LAYERS.items()}
+    layers["status"][:] = 0
+    for y, line in enumerate(drawn.split()):
+        for x, mark in enumerate(line):
+            if mark == "-":
+                layers["status"][y, x] = 3
+            elif mark != ".":
+                onset = days[mark.lower()]
+                sure = mark.isupper()
+                layers["status"][y, x] = 2 if sure else 1
+                layers["confidence"][y, x] = 3 if sure else 2
+                layers["onset"][y, x] = layers["onset_latest"][y, x] = onset
+                layers["onset_earliest"][y, x] = onset - 7
+                layers["provisional_on"][y, x] = onset + 5
+                layers["confirmed_on"][y, x] = onset + 12 if sure else 0
+                layers["looks"][y, x] = 4
+    return xr.Dataset({name: (("y", "x"), values) for name, values in layers.items()})
+
+
+def run(
+    drawn: str | Mapping[Tile, str],
+    previous: Tracked | None = None,
+    until: int = DAY + 60,
+    rule: EventRule = RULE,
+) -> Detected:
+    drawings = {TILE: drawn} if isinstance(drawn, str) else drawn
+    states = {tile: state(tile, text) for tile, text in drawings.items()}
+    looked = {TILE.id: {"sentinel-2": [DAY - 5, DAY + 5], "sentinel-1": [DAY - 50]}}
+    return detect_events(previous, states, GROUND, rule, until, looked)
+
+
+def ids(found: Detected) -> list[str]:
+    return list(found.events["event_id"])
+
+
+def test_an_event_row_says_what_its_pixels_say():
+    found = run("AA.. AAb. ....")
+    assert len(found.events) == 1
+    row = found.events.iloc[0]
+    assert row["event_id"].startswith("MDD-220108-") and len(row["event_id"]) == 15
+    assert (row["version"], row["change"], row["status"], row["confidence"]) == (
+        1,
+        "new",
+        "confirmed",
+        "high",
+    )
+    assert str(row["onset"].date()) == "2022-01-08"
+    assert str(row["first_detected"].date()) == "2022-01-13"
+    assert str(row["confirmed_on"].date()) == "2022-01-20"
+    assert str(row["last_grown"].date()) == "2022-02-07"
+    assert row["sensors"] == "sentinel-2"
+    assert row["looks"] == 4
+    assert row["ha_lo"] < row["ha"] < row["ha_hi"]
+    assert row["ha"] == pytest.approx(0.05, rel=2e-3)
+    assert (row["utm_e"] - 370_000) // 10 in (0, 1, 2)
+    assert -71 < row["lon"] < -69 and -14 < row["lat"] < -12
+    EVENTS.check(found.events)
+    CELLS.check(found.cells)
+
+
+def test_cells_add_up_to_the_event_and_are_cut_by_onset_and_status():
+    found = run("AAab AAbb ....")
+    cells = found.cells
+    assert len(cells) == 3
+    assert cells["cell_id"].is_unique
+    assert set(cells["status"]) == {"confirmed", "provisional"}
+    assert found.events["ha"].iloc[0] == math.fsum(cells["ha"])
+    union = shapely.union_all(cells.geometry.to_numpy())
+    assert union.equals(found.events.geometry.iloc[0])
+    assert sum(shapely.area(cells.geometry)) == union.area == 800.0
+
+
+def test_corners_join_one_event_but_not_one_polygon():
+    found = run("AA.. AA.. ..AA ..AA")
+    assert len(found.events) == 1
+    shape = found.events.geometry.iloc[0]
+    assert shape.is_valid and len(shape.geoms) == 2
+
+
+def test_an_old_scar_and_a_new_one_beside_it_are_two_events():
+    assert len(run("AAZZ AAZZ", until=DAY + 410).events) == 2
+    assert len(run("AABB AABB").events) == 1
+
+
+def test_a_front_that_grows_pit_by_pit_stays_one_event():
+    days = {letter: DAY + 100 * number for number, letter in enumerate("abcd")}
+    states = {TILE: state(TILE, "AABBCCDD AABBCCDD", days)}
+    found = detect_events(None, states, GROUND, RULE, DAY + 400, {})
+    assert len(found.events) == 1
+    assert len(found.cells) == 4
+
+
+def test_a_patch_under_the_minimum_is_no_event():
+    assert len(run("AA A.").events) == 0
+    assert len(run("AA AA").events) == 1
+
+
+def test_an_event_across_a_tile_border_is_one():
+    found = run({TILE: ". " * 8 + "." * 14 + "AA " + "." * 14 + "AA", EAST: ". " * 8 + "AA AA"})
+    assert len(found.events) == 1
+    assert len(found.events.geometry.iloc[0].geoms) == 1
+    west, east = found.labels.raster(TILE), found.labels.raster(EAST)
+    assert (west >= 0).sum() == (east >= 0).sum() == 4
+    assert set(np.unique(west)) == {-1, 0}
+
+
+def test_a_rerun_is_the_same_and_stable():
+    first = run("AAab AAbb")
+    second = run("AAab AAbb", first.tracked)
+    assert ids(first) == ids(second)
+    assert list(second.events["change"]) == ["stable"]
+    assert list(second.events["version"]) == [1]
+    assert first.events.geometry.geom_equals_exact(second.events.geometry, 0).all()
+    assert run("AAab AAbb").events.equals(first.events)
+
+
+def test_growth_keeps_the_id_and_adds_a_version():
+    first = run("AA.. AA..")
+    second = run("AABB AABB", first.tracked)
+    assert ids(first) == ids(second)
+    assert (second.events["change"].iloc[0], second.events["version"].iloc[0]) == ("grown", 2)
+
+
+def test_confirmation_without_growth_is_a_version_too():
+    first = run("aa aa")
+    assert first.events["status"].iloc[0] == "provisional"
+    assert first.events["confirmed_on"].isna().all()
+    second = run("AA AA", first.tracked)
+    assert (second.events["change"].iloc[0], second.events["version"].iloc[0]) == ("confirmed", 2)
+
+
+def test_of_merging_events_the_oldest_id_survives_and_names_the_others():
+    first = run("AA..BB AA..BB")
+    old, young = ids(first)
+    second = run("AABBBB AABBBB", first.tracked)
+    assert ids(second) == [old]
+    assert second.events["merged_from"].iloc[0] == young
+    assert second.events["change"].iloc[0] == "merged"
+    third = run("AABBBB AABBBB", second.tracked)
+    assert third.events["merged_from"].iloc[0] == young
+    assert (third.events["change"].iloc[0], third.events["version"].iloc[0]) == ("stable", 2)
+
+
+def test_of_a_split_the_largest_part_keeps_the_id():
+    first = run("aaaaaaa aaaaaaa")
+    second = run("aa.aaaa aa-aaaa", first.tracked)
+    assert len(second.events) == 2
+    kept = second.events[second.events["event_id"].isin(ids(first))].iloc[0]
+    other = second.events[~second.events["event_id"].isin(ids(first))].iloc[0]
+    assert kept["ha"] > other["ha"]
+    assert (kept["change"], other["change"]) == ("reduced", "new")
+
+
+@pytest.mark.parametrize(
+    ("after", "reason"),
+    [("-- --", "forest-seen"), ("aa ..", "below-minimum"), (".. ..", "not-reproduced")],
+)
+def test_a_withdrawn_event_stays_as_a_row_with_its_reason(after, reason):
+    first = run("aa aa")
+    second = run(after, first.tracked)
+    assert ids(second) == ids(first)
+    row = second.events.iloc[0]
+    assert (row["status"], row["change"], row["version"]) == ("withdrawn", "withdrawn", 2)
+    assert row["withdrawn_reason"] == reason
+    assert row["ha"] == first.events["ha"].iloc[0]
+    assert len(second.cells) == 0
+    third = run(after, second.tracked)
+    assert (third.events["change"].iloc[0], third.events["version"].iloc[0]) == ("stable", 2)
+    assert third.events["withdrawn_reason"].iloc[0] == reason
+
+
+def test_a_withdrawn_event_that_comes_back_has_its_old_id():
+    first = run("aa aa")
+    gone = run("-- --", first.tracked)
+    back = run("AA AA", gone.tracked)
+    assert ids(back) == ids(first)
+    row = back.events.iloc[0]
+    assert (row["status"], row["version"], row["change"]) == ("confirmed", 3, "new")
+    assert row["withdrawn_reason"] is None
+
+
+def test_what_is_confirmed_stays_an_event_however_small_it_becomes():
+    first = run("Aaa Aaa")
+    second = run("A-- A--", first.tracked)
+    assert ids(second) == ids(first)
+    assert (second.events["status"].iloc[0], second.events["change"].iloc[0]) == ("confirmed", "reduced")
+
+
+def test_an_event_that_no_longer_grows_is_closed_and_takes_in_nothing():
+    first = run("AA AA", until=DAY + 365)
+    assert first.events["status"].iloc[0] == "confirmed"
+    closed = run("AA AA", first.tracked, until=DAY + 366)
+    assert (closed.events["status"].iloc[0], closed.events["change"].iloc[0]) == ("closed", "closed")
+    later = run("AABB AABB", closed.tracked, until=DAY + 380)
+    assert len(later.events) == 2
+    assert (
+        dict(zip(later.events["event_id"], later.events["status"], strict=True))[ids(closed)[0]] == "closed"
+    )
+
+
+def test_events_on_tiles_that_were_not_run_are_carried_over():
+    both = run({TILE: "AA AA", EAST: "." * 4 + "AA " + "." * 4 + "AA"})
+    again = run({TILE: "AABB AABB"}, both.tracked)
+    assert ids(again) == ids(both)
+    assert sorted(again.events["change"]) == ["grown", "stable"]
+    assert set(again.cells["event_id"]) == set(ids(both))
+
+
+def test_half_an_event_is_not_tracked():
+    across = run({TILE: "." * 14 + "AA " + "." * 14 + "AA", EAST: "AA AA"})
+    with pytest.raises(TableError, match="x0001y0000"):
+        run({TILE: "." * 14 + "AA"}, across.tracked)
+
+
+def test_no_alert_is_no_event():
+    found = run("....")
+    assert len(found.events) == len(found.cells) == 0
+    EVENTS.check(found.events)
+    CELLS.check(found.cells)
+    assert (found.labels.raster(TILE) == -1).all()
+
+
+def test_ids_are_never_given_twice():
+    first = run("aaaa.. aaaa.. .....")
+    second = run("--aa.. --aa.. .....", first.tracked)
+    third = run("aa-aaaa aa-aaaa .....", second.tracked)
+    assert third.events["event_id"].is_unique
+    assert len(third.events) == 2
+
+
+def test_rules_that_contradict_themselves_are_refused():
+    with pytest.raises(ValueError, match="close_after_days"):
+        replace(RULE, close_after_days=100)
+
+
+def labels_slow(state: xr.Dataset, gap: int) -> list[set[tuple[int, int]]]:
+    """Patches by a flood fill in plain Python."""
+    live = {(int(y), int(x)) for y, x in zip(*np.nonzero(np.isin(state["status"], (1, 2, 4))), strict=True)}
+    onset = state["onset"].values.astype(int)
+    found = []
+    while live:
+        todo, patch = [min(live)], set()
+        while todo:
+            y, x = todo.pop()
+            if (y, x) not in live:
+                continue
+            live.discard((y, x))
+            patch.add((y, x))
+            todo += [
+                (y + dy, x + dx)
+                for dy in (-1, 0, 1)
+                for dx in (-1, 0, 1)
+                if (y + dy, x + dx) in live and abs(onset[y, x] - onset[y + dy, x + dx]) <= gap
+            ]
+        found.append(patch)
+    return found
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_patches_are_those_of_a_flood_fill(seed):
+    rng = np.random.default_rng(seed)
+    drawn = state(TILE, ".")
+    drawn["status"].values[:] = rng.choice([0, 1, 2, 3, 4], (16, 16), p=[0.5, 0.1, 0.2, 0.1, 0.1])
+    drawn["onset"].values[:] = rng.choice([DAY, DAY + 100, DAY + 200, DAY + 300], (16, 16))
+    pixels, _ = alert_pixels({TILE: drawn}, np.zeros(0, object))
+    labels = patch_labels(pixels, 120, np.full(len(pixels), -1))
+    fast: dict[int, set[tuple[int, int]]] = {}
+    for label, row, column in zip(
+        labels.tolist(), (pixels.row + 16).tolist(), pixels.column.tolist(), strict=True
+    ):
+        fast.setdefault(label, set()).add((row, column))
+    assert [fast[label] for label in sorted(fast)] == labels_slow(drawn, 120)
