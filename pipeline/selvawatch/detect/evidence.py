@@ -1,0 +1,142 @@
+"""What a look says of each pixel: its residuals against the baselines as log-likelihood ratios, in whole units."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+
+from selvawatch.core.look import Look
+from selvawatch.detect import harmonic
+from selvawatch.detect.baseline import NEIGHBOURHOOD, name_of
+from selvawatch.detect.kernels import evidence as kernels
+from selvawatch.detect.model import Evidence, IndexModel, Kind, Model, StreamModel
+from selvawatch.detect.reference import forest_level
+from selvawatch.errors import StackError
+
+_SIDES = {"fall": kernels.FALL, "both": kernels.BOTH, "rise": kernels.RISE}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreparedIndex:
+    """One index of a look, ready for the kernel: flat arrays and numbers in stored units."""
+
+    values: np.ndarray
+    terms: np.ndarray
+    sigma: np.ndarray
+    basis: np.ndarray
+    reference: float
+    own: np.ndarray
+    spatial: np.ndarray
+    side: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreparedLook:
+    """One look, ready for the kernels."""
+
+    kind: Kind
+    correlation: float
+    low: float
+    high: float
+    per_unit: float
+    indices: tuple[PreparedIndex, ...]
+
+    def add(self, out: np.ndarray, start: int, stop: int) -> None:
+        """Add the evidence of pixels start..stop to `out`, int16 units, `NODATA` until something is added."""
+        total = np.zeros(stop - start, np.float32)
+        seen = np.zeros(stop - start, np.float32)
+        for index in self.indices:
+            kernels.add_index(
+                index.values,
+                index.terms,
+                index.sigma,
+                index.basis,
+                index.reference,
+                index.own,
+                index.spatial,
+                index.side,
+                start,
+                stop,
+                total,
+                seen,
+            )
+        kernels.settle(total, seen, self.correlation, self.low, self.high, self.per_unit, start, stop, out)
+
+
+class EvidenceGround:
+    """The baselines of a tile as flat arrays, against which looks are held."""
+
+    def __init__(self, model: Model, baselines: xr.Dataset) -> None:
+        self._model = model
+        self._terms: dict[tuple[str, str], np.ndarray] = {}
+        self._sigma: dict[tuple[str, str], np.ndarray] = {}
+        for stream, index in model.pairs():
+            key = (stream.stream, index.index)
+            terms = baselines[name_of(*key, "terms")].to_numpy()
+            self._shape = terms.shape[1:]
+            self._terms[key] = np.ascontiguousarray(terms).reshape(terms.shape[0], -1)
+            self._sigma[key] = np.ascontiguousarray(baselines[name_of(*key, "sigma")].to_numpy()).reshape(-1)
+        self._forest = baselines[NEIGHBOURHOOD].to_numpy() if NEIGHBOURHOOD in baselines else None
+        self._falls_back = {key: bool((sigma < 0).any()) for key, sigma in self._sigma.items()}
+
+    def prepare(self, look: Look) -> PreparedLook:
+        """The look with all that its evidence needs; indices that the model does not read are left out.
+
+        Raises
+        ------
+        StackError
+            When its shape is not the baselines', or a scale is not the model's.
+        """
+        stream = self._model.stream(look.stream)
+        if look.shape != self._shape:
+            raise StackError(
+                "a look has another shape than the baselines",
+                where=_where(look),
+                got=look.shape,
+                needed=self._shape,
+            )
+        return PreparedLook(
+            kind=stream.kind,
+            correlation=stream.correlation,
+            low=stream.low,
+            high=stream.high,
+            per_unit=1 / self._model.unit,
+            indices=tuple(
+                self._index(look, stream, index) for index in stream.indices if index.index in look.values
+            ),
+        )
+
+    def _index(self, look: Look, stream: StreamModel, index: IndexModel) -> PreparedIndex:
+        key = (stream.stream, index.index)
+        if look.scales[index.index] != index.scale:
+            raise StackError(
+                "a look has another scale than the model",
+                where=f"{_where(look)}, {index.index}",
+                got=look.scales[index.index],
+                needed=index.scale,
+            )
+        values = look.values[index.index]
+        own = _numbers(index.evidence, index.scale)
+        reference, spatial = math.nan, own
+        if index.reference is not None and self._forest is not None and self._falls_back[key]:
+            reference = forest_level(values, self._forest, index.reference)
+            spatial = _numbers(index.reference.evidence, index.scale)
+        return PreparedIndex(
+            values=np.ascontiguousarray(values).reshape(-1),
+            terms=self._terms[key],
+            sigma=self._sigma[key],
+            basis=harmonic.angles(np.array([look.day]), index.harmonic.harmonics)[0],
+            reference=reference,
+            own=own,
+            spatial=spatial,
+            side=_SIDES[index.evidence.side],
+        )
+
+
+def _numbers(rule: Evidence, scale: float) -> np.ndarray:
+    return np.array([rule.gain, rule.centre, rule.low, rule.high, rule.sigma_floor / scale], np.float32)
+
+
+def _where(look: Look) -> str:
+    return f"{look.stream}, day {look.day}"

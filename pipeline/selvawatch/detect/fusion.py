@@ -1,0 +1,257 @@
+"""The running state of a tile: evidence of all streams in Page's sums, one step for each day, and the status it gives.
+
+A pixel's state is 24 bytes: three sums (optical, radar, joint; one byte each, in units of evidence), for each the
+first day of its run (the last look while it is 0), the days from the look before to that day, and the looks of the
+run; a byte of flags; the days of becoming provisional and of being confirmed or withdrawn; the last look and the
+number of looks.
+"""
+
+import math
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from itertools import groupby
+
+import numpy as np
+import xarray as xr
+
+from selvawatch.core.layers import LAYERS
+from selvawatch.core.look import Look
+from selvawatch.core.stack import NODATA
+from selvawatch.core.status import Confidence, Reason, Status
+from selvawatch.detect.evidence import EvidenceGround
+from selvawatch.detect.kernels import fusion as kernels
+from selvawatch.detect.model import Model
+from selvawatch.errors import StackError
+
+ACCUMULATORS = ("optical", "radar", "joint")
+
+STATE: dict[str, str] = {
+    **{f"sum_{name}": "uint8" for name in ACCUMULATORS},
+    **{f"since_{name}": "uint16" for name in ACCUMULATORS},
+    **{f"gap_{name}": "uint8" for name in ACCUMULATORS},
+    **{f"looks_{name}": "uint8" for name in ACCUMULATORS},
+    "flags": "uint8",
+    "provisional_on": "uint16",
+    "decided_on": "uint16",
+    "last_look": "uint16",
+    "looks_total": "uint16",
+}
+"""Variables of a state and their types: 24 bytes per pixel."""
+
+_SLOT = ("sum", "since", "gap", "looks")
+_PIECE = 65_536
+
+
+def halo(model: Model, resolution: float) -> int:
+    """Pixels of ground around a tile that its state must cover, so that neighbours across its border count."""
+    return _distance(model, resolution) if model.support.neighbours else 0
+
+
+def start(model: Model, reason: xr.DataArray, *, resolution: float) -> xr.Dataset:
+    """The state before the first look: (y, x), variables `STATE`; attributes model, resolution, until (0: no look yet).
+
+    reason: (y, x) uint8 of `Reason`. resolution: pixel size, metres.
+    """
+    shape = (reason.sizes["y"], reason.sizes["x"])
+    variables = {name: (("y", "x"), np.zeros(shape, dtype)) for name, dtype in STATE.items()}
+    code = reason.to_numpy().astype(np.uint8)
+    variables["flags"] = (("y", "x"), (code << kernels.REASON_SHIFT).astype(np.uint8))
+    coordinates = {name: reason.coords[name] for name in ("y", "x") if name in reason.coords}
+    return xr.Dataset(
+        variables,
+        coords=coordinates,
+        attrs={"model": model.digest, "resolution": float(resolution), "until": 0},
+    )
+
+
+def advance(
+    model: Model,
+    baselines: xr.Dataset,
+    state: xr.Dataset,
+    looks: Iterable[Look],
+    *,
+    workers: int = 1,
+) -> xr.Dataset:
+    """The state after some looks; the state given is not changed.
+
+    Looks come in order of day; those of one day are added in order of stream and enter as one step. Looks of streams
+    that the model does not know are left out. The result is the same, bit for bit, day by day or all at once, for any
+    number of workers, and for any cut of the tile that keeps a halo and the same spatial reference.
+
+    workers: threads over pieces of the tile.
+
+    Raises
+    ------
+    StackError
+        When a look's day is not after the state's last day (a late scene: replay from an earlier state), days are out
+        of order, a stream comes twice on a day, or shape or scale is not the model's.
+    """
+    if state.attrs.get("model") != model.digest:
+        raise StackError(
+            "the state was made by another model", got=state.attrs.get("model"), needed=model.digest
+        )
+    arrays = {name: state[name].to_numpy().astype(dtype).reshape(-1) for name, dtype in STATE.items()}
+    shape = (state.sizes["y"], state.sizes["x"])
+    steps = _Steps(model, baselines, state, arrays)
+    until = int(state.attrs["until"])
+    with ThreadPoolExecutor(max(1, workers)) as pool:
+        for day, same_day in groupby(looks, key=lambda look: look.day):
+            if day <= until:
+                raise StackError(
+                    "a look is not later than the state",
+                    got=f"day {day}",
+                    needed=f"after day {until}",
+                    do="replay from a state before it, with all looks since",
+                )
+            until = day
+            steps.step(pool, day, sorted(same_day, key=lambda look: look.stream))
+    advanced = {name: (("y", "x"), array.reshape(shape)) for name, array in arrays.items()}
+    return xr.Dataset(advanced, coords=state.coords, attrs={**state.attrs, "until": until})
+
+
+def layers(state: xr.Dataset) -> xr.Dataset:
+    """The layers of `core.layers.LAYERS` that a state says, (y, x), each of its type.
+
+    Onset, its bounds and the looks are those of the run that raised the alert: until confirmation of the first of
+    optical, joint and radar that stands at all, then of the one that confirmed. A withdrawn pixel's run is over: its
+    onset is the day it became provisional, its earliest onset is not known.
+    """
+    flags = state["flags"].to_numpy()
+    code = flags & kernels.STATUS_BITS
+    reason = (flags >> kernels.REASON_SHIFT) & kernels.REASON_BITS
+    raised = (code == Status.PROVISIONAL) | (code == Status.CONFIRMED) | (code == Status.CLOSED)
+    settled = (code == Status.CONFIRMED) | (code == Status.CLOSED)
+    withdrawn = code == Status.WITHDRAWN
+    run = {name: state[f"{name}_joint"].to_numpy() for name in ("since", "gap", "looks")}
+    open_run = code == Status.PROVISIONAL
+    for name in ("radar", "joint", "optical"):
+        leads = open_run & (state[f"sum_{name}"].to_numpy() > 0)
+        run = {part: np.where(leads, state[f"{part}_{name}"].to_numpy(), run[part]) for part in run}
+    provisional_on = state["provisional_on"].to_numpy()
+    decided_on = state["decided_on"].to_numpy()
+    onset = np.where(raised, run["since"], np.where(withdrawn, provisional_on, 0))
+    bounded = raised & (run["gap"] > 0) & (run["gap"] < 255)
+    both = (flags & kernels.OPTICAL_BIT > 0) & (flags & kernels.RADAR_BIT > 0)
+    confidence = np.select(
+        [settled & both, settled, open_run],
+        [Confidence.HIGHEST, Confidence.HIGH, Confidence.LOW],
+        Confidence.NONE,
+    )
+    values = {
+        "status": np.where(reason == Reason.MONITORED, code, Status.NODATA),
+        "confidence": np.where(reason == Reason.MONITORED, confidence, LAYERS["confidence"].nodata),
+        "reason": reason,
+        "onset": onset,
+        "onset_earliest": np.where(bounded, run["since"] - run["gap"].astype(np.uint16), 0),
+        "onset_latest": onset,
+        "provisional_on": provisional_on,
+        "confirmed_on": np.where(settled, decided_on, 0),
+        "withdrawn_on": np.where(withdrawn, decided_on, 0),
+        "looks": np.where(raised, run["looks"], 0),
+        "looks_total": state["looks_total"].to_numpy(),
+        "last_look": state["last_look"].to_numpy(),
+    }
+    return xr.Dataset(
+        {name: (("y", "x"), values[name].astype(layer.dtype)) for name, layer in LAYERS.items()},
+        coords=state.coords,
+        attrs=dict(state.attrs),
+    )
+
+
+class _Steps:
+    """One day after the other over the flat arrays of a state, in place."""
+
+    def __init__(
+        self, model: Model, baselines: xr.Dataset, state: xr.Dataset, arrays: dict[str, np.ndarray]
+    ) -> None:
+        self._model = model
+        self._shape = (state.sizes["y"], state.sizes["x"])
+        self._pixels = self._shape[0] * self._shape[1]
+        self._distance = _distance(model, float(state.attrs["resolution"]))
+        self._limits, self._levels = _units(model)
+        self._ground = EvidenceGround(model, baselines)
+        self._arrays = arrays
+        self._slots = [arrays[f"{part}_{name}"] for name in ACCUMULATORS for part in _SLOT]
+        self._optical = np.empty(self._pixels, np.int16)
+        self._radar = np.empty(self._pixels, np.int16)
+        self._active = np.zeros(self._pixels, np.uint8)
+
+    def step(self, pool: ThreadPoolExecutor, day: int, looks: list[Look]) -> None:
+        """Add the looks of one day, which are in order of stream."""
+        prepared = [self._ground.prepare(look) for look in looks if self._model.knows(look.stream)]
+        if not prepared:
+            return
+
+        def add(start: int, stop: int) -> None:
+            self._optical[start:stop] = NODATA
+            self._radar[start:stop] = NODATA
+            for look in prepared:
+                look.add(self._optical if look.kind == "optical" else self._radar, start, stop)
+            kernels.add_day(
+                self._optical,
+                self._radar,
+                start,
+                stop,
+                day,
+                self._limits,
+                self._arrays["flags"],
+                *self._slots,
+                self._arrays["last_look"],
+                self._arrays["looks_total"],
+                self._active,
+            )
+
+        def decide(first: int, last: int) -> None:
+            kernels.decide(
+                first,
+                last,
+                *self._shape,
+                self._distance,
+                self._model.support.neighbours,
+                day,
+                self._model.close_after_days,
+                self._levels,
+                self._active,
+                self._arrays["flags"],
+                self._arrays["last_look"],
+                *self._slots,
+                self._arrays["provisional_on"],
+                self._arrays["decided_on"],
+            )
+
+        _over(pool, add, self._pixels, _PIECE)
+        _over(pool, decide, self._shape[0], max(1, _PIECE // self._shape[1]))
+
+
+def _over(pool: ThreadPoolExecutor, work: Callable[[int, int], None], size: int, piece: int) -> None:
+    """Do the work on every piece of 0..size, and raise what any of them raised."""
+    starts = range(0, size, piece)
+    for _ in pool.map(work, starts, [min(start + piece, size) for start in starts]):
+        pass
+
+
+def _distance(model: Model, resolution: float) -> int:
+    return max(1, math.ceil(model.support.distance / resolution - 1e-9))
+
+
+def _units(model: Model) -> tuple[np.ndarray, np.ndarray]:
+    """Limits and levels of the three sums in whole units, as the kernels take them."""
+    sums = (model.optical, model.radar, model.joint)
+    limits = np.zeros((3, 4), np.int64)
+    levels = np.zeros((3, 4), np.int64)
+    for row, level in enumerate(sums):
+        low, high, provisional, withdrawn, confirmed, alone = (
+            model.in_units(nats)
+            for nats in (
+                level.day_low,
+                level.day_high,
+                level.provisional,
+                level.withdrawn,
+                level.confirmed,
+                level.confirmed_alone,
+            )
+        )
+        limits[row, :3] = (low, high, provisional)
+        levels[row] = (withdrawn, provisional, confirmed, alone)
+    limits[2, 3] = model.in_units(model.radar_low_in_joint)
+    return limits, levels

@@ -1,0 +1,285 @@
+"""What a detector knows before it looks: streams, baselines, evidence rules and thresholds, as plain numbers."""
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+from selvawatch.core.files import digest
+
+Kind = Literal["optical", "radar"]
+Side = Literal["fall", "rise", "both"]
+
+SUM_CEILING = 255
+"""Largest running sum a state can hold, in units of evidence."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Harmonic:
+    """How the baseline of one index is fitted: mean and seasons, no trend."""
+
+    harmonics: int
+    """Seasonal pairs (cos, sin): 1 = yearly, 2 = half-yearly too."""
+    ridge: float
+    """Weight, in observations, that pulls each seasonal term to zero where the history is thin; 0 = none."""
+    screens: tuple[float, ...]
+    """After the first fit, one refit for each: looks further than this many sigmas from the fit are left out."""
+    minimum_looks: int
+    """Fewest screened looks that make a history."""
+    minimum_share: float
+    """Smallest share of looks that screening may leave; below it the history is unstable, 0-1."""
+    maximum_shift: float
+    """Largest drift of the cumulated, clipped residuals, in sigma * sqrt(looks); above it the history holds a break."""
+
+    def __post_init__(self) -> None:
+        """Refuse rules that no fit can follow."""
+        _need(1 <= self.harmonics <= 3, "harmonics", self.harmonics, "1 to 3")
+        _need(self.ridge >= 0, "ridge", self.ridge, "0 or more")
+        _need(
+            bool(self.screens) and min(self.screens) >= 1.5,
+            "screens",
+            self.screens,
+            "at least one, each >= 1.5",
+        )
+        _need(
+            self.minimum_looks > 2 * self.harmonics + 1,
+            "minimum_looks",
+            self.minimum_looks,
+            "more than terms",
+        )
+        _need(0 <= self.minimum_share <= 1, "minimum_share", self.minimum_share, "0 to 1")
+        _need(self.maximum_shift > 0, "maximum_shift", self.maximum_shift, "more than 0")
+
+    @property
+    def terms(self) -> int:
+        """Number of coefficients."""
+        return 2 * self.harmonics + 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """Log-likelihood ratio of not forest against forest of one residual: linear, monotone, clipped.
+
+    `llr = clip(gain * (departure - centre), low, high)` in nats, with the departure in sigmas: how far the
+    observation fell below (side = fall), rose above (rise) or left (both) the prediction. It is the ratio of two
+    Gaussians of equal sigma that stand `gain` sigmas apart when `centre = gain / 2`.
+    """
+
+    side: Side
+    """Which way loss moves the index."""
+    gain: float
+    """Nats per sigma of departure."""
+    centre: float
+    """Departure, in sigmas, that speaks for neither side."""
+    low: float
+    """Most that one look may say for forest, nats (negative)."""
+    high: float
+    """Most that one look may say for loss, nats."""
+    sigma_floor: float
+    """Smallest sigma that is believed, in units of the index (dB for radar)."""
+
+    def __post_init__(self) -> None:
+        """Refuse rules that are not monotone or have no room on either side."""
+        _need(self.side in ("fall", "rise", "both"), "side", self.side, "fall, rise or both")
+        _need(self.gain > 0, "gain", self.gain, "more than 0")
+        _need(self.low <= 0 < self.high, "low, high", (self.low, self.high), "low <= 0 < high")
+        _need(self.sigma_floor > 0, "sigma_floor", self.sigma_floor, "more than 0")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpatialReference:
+    """What stands in for a history that is missing or short: the same day's forest around, by a high quantile."""
+
+    quantile: float
+    """Quantile of the day's values over the fixed forest neighbourhood; high, since much of it may be lost."""
+    minimum_share: float
+    """Smallest share of the neighbourhood that must be seen that day, 0-1."""
+    minimum_pixels: int
+    """Fewest neighbourhood pixels seen that day."""
+    offset: float
+    """Mean of forest minus the quantile, in units of the index."""
+    evidence: Evidence
+    """Rule for residuals against the reference; sigma is its `sigma_floor`."""
+
+    def __post_init__(self) -> None:
+        """Refuse a median: where two thirds of a forest are lost it is a value of lost forest."""
+        _need(0.9 <= self.quantile <= 0.95, "quantile", self.quantile, "0.9 to 0.95")
+        _need(0 <= self.minimum_share <= 1, "minimum_share", self.minimum_share, "0 to 1")
+        _need(self.minimum_pixels >= 1, "minimum_pixels", self.minimum_pixels, "1 or more")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexModel:
+    """One index of a stream."""
+
+    index: str
+    """Name of the index, such as `ndvi` or `vv`."""
+    scale: float
+    """Physical value = stored * scale."""
+    harmonic: Harmonic
+    evidence: Evidence
+    reference: SpatialReference | None = None
+    """Fallback without history; None: a pixel without history is not monitored by this index."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamModel:
+    """One stream of looks."""
+
+    stream: str
+    """Name of the stream, such as `sentinel-2` or `sentinel-1-descending`."""
+    kind: Kind
+    """Whose accumulator it feeds besides the joint one."""
+    correlation: float
+    """Correlation of residuals between the stream's indices, 0-1: their evidence is added and divided by
+    1 + (n - 1) * correlation, so that indices that say the same are not counted twice."""
+    low: float
+    """Most that one look may say for forest, nats (negative)."""
+    high: float
+    """Most that one look may say for loss, nats."""
+    indices: tuple[IndexModel, ...]
+
+    def __post_init__(self) -> None:
+        """Refuse a stream without evidence."""
+        _need(self.kind in ("optical", "radar"), "kind", self.kind, "optical or radar")
+        _need(0 <= self.correlation <= 1, "correlation", self.correlation, "0 to 1")
+        _need(self.low <= 0 < self.high, "low, high", (self.low, self.high), "low <= 0 < high")
+        names = [index.index for index in self.indices]
+        _need(bool(names) and len(set(names)) == len(names), "indices", names, "one or more, each once")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Thresholds:
+    """When one accumulator speaks, in nats of its running sum."""
+
+    provisional: float
+    """Sum at which a pixel becomes provisional."""
+    confirmed: float
+    """Sum that confirms where neighbours support it."""
+    confirmed_alone: float
+    """Sum that confirms a pixel without support."""
+    withdrawn: float
+    """A provisional pixel whose every sum is at or below its level is withdrawn."""
+    day_low: float
+    """Most that one day may add for forest, nats (negative)."""
+    day_high: float
+    """Most that one day may add for loss, nats."""
+
+    def __post_init__(self) -> None:
+        """Refuse levels out of order, and a confirmation that one day alone could reach."""
+        _need(
+            0 <= self.withdrawn < self.provisional < self.confirmed <= self.confirmed_alone,
+            "thresholds",
+            (self.withdrawn, self.provisional, self.confirmed, self.confirmed_alone),
+            "0 <= withdrawn < provisional < confirmed <= confirmed_alone",
+        )
+        _need(
+            self.day_low <= 0 < self.day_high,
+            "day_low, day_high",
+            (self.day_low, self.day_high),
+            "low <= 0 < high",
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Support:
+    """Neighbours that count: pixels at `distance` in eight directions with a provisional sum on that day."""
+
+    neighbours: int
+    """Fewest of the eight that lower the threshold from `confirmed_alone` to `confirmed`; 0: always."""
+    distance: float
+    """Metres between distinct source pixels: the coarsest sensor's resolution."""
+
+    def __post_init__(self) -> None:
+        """Refuse more neighbours than there are."""
+        _need(0 <= self.neighbours <= 8, "neighbours", self.neighbours, "0 to 8")
+        _need(self.distance > 0, "distance", self.distance, "more than 0 metres")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forest:
+    """What a history of forest looks like in one index."""
+
+    index: str
+    minimum_level: float
+    """Smallest mean of the baseline, in units of the index."""
+    maximum_sigma: float
+    """Largest residual sigma, in units of the index."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Model:
+    """Everything the fused detector knows: one file in `models/`."""
+
+    name: str
+    version: str
+    unit: float
+    """Nats per unit of evidence: integer evidence times this is a log-likelihood ratio."""
+    minimum_days: int
+    """Fewest distinct days of evidence before a confirmation."""
+    close_after_days: int
+    """Days after confirmation at which a pixel is closed; 0: never."""
+    buffer_days: int
+    """How far back a late scene is still replayed, days; later ones enter at the next baseline."""
+    optical: Thresholds
+    radar: Thresholds
+    joint: Thresholds
+    radar_low_in_joint: float
+    """Most that a day of radar may say for forest in the joint sum, nats (negative): radar does not veto optical."""
+    support: Support
+    forest: tuple[Forest, ...]
+    """Indices that decide what was forest; the first optical stream that has one decides."""
+    streams: tuple[StreamModel, ...]
+
+    def __post_init__(self) -> None:
+        """Refuse streams that are named twice and thresholds that the state cannot hold or one day can reach."""
+        names = [stream.stream for stream in self.streams]
+        _need(bool(names) and len(set(names)) == len(names), "streams", names, "one or more, each once")
+        _need(self.unit > 0, "unit", self.unit, "more than 0")
+        _need(self.minimum_days >= 1, "minimum_days", self.minimum_days, "1 or more")
+        _need(self.radar_low_in_joint <= 0, "radar_low_in_joint", self.radar_low_in_joint, "0 or less")
+        for kind, level in (("optical", self.optical), ("radar", self.radar), ("joint", self.joint)):
+            ceiling = SUM_CEILING * self.unit
+            _need(
+                level.confirmed_alone <= ceiling,
+                f"{kind} confirmed_alone",
+                level.confirmed_alone,
+                f"<= {ceiling}",
+            )
+            least = (self.minimum_days - 1) * level.day_high
+            _need(
+                level.confirmed > least,
+                f"{kind} confirmed",
+                level.confirmed,
+                f"more than {least:g}, what {self.minimum_days - 1} day(s) can add",
+            )
+
+    @property
+    def digest(self) -> str:
+        """sha256 of all numbers: equal models, equal digests."""
+        return digest(asdict(self))
+
+    def stream(self, name: str) -> StreamModel:
+        """The stream of that name; KeyError when the model does not know it."""
+        for stream in self.streams:
+            if stream.stream == name:
+                return stream
+        raise KeyError(f"model {self.name} knows no stream {name}")
+
+    def knows(self, name: str) -> bool:
+        """Whether the model reads that stream."""
+        return any(stream.stream == name for stream in self.streams)
+
+    def pairs(self) -> Iterator[tuple[StreamModel, IndexModel]]:
+        """Every index of every stream, in the model's order."""
+        for stream in self.streams:
+            for index in stream.indices:
+                yield stream, index
+
+    def in_units(self, nats: float) -> int:
+        """Nearest whole number of evidence units."""
+        return round(nats / self.unit)
+
+
+def _need(right: bool, field: str, got: object, needed: str) -> None:
+    if not right:
+        raise ValueError(f"{field} is {got}; needed {needed}")
