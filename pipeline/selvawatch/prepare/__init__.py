@@ -1,1 +1,1 @@
-"""From what a scene holds to what a detector reads: masks, indices, the grid, one look a day."""
+"""From scenes to looks: masks, one reflectance space, indices, same-day merge, files of observations."""

@@ -1,1 +1,1 @@
-"""Where scenes come from: sensors as data, quality masks, catalogues, and the simulator."""
+"""Where scenes come from: sensors as data, quality masks, one protocol of sources, reading onto the grid."""

@@ -1,0 +1,80 @@
+"""Indices: what they are made of, how they are stored, and their formulas. float32 in, float32 out, NaN = not
+defined.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from selvawatch.core.stack import DECIBEL_SCALE, UNIT_SCALE
+
+_DB = np.float32(10 / np.log(10))
+
+
+def normalised_difference(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """(first - second) / (first + second) in -1..1; NaN where the sum is not positive or a band is missing.
+
+    Atmospheric correction leaves slightly negative reflectances over dark water; they count as 0.
+    """
+    first, second = np.maximum(first, np.float32(0)), np.maximum(second, np.float32(0))
+    total = first + second
+    out = np.full(total.shape, np.nan, np.float32)
+    np.divide(first - second, total, out=out, where=total > 0)
+    return out
+
+
+def decibel(power: np.ndarray) -> np.ndarray:
+    """Backscatter in dB of linear power; NaN where the power is not positive."""
+    out = np.full(np.shape(power), np.nan, np.float32)
+    np.log(power, out=out, where=np.greater(power, 0))
+    out *= _DB
+    return out
+
+
+def linear(db: np.ndarray) -> np.ndarray:
+    """Linear power of backscatter in dB."""
+    return np.exp(np.asarray(db, np.float32) / _DB)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Index:
+    """One index."""
+
+    name: str
+    bands: tuple[str, ...]
+    """Bands it is made of, in the order its formula takes them."""
+    formula: Callable[..., np.ndarray]
+    scale: float
+    """Scale of stored values."""
+    radar: bool = False
+    meaning: str = ""
+    """What it says, in English."""
+
+    def of(self, bands: Mapping[str, np.ndarray]) -> np.ndarray:
+        """The index of bands (float32 physical values, any shape), float32, NaN where it is not defined."""
+        return self.formula(*(bands[name] for name in self.bands))
+
+
+def _unit(name: str, first: str, second: str, meaning: str) -> Index:
+    return Index(
+        name=name, bands=(first, second), formula=normalised_difference, scale=UNIT_SCALE, meaning=meaning
+    )
+
+
+def _backscatter(name: str, meaning: str) -> Index:
+    return Index(name=name, bands=(name,), formula=decibel, scale=DECIBEL_SCALE, radar=True, meaning=meaning)
+
+
+INDICES: dict[str, Index] = {
+    index.name: index
+    for index in (
+        _unit("ndvi", "nir", "red", "Green vegetation."),
+        _unit("nbr", "nir", "swir22", "Canopy water and structure against bare or burnt ground."),
+        _unit("ndmi", "nir", "swir16", "Canopy water."),
+        _unit("mndwi", "green", "swir16", "Open water, turbid ponds included."),
+        _backscatter("vv", "Co-polarised backscatter, gamma0."),
+        _backscatter("vh", "Cross-polarised backscatter, gamma0."),
+    )
+}
+"""Every index by name; the order is that of bands in observation files."""

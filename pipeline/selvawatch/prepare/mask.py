@@ -1,0 +1,129 @@
+"""The pipeline's own screening after the archives' quality layers: haze, clouds and their edges, shadows.
+
+It works from bands alone, so that clouds the archive missed, or an archive without quality layers, do not
+pass. Turbid ponds and bright sand must survive: haze lifts blue over red, sand and turbid water do not. Haze
+is seen by the haze-optimised transform (Zhang et al. 2002, doi:10.1016/S0034-4257(02)00034-2; as used by
+Fmask, Zhu & Woodcock 2012, doi:10.1016/j.rse.2011.10.028), shadow by a dark near-infrared over ground that is
+not water. Numbers: models/screening.toml.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import ndimage
+
+SCREENED_BANDS = ("blue", "green", "red", "nir", "swir16")
+"""Bands that the screening looks at."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Screening:
+    """Thresholds of the screening. Reflectances are 0-1 in Sentinel-2's space."""
+
+    hot_slope: float
+    """Slope of the haze-optimised transform: hot = blue - hot_slope * red."""
+    haze_hot: float
+    """Hot above this is haze or cloud, reflectance."""
+    haze_red_to_blue: float
+    """Red / blue above this is ground (sand, soil, laterite), not haze."""
+    haze_nir: float
+    """Near-infrared below this is water, which haze is not looked for over, reflectance."""
+    shadow_nir: float
+    """Near-infrared below this may be shadow, reflectance."""
+    shadow_swir16: float
+    """Short-wave infrared (1.6 um) below this may be shadow, reflectance."""
+    shadow_mndwi: float
+    """MNDWI above this is water, not shadow."""
+    cloud_grow_m: float
+    """How far a patch of cloud is grown, metres."""
+    shadow_grow_m: float
+    """How far a patch of shadow is grown, metres."""
+    patch_m: float
+    """Side of the square in which cloud or shadow is counted as a patch, metres; smaller things are not
+    grown.
+    """
+    patch_share: float
+    """Share of that square that makes it a patch, 0-1."""
+
+    def __post_init__(self) -> None:
+        """Refuse numbers that cannot be thresholds."""
+        if not 0 < self.patch_share <= 1:
+            raise ValueError(f"patch_share is {self.patch_share}, need 0 < patch_share <= 1")
+        for name in ("cloud_grow_m", "shadow_grow_m", "patch_m", "haze_hot", "shadow_nir"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} is {getattr(self, name)}, need 0 or more")
+
+    def halo_px(self, resolution: float) -> int:
+        """Pixels around a tile that its mask depends on."""
+        return _pixels(max(self.cloud_grow_m, self.shadow_grow_m), resolution) + _pixels(
+            self.patch_m / 2, resolution
+        )
+
+
+def haze(bands: Mapping[str, np.ndarray], rule: Screening) -> np.ndarray:
+    """True where haze or cloud lifts blue over what the ground's red explains; any shape, NaN gives False."""
+    blue, red = bands["blue"], bands["red"]
+    hot = blue - np.float32(rule.hot_slope) * red
+    return np.asarray(
+        (hot > rule.haze_hot)
+        & (red < np.float32(rule.haze_red_to_blue) * blue)
+        & (bands["nir"] > rule.haze_nir)
+    )
+
+
+def shadow(bands: Mapping[str, np.ndarray], rule: Screening) -> np.ndarray:
+    """True where ground that is not water is dark in both infrareds; any shape, NaN gives False."""
+    green, swir16 = bands["green"], bands["swir16"]
+    ceiling = np.float32(rule.shadow_mndwi)
+    return np.asarray(
+        (bands["nir"] < rule.shadow_nir)
+        & (swir16 < rule.shadow_swir16)
+        & (green - swir16 < ceiling * (green + swir16))
+    )
+
+
+def screen(bands: Mapping[str, np.ndarray], rule: Screening) -> np.ndarray:
+    """True where a pixel is usable by its own bands: observed in all of `SCREENED_BANDS`, no haze, no shadow.
+
+    bands: float32 reflectances of any equal shape, (time, pixel) series included; nothing is grown.
+    """
+    observed = np.isfinite(bands[SCREENED_BANDS[0]])
+    for name in SCREENED_BANDS[1:]:
+        observed &= np.isfinite(bands[name])
+    return observed & ~haze(bands, rule) & ~shadow(bands, rule)
+
+
+def clear_pixels(
+    bands: Mapping[str, np.ndarray], quality: np.ndarray | None, rule: Screening, resolution: float
+) -> np.ndarray:
+    """True where a (y, x) image is usable: by the archive's quality layer (None: it has none) and by
+    `screen`, edges grown.
+
+    Patches of haze or cloud that either of the two sees are grown by `cloud_grow_m`, of shadow by
+    `shadow_grow_m`. resolution: metres of a pixel.
+    """
+    clear = screen(bands, rule)
+    clouded, shaded = haze(bands, rule), shadow(bands, rule)
+    if quality is not None:
+        clear &= quality
+        clouded |= ~quality & np.isfinite(bands["blue"])
+    for flagged, reach in ((clouded, rule.cloud_grow_m), (shaded, rule.shadow_grow_m)):
+        if reach and flagged.any():
+            clear &= ~_grown(flagged, rule, reach, resolution)
+    return clear
+
+
+def _grown(flagged: np.ndarray, rule: Screening, reach: float, resolution: float) -> np.ndarray:
+    """Patches of flagged pixels with a square margin."""
+    side = 2 * _pixels(rule.patch_m / 2, resolution) + 1
+    share = ndimage.uniform_filter(flagged.astype(np.float32), side, mode="nearest")
+    patches = (flagged & (share >= rule.patch_share)).astype(np.uint8)
+    return np.asarray(
+        ndimage.maximum_filter(patches, 2 * _pixels(reach, resolution) + 1, mode="nearest").astype(bool)
+    )
+
+
+def _pixels(metres: float, resolution: float) -> int:
+    """Whole pixels that a length touches."""
+    return int(np.ceil(metres / resolution - 1e-9))

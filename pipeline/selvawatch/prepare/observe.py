@@ -1,0 +1,217 @@
+"""From the scenes of one stream and day to one look of a tile: read, mask, one space, indices, same-day
+merge.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import xarray as xr
+from scipy import ndimage
+
+from selvawatch.core.files import digest
+from selvawatch.core.grid import Tile
+from selvawatch.core.look import Look
+from selvawatch.core.scene import Scene
+from selvawatch.core.stack import NODATA, encode
+from selvawatch.errors import SceneError
+from selvawatch.prepare.harmonise import to_msi
+from selvawatch.prepare.indices import INDICES
+from selvawatch.prepare.mask import SCREENED_BANDS, Screening, clear_pixels
+from selvawatch.sources.sensors import Sensor, indices_of, sensor_of, stream_of
+
+Reader = Callable[[Scene, Tile, Sequence[str], int], xr.Dataset]
+"""How a scene is read: `Source.read`, or `sources.load.read_scene`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """How scenes become looks."""
+
+    screening: Screening
+    optical: tuple[str, ...] = ("ndvi", "nbr", "mndwi")
+    """Indices taken from optical scenes, where the sensor can give them."""
+    radar: tuple[str, ...] = ("vv", "vh")
+    """Indices taken from radar scenes."""
+    radar_box_px: int = 3
+    """Side of the square that radar power is averaged over, pixels (odd); 3 keeps pits of 0.1 ha at 10 m."""
+
+    def __post_init__(self) -> None:
+        """Refuse unknown indices and an even box."""
+        if unknown := [name for name in (*self.optical, *self.radar) if name not in INDICES]:
+            raise ValueError(f"unknown indices {unknown}; known: {', '.join(INDICES)}")
+        if self.radar_box_px < 1 or self.radar_box_px % 2 == 0:
+            raise ValueError(f"radar_box_px is {self.radar_box_px}, need an odd number from 1")
+
+    @property
+    def digest(self) -> str:
+        """Digest of all its numbers."""
+        return digest(asdict(self))
+
+    def indices(self, scene: Scene) -> tuple[str, ...]:
+        """Indices that are taken from a scene, in the order of `INDICES`."""
+        wanted = self.radar if sensor_of(scene).radar else self.optical
+        given = indices_of(scene)
+        return tuple(name for name in INDICES if name in wanted and name in given)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SceneLook:
+    """One scene's part of a look."""
+
+    scene: Scene
+    values: dict[str, np.ndarray]
+    """(y, x) int16 by index, `NODATA` where not usable."""
+    clear: np.ndarray
+    """(y, x) bool: usable."""
+
+    @property
+    def clear_share(self) -> float:
+        """Share of the tile's pixels that are usable, 0-1."""
+        return float(np.count_nonzero(self.clear)) / self.clear.size
+
+
+def observe_scene(scene: Scene, tile: Tile, recipe: Recipe, read: Reader) -> SceneLook:
+    """One scene on a tile's pixels, masked, in Sentinel-2's reflectance space, as stored indices.
+
+    Raises
+    ------
+    SceneError
+        When the scene cannot be read, or gives none of the recipe's indices.
+    """
+    sensor = sensor_of(scene)
+    names = recipe.indices(scene)
+    if not names:
+        raise SceneError(
+            "the scene gives no index of the recipe",
+            reason="index",
+            where=f"scene {scene.id}",
+            got=", ".join(indices_of(scene)) or "none",
+            needed=", ".join(recipe.radar if sensor.radar else recipe.optical),
+        )
+    if sensor.ready:
+        values, clear = _ready(scene, tile, names, read)
+    elif sensor.radar:
+        values, clear = _radar(scene, tile, names, recipe, read)
+    else:
+        values, clear = _optical(scene, tile, names, recipe, read)
+    return SceneLook(scene=scene, values=values, clear=clear)
+
+
+def daily(parts: Sequence[SceneLook]) -> Look:
+    """One look of scenes of one stream and day: of each pixel, the first scene in the order of ids that is
+    clear there.
+
+    Raises
+    ------
+    ValueError
+        For no scene, or scenes of different streams or days.
+    """
+    parts = sorted(parts, key=lambda part: (part.scene.id, part.scene.collection))
+    if len({(stream_of(part.scene), part.scene.day) for part in parts}) != 1:
+        raise ValueError("a look needs scenes of one stream and one day")
+    names = [name for name in INDICES if any(name in part.values for part in parts)]
+    shape = parts[0].clear.shape
+    if len(parts) == 1:
+        values, seen = {name: parts[0].values[name] for name in names}, parts[0].clear
+    else:
+        values = {name: np.full(shape, NODATA, np.int16) for name in names}
+        seen = np.zeros(shape, bool)
+        for part in parts:
+            fresh = part.clear & ~seen
+            for name in part.values:
+                np.copyto(values[name], part.values[name], where=fresh)
+            seen |= fresh
+    return Look(
+        day=parts[0].scene.day,
+        stream=stream_of(parts[0].scene),
+        values=values,
+        scales={name: INDICES[name].scale for name in names},
+        scene_ids=tuple(part.scene.id for part in parts),
+        clear_share=float(np.count_nonzero(seen)) / seen.size,
+    )
+
+
+def observe(scenes: Sequence[Scene], tile: Tile, recipe: Recipe, read: Reader) -> Look:
+    """The look of scenes of one stream and day; SceneError when one of them cannot be read (`take_in` goes on
+    instead).
+    """
+    return daily([observe_scene(scene, tile, recipe, read) for scene in scenes])
+
+
+def _ready(
+    scene: Scene, tile: Tile, names: Sequence[str], read: Reader
+) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """Ready indices as they are: no screening of bands is possible, none of their pixels is averaged."""
+    data = read(scene, tile, names, 0)
+    values = {name: encode(data[name].values, INDICES[name].scale) for name in names}
+    clear = np.logical_or.reduce([stored != NODATA for stored in values.values()])
+    quality = _quality(sensor_of(scene), data)
+    if quality is not None:
+        clear &= quality
+        for stored in values.values():
+            stored[~clear] = NODATA
+    return values, clear
+
+
+def _radar(
+    scene: Scene, tile: Tile, names: Sequence[str], recipe: Recipe, read: Reader
+) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """Backscatter in dB of power averaged over a small square; a pixel without data stays so."""
+    halo = recipe.radar_box_px // 2
+    data = read(scene, tile, names, halo)
+    values = {
+        name: encode(
+            INDICES[name].of({name: _inner(boxcar(data[name].values, recipe.radar_box_px), halo)}),
+            INDICES[name].scale,
+        )
+        for name in names
+    }
+    return values, np.logical_and.reduce([stored != NODATA for stored in values.values()])
+
+
+def boxcar(power: np.ndarray, side: int) -> np.ndarray:
+    """Mean of linear power over a square of `side` pixels, of those with data; (y, x) float32, NaN where the
+    pixel has none.
+    """
+    if side == 1:
+        return power
+    known = np.isfinite(power) & (power > 0)
+    total = ndimage.uniform_filter(np.where(known, power, np.float32(0)), side, mode="constant")
+    count = ndimage.uniform_filter(known.astype(np.float32), side, mode="constant")
+    out = np.full(power.shape, np.nan, np.float32)
+    np.divide(total, count, out=out, where=known)
+    return out
+
+
+def _optical(
+    scene: Scene, tile: Tile, names: Sequence[str], recipe: Recipe, read: Reader
+) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """Indices of harmonised reflectances where quality layer and screening agree that they are clear."""
+    sensor = sensor_of(scene)
+    resolution = tile.grid.resolution
+    halo = recipe.screening.halo_px(resolution)
+    bands = dict.fromkeys((*SCREENED_BANDS, *(band for name in names for band in INDICES[name].bands)))
+    data = read(scene, tile, tuple(bands), halo)
+    reflectance = to_msi({name: data[name].values for name in bands}, sensor.bandpass)
+    clear = _inner(clear_pixels(reflectance, _quality(sensor, data), recipe.screening, resolution), halo)
+    inner = {name: _inner(values, halo) for name, values in reflectance.items()}
+    values = {}
+    for name in names:
+        physical = INDICES[name].of(inner)
+        clear = clear & np.isfinite(physical)
+        values[name] = encode(physical, INDICES[name].scale)
+    for stored in values.values():
+        stored[~clear] = NODATA
+    return values, clear
+
+
+def _quality(sensor: Sensor, data: xr.Dataset) -> np.ndarray | None:
+    layers = {name: data[name].values for name in sensor.quality if name in data}
+    if sensor.clear is None or not layers:
+        return None
+    return sensor.clear(layers)
+
+
+def _inner(values: np.ndarray, halo: int) -> np.ndarray:
+    return values[halo:-halo, halo:-halo] if halo else values

@@ -1,0 +1,140 @@
+"""Take scenes in: each stream and day becomes one observation file, once; a bad scene is recorded and stops
+nothing.
+"""
+
+import json
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import shapely
+from pyproj import Transformer
+
+from selvawatch.core.files import canonical_json
+from selvawatch.core.grid import Tile
+from selvawatch.core.scene import Scene
+from selvawatch.errors import SceneError
+from selvawatch.prepare.observations import look_path, read_tags, write_look
+from selvawatch.prepare.observe import Reader, Recipe, SceneLook, daily, observe_scene
+from selvawatch.sources.load import read_scene
+from selvawatch.sources.sensors import stream_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakenIn:
+    """What became of one scene on one tile."""
+
+    scene_id: str
+    sensor: str
+    day: int
+    stream: str
+    state: str
+    """`read` or `unread`."""
+    reason: str = ""
+    """Code of why it is unread; empty when it is read."""
+    text: str = ""
+    """Why it is unread, for people."""
+    clear_share: float = 0.0
+    """Share of the tile's pixels that are usable in this scene, 0-1; 0 when it is unread."""
+    digest: str = ""
+    """Digest of the scene's item."""
+
+
+def scenes_on(scenes: Iterable[Scene], tile: Tile) -> list[Scene]:
+    """Scenes whose footprint meets a tile, in the order given."""
+    to_lonlat = Transformer.from_crs(tile.grid.crs, "EPSG:4326", always_xy=True)
+    outline = shapely.segmentize(tile.polygon, tile.grid.tile_m / 8)
+    ground = shapely.transform(outline, lambda x, y: to_lonlat.transform(x, y), interleaved=False)
+    shapely.prepare(ground)
+    return [scene for scene in scenes if ground.intersects(scene.footprint)]
+
+
+def take_in(
+    scenes: Sequence[Scene],
+    tile: Tile,
+    recipe: Recipe,
+    folder: Path,
+    read: Reader = read_scene,
+    workers: int = 1,
+) -> tuple[TakenIn, ...]:
+    """Turn scenes into observation files below a tile's folder; one record for each scene, by day, stream and
+    id.
+
+    A look that already holds the same scenes (ids and digests) by the same recipe is left as it is. A scene
+    that cannot be read is recorded with its reason, tried again by the next call, and the look is made from
+    the others: the file is the one that a call without the bad scene would write. A day on which no scene can
+    be read has no file. Scenes that do not meet the tile should be left out (`scenes_on`); they are read as
+    wholly unobserved.
+
+    read: how scenes are read; workers: days that are worked on at a time, by threads.
+    """
+    groups: dict[tuple[int, str], list[Scene]] = {}
+    for scene in sorted(scenes, key=lambda scene: (scene.day, scene.id, scene.collection)):
+        groups.setdefault((scene.day, stream_of(scene)), []).append(scene)
+
+    def one(key: tuple[int, str]) -> list[TakenIn]:
+        return _take_day(groups[key], tile, recipe, folder, read)
+
+    keys = sorted(groups)
+    if workers == 1:
+        taken = [one(key) for key in keys]
+    else:
+        with ThreadPoolExecutor(workers) as pool:
+            taken = list(pool.map(one, keys))
+    return tuple(record for records in taken for record in records)
+
+
+def _take_day(scenes: list[Scene], tile: Tile, recipe: Recipe, folder: Path, read: Reader) -> list[TakenIn]:
+    path = look_path(folder, stream_of(scenes[0]), scenes[0].day)
+    shares = _shares_in(path, recipe)
+    keys = [_key(scene) for scene in scenes]
+    if all(key in shares for key in keys):
+        return [_read(scene, shares[key]) for scene, key in zip(scenes, keys, strict=True)]
+    parts: list[SceneLook] = []
+    records = []
+    for scene in scenes:
+        try:
+            part = observe_scene(scene, tile, recipe, read)
+        except SceneError as error:
+            records.append(_record(scene, state="unread", reason=error.reason, text=str(error)))
+            continue
+        parts.append(part)
+        records.append(_read(scene, round(part.clear_share, 6)))
+    if parts:
+        kept = [[*_key(part.scene), round(part.clear_share, 6)] for part in parts]
+        tags = {"scenes": canonical_json(kept), "recipe": recipe.digest}
+        write_look(daily(parts), tile, folder, tags)
+    return records
+
+
+def _shares_in(path: Path, recipe: Recipe) -> dict[tuple[str, str, str], float]:
+    """Clear share by scene of an observation file made by the same recipe; empty when there is none."""
+    tags = read_tags(path)
+    if tags.get("recipe") != recipe.digest:
+        return {}
+    return {
+        (collection, name, digest): share for collection, name, digest, share in json.loads(tags["scenes"])
+    }
+
+
+def _key(scene: Scene) -> tuple[str, str, str]:
+    return scene.collection, scene.id, scene.digest
+
+
+def _read(scene: Scene, clear_share: float) -> TakenIn:
+    return _record(scene, state="read", clear_share=clear_share)
+
+
+def _record(scene: Scene, state: str, reason: str = "", text: str = "", clear_share: float = 0.0) -> TakenIn:
+    return TakenIn(
+        scene_id=scene.id,
+        sensor=scene.sensor,
+        day=scene.day,
+        stream=stream_of(scene),
+        state=state,
+        reason=reason,
+        text=text,
+        clear_share=clear_share,
+        digest=scene.digest,
+    )

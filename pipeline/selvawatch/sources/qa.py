@@ -1,0 +1,37 @@
+"""What the archives' own quality layers say: True = usable. Turbid ponds and bright sand are kept."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+_SCL_CLEAR = np.isin(np.arange(256), (2, 4, 5, 6, 7))
+_QA_PIXEL_UNCLEAR = 0b111111
+_FMASK_UNCLEAR = 0b011110
+_FMASK_FILL = 255
+
+
+def scl_clear(quality: Mapping[str, np.ndarray]) -> np.ndarray:
+    """True where Sen2Cor's scene classification (`scl`) is usable.
+
+    Classes 2 (dark), 4 (vegetation), 5 (bare), 6 (water) and 7 (unclassified) are kept: turbid mine ponds
+    fall in 2, 6 and 7. No data, saturated, cloud shadow, clouds, cirrus and snow are not.
+    """
+    return np.asarray(_SCL_CLEAR[quality["scl"]])
+
+
+def qa_pixel_clear(quality: Mapping[str, np.ndarray]) -> np.ndarray:
+    """True where Landsat Collection 2 `qa_pixel` is usable and `qa_radsat`, where given, says nothing is
+    saturated.
+
+    Fill, dilated cloud, cirrus, cloud, cloud shadow and snow (bits 0-5) are not usable; water (bit 7) is.
+    """
+    clear = (quality["qa_pixel"] & _QA_PIXEL_UNCLEAR) == 0
+    if "qa_radsat" in quality:
+        clear &= quality["qa_radsat"] == 0
+    return np.asarray(clear)
+
+
+def fmask_clear(quality: Mapping[str, np.ndarray]) -> np.ndarray:
+    """True where the HLS `fmask` is usable: no cloud, its surroundings, shadow or snow (bits 1-4), no fill."""
+    fmask = quality["fmask"]
+    return np.asarray(((fmask & _FMASK_UNCLEAR) == 0) & (fmask != _FMASK_FILL))

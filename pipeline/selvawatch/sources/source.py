@@ -1,0 +1,97 @@
+"""What every source of scenes is: a name, a search that drops nothing silently, and a read onto the grid."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import shapely
+import xarray as xr
+
+from selvawatch.core.grid import Tile
+from selvawatch.core.scene import Scene
+from selvawatch.errors import SourceError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """Something a search found and cannot use."""
+
+    scene_id: str
+    """Id as the catalogue states it, shortened where it is very long; the item's address where it has none.
+    """
+    reason: str
+    """`item`, `id`, `duplicate`, `datetime`, `footprint`, `sensor`, `missing-asset`, `href`, `orbit` or
+    `tier`.
+    """
+    text: str
+    """What is wrong, for people."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchResult:
+    """What a search found: scenes that can be tried, and problems. Found = scenes + problems."""
+
+    scenes: tuple[Scene, ...]
+    """Sorted by day, sensor and id."""
+    problems: tuple[Problem, ...] = ()
+    """Sorted by id and reason."""
+
+    @property
+    def found(self) -> int:
+        """How many items the search found."""
+        return len(self.scenes) + len(self.problems)
+
+
+@runtime_checkable
+class Source(Protocol):
+    """A place that scenes come from. Instances can be pickled; they hold no open connection and no
+    credential.
+    """
+
+    @property
+    def name(self) -> str:
+        """The text that opens it."""
+        ...
+
+    def search(self, geometry: shapely.Geometry, first_day: int, last_day: int) -> SearchResult:
+        """Scenes whose footprint meets a geometry (WGS 84) from a first to a last day, both included.
+
+        Raises
+        ------
+        SourceError
+            When the source cannot be searched at all.
+        """
+        ...
+
+    def read(self, scene: Scene, tile: Tile, bands: Sequence[str], halo_px: int = 0) -> xr.Dataset:
+        """Bands of a scene on a tile's pixels, as `sources.load.read_scene` gives them.
+
+        Raises
+        ------
+        SceneError
+            When anything of it cannot be read; nothing is returned in part.
+        """
+        ...
+
+
+KNOWN = ("folder:DIR", "stac:URL")
+"""Forms of text that `open_source` knows."""
+
+
+def open_source(text: str) -> Source:
+    """The source that a text such as `folder:DIR` or `stac:URL` names.
+
+    Raises
+    ------
+    SourceError
+        When the form is not known, or the folder is missing, empty or no STAC catalogue.
+    """
+    from selvawatch.sources.folder import FolderSource
+    from selvawatch.sources.stac import StacSource
+
+    kind, separator, rest = text.partition(":")
+    if kind == "folder" and separator and rest:
+        return FolderSource.open(rest)
+    if kind == "stac" and separator and rest:
+        return StacSource.open(rest)
+    raise SourceError("the source is not known", where=f"source {text}", needed=" or ".join(KNOWN))

@@ -1,0 +1,121 @@
+"""A STAC API or a static catalogue on the web as a source of scenes."""
+
+import ipaddress
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from urllib.parse import urljoin, urlsplit
+
+import shapely
+import xarray as xr
+
+from selvawatch.core.days import iso
+from selvawatch.core.grid import Tile
+from selvawatch.core.scene import Scene
+from selvawatch.errors import SourceError
+from selvawatch.sources.items import Item, collect
+from selvawatch.sources.load import read_scene
+from selvawatch.sources.sensors import SENSORS
+from selvawatch.sources.source import SearchResult
+
+_PAGE = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StacSource:
+    """A STAC API (item search) or, where it cannot search, the items its catalogue links to."""
+
+    url: str
+    """Landing page."""
+    name: str
+    """Text that opens it."""
+
+    @classmethod
+    def open(cls, url: str) -> "StacSource":
+        """The source of a URL; nothing is fetched yet. SourceError when it is not http or https."""
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise SourceError(
+                "the address is not on the web", where=f"source stac:{url}", needed="http:// or https://"
+            )
+        return cls(url=url, name=f"stac:{url}")
+
+    def search(self, geometry: shapely.Geometry, first_day: int, last_day: int) -> SearchResult:
+        """Scenes that meet a geometry (WGS 84) from a first to a last day, both included.
+
+        Raises
+        ------
+        SourceError
+            When the catalogue cannot be reached or answers nonsense.
+        """
+        return collect(
+            self._items(geometry, first_day, last_day), geometry, first_day, last_day, self._resolve
+        )
+
+    def read(self, scene: Scene, tile: Tile, bands: Sequence[str], halo_px: int = 0) -> xr.Dataset:
+        """Bands of a scene on a tile's pixels (`sources.load.read_scene`)."""
+        return read_scene(scene, tile, bands, halo_px)
+
+    def _items(self, geometry: shapely.Geometry, first_day: int, last_day: int) -> Iterator[tuple[str, Item]]:
+        from pystac import STACError
+        from pystac_client import Client
+        from pystac_client.exceptions import APIError
+        from requests import RequestException
+
+        try:
+            client = Client.open(self.url)
+            if client.conforms_to("ITEM_SEARCH"):
+                known = {name for sensor in SENSORS.values() for name in sensor.collections}
+                listed = sorted(known & {collection.id for collection in client.get_collections()})
+                found = client.search(
+                    collections=listed or None,
+                    intersects=shapely.geometry.mapping(geometry),
+                    datetime=f"{iso(first_day)}T00:00:00Z/{iso(last_day)}T23:59:59.999Z",
+                    limit=_PAGE,
+                )
+                for item in found.items_as_dicts():
+                    yield self.url, item
+            else:
+                for whole in client.get_items(recursive=True):
+                    yield whole.get_self_href() or self.url, whole.to_dict(transform_hrefs=False)
+        except (APIError, STACError, RequestException, OSError, ValueError, KeyError) as error:
+            text = str(error).split("?")[0][:200]
+            raise SourceError(
+                "the catalogue cannot be searched", where=f"source {self.name}", got=text
+            ) from error
+
+    def _resolve(self, address: str, href: str) -> str:
+        """Absolute address of an asset; ValueError when it is not one this source may open."""
+        return remote(urljoin(address, href), urlsplit(self.url).hostname or "")
+
+
+def remote(href: str, own_host: str) -> str:
+    """The href itself when it may be fetched.
+
+    http and https only, no credentials in it, and no private, loopback or link-local address unless it is the
+    catalogue's own host: a catalogue is not trusted to send us into the local network. Host names are not
+    looked up here.
+
+    Raises
+    ------
+    ValueError
+        Saying what is wrong, without the href.
+    """
+    parts = urlsplit(href)
+    if parts.scheme not in ("http", "https"):
+        raise ValueError(f"the scheme {parts.scheme or 'file'} is not allowed, needed http or https")
+    if parts.username or parts.password:
+        raise ValueError("the address carries a user name")
+    host = (parts.hostname or "").lower()
+    if not host or any(char.isspace() for char in href):
+        raise ValueError("the address has no host")
+    if host == own_host.lower():
+        return href
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        if host == "localhost" or host.endswith((".localhost", ".local", ".internal")) or "." not in host:
+            raise ValueError("the address is on a private host") from None
+        return href
+    if not address.is_global:
+        raise ValueError("the address is a private one")
+    return href
