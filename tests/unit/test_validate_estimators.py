@@ -20,11 +20,14 @@ def test_auc_is_the_share_of_won_pairs_with_ties_half():
     assert estimators.auc(scores, lost) == pytest.approx(auc_slow(scores, lost), abs=1e-12)
 
 
-def test_weighted_auc_is_the_auc_of_repeated_units():
+def test_auc_interval_is_that_of_units_repeated_as_drawn():
     rng = np.random.default_rng(4)
-    scores, lost, weights = rng.integers(0, 5, 40), rng.random(40) < 0.5, rng.integers(0, 4, 40)
-    repeated = auc_slow(np.repeat(scores, weights), np.repeat(lost, weights))
-    assert estimators.weighted_auc(scores, lost, weights) == pytest.approx(repeated, abs=1e-12)
+    scores, lost, blocks = rng.integers(0, 5, 60), rng.random(60) < 0.5, rng.integers(0, 12, 60)
+    index, drawn = estimators.resamples(blocks)
+    slow = [auc_slow(np.repeat(scores, times[index]), np.repeat(lost, times[index])) for times in drawn[:300]]
+    low, high = estimators.auc_bootstrap(scores, lost, blocks)
+    # 300 of 2000 replicates give the ends of the interval to a few hundredths
+    assert np.percentile(slow, [2.5, 97.5]) == pytest.approx((low, high), abs=0.04)
 
 
 def test_auc_of_one_kind_alone_is_none():

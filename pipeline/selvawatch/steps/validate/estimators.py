@@ -72,14 +72,10 @@ def auc(scores: np.ndarray, lost: np.ndarray) -> float | None:
     return float((ranks[lost].sum() - positive * (positive + 1) / 2) / (positive * negative))
 
 
-def weighted_auc(scores: np.ndarray, lost: np.ndarray, weights: np.ndarray) -> float:
-    """AUC where unit i counts `weights[i]` times; NaN unless both kinds have weight."""
-    _, level = np.unique(scores, return_inverse=True)
-    up = np.bincount(level, weights * lost)
-    down = np.bincount(level, weights * ~lost)
-    below = np.cumsum(down) - down
-    pairs = up.sum() * down.sum()
-    return float((up * (below + down / 2)).sum() / pairs) if pairs else float("nan")
+def _auc(up: np.ndarray, down: np.ndarray) -> np.ndarray:
+    """AUC along the last axis from counts of lost (`up`) and other units (`down`) at rising scores."""
+    below = np.cumsum(down, axis=-1) - down
+    return _divided((up * (below + down / 2)).sum(axis=-1), up.sum(axis=-1) * down.sum(axis=-1))
 
 
 def wilson(successes: int, trials: int) -> tuple[float, float] | None:
@@ -138,9 +134,16 @@ def block_bootstrap(units: np.ndarray, blocks: np.ndarray) -> dict[str, tuple[fl
 def auc_bootstrap(scores: np.ndarray, lost: np.ndarray, blocks: np.ndarray) -> tuple[float, float] | None:
     """95 % percentile interval of the AUC, blocks resampled whole; None with fewer than two blocks."""
     index, drawn = resamples(blocks)
+    if not drawn.size:
+        return None
     lost = np.asarray(lost, bool)
-    values = np.array([weighted_auc(scores, lost, times[index]) for times in drawn])
-    return _intervals({"auc": values}).get("auc")
+    values, level = np.unique(scores, return_inverse=True)
+    cell, size = index * values.size + level, (drawn.shape[1], values.size)
+    up, down = (
+        drawn @ np.bincount(cell[kind], minlength=size[0] * size[1]).reshape(size).astype(float)
+        for kind in (lost, ~lost)
+    )
+    return _intervals({"auc": _auc(up, down)}).get("auc")
 
 
 def statistic_bootstrap(

@@ -20,9 +20,9 @@ class Judgements:
     blocks: np.ndarray
     """Block of the unit: neighbours that are resampled together."""
     break_day: np.ndarray | None = None
-    """int: first day of the loss, `NO_DAY` = not known. A confirmation before it is early. None: none is known."""
+    """int: first day of the loss, `NO_DAY` = not known; confirmed before it is early. None: none known."""
     compared_day: np.ndarray | None = None
-    """int: day of another method to measure the delay against, `NO_DAY` = none; None: measured against the break."""
+    """int: day of another method to measure the delay against, `NO_DAY` = none; None: the break day."""
     scores: np.ndarray | None = None
     """float: highest evidence of the unit, for the AUC; None: not ranked."""
     watched_years: np.ndarray | None = None
