@@ -14,6 +14,8 @@ from selvawatch.detect.model import Evidence, IndexModel, Kind, Model, StreamMod
 from selvawatch.detect.reference import forest_level
 from selvawatch.errors import StackError
 
+_FAR = np.float32(1e9)
+_NO_VEIL = -2e9
 _SIDES = {"fall": kernels.FALL, "both": kernels.BOTH, "rise": kernels.RISE}
 
 
@@ -29,6 +31,8 @@ class PreparedIndex:
     own: np.ndarray
     spatial: np.ndarray
     side: int
+    weight: float
+    veils: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +43,8 @@ class PreparedLook:
     correlation: float
     low: float
     high: float
+    veil: float
+    high_unveiled: float
     per_unit: float
     indices: tuple[PreparedIndex, ...]
 
@@ -46,22 +52,38 @@ class PreparedLook:
         """Add the evidence of pixels start..stop to `out`, int16 units, `NODATA` until something is added."""
         total = np.zeros(stop - start, np.float32)
         seen = np.zeros(stop - start, np.float32)
+        least = np.full(stop - start, _FAR, np.float32)
         for index in self.indices:
-            kernels.add_index(
-                index.values,
-                index.terms,
-                index.sigma,
-                index.basis,
-                index.reference,
-                index.own,
-                index.spatial,
-                index.side,
-                start,
-                stop,
-                total,
-                seen,
-            )
-        kernels.settle(total, seen, self.correlation, self.low, self.high, self.per_unit, start, stop, out)
+            ground = (index.values, index.terms, index.sigma, index.basis)
+            if index.weight > 0:
+                kernels.add_index(
+                    *ground,
+                    index.reference,
+                    index.own,
+                    index.spatial,
+                    index.side,
+                    index.weight,
+                    start,
+                    stop,
+                    total,
+                    seen,
+                )
+            if index.veils:
+                kernels.lower_veil(*ground, float(index.own[4]), index.side, start, stop, least)
+        kernels.settle(
+            total,
+            seen,
+            least,
+            self.correlation,
+            self.low,
+            self.high,
+            self.veil,
+            self.high_unveiled,
+            self.per_unit,
+            start,
+            stop,
+            out,
+        )
 
 
 class EvidenceGround:
@@ -96,18 +118,25 @@ class EvidenceGround:
                 got=look.shape,
                 needed=self._shape,
             )
+        veil = (
+            stream.veil if stream.veil is not None and set(stream.veil.indices) <= set(look.values) else None
+        )
         return PreparedLook(
             kind=stream.kind,
             correlation=stream.correlation,
             low=stream.low,
             high=stream.high,
+            veil=_NO_VEIL if veil is None else veil.departure,
+            high_unveiled=stream.high if veil is None else veil.high,
             per_unit=1 / self._model.unit,
             indices=tuple(
-                self._index(look, stream, index) for index in stream.indices if index.index in look.values
+                self._index(look, stream, index, veil is not None and index.index in veil.indices)
+                for index in stream.indices
+                if index.index in look.values
             ),
         )
 
-    def _index(self, look: Look, stream: StreamModel, index: IndexModel) -> PreparedIndex:
+    def _index(self, look: Look, stream: StreamModel, index: IndexModel, veils: bool) -> PreparedIndex:
         key = (stream.stream, index.index)
         if look.scales[index.index] != index.scale:
             raise StackError(
@@ -131,6 +160,8 @@ class EvidenceGround:
             own=own,
             spatial=spatial,
             side=_SIDES[index.evidence.side],
+            weight=index.weight,
+            veils=veils,
         )
 
 

@@ -115,10 +115,34 @@ class IndexModel:
     """Name of the index, such as `ndvi` or `vv`."""
     scale: float
     """Physical value = stored * scale."""
+    weight: float
+    """Weight of its evidence in the stream's sum; 0: it is only held against the veil."""
     harmonic: Harmonic
     evidence: Evidence
     reference: SpatialReference | None = None
     """Fallback without history; None: a pixel without history is not monitored by this index."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Veil:
+    """Tells haze over forest from loss: haze moves an index of soil and an index of water at once.
+
+    Bare soil leaves the water index where it was, a pond leaves the soil index where it was. A look of which at least
+    one of the named indices stays near the prediction is no haze and may say more; where one is missing, or all depart,
+    it may be haze or a pit of both, and the stream's own bound holds.
+    """
+
+    indices: tuple[str, ...]
+    """Indices that haze moves together; their rules say which way."""
+    departure: float
+    """Departure, in sigmas, above which an index has moved."""
+    high: float
+    """Most that a look without haze may say for loss, nats."""
+
+    def __post_init__(self) -> None:
+        """Refuse a veil of one index."""
+        _need(len(self.indices) >= 2, "veil indices", self.indices, "two or more")
+        _need(self.high > 0, "veil high", self.high, "more than 0")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,9 +161,20 @@ class StreamModel:
     high: float
     """Most that one look may say for loss, nats."""
     indices: tuple[IndexModel, ...]
+    veil: Veil | None = None
+    """How haze is told from loss; None: it is not."""
 
     def __post_init__(self) -> None:
         """Refuse a stream without evidence."""
+        _need(any(index.weight > 0 for index in self.indices), "indices", "no weight", "one with weight")
+        if self.veil is not None:
+            _need(
+                set(self.veil.indices) <= {index.index for index in self.indices},
+                "veil",
+                self.veil.indices,
+                "indices of the stream",
+            )
+            _need(self.veil.high >= self.high, "veil high", self.veil.high, f"at least {self.high}")
         _need(self.kind in ("optical", "radar"), "kind", self.kind, "optical or radar")
         _need(0 <= self.correlation <= 1, "correlation", self.correlation, "0 to 1")
         _need(self.low <= 0 < self.high, "low, high", (self.low, self.high), "low <= 0 < high")

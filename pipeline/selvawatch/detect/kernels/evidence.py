@@ -6,10 +6,13 @@ import numpy as np
 FALL, BOTH, RISE = -1, 0, 1
 """Sides of a departure."""
 
+UNKNOWN = np.float32(-1e9)
+"""Departure of an index that was not seen or has no baseline."""
+
 
 @nb.njit(
     "void(int16[::1], int16[:,::1], int16[::1], float32[::1], float32, float32[::1], float32[::1], int64,"
-    " int64, int64, float32[::1], float32[::1])",
+    " float32, int64, int64, float32[::1], float32[::1])",
     nogil=True,
     cache=True,
 )
@@ -22,12 +25,13 @@ def add_index(
     own: np.ndarray,
     spatial: np.ndarray,
     side: int,
+    weight: float,
     start: int,
     stop: int,
     total: np.ndarray,
     seen: np.ndarray,
 ) -> None:
-    """Add the evidence of pixels start..stop of one index to `total` (nats) and 1 to `seen` where it was observed.
+    """Add the weighted evidence of pixels start..stop of one index to `total` (nats), its weight to `seen` where observed.
 
     sigma > 0: the prediction is terms @ basis; sigma < 0: `reference` (NaN: none today) plus term 0, with sigma
     -sigma; 0: no baseline. own, spatial: gain, centre, low, high, sigma floor (stored units) of either kind.
@@ -55,21 +59,56 @@ def add_index(
         ratio = min(max(gain * (departure - centre), low), high)
         usable = np.float32(1) if (value != nodata) and (spread != 0) else np.float32(0)
         usable = usable * have if fallback else usable
-        total[p - start] += ratio * usable
-        seen[p - start] += usable
+        total[p - start] += weight * ratio * usable
+        seen[p - start] += weight * usable
 
 
 @nb.njit(
-    "void(float32[::1], float32[::1], float32, float32, float32, float32, int64, int64, int16[::1])",
+    "void(int16[::1], int16[:,::1], int16[::1], float32[::1], float32, int64, int64, int64, float32[::1])",
+    nogil=True,
+    cache=True,
+)
+def lower_veil(
+    values: np.ndarray,
+    terms: np.ndarray,
+    sigma: np.ndarray,
+    basis: np.ndarray,
+    floor: float,
+    side: int,
+    start: int,
+    stop: int,
+    least: np.ndarray,
+) -> None:
+    """Lower `least` of pixels start..stop to the departure of one index, in sigmas; to `UNKNOWN` where it has none."""
+    nodata = np.int16(-32768)
+    for p in range(start, stop):
+        predicted = np.float32(0)
+        for k in range(basis.size):
+            predicted += np.float32(terms[k, p]) * basis[k]
+        departure = (np.float32(values[p]) - predicted) / max(np.float32(sigma[p]), floor)
+        if side == 0:
+            departure = abs(departure)
+        elif side < 0:
+            departure = -departure
+        known = (values[p] != nodata) and (sigma[p] > 0)
+        least[p - start] = min(least[p - start], departure if known else UNKNOWN)
+
+
+@nb.njit(
+    "void(float32[::1], float32[::1], float32[::1], float32, float32, float32, float32, float32, float32, int64, int64,"
+    " int16[::1])",
     nogil=True,
     cache=True,
 )
 def settle(
     total: np.ndarray,
     seen: np.ndarray,
+    least: np.ndarray,
     correlation: float,
     low: float,
     high: float,
+    veil: float,
+    high_unveiled: float,
     per_unit: float,
     start: int,
     stop: int,
@@ -77,14 +116,18 @@ def settle(
 ) -> None:
     """Add one look's evidence, in whole units, to `out` at start..stop; what no index saw stays as it is.
 
-    The sum over n indices is divided by 1 + (n - 1) * correlation and clipped; `out` is -32768 until a look is added.
+    The sum over n indices is divided by 1 + (n - 1) * correlation and clipped: at `high_unveiled` where the least
+    departure of the veil's indices is known and below `veil`, at `high` elsewhere. `out` is -32768 until a look is
+    added.
     """
     nodata = np.int16(-32768)
     one = np.float32(1)
     for p in range(start, stop):
         n = seen[p - start]
         ratio = total[p - start] / (one + max(n - one, np.float32(0)) * correlation)
-        units = np.int16(np.rint(min(max(ratio, low), high) * per_unit))
+        unveiled = (least[p - start] > UNKNOWN) and (least[p - start] < veil)
+        bound = high_unveiled if unveiled else high
+        units = np.int16(np.rint(min(max(ratio, low), bound) * per_unit))
         before = out[p]
         after = units if before == nodata else np.int16(before + units)
         out[p] = after if n > 0 else before
