@@ -1,1 +1,1 @@
-"""Whose ground: the register of rights, planar faces, accountings, legal context and tables."""
+"""Whose ground: a dated register of rights, exact overlay, accountings, legal context, and tables."""

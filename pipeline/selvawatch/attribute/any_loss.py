@@ -1,0 +1,145 @@
+"""Any loss layer on any zones: one row for each feature and zone that share ground, and the rest."""
+
+from collections.abc import Mapping
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+from pyproj import CRS
+
+from selvawatch.attribute.faces import faces_of
+from selvawatch.attribute.overlay import cut, extent_of
+from selvawatch.core.hectares import hectares
+from selvawatch.errors import LayerError
+
+ADDED = ("zone_layer", "overlap_ha", "attributed_ha")
+"""Columns that the overlay adds, besides the zone's own, which begin with `zone_`."""
+
+
+def attribute_layer(
+    loss: gpd.GeoDataFrame,
+    zones: Mapping[str, gpd.GeoDataFrame],
+    *,
+    equal_area: CRS,
+    area_field: str = "",
+    repair: bool = False,
+) -> gpd.GeoDataFrame:
+    """Loss features by the zones they share ground with; a feature in two zones has two rows.
+
+    Parameters
+    ----------
+    loss, zones
+        Polygons in one projected CRS; zones by layer name. Zones may overlap: rows of zones are then not
+        additive, but each feature's rows with an empty `zone_layer` always are what lies outside all zones.
+    area_field
+        Column of the loss with its own hectares; they are prorated by overlap / ground of the feature.
+    repair
+        Whether invalid rings are repaired; otherwise they are refused.
+
+    Returns
+    -------
+    GeoDataFrame
+        All columns of the loss, those of the zone with `zone_` before, `zone_layer`, `overlap_ha` (equal-area
+        hectares of the shared ground), `attributed_ha`, and the shared ground; in order of loss, then layer.
+
+    Raises
+    ------
+    LayerError
+        For two CRS, invalid rings, a missing or non-numeric `area_field`, or a feature without an area.
+    """
+    outlines = _outlines(loss, "loss", repair)
+    area = shapely.area(outlines)
+    if (area == 0).any():
+        raise LayerError(
+            "loss features have no area",
+            where="loss",
+            got=f"{int((area == 0).sum())} of {len(area)}",
+            needed="polygons",
+            do="polygonise or buffer points and lines before",
+        )
+    declared = _declared(loss, area_field)
+    parts = []
+    shapes: list[np.ndarray] = [np.zeros(0, object)]
+    for name, zone in zones.items():
+        if zone.crs != loss.crs:
+            raise LayerError("loss and zones are in two CRS", where=name, got=zone.crs, needed=loss.crs)
+        shapes.append(_outlines(zone, name, repair))
+        one, other, shared = cut(outlines, shapes[-1])
+        rows = zone.drop(columns="geometry").iloc[other].reset_index(drop=True)
+        rows = rows.rename(columns=lambda column: f"zone_{column}")
+        rows = rows.assign(zone_layer=name, _loss=one, _shared=shared, _order=other, _layer=len(parts))
+        parts.append(rows)
+    parts.append(_outside(loss, outlines, shapes, equal_area, len(parts)))
+    table = pd.concat([part for part in parts if len(part)] or parts, ignore_index=True)
+    table = table.sort_values(["_loss", "_layer", "_order"], kind="stable").reset_index(drop=True)
+    index = table["_loss"].to_numpy(np.int64)
+    shared = table["_shared"].to_numpy(object)
+    table["overlap_ha"] = hectares(shared, loss.crs, equal_area)
+    share = shapely.area(shared) / area[index]
+    table["attributed_ha"] = table["overlap_ha"] if declared is None else declared[index] * share
+    own = loss.drop(columns="geometry").rename(columns=lambda column: _own_name(column, table.columns))
+    own = own.iloc[index].reset_index(drop=True)
+    zone_columns = [
+        one for one in table.columns if one not in (*ADDED, "_loss", "_shared", "_order", "_layer")
+    ]
+    joined = pd.concat([own, table[zone_columns], table[list(ADDED)]], axis=1)
+    return gpd.GeoDataFrame(joined, geometry=shared, crs=loss.crs)
+
+
+def _outside(
+    loss: gpd.GeoDataFrame, outlines: np.ndarray, shapes: list[np.ndarray], equal_area: CRS, layer: int
+) -> pd.DataFrame:
+    """What lies outside all zones, measured on the faces that no zone covers."""
+    all_zones = gpd.GeoDataFrame(geometry=np.concatenate(shapes), crs=loss.crs)
+    faces = faces_of(all_zones, extent_of([loss]), equal_area=equal_area)
+    bare = np.isin(faces.face, faces.outside())
+    one, _, shared = cut(outlines, faces.parts[bare])
+    ground = gpd.GeoSeries(shared, index=pd.Index(one, name="_loss"))
+    joined = {key: shapely.union_all(part.to_numpy()) for key, part in ground.groupby(level=0, sort=True)}
+    return pd.DataFrame(
+        {
+            "zone_layer": np.full(len(joined), None, object),
+            "_loss": np.array(list(joined), np.int64),
+            "_shared": pd.Series(list(joined.values()), dtype=object),
+            "_order": 0,
+            "_layer": layer,
+        }
+    )
+
+
+def _outlines(frame: gpd.GeoDataFrame, name: str, repair: bool) -> np.ndarray:
+    outlines = frame.geometry.to_numpy().copy()
+    empty = shapely.is_missing(outlines) | shapely.is_empty(outlines)
+    if empty.any() and name == "loss":
+        raise LayerError("features have no geometry", where=name, got=f"{int(empty.sum())} of {len(empty)}")
+    outlines[empty] = shapely.Polygon()
+    bad = np.flatnonzero(~shapely.is_valid(outlines))
+    if len(bad) and not repair:
+        why = shapely.is_valid_reason(outlines[bad[0]])
+        raise LayerError(
+            "invalid rings",
+            where=name,
+            got=f"{len(bad)} of {len(outlines)}, first in row {bad[0]}: {why}",
+            needed="valid polygons",
+            do="repair them in their source, or say --repair (the change of area is then printed)",
+        )
+    outlines[bad] = shapely.make_valid(outlines[bad])
+    return outlines
+
+
+def _declared(loss: gpd.GeoDataFrame, area_field: str) -> np.ndarray | None:
+    if not area_field:
+        return None
+    if area_field not in loss.columns:
+        columns = sorted(str(one) for one in loss.columns if one != "geometry")
+        raise LayerError("no such area field", where="loss", got=area_field, needed=f"one of {columns}")
+    values = pd.to_numeric(loss[area_field], errors="coerce").to_numpy(np.float64)
+    if np.isnan(values).any():
+        missing = int(np.isnan(values).sum())
+        raise LayerError("area field is not a number everywhere", where="loss", got=f"{missing} rows without")
+    return values
+
+
+def _own_name(column: str, taken: pd.Index) -> str:
+    return f"loss_{column}" if column in taken or column in ADDED else column

@@ -1,0 +1,349 @@
+"""Layers of rights and zones: how the columns of a source become rows of the register."""
+
+import datetime as dt
+import hashlib
+import hmac
+import re
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+from pyproj import CRS
+
+from selvawatch.attribute.files import Repair, polygons, read_vector
+from selvawatch.core.tables import RIGHT_KINDS, RIGHT_TYPES, RIGHTS
+from selvawatch.errors import LayerError
+
+_COMPANY = re.compile(
+    r"\b(s\.?\s?a\.?\s?c|s\.?\s?a\.?\s?a|s\.?\s?a|e\.?\s?i\.?\s?r\.?\s?l|s\.?\s?r\.?\s?l|s\.?\s?m\.?\s?r\.?\s?l"
+    r"|s\.?\s?c\.?\s?r\.?\s?l|ltda|inc|corp|ltd|llc|cia|compania|empresa|consorcio|corporacion|asociacion"
+    r"|cooperativa|ong|fundacion|sociedad|minera|inversiones|grupo)\b",
+)
+_COMMUNITY = re.compile(r"\b(comunidad|cc\.?\s?nn|c\.n\.|comunidades)\b")
+_STATE = re.compile(r"\b(estado peruano|gobierno|ministerio|municipalidad|sernanp|instituto geologico)\b")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayerEntry:
+    """One layer of `aoi/zones.toml`: what its columns mean. Column names are the source's; empty: none."""
+
+    name: str
+    """Stable name of the layer, such as `mining-cadastre`."""
+    title: str
+    """What staff read, in Spanish."""
+    kind: str
+    """`right`, `zone`, `aside`, `place` or `reference` (roads, rivers: measured to, never attributed)."""
+    type: str
+    """Type of rows that `types` does not name; for a reference `road`, `river` or `water`."""
+    source: str
+    """Who publishes it."""
+    licence: str
+    """On what terms."""
+    type_column: str = ""
+    types: Mapping[str, str] = field(default_factory=dict)
+    """Type by value of `type_column`; `skip` leaves a row out."""
+    type_by_pattern: Mapping[str, str] = field(default_factory=dict)
+    """Type by regular expression found in the value of `type_column`; the first that fits, before `types`."""
+    subtype_column: str = ""
+    id_columns: tuple[str, ...] = ()
+    """Key of a row in the source; empty: a digest of its attributes and outline."""
+    id_with_outline: bool = False
+    """Whether the key is not unique in the source and needs a digest of the outline beside it."""
+    name_column: str = ""
+    """Name of a zone or community; leave empty where it may be that of a person."""
+    holder_column: str = ""
+    """Holder; kept only as a type and, where the caller has a salt, a salted hash."""
+    status_column: str = ""
+    ended_statuses: tuple[str, ...] = ()
+    """Statuses that say a right has ended, on a day unknown unless `to_column` has it."""
+    applied_column: str = ""
+    from_column: str = ""
+    to_column: str = ""
+    """Last day in force."""
+    document_column: str = ""
+    ha_column: str = ""
+    valid_from: dt.date | None = None
+    """First day in force of all rows without their own."""
+    valid_to: dt.date | None = None
+    """First day no longer in force of all rows without their own."""
+    open_ended: bool = False
+    """Whether a row without an end has none (a title, a zone); otherwise its end is unknown (a contract)."""
+    listed_is_valid: bool = False
+    """Whether to stand in the layer on a day means to be in force on it."""
+    unknown_dates: tuple[dt.date, ...] = ()
+    """Dates that the source writes for `unknown`."""
+    crs: str = ""
+    """CRS of a file that does not state it."""
+    encoding: str = ""
+    verified: bool = False
+    """Whether a person has checked the entry against the live service."""
+    note: str = ""
+    """What a reader of the tables must know of this layer."""
+
+    def __post_init__(self) -> None:
+        """Refuse kinds and types that the register does not know."""
+        where = f"layer {self.name}"
+        if self.kind not in (*RIGHT_KINDS, "reference"):
+            raise LayerError("unknown kind", where=where, got=self.kind, needed=(*RIGHT_KINDS, "reference"))
+        if self.kind == "reference":
+            return
+        used = [self.type, *self.types.values(), *self.type_by_pattern.values()]
+        if strange := sorted({one for one in used if one not in (*RIGHT_TYPES, "skip")}):
+            raise LayerError("unknown type", where=where, got=strange, needed=RIGHT_TYPES)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Columns of the source that the entry names."""
+        named = (
+            self.type_column,
+            self.subtype_column,
+            *self.id_columns,
+            self.name_column,
+            self.holder_column,
+            self.status_column,
+            self.applied_column,
+            self.from_column,
+            self.to_column,
+            self.document_column,
+            self.ha_column,
+        )
+        return tuple(dict.fromkeys(name for name in named if name))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """A layer as it was taken on one day."""
+
+    entry: LayerEntry
+    date: dt.date
+    """Day the snapshot was taken."""
+    sha256: str
+    """Digest of the snapshot's file."""
+    rights: gpd.GeoDataFrame
+    """Rows of `core.tables.RIGHTS`."""
+    repairs: tuple[Repair, ...] = ()
+
+
+def read_layer(
+    file: str | Path, entry: LayerEntry, *, crs: str | CRS, date: dt.date, sha256: str, salt: bytes = b""
+) -> Taken:
+    """One snapshot of a layer as rows of the register, in `crs`, on the 1 mm grid.
+
+    Parameters
+    ----------
+    date, sha256
+        Of the snapshot: they decide what the rows may be attributed to and prove where they come from.
+    salt
+        Secret for the hash of holders; without it no hash is made. The name itself is never kept.
+
+    Raises
+    ------
+    LayerError
+        For a file that cannot be read, lacks a CRS or lacks a column that the entry names.
+    """
+    frame = read_vector(file, crs=crs, declared_crs=entry.crs, encoding=entry.encoding)
+    return take(frame, entry, date=date, sha256=sha256, salt=salt, where=str(file))
+
+
+def take(
+    frame: gpd.GeoDataFrame,
+    entry: LayerEntry,
+    *,
+    date: dt.date,
+    sha256: str,
+    salt: bytes = b"",
+    where: str = "",
+) -> Taken:
+    """A frame of a source, in the pixel CRS, as one snapshot of a layer (see `read_layer`)."""
+    if missing := [name for name in entry.columns if name not in frame.columns]:
+        raise LayerError(
+            "columns that the manifest names are missing",
+            where=where or entry.name,
+            got=sorted(str(name) for name in frame.columns if name != "geometry"),
+            needed=missing,
+            do=f"correct the entry {entry.name} of zones.toml",
+        )
+    frame = frame.reset_index(drop=True)
+    types = _types(frame, entry)
+    frame, types = frame[types != "skip"].reset_index(drop=True), types[types != "skip"]
+    geometry, repairs = polygons(frame.geometry.to_numpy(), [str(index) for index in range(len(frame))])
+    kept = np.array([one is not None for one in geometry], bool)
+    frame, types, geometry = frame[kept].reset_index(drop=True), types[kept], geometry[kept]
+    rows = _rows(frame, types.tolist(), entry, pd.Timestamp(date), salt)
+    rights = gpd.GeoDataFrame(rows, geometry=geometry, crs=frame.crs)
+    rights["source_key"] = _keys(frame, rights, entry)
+    rights["right_id"] = [f"{entry.name}:{key}" for key in rights["source_key"]]
+    rights["ha_gis"] = rights.area / 10_000
+    rights["snapshot_date"] = rights["recorded_from"] = pd.Timestamp(date)
+    rights["recorded_to"] = pd.NaT
+    rights["snapshot_sha256"] = sha256
+    rights = gpd.GeoDataFrame(RIGHTS.check(rights), crs=frame.crs).sort_values("right_id")
+    return Taken(
+        entry=entry,
+        date=date,
+        sha256=sha256,
+        rights=rights.reset_index(drop=True),
+        repairs=repairs,
+    )
+
+
+def _types(frame: gpd.GeoDataFrame, entry: LayerEntry) -> np.ndarray:
+    if not entry.type_column:
+        return np.full(len(frame), entry.type, object)
+
+    def of(value: str | None) -> str:
+        for pattern, kind in entry.type_by_pattern.items():
+            if value is not None and re.search(pattern, value):
+                return kind
+        return entry.types.get(value or "", entry.type)
+
+    return np.array([of(value) for value in texts(frame[entry.type_column])], object)
+
+
+def _rows(
+    frame: gpd.GeoDataFrame, types: list[str], entry: LayerEntry, taken: pd.Timestamp, salt: bytes
+) -> pd.DataFrame:
+    holders = _text_column(frame, entry.holder_column)
+    status = _text_column(frame, entry.status_column)
+    applied = _date_column(frame, entry.applied_column, entry)
+    start = _date_column(frame, entry.from_column, entry)
+    end = _date_column(frame, entry.to_column, entry) + pd.Timedelta(days=1)
+    if entry.valid_from is not None:
+        start = start.fillna(pd.Timestamp(entry.valid_from))
+    if entry.valid_to is not None:
+        end = end.fillna(pd.Timestamp(entry.valid_to))
+    known = start.notna() & (end.notna() | entry.open_ended)
+    ended = pd.Series([one in entry.ended_statuses for one in status], dtype=bool) & end.isna()
+    end = end.where(~ended, taken)
+    return pd.DataFrame(
+        {
+            "kind": entry.kind,
+            "type": types,
+            "subtype": _text_column(frame, entry.subtype_column or entry.type_column),
+            "name": _text_column(frame, entry.name_column),
+            "layer": entry.name,
+            "source": entry.source,
+            "holder_type": [holder_type(one) for one in holders],
+            "holder_hash": [holder_hash(one, salt) for one in holders],
+            "status": status,
+            "applied_on": applied,
+            "valid_from": start,
+            "valid_to": end,
+            "dates_known": known & ~ended,
+            "listed_is_valid": entry.listed_is_valid,
+            "document": _text_column(frame, entry.document_column),
+            "ha_legal": _number_column(frame, entry.ha_column),
+        },
+        index=frame.index,
+    )
+
+
+def _keys(frame: gpd.GeoDataFrame, rights: gpd.GeoDataFrame, entry: LayerEntry) -> list[str]:
+    """Keys of the source, made unique in an order that the order of rows does not decide."""
+    outlines = [hashlib.sha256(one).hexdigest()[:12] for one in rights.geometry.normalize().to_wkb()]
+    if entry.id_columns:
+        parts = [texts(frame[name]) for name in entry.id_columns]
+        keys = ["/".join(one or "-" for one in row) for row in zip(*parts, strict=True)]
+        if entry.id_with_outline:
+            keys = [f"{key}/{outline}" for key, outline in zip(keys, outlines, strict=True)]
+    else:
+        plain = frame.drop(columns=["geometry", *([entry.holder_column] if entry.holder_column else [])])
+        rows = ["|".join(str(value) for value in row) for row in plain.itertuples(index=False)]
+        keys = [
+            hashlib.sha256(f"{row}|{outline}".encode()).hexdigest()[:16]
+            for row, outline in zip(rows, outlines, strict=True)
+        ]
+    order = sorted(range(len(keys)), key=lambda index: (keys[index], outlines[index]))
+    seen: dict[str, int] = {}
+    unique = list(keys)
+    for index in order:
+        count = seen[keys[index]] = seen.get(keys[index], 0) + 1
+        if count > 1:
+            unique[index] = f"{keys[index]}#{count}"
+    return unique
+
+
+def texts(values: pd.Series) -> list[str | None]:
+    """Text without outer blanks; None for empty, blank or missing. Whole numbers lose their `.0`."""
+
+    def clean(value: object) -> str | None:
+        if value is None or value is pd.NaT or (isinstance(value, float) and np.isnan(value)):
+            return None
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)
+        return str(value).strip() or None
+
+    return [clean(value) for value in values.tolist()]
+
+
+def _text_column(frame: pd.DataFrame, name: str) -> list[str | None]:
+    return texts(frame[name]) if name else [None] * len(frame)
+
+
+def _number_column(frame: pd.DataFrame, name: str) -> pd.Series:
+    if not name:
+        return pd.Series(np.nan, frame.index)
+    return pd.to_numeric(frame[name], errors="coerce").astype("float64")
+
+
+def _date_column(frame: pd.DataFrame, name: str, entry: LayerEntry) -> pd.Series:
+    if not name:
+        return pd.Series(pd.NaT, frame.index, dtype="datetime64[ms]")
+    found = dates(frame[name])
+    return found.where(~found.isin([pd.Timestamp(day) for day in entry.unknown_dates]))
+
+
+def dates(values: pd.Series) -> pd.Series:
+    """Days (datetime64[ms], NaT = unknown) of dates, ISO or day/month/year text, or ms since 1970."""
+    if pd.api.types.is_datetime64_any_dtype(values):
+        naive = values.dt.tz_convert("UTC").dt.tz_localize(None) if values.dt.tz is not None else values
+        return naive.astype("datetime64[ms]").dt.floor("D")
+    if pd.api.types.is_numeric_dtype(values):
+        stamps = pd.to_numeric(values, errors="coerce").to_numpy("float64", na_value=np.nan)
+        days = np.full(len(values), np.datetime64("NaT"), "datetime64[D]")
+        seen = np.isfinite(stamps)
+        days[seen] = np.floor(stamps[seen] / 86_400_000).astype("int64").astype("datetime64[D]")
+        return pd.Series(days.astype("datetime64[ms]"), values.index)
+    return pd.Series([_date(value) for value in values.tolist()], values.index, dtype="datetime64[ms]")
+
+
+def _date(value: object) -> pd.Timestamp | None:
+    if value is None or value is pd.NaT or (isinstance(value, float) and np.isnan(value)):
+        return None
+    if isinstance(value, dt.date):
+        return pd.Timestamp(value.year, value.month, value.day)
+    text = str(value).strip()
+    for pattern in ("%Y-%m-%d", "%Y/%m/%d", "%d/%m/%Y"):
+        try:
+            return pd.Timestamp(dt.datetime.strptime(text[:10], pattern))
+        except ValueError:
+            continue
+    return None
+
+
+def holder_type(name: str | None) -> str:
+    """Kind of holder by its name; who does not look like a body is taken for a natural person."""
+    if name is None:
+        return "unknown"
+    plain = _plain(name)
+    if _COMMUNITY.search(plain):
+        return "community"
+    if _STATE.search(plain):
+        return "state"
+    return "company" if _COMPANY.search(plain) else "natural_person"
+
+
+def holder_hash(name: str | None, salt: bytes) -> str | None:
+    """Salted hash (HMAC-SHA256, 32 hex) of a holder's name, blind to accents and case; None without salt."""
+    if name is None or not salt:
+        return None
+    return hmac.new(salt, _plain(name).encode(), hashlib.sha256).hexdigest()[:32]
+
+
+def _plain(name: str) -> str:
+    bare = unicodedata.normalize("NFKD", name)
+    return " ".join("".join(one for one in bare if not unicodedata.combining(one)).lower().split())

@@ -1,0 +1,203 @@
+"""Exact overlay of loss on faces: pieces of ground, and the rights over each on the days that matter."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+
+from selvawatch.attribute.faces import Faces
+from selvawatch.attribute.register import NOT_IN_FORCE, UNKNOWN, Register, day_numbers, validity
+from selvawatch.errors import LayerError
+
+CLOCKS = ("at-loss", "today")
+"""Rights in force on the day of the loss, or on the day called today."""
+
+_FILL = 1e-6
+"""Share of a cell that its pieces may miss: noise of the arithmetic, far above it an error."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pieces:
+    """Loss cut by faces; build with `attribute`.
+
+    The pieces of one cell fill it exactly; each has the cell's hectares by its share of the cell's ground.
+    """
+
+    frame: gpd.GeoDataFrame
+    """One row for each piece: the cell's columns, then `face`, `share` (of the cell, by area in the pixel
+    CRS), `ha`, `ha_lo` (confirmed ground), `ha_hi`, `date_uncertain`, and its own `geometry`."""
+    members: pd.DataFrame
+    """One row for each piece and register row over it: `piece` (position in `frame`), `right` (position in
+    the register), and its state (`register.IN_FORCE` ...) on the day of loss, the earliest and the latest
+    possible day, and today: `at_loss`, `earliest`, `latest`, `today`."""
+    today: int
+    """The day called today."""
+    register_version: str
+
+    def __len__(self) -> int:
+        return len(self.frame)
+
+    @property
+    def total_ha(self) -> float:
+        """Hectares of all pieces."""
+        return float(self.frame["ha"].sum())
+
+
+def attribute(
+    cells: gpd.GeoDataFrame,
+    faces: Faces,
+    register: Register,
+    *,
+    today: int,
+    events: pd.DataFrame | None = None,
+) -> Pieces:
+    """Every cell cut by the faces, with the state of every right over each piece on four days.
+
+    Parameters
+    ----------
+    cells
+        Rows of `core.tables.CELLS` in the CRS of the faces, or any loss with its columns (`status`, `onset`,
+        `onset_earliest`, `onset_latest`, `ha`). The hectares of a cell are taken as given; over a cell
+        without an onset every right is of unknown validity.
+    today
+        The day on which `today` is judged; a day of the data, never the clock of the machine.
+    events
+        EVENTS rows; where given, `ha_hi` of a piece grows as that of its event.
+
+    Raises
+    ------
+    LayerError
+        For another CRS, loss beyond the extent of the faces, or faces of another register.
+    """
+    _check(cells, faces, register)
+    cells = cells.reset_index(drop=True)
+    cell, part, shape = cut(cells.geometry.to_numpy(), faces.parts)
+    cell, face, shape = _joined(cell, faces.face[part], shape)
+    area = shapely.area(cells.geometry.to_numpy())
+    share = shapely.area(shape) / area[cell]
+    filled = np.bincount(cell, share, len(cells))
+    if (lost := np.abs(filled - 1) > _FILL).any():
+        raise LayerError(
+            "cut cells do not fill the cells",
+            where=f"{int(lost.sum())} cells, first at row {int(np.flatnonzero(lost)[0])}",
+            got=f"{filled[lost][0]:.9f} of its ground",
+            needed="valid polygons with an area",
+        )
+    frame = cells.drop(columns="geometry").iloc[cell].reset_index(drop=True)
+    frame["face"], frame["share"] = face, share
+    frame["ha_lo"] = np.where(frame["status"].isin(["confirmed", "closed"]), frame["ha"], 0.0) * share
+    frame["ha_hi"] = frame["ha"] * share * _growth(frame, events)
+    frame["ha"] = frame["ha"] * share
+    members = _members(frame, faces, register, today)
+    changes = members["earliest"].ne(members["at_loss"]) | members["latest"].ne(members["at_loss"])
+    frame["date_uncertain"] = False
+    frame.loc[members["piece"][changes].unique(), "date_uncertain"] = True
+    return Pieces(
+        frame=gpd.GeoDataFrame(frame, geometry=shape, crs=cells.crs),
+        members=members,
+        today=today,
+        register_version=register.version,
+    )
+
+
+def cut(geometries: np.ndarray, parts: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Index of geometry, index of part and shared ground of every pair that shares some.
+
+    A geometry inside a part is taken whole, without an intersection.
+    """
+    if not len(geometries) or not len(parts):
+        return np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, object)
+    part, one = shapely.STRtree(geometries).query(parts, predicate="intersects")
+    shapely.prepare(parts)
+    inside = shapely.covers(parts[part], geometries[one])
+    shape = geometries[one].copy()
+    shape[~inside] = shapely.intersection(geometries[one[~inside]], parts[part[~inside]])
+    ground = shapely.area(shape) > 0
+    part, one, shape = part[ground], one[ground], shape[ground]
+    order = np.lexsort((part, one))
+    return one[order], part[order], shape[order]
+
+
+def _joined(
+    cell: np.ndarray, face: np.ndarray, shape: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Pieces of one cell in parts of one face, put together."""
+    key = pd.MultiIndex.from_arrays([cell, face])
+    codes, firsts = pd.factorize(key)
+    if len(firsts) == len(cell):
+        return cell, face, shape
+    counts = np.bincount(codes)
+    order = np.argsort(codes, kind="stable")
+    starts = np.concatenate([[0], np.cumsum(counts)[:-1]])
+    kept = order[starts]
+    joined = shape[kept].copy()
+    for code in np.flatnonzero(counts > 1):
+        joined[code] = shapely.union_all(shape[order[starts[code] : starts[code] + counts[code]]])
+    return cell[kept], face[kept], joined
+
+
+def _growth(frame: pd.DataFrame, events: pd.DataFrame | None) -> np.ndarray:
+    if events is None or not len(events):
+        return np.ones(len(frame))
+    ratio = (events["ha_hi"] / events["ha"]).set_axis(events["event_id"])
+    return np.asarray(frame["event_id"].map(ratio).fillna(1.0), np.float64)
+
+
+def _members(frame: pd.DataFrame, faces: Faces, register: Register, today: int) -> pd.DataFrame:
+    face = frame["face"].to_numpy(np.int64)
+    counts = np.diff(faces.starts)[face]
+    piece = np.repeat(np.arange(len(frame), dtype=np.int64), counts)
+    offset = np.arange(len(piece)) - np.repeat(np.cumsum(counts) - counts, counts)
+    right = faces.members[np.repeat(faces.starts[face], counts) + offset]
+    dates = validity(register.rights)
+    onset = day_numbers(frame["onset"], today)
+    earliest = day_numbers(frame["onset_earliest"], 0) if "onset_earliest" in frame else onset
+    latest = day_numbers(frame["onset_latest"], 0) if "onset_latest" in frame else onset
+    earliest = np.where(earliest == 0, onset, np.minimum(earliest, onset))
+    latest = np.where(latest == 0, onset, np.maximum(latest, onset))
+    members = pd.DataFrame(
+        {
+            "piece": piece,
+            "right": right,
+            "at_loss": dates.states(right, onset[piece]),
+            "earliest": dates.states(right, earliest[piece]),
+            "latest": dates.states(right, latest[piece]),
+            "today": dates.states(right, np.full(len(right), today, np.int64)),
+        }
+    )
+    undated = frame["onset"].isna().to_numpy()[piece]
+    members.loc[undated, ["at_loss", "earliest", "latest"]] = np.int8(UNKNOWN)
+    states = members[["at_loss", "earliest", "latest", "today"]].to_numpy()
+    return members[(states != NOT_IN_FORCE).any(axis=1)].reset_index(drop=True)
+
+
+def _check(cells: gpd.GeoDataFrame, faces: Faces, register: Register) -> None:
+    if cells.crs != faces.crs:
+        raise LayerError("loss and faces are in two CRS", got=cells.crs, needed=faces.crs)
+    if faces.register_version != register.version:
+        raise LayerError(
+            "the faces are of another register",
+            got=faces.register_version[:12],
+            needed=register.version[:12],
+            do="build them again with faces_of",
+        )
+    if len(cells) and not faces.extent.covers(shapely.box(*cells.total_bounds)):
+        raise LayerError(
+            "loss lies beyond the faces",
+            got=[round(value) for value in cells.total_bounds],
+            needed=[round(value) for value in faces.extent.bounds],
+            do="build the faces over an extent that holds all loss",
+        )
+
+
+def extent_of(frames: Sequence[gpd.GeoDataFrame], margin: float = 1_000.0) -> shapely.Polygon:
+    """The box around all frames that hold something, and a margin in metres."""
+    bounds = np.array([frame.total_bounds for frame in frames if len(frame)])
+    if not len(bounds):
+        return shapely.box(0, 0, 1, 1)
+    west, south = bounds[:, :2].min(axis=0) - margin
+    east, north = bounds[:, 2:].max(axis=0) + margin
+    return shapely.box(west, south, east, north)

@@ -1,0 +1,114 @@
+"""Made-up rights and loss for tests of attribution."""
+
+import datetime as dt
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+
+from selvawatch.attribute.accountings import OWNED_TYPES, ZONE_TYPES, Scale
+from selvawatch.attribute.faces import faces_of
+from selvawatch.attribute.layers import LayerEntry, Taken, take
+from selvawatch.attribute.overlay import Pieces, attribute, extent_of
+from selvawatch.attribute.register import Register, register_of
+from selvawatch.core.hectares import equal_area_crs, hectares
+from selvawatch.core.tables import CELLS
+
+CRS = "EPSG:32719"
+EQUAL_AREA = equal_area_crs(-70.3, -12.5)
+WEST, SOUTH = 340_000.0, 8_560_000.0
+TAKEN = dt.date(2026, 1, 1)
+TODAY = (TAKEN - dt.date(1970, 1, 1)).days
+
+SCALE = Scale(
+    name="mining-last",
+    title="minería al final",
+    types=(
+        "protected_core",
+        "native_community",
+        "conservation",
+        "ecotourism",
+        "brazil_nut",
+        "other_non_timber",
+        "wildlife",
+        "timber",
+        "reforestation",
+        "farm_plot",
+        "other_right",
+        "mining",
+        "mining_application",
+    ),
+    zones=ZONE_TYPES,
+)
+assert set(OWNED_TYPES) <= set(SCALE.types)
+
+
+def box(west: float, south: float, east: float, north: float) -> shapely.Polygon:
+    """A box in metres from a corner in La Pampa."""
+    return shapely.box(WEST + west, SOUTH + south, WEST + east, SOUTH + north)
+
+
+def entry(name: str, kind: str = "right", **rest: object) -> LayerEntry:
+    """A layer whose type stands in column `type`, with dates `first` and `last`."""
+    return LayerEntry(
+        name=name,
+        title=name,
+        kind=kind,
+        type="other_right",
+        source="made up",
+        licence="CC0",
+        type_column="type",
+        types={one: one for one in (*OWNED_TYPES, *ZONE_TYPES, "oil_lot", "area", "district")},
+        id_columns=("key",),
+        name_column="name",
+        from_column="first",
+        to_column="last",
+        **{"open_ended": True, **rest},
+    )
+
+
+def taken(rows: list[dict], name: str = "made", date: dt.date = TAKEN, **rest: object) -> Taken:
+    """Rows of `type`, `geometry` and any of `key`, `name`, `first`, `last` as a snapshot of one layer."""
+    empty = {"key": None, "name": None, "first": None, "last": None}
+    frame = pd.DataFrame([{**empty, "key": f"k{index}", **row} for index, row in enumerate(rows)])
+    if not rows:
+        frame = pd.DataFrame(columns=[*empty, "type", "geometry"])
+    made = gpd.GeoDataFrame(frame, geometry="geometry", crs=CRS)
+    return take(made, entry(name, **rest), date=date, sha256="0" * 64)
+
+
+def register(rows: list[dict], **rest: object) -> Register:
+    """A register of one layer; rows without `first` are in force since 2000."""
+    return register_of([taken([{"first": "2000-01-01", **row} for row in rows], **rest)], crs=CRS)
+
+
+def cells(shapes: list[shapely.Geometry], **columns: object) -> gpd.GeoDataFrame:
+    """Loss cells, all confirmed mining on 2025-06-01 unless columns say otherwise."""
+    count = len(shapes)
+    frame = pd.DataFrame(
+        {
+            "cell_id": [f"c{index:05d}" for index in range(count)],
+            "event_id": [f"e{index:05d}" for index in range(count)],
+            "status": "confirmed",
+            "cause": "mining",
+            "mining_probability": 0.9,
+            "onset": pd.Timestamp(2025, 6, 1),
+            "onset_earliest": pd.Timestamp(2025, 6, 1),
+            "onset_latest": pd.Timestamp(2025, 6, 1),
+            "ha": hectares(np.array(shapes, object), CRS, EQUAL_AREA) if count else 0.0,
+        },
+        index=range(count),
+    ).assign(**columns)
+    return gpd.GeoDataFrame(CELLS.check(gpd.GeoDataFrame(frame, geometry=shapes, crs=CRS)), crs=CRS)
+
+
+def pieces(loss: gpd.GeoDataFrame, rights: Register, today: int = TODAY) -> Pieces:
+    """The loss cut by the faces of a register."""
+    faces = faces_of(
+        rights.rights,
+        extent_of([loss, rights.rights]),
+        equal_area=EQUAL_AREA,
+        register_version=rights.version,
+    )
+    return attribute(loss, faces, rights, today=today)
