@@ -153,7 +153,8 @@ def sentinel_2(
 ) -> dict[str, Any]:
     """Write a Sentinel-2 L2A item (collection sentinel-2-c1-l2a) of reflectances at 10 m and return it.
 
-    bands: reflectance by asset key, NaN = no data; the short-wave bands and scl are kept at 20 m (every second pixel).
+    bands: reflectance by asset key, NaN = no data; the short-wave bands and scl are kept at 20 m (every
+    second pixel).
     """
     folder = item_folder(root, "sentinel-2-c1-l2a", name)
     assets = {}

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from selvawatch.core.stack import DECIBEL_SCALE, UNIT_SCALE
+from selvawatch.prepare.kernels import difference
 
 _DB = np.float32(10 / np.log(10))
 
@@ -17,11 +18,7 @@ def normalised_difference(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 
     Atmospheric correction leaves slightly negative reflectances over dark water; they count as 0.
     """
-    first, second = np.maximum(first, np.float32(0)), np.maximum(second, np.float32(0))
-    total = first + second
-    out = np.full(total.shape, np.nan, np.float32)
-    np.divide(first - second, total, out=out, where=total > 0)
-    return out
+    return np.asarray(difference(np.asarray(first, np.float32), np.asarray(second, np.float32)))
 
 
 def decibel(power: np.ndarray) -> np.ndarray:

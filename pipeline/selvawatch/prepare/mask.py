@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import ndimage
+
+from selvawatch.prepare.kernels import CLEAR, HAZE, SHADOW, UNSEEN, box_sum, flag
 
 SCREENED_BANDS = ("blue", "green", "red", "nir", "swir16")
 """Bands that the screening looks at."""
@@ -29,6 +30,14 @@ class Screening:
     """Red / blue above this is ground (sand, soil, laterite), not haze."""
     haze_nir: float
     """Near-infrared below this is water, which haze is not looked for over, reflectance."""
+    bright_red: float
+    """Red above this is bright; ground so bright is sand, whose short-wave infrared is high, reflectance."""
+    bright_nir: float
+    """Near-infrared above this, with such a red, is bright ground or cloud, reflectance."""
+    bright_swir16_to_nir: float
+    """Short-wave infrared / near-infrared below this on such a pixel is cloud (cloud edges, where bands are
+    apart, too).
+    """
     shadow_nir: float
     """Near-infrared below this may be shadow, reflectance."""
     shadow_swir16: float
@@ -61,37 +70,33 @@ class Screening:
         )
 
 
-def haze(bands: Mapping[str, np.ndarray], rule: Screening) -> np.ndarray:
-    """True where haze or cloud lifts blue over what the ground's red explains; any shape, NaN gives False."""
-    blue, red = bands["blue"], bands["red"]
-    hot = blue - np.float32(rule.hot_slope) * red
-    return np.asarray(
-        (hot > rule.haze_hot)
-        & (red < np.float32(rule.haze_red_to_blue) * blue)
-        & (bands["nir"] > rule.haze_nir)
+def flags(bands: Mapping[str, np.ndarray], rule: Screening) -> np.ndarray:
+    """uint8 `UNSEEN`, `CLEAR`, `HAZE` or `SHADOW` (`prepare.kernels`) of float32 reflectances of any equal
+    shape.
+    """
+    thresholds = (
+        rule.hot_slope,
+        rule.haze_hot,
+        rule.haze_red_to_blue,
+        rule.haze_nir,
+        rule.bright_red,
+        rule.bright_nir,
+        rule.bright_swir16_to_nir,
+        rule.shadow_nir,
+        rule.shadow_swir16,
+        rule.shadow_mndwi,
     )
-
-
-def shadow(bands: Mapping[str, np.ndarray], rule: Screening) -> np.ndarray:
-    """True where ground that is not water is dark in both infrareds; any shape, NaN gives False."""
-    green, swir16 = bands["green"], bands["swir16"]
-    ceiling = np.float32(rule.shadow_mndwi)
-    return np.asarray(
-        (bands["nir"] < rule.shadow_nir)
-        & (swir16 < rule.shadow_swir16)
-        & (green - swir16 < ceiling * (green + swir16))
-    )
+    seen = (np.asarray(bands[name], np.float32) for name in SCREENED_BANDS)
+    return np.asarray(flag(*seen, *(np.float32(value) for value in thresholds)))
 
 
 def screen(bands: Mapping[str, np.ndarray], rule: Screening) -> np.ndarray:
     """True where a pixel is usable by its own bands: observed in all of `SCREENED_BANDS`, no haze, no shadow.
 
-    bands: float32 reflectances of any equal shape, (time, pixel) series included; nothing is grown.
+    bands: reflectances (float32, Sentinel-2's space) of any equal shape, (time, pixel) series included;
+    nothing is grown.
     """
-    observed = np.isfinite(bands[SCREENED_BANDS[0]])
-    for name in SCREENED_BANDS[1:]:
-        observed &= np.isfinite(bands[name])
-    return observed & ~haze(bands, rule) & ~shadow(bands, rule)
+    return flags(bands, rule) == CLEAR
 
 
 def clear_pixels(
@@ -103,25 +108,24 @@ def clear_pixels(
     Patches of haze or cloud that either of the two sees are grown by `cloud_grow_m`, of shadow by
     `shadow_grow_m`. resolution: metres of a pixel.
     """
-    clear = screen(bands, rule)
-    clouded, shaded = haze(bands, rule), shadow(bands, rule)
+    flagged = flags(bands, rule)
+    clear, clouded = flagged == CLEAR, flagged == HAZE
     if quality is not None:
         clear &= quality
-        clouded |= ~quality & np.isfinite(bands["blue"])
-    for flagged, reach in ((clouded, rule.cloud_grow_m), (shaded, rule.shadow_grow_m)):
-        if reach and flagged.any():
-            clear &= ~_grown(flagged, rule, reach, resolution)
+        clouded |= ~quality & (flagged != UNSEEN)
+    for part, reach in ((clouded, rule.cloud_grow_m), (flagged == SHADOW, rule.shadow_grow_m)):
+        if reach and part.any():
+            clear &= ~_grown(part, rule, reach, resolution)
     return clear
 
 
 def _grown(flagged: np.ndarray, rule: Screening, reach: float, resolution: float) -> np.ndarray:
     """Patches of flagged pixels with a square margin."""
-    side = 2 * _pixels(rule.patch_m / 2, resolution) + 1
-    share = ndimage.uniform_filter(flagged.astype(np.float32), side, mode="nearest")
-    patches = (flagged & (share >= rule.patch_share)).astype(np.uint8)
-    return np.asarray(
-        ndimage.maximum_filter(patches, 2 * _pixels(reach, resolution) + 1, mode="nearest").astype(bool)
-    )
+    half = _pixels(rule.patch_m / 2, resolution)
+    needed = rule.patch_share * (2 * half + 1) ** 2
+    marks = np.ascontiguousarray(flagged).view(np.uint8)
+    patches = np.ascontiguousarray(flagged & (box_sum(marks, half) >= needed)).view(np.uint8)
+    return box_sum(patches, _pixels(reach, resolution)) > 0
 
 
 def _pixels(metres: float, resolution: float) -> int:

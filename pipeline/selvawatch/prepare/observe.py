@@ -17,6 +17,7 @@ from selvawatch.core.stack import NODATA, encode
 from selvawatch.errors import SceneError
 from selvawatch.prepare.harmonise import to_msi
 from selvawatch.prepare.indices import INDICES
+from selvawatch.prepare.kernels import store
 from selvawatch.prepare.mask import SCREENED_BANDS, Screening, clear_pixels
 from selvawatch.sources.sensors import Sensor, indices_of, sensor_of, stream_of
 
@@ -194,16 +195,14 @@ def _optical(
     bands = dict.fromkeys((*SCREENED_BANDS, *(band for name in names for band in INDICES[name].bands)))
     data = read(scene, tile, tuple(bands), halo)
     reflectance = to_msi({name: data[name].values for name in bands}, sensor.bandpass)
-    clear = _inner(clear_pixels(reflectance, _quality(sensor, data), recipe.screening, resolution), halo)
+    clear = _inner(
+        clear_pixels(reflectance, _quality(sensor, data), recipe.screening, resolution), halo
+    ).copy()
     inner = {name: _inner(values, halo) for name, values in reflectance.items()}
-    values = {}
-    for name in names:
-        physical = INDICES[name].of(inner)
-        clear = clear & np.isfinite(physical)
-        values[name] = encode(physical, INDICES[name].scale)
-    for stored in values.values():
-        stored[~clear] = NODATA
-    return values, clear
+    physical = {name: INDICES[name].of(inner) for name in names}
+    for index in physical.values():
+        clear &= np.isfinite(index)
+    return {name: store(physical[name], np.float32(INDICES[name].scale), clear) for name in names}, clear
 
 
 def _quality(sensor: Sensor, data: xr.Dataset) -> np.ndarray | None:

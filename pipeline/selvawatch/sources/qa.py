@@ -32,6 +32,6 @@ def qa_pixel_clear(quality: Mapping[str, np.ndarray]) -> np.ndarray:
 
 
 def fmask_clear(quality: Mapping[str, np.ndarray]) -> np.ndarray:
-    """True where the HLS `fmask` is usable: no cloud, its surroundings, shadow or snow (bits 1-4), no fill."""
+    """True where the HLS `fmask` is usable: no cloud, its edge, shadow or snow (bits 1-4), no fill."""
     fmask = quality["fmask"]
     return np.asarray(((fmask & _FMASK_UNCLEAR) == 0) & (fmask != _FMASK_FILL))
