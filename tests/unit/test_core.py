@@ -72,7 +72,7 @@ def test_a_grid_in_degrees_is_refused():
 @given(st.lists(st.floats(-3.25, 3.25, width=32), min_size=1, max_size=20))
 def test_encoding_keeps_values_to_half_a_step(values):
     back = stack.decode(stack.encode(np.array(values), 1e-4), 1e-4)
-    np.testing.assert_allclose(back, np.array(values, np.float32), atol=0.51e-4)  # half a step, and float32 rounding
+    np.testing.assert_allclose(back, np.array(values, np.float32), atol=0.51e-4)
 
 
 def test_encoding_clips_and_never_wraps_and_what_is_not_finite_is_not_observed():

@@ -1,1 +1,35 @@
-def main() -> None: ...
+"""`selvawatch`: parse, call one step, print one clear line per result."""
+
+import sys
+
+import typer
+
+from selvawatch import __version__
+from selvawatch.cli import monitor
+from selvawatch.errors import SelvawatchError
+
+app = typer.Typer(
+    name="selvawatch",
+    help="Monitoring of mining-driven forest loss: scenes in, attributed alerts out.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command()(monitor.demo)
+app.command()(monitor.monitor)
+
+
+@app.callback(invoke_without_command=True)
+def root(version: bool = typer.Option(False, "--version", help="Print the version and stop.")) -> None:
+    """Monitoring of mining-driven forest loss: scenes in, attributed alerts out."""
+    if version:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+def main() -> None:
+    """Run the program; an error it knows is one line on stderr and exit code 1."""
+    try:
+        app()
+    except SelvawatchError as error:
+        sys.exit(f"selvawatch: {error}")

@@ -1,0 +1,245 @@
+"""A site: where to watch, with which numbers, from which sources; a folder with `aoi/` and `models/`."""
+
+import json
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+
+import shapely
+from pyproj import CRS
+
+from selvawatch.core.area import Area
+from selvawatch.core.files import digest, file_digest
+from selvawatch.core.grid import Grid, Tile
+from selvawatch.core.hectares import equal_area_crs
+from selvawatch.core.settings import load
+from selvawatch.detect.model import Model
+from selvawatch.errors import SiteError
+from selvawatch.events.patches import EventRule, Ground
+from selvawatch.prepare.mask import Screening
+from selvawatch.prepare.observe import Recipe
+from selvawatch.write.tiers import TierRule
+
+_PACKAGE = Path(__file__).parent
+
+
+def default_site() -> Path:
+    """Folder of the site that came with the program: the checkout, or what the wheel carries."""
+    packaged = _PACKAGE / "default_site"
+    return packaged if packaged.is_dir() else _PACKAGE.parents[1]
+
+
+def init_site(folder: Path) -> list[Path]:
+    """Copy the packaged site into a folder and return the files written.
+
+    Raises
+    ------
+    SiteError
+        When the folder holds a site already; nothing is overwritten.
+    """
+    if (folder / "aoi").exists() or (folder / "models").exists():
+        raise SiteError("there is a site already", where=folder, do="give an empty folder")
+    for part in ("aoi", "models", "flows"):
+        ignored = shutil.ignore_patterns("__pycache__", ".*")
+        shutil.copytree(default_site() / part, folder / part, ignore=ignored)
+    return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Centre:
+    """Centre of the equal-area projection that hectares are taken in, degrees."""
+
+    lon: float
+    lat: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Days:
+    """Which days are history and when monitoring begins."""
+
+    monitoring_from: date
+    """First day on which loss is looked for."""
+    history_from: date | None = None
+    """First day of the stable history; none: no history, the model's fallback is used."""
+    history_to: date | None = None
+    """Last day of the stable history."""
+
+    def __post_init__(self) -> None:
+        """Refuse a history that is half given or reaches into the monitoring."""
+        if (self.history_from is None) != (self.history_to is None):
+            raise ValueError("history_from and history_to must both be given, or neither")
+        if self.history_to is not None and self.history_to >= self.monitoring_from:
+            raise ValueError(
+                f"history_to {self.history_to} is not before monitoring_from {self.monitoring_from}"
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Search:
+    """What is asked of the archives."""
+
+    max_cloud_percent: float = 100.0
+    """Scenes whose catalogue states more cloud than this are listed but not read."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Models:
+    """Files with the numbers of each method, relative to the site or to the packaged one."""
+
+    detector: str = "models/fused.toml"
+    screening: str = "models/screening.toml"
+    cause: str = "models/cause.toml"
+    events: str = "models/events.toml"
+    ranking: str = "models/ranking.toml"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SiteFile:
+    """What `aoi/site.toml` says."""
+
+    name: str
+    """Short stable name."""
+    title: str
+    """What people read."""
+    event_prefix: str
+    """Letters that begin every event id."""
+    centre: Centre
+    grid: Grid
+    days: Days
+    areas: str
+    """GeoJSON of the areas, relative to the site."""
+    tiers: TierRule
+    """What the public and partner tiers see."""
+    sources: Mapping[str, str] = field(default_factory=dict)
+    """Source of each sensor; `--source` overrides all."""
+    search: Search = field(default_factory=Search)
+    models: Models = field(default_factory=Models)
+    forest_mask: str = ""
+    """Raster on the site's grid, 1 = forest; empty: forest is what the history shows."""
+    zones: str = "aoi/zones.toml"
+    """Manifest of the register's layers."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """A site as loaded: text checked, numbers typed."""
+
+    folder: Path
+    file: str
+    """Site file, relative to the folder."""
+    says: SiteFile
+    areas: tuple[Area, ...]
+    model: Model
+    recipe: Recipe
+    """How scenes become looks."""
+    event_rule: EventRule
+    digest: str
+    """Digest of every file the site consists of."""
+
+    @staticmethod
+    def load(folder: Path, file: str = "aoi/site.toml") -> "Site":
+        """The site in a folder; files it does not have are taken from the packaged site.
+
+        Raises
+        ------
+        SiteError
+            For a file that is missing or says something that cannot be used.
+        """
+        says = load(SiteFile, folder / file)
+        used = {"site": folder / file, "areas": folder / says.areas}
+        for name in ("detector", "screening", "cause", "events", "ranking"):
+            used[name] = _find(folder, getattr(says.models, name))
+        return Site(
+            folder=folder,
+            file=file,
+            says=says,
+            areas=_read_areas(used["areas"]),
+            model=load(Model, used["detector"]),
+            recipe=Recipe(screening=load(Screening, used["screening"])),
+            event_rule=load(EventRule, used["events"]),
+            digest=digest({name: file_digest(path) for name, path in used.items()}),
+        )
+
+    @property
+    def grid(self) -> Grid:
+        """The site's grid."""
+        return self.says.grid
+
+    @property
+    def days(self) -> Days:
+        """History and monitoring."""
+        return self.says.days
+
+    @property
+    def search(self) -> Search:
+        """What is asked of the archives."""
+        return self.says.search
+
+    @property
+    def equal_area(self) -> CRS:
+        """CRS in which hectares are taken."""
+        return equal_area_crs(self.says.centre.lon, self.says.centre.lat)
+
+    @property
+    def ground(self) -> Ground:
+        """Where events lie and how they are named."""
+        return Ground(grid=self.grid, equal_area=self.equal_area, prefix=self.says.event_prefix)
+
+    def select_areas(self, name: str) -> tuple[Area, ...]:
+        """The area of that name, or all; SiteError naming the known ones."""
+        chosen = tuple(area for area in self.areas if name in ("all", area.name))
+        if not chosen:
+            known = ", ".join(["all", *(area.name for area in self.areas)])
+            raise SiteError(
+                "the area is not known", where=self.folder / self.says.areas, got=name, needed=known
+            )
+        return chosen
+
+    def tiles(self, areas: Sequence[Area]) -> list[Tile]:
+        """Tiles that share ground with any of the areas."""
+        return self.grid.tiles(shapely.union_all([area.projected(self.grid.crs) for area in areas]))
+
+
+def _find(folder: Path, name: str) -> Path:
+    own = folder / name
+    return own if own.exists() else default_site() / name
+
+
+def _read_areas(path: Path) -> tuple[Area, ...]:
+    try:
+        features = json.loads(path.read_text(encoding="utf-8"))["features"]
+        areas = tuple(_area(feature) for feature in features)
+    except FileNotFoundError as error:
+        raise SiteError(
+            "the file of areas is missing", where=path, do="write it, or correct `areas`"
+        ) from error
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, shapely.errors.ShapelyError) as error:
+        raise SiteError(
+            "the areas cannot be read",
+            where=path,
+            got=repr(error),
+            needed="a GeoJSON collection of polygons with name, title and version",
+        ) from error
+    names = [area.name for area in areas]
+    if not areas or len(set(names)) != len(names):
+        raise SiteError(
+            "area names are missing or double", where=path, got=names, needed="one or more, each once"
+        )
+    return areas
+
+
+def _area(feature: Mapping) -> Area:
+    says = feature["properties"]
+    geometry = shapely.make_valid(shapely.from_geojson(json.dumps(feature["geometry"])))
+    if geometry.is_empty or geometry.area == 0:
+        raise ValueError(f"area {says['name']} has no ground")
+    return Area(
+        name=str(says["name"]),
+        title=str(says["title"]),
+        geometry=geometry,
+        version=str(says["version"]),
+        source=str(says.get("source", "")),
+        precision_km=float(says.get("precision_km", 0)),
+    )

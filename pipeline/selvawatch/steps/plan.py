@@ -1,0 +1,177 @@
+"""The plan of a run: what to bring up to which day, decided once, before any pixel is read."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import shapely
+
+from selvawatch.core.days import iso, to_day
+from selvawatch.core.files import canonical_json, digest, write_text
+from selvawatch.core.grid import Tile
+from selvawatch.core.scene import Scene, scene_from_json, scene_to_json
+from selvawatch.errors import SourceError
+from selvawatch.provenance import code_digest
+from selvawatch.site import Site
+from selvawatch.sources.source import Problem, open_source
+from selvawatch.store.folders import Store, open_store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunPlan:
+    """What a run needs to know, small enough to hand to any worker."""
+
+    run_id: str
+    """Digest of the run's inputs: equal inputs, equal id."""
+    site: str
+    """Folder of the site."""
+    site_file: str
+    """Site file in that folder."""
+    store: str
+    """Folder of the store."""
+    area: str
+    """Name of the area, or `all`."""
+    until_day: int
+    """Last day to take in."""
+    source: str
+    """Text that opened the source."""
+    tiles: tuple[str, ...]
+    """Tiles to bring up to the day."""
+    sequence: int
+    """Place of the run in the ledger."""
+    done: bool
+    """Whether a run of the same inputs was committed already."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inputs:
+    """The scenes of a run, as its plan file keeps them."""
+
+    scenes: tuple[Scene, ...]
+    problems: tuple[Problem, ...]
+    skipped: tuple[str, ...]
+    """Ids of scenes with more cloud than the site reads."""
+    unsearched: tuple[str, ...]
+    """Sensors that could not be searched."""
+
+    def of_tile(self, tile: Tile) -> tuple[Scene, ...]:
+        """Scenes whose footprint shares ground with a tile."""
+        ground = shapely.box(*tile.lonlat_bounds)
+        return tuple(scene for scene in self.scenes if scene.footprint.intersects(ground))
+
+
+def plan_run(site: Site, store: Store, area: str, until_day: int, source: str) -> RunPlan:
+    """Search the source and decide what a run will do; nothing of the store's state changes.
+
+    Raises
+    ------
+    SiteError
+        For an area the site does not know.
+    SourceError
+        When the source cannot be searched, holds no scene of the area, or none as early as `until_day`.
+    """
+    wanted = site.select_areas(area)
+    ground = shapely.union_all([one.geometry for one in wanted])
+    inputs = _search(site, source, ground, area, until_day)
+    tiles = tuple(tile.id for tile in site.tiles(wanted) if inputs.of_tile(tile))
+    if not tiles:
+        raise SourceError(
+            "no scene covers the area",
+            where=source,
+            got=f"{len(inputs.scenes)} scenes elsewhere",
+            needed=f"scenes over {area} (tiles {', '.join(tile.id for tile in site.tiles(wanted)[:3])})",
+            do="check the area's polygon, or the folder",
+        )
+    run_id = digest(
+        {
+            "site": site.digest,
+            "code": code_digest(),
+            "area": area,
+            "until": until_day,
+            "source": [(scene.collection, scene.id, scene.digest) for scene in inputs.scenes],
+            "problems": [(problem.scene_id, problem.reason) for problem in inputs.problems],
+            "unsearched": inputs.unsearched,
+        }
+    )[:16]
+    runs = store.ledger.runs()
+    plan = RunPlan(
+        run_id=run_id,
+        site=str(site.folder),
+        site_file=site.file,
+        store=str(store.folder),
+        area=area,
+        until_day=until_day,
+        source=source,
+        tiles=tiles,
+        sequence=len(runs) + 1,
+        done=any(run.run_id == run_id for run in runs),
+    )
+    if not plan.done:
+        _write_inputs(store.plan(run_id), inputs)
+    return plan
+
+
+def open_plan(plan: RunPlan) -> tuple[Site, Store]:
+    """The site and the store of a plan."""
+    return Site.load(Path(plan.site), plan.site_file), open_store(plan.store)
+
+
+def read_inputs(plan: RunPlan) -> Inputs:
+    """The scenes of a plan."""
+    values = json.loads(Store(Path(plan.store)).plan(plan.run_id).read_text(encoding="utf-8"))
+    return Inputs(
+        scenes=tuple(scene_from_json(scene) for scene in values["scenes"]),
+        problems=tuple(Problem(**problem) for problem in values["problems"]),
+        skipped=tuple(values["skipped"]),
+        unsearched=tuple(values["unsearched"]),
+    )
+
+
+def _write_inputs(path: Path, inputs: Inputs) -> None:
+    values = {
+        "scenes": [scene_to_json(scene) for scene in inputs.scenes],
+        "problems": [
+            {"scene_id": problem.scene_id, "reason": problem.reason, "text": problem.text}
+            for problem in inputs.problems
+        ],
+        "skipped": list(inputs.skipped),
+        "unsearched": list(inputs.unsearched),
+    }
+    write_text(path, canonical_json(values) + "\n")
+
+
+def _search(site: Site, source: str, ground: shapely.Geometry, area: str, until_day: int) -> Inputs:
+    days = site.days
+    first = to_day(days.history_from or days.monitoring_from)
+    found = open_source(source).search(ground, first, until_day)
+    if not found.scenes:
+        _explain_nothing(source, ground, area, until_day, first)
+    limit = site.search.max_cloud_percent
+    skipped = {scene.id for scene in found.scenes if (scene.cloud_percent or 0) > limit}
+    return Inputs(
+        scenes=tuple(scene for scene in found.scenes if scene.id not in skipped),
+        problems=found.problems,
+        skipped=tuple(sorted(skipped)),
+        unsearched=(),
+    )
+
+
+def _explain_nothing(source: str, ground: shapely.Geometry, area: str, until_day: int, first: int) -> None:
+    """Say why nothing was found: nothing at all, nothing over the area, or nothing so early."""
+    opened = open_source(source)
+    later = opened.search(ground, first, until_day + 36_500).scenes
+    if later:
+        raise SourceError(
+            f"no scene of {area} from {iso(first)} to {iso(until_day)}",
+            where=source,
+            got=f"first scene on {iso(later[0].day)}",
+            needed=f"--until {iso(later[0].day)} or later",
+        )
+    anywhere = opened.search(shapely.box(-180, -90, 180, 90), first - 36_500, until_day + 36_500).scenes
+    raise SourceError(
+        f"no scene covers {area}",
+        where=source,
+        got=f"{len(anywhere)} scenes elsewhere or earlier" if anywhere else "no usable scene at all",
+        needed=f"scenes over the area from {iso(first)} on",
+        do="check the area's polygon and the source",
+    )

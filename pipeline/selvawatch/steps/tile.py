@@ -1,0 +1,276 @@
+"""Bring one tile up to a day: take in its scenes, fit its baseline once, add the new looks to its state."""
+
+import json
+import logging
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import dask
+import numpy as np
+import rasterio
+import shapely
+import xarray as xr
+from rasterio.features import geometry_mask
+from rasterio.vrt import WarpedVRT
+
+from selvawatch.core.days import to_day, to_times
+from selvawatch.core.files import canonical_json, digest, file_digest
+from selvawatch.core.grid import Tile
+from selvawatch.core.look import Look
+from selvawatch.core.status import Reason
+from selvawatch.detect import fusion
+from selvawatch.detect.baseline import fit_baselines, forest_reason
+from selvawatch.errors import SiteError
+from selvawatch.prepare.observations import look_path, open_stack, read_look
+from selvawatch.prepare.take import TakenIn, take_in
+from selvawatch.site import Site
+from selvawatch.sources.source import open_source
+from selvawatch.steps.plan import RunPlan, open_plan, read_inputs
+from selvawatch.store.folders import Store, new_folder
+
+log = logging.getLogger(__name__)
+
+STATE_VERSION = 1
+"""Raised when the same looks would give another state: older states are then replayed, not continued."""
+
+WORKERS = 2
+"""Threads inside one tile; tiles themselves are spread over Prefect or dask workers."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LookKey:
+    """One look that a state has taken in."""
+
+    day: int
+    stream: str
+    scenes: str
+    """Digest of the ids and digests of the scenes it was made from."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TileState:
+    """What the state folder of a tile says of itself, besides its arrays."""
+
+    tile: str
+    state: str
+    """Name of the state's folder."""
+    until_day: int
+    baseline: str
+    """Name of the baseline's folder."""
+    baseline_rule: str
+    """Digest of what decides a baseline besides its looks."""
+    looks: tuple[LookKey, ...]
+    """Looks of the monitoring, in the order they entered."""
+    taken: tuple[TakenIn, ...]
+    """What became of every scene, history included."""
+
+    @staticmethod
+    def read(folder: Path) -> "TileState":
+        """What a state folder says."""
+        values = json.loads((folder / "state.json").read_text(encoding="utf-8"))
+        looks = tuple(LookKey(**look) for look in values.pop("looks"))
+        taken = tuple(TakenIn(**one) for one in values.pop("taken"))
+        return TileState(looks=looks, taken=taken, **values)
+
+
+def advance_tile(plan: RunPlan, tile: str) -> str:
+    """Bring a tile up to the plan's day and return the name of its state folder.
+
+    A folder that is already there is left as it is, so the step may be run twice or after a kill.
+    """
+    site, store = open_plan(plan)
+    square = site.grid.tile(tile)
+    scenes = read_inputs(plan).of_tile(square)
+    source = open_source(plan.source)
+    taken = take_in(scenes, square, site.recipe, store.observations(tile), read=source.read, workers=WORKERS)
+    log.info("%s: %d of %d scenes read", tile, sum(one.state == "read" for one in taken), len(taken))
+    before = current_state(store, tile)
+    with dask.config.set(scheduler="threads", num_workers=WORKERS):
+        rule = _baseline_rule(site)
+        baseline = (
+            before.baseline
+            if before is not None and before.baseline_rule == rule
+            else _fit(site, store, square, taken, rule)
+        )
+        return _advance(site, store, square, plan, taken, baseline, rule, before)
+
+
+def current_state(store: Store, tile: str) -> TileState | None:
+    """What the committed state of a tile says; None where there is none."""
+    row = store.ledger.tiles().get(tile)
+    return None if row is None else TileState.read(store.state(tile, row.state))
+
+
+def open_layers(store: Store, tile: str, state: str) -> xr.Dataset:
+    """Layers (y, x) of `core.layers.LAYERS` of a state, in memory."""
+    return _load(store.state(tile, state) / "layers.zarr")
+
+
+def open_baselines(store: Store, tile: str, baseline: str) -> xr.Dataset:
+    """Baselines of a tile, in memory."""
+    return _load(store.baseline(tile, baseline) / "baselines.zarr")
+
+
+def _fit(site: Site, store: Store, tile: Tile, taken: Sequence[TakenIn], rule: str) -> str:
+    days = site.days
+    first, last = (
+        (to_day(days.history_from), to_day(days.history_to))
+        if days.history_from and days.history_to
+        else (0, -1)
+    )
+    keys = look_keys(taken, first, last)
+    name = digest({"rule": rule, "looks": [asdict(key) for key in keys]})[:16]
+    folder = store.baseline(tile.id, name)
+    if (folder / "reason.zarr").exists():
+        return name
+    stacks = {}
+    for stream, index in site.model.pairs():
+        times = to_times(np.array([key.day for key in keys if key.stream == stream.stream], np.int64))
+        if times.size:
+            stack = open_stack(store.observations(tile.id), stream.stream, index.index, first, last)
+            stacks[stream.stream, index.index] = stack.sel(time=times)
+    forest = _forest(site, tile)
+    if not stacks and forest is None:
+        raise SiteError(
+            "there is neither a history nor a forest mask",
+            where=f"tile {tile.id}",
+            got="no scene read in the history",
+            needed="scenes from history_from to history_to, or forest_mask in the site file",
+        )
+    baselines = fit_baselines(site.model, stacks, forest=forest, workers=WORKERS).compute()
+    reason = forest_reason(site.model, baselines, forest)
+    reason = reason.where(_inside(site, tile), np.uint8(Reason.OUTSIDE)).astype(np.uint8)
+    with new_folder(folder) as part:
+        _save(baselines, part / "baselines.zarr")
+        _save(reason.to_dataset(name="reason"), part / "reason.zarr")
+    return name
+
+
+def _advance(
+    site: Site,
+    store: Store,
+    tile: Tile,
+    plan: RunPlan,
+    taken: Sequence[TakenIn],
+    baseline: str,
+    rule: str,
+    before: TileState | None,
+) -> str:
+    keys = look_keys(taken, to_day(site.days.monitoring_from), plan.until_day)
+    name = digest(
+        {
+            "version": STATE_VERSION,
+            "baseline": baseline,
+            "until": plan.until_day,
+            "looks": [asdict(key) for key in keys],
+            "taken": [asdict(one) for one in taken],
+        }
+    )[:16]
+    folder = store.state(tile.id, name)
+    if (folder / "state.json").exists():
+        return name
+    baselines = open_baselines(store, tile.id, baseline)
+    done = 0
+    if before is not None and before.baseline == baseline and keys[: len(before.looks)] == before.looks:
+        state, done = _load(store.state(tile.id, before.state) / "accumulators.zarr"), len(before.looks)
+    else:
+        reason = _load(store.baseline(tile.id, baseline) / "reason.zarr")["reason"]
+        state = fusion.start(site.model, reason, resolution=site.grid.resolution)
+    looks = _looks(store.observations(tile.id), keys[done:])
+    state = fusion.advance(site.model, baselines, state, looks, workers=WORKERS)
+    says = TileState(
+        tile=tile.id,
+        state=name,
+        until_day=plan.until_day,
+        baseline=baseline,
+        baseline_rule=rule,
+        looks=keys,
+        taken=tuple(taken),
+    )
+    with new_folder(folder) as part:
+        _save(state, part / "accumulators.zarr")
+        _save(fusion.layers(state), part / "layers.zarr")
+        (part / "state.json").write_text(canonical_json(asdict(says)) + "\n", encoding="utf-8")
+    return name
+
+
+def look_keys(taken: Iterable[TakenIn], first_day: int, last_day: int) -> tuple[LookKey, ...]:
+    """The looks that scenes gave between two days, both included, by day and stream."""
+    groups: dict[tuple[int, str], list[tuple[str, str]]] = {}
+    for one in taken:
+        if one.state == "read" and first_day <= one.day <= last_day:
+            groups.setdefault((one.day, one.stream), []).append((one.scene_id, one.digest))
+    return tuple(
+        LookKey(day=day, stream=stream, scenes=digest(sorted(scenes))[:16])
+        for (day, stream), scenes in sorted(groups.items())
+    )
+
+
+def _looks(folder: Path, keys: Sequence[LookKey]) -> Iterator[Look]:
+    for key in keys:
+        yield read_look(look_path(folder, key.stream, key.day))
+
+
+def _baseline_rule(site: Site) -> str:
+    days = site.days
+    mask = site.folder / site.says.forest_mask
+    return digest(
+        {
+            "version": STATE_VERSION,
+            "model": site.model.digest,
+            "recipe": site.recipe.digest,
+            "history": [str(days.history_from), str(days.history_to), str(days.monitoring_from)],
+            "forest": file_digest(mask) if site.says.forest_mask else "",
+            "areas": [[area.name, area.geometry.wkb_hex] for area in site.areas],
+        }
+    )
+
+
+def _forest(site: Site, tile: Tile) -> xr.DataArray | None:
+    """The site's forest mask on a tile, (y, x) bool, nearest neighbour; None where the site has none."""
+    if not site.says.forest_mask:
+        return None
+    path = site.folder / site.says.forest_mask
+    try:
+        with (
+            rasterio.open(path) as file,
+            WarpedVRT(
+                file,
+                crs=tile.grid.crs,
+                transform=tile.transform,
+                width=tile.grid.tile_px,
+                height=tile.grid.tile_px,
+            ) as view,
+        ):
+            values = view.read(1) == 1
+    except rasterio.errors.RasterioError as error:
+        raise SiteError(
+            "the forest mask cannot be read", where=path, got=error, do="correct forest_mask"
+        ) from error
+    return xr.DataArray(values, dims=("y", "x"), coords=_coordinates(tile))
+
+
+def _inside(site: Site, tile: Tile) -> xr.DataArray:
+    """Pixels whose centre lies in an area, (y, x) bool."""
+    ground = shapely.union_all([area.projected(site.grid.crs) for area in site.areas])
+    side = tile.grid.tile_px
+    if ground.covers(tile.polygon):
+        values = np.ones((side, side), np.bool_)
+    else:
+        values = geometry_mask([ground], (side, side), tile.transform, invert=True)
+    return xr.DataArray(values, dims=("y", "x"), coords=_coordinates(tile))
+
+
+def _coordinates(tile: Tile) -> Mapping[str, np.ndarray]:
+    transform, steps = tile.transform, np.arange(tile.grid.tile_px) + 0.5
+    return {"y": transform.f + transform.e * steps, "x": transform.c + transform.a * steps}
+
+
+def _save(dataset: xr.Dataset, path: Path) -> None:
+    plain = dataset.reset_coords(drop=True)
+    plain.to_zarr(path, mode="w", zarr_format=3, consolidated=False)
+
+
+def _load(path: Path) -> xr.Dataset:
+    return xr.open_zarr(path, consolidated=False, chunks=None).load()
