@@ -57,6 +57,7 @@ def overview_svg(
     """An SVG drawing, `width` units wide, as text: plain shapes, no style sheet, no script."""
     bounds = _padded(shapely.union_all([area, *(tile.outline for tile in tiles)]).bounds)
     squeeze = math.cos(math.radians((bounds[1] + bounds[3]) / 2))
+    bounds = _widened(bounds, squeeze)
     per_degree = width / ((bounds[2] - bounds[0]) * squeeze)
     height = round((bounds[3] - bounds[1]) * per_degree)
     frame = _Frame(bounds[0], bounds[3], per_degree, squeeze)
@@ -89,6 +90,13 @@ def _padded(bounds: tuple[float, float, float, float]) -> tuple[float, float, fl
     west, south, east, north = bounds
     pad = 0.03 * max(east - west, north - south, 1e-3)
     return west - pad, south - pad, east + pad, north + pad
+
+
+def _widened(bounds: tuple[float, float, float, float], squeeze: float) -> tuple[float, float, float, float]:
+    """The bounds, wider where the drawing would be taller than two thirds of its width."""
+    west, south, east, north = bounds
+    lack = max(0.0, 1.5 * (north - south) / squeeze - (east - west))
+    return west - lack / 2, south, east + lack / 2, north
 
 
 def _shade(share: float) -> str:

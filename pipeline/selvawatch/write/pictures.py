@@ -33,6 +33,8 @@ class Window:
     """float32, NaN = not seen: (3, y, x) reflectance as red, green, blue, or (y, x) of an index or of dB."""
     index: str = ""
     """Name of the index of a (y, x) window: ndvi, nbr, mndwi, vv, vh; empty for colour."""
+    natural: bool = True
+    """Whether the colours are those the eye sees; False: other bands stand for them."""
     transform: Affine
     """Pixel to metre."""
     caption: str
@@ -51,15 +53,14 @@ def pair(before: Window, after: Window, outline: shapely.Geometry, *, side: int 
 
     outline: in the windows' CRS. side: width and height of a picture, pixels.
     """
-    low, high = _stretch(before, after)
-    first, second = (_jpeg(_drawn(window, outline, low, high, side)) for window in (before, after))
+    stretch = _stretch(before, after)
+    first, second = (_jpeg(_drawn(window, outline, stretch, side)) for window in (before, after))
     return first, second
 
 
 def quicklook(window: Window, *, side: int = 900) -> bytes:
     """A JPEG of a window alone, to lie under a map; its longest side is at most `side` pixels."""
-    low, high = _stretch(window, window)
-    image = Image.fromarray(_painted(window, low, high))
+    image = Image.fromarray(_painted(window, _stretch(window, window)))
     scale = side / max(image.size)
     if scale < 1:
         image = image.resize(
@@ -68,23 +69,34 @@ def quicklook(window: Window, *, side: int = 900) -> bytes:
     return _jpeg(image, limit=10 * PICTURE_BYTES)
 
 
-def _stretch(before: Window, after: Window) -> tuple[np.ndarray, np.ndarray]:
-    """Lowest and highest value shown of each colour: percentiles of both windows together."""
-    if before.index and before.index == after.index:
-        low, high = _FORMS[before.index]
-        return np.array([low], np.float32), np.array([high], np.float32)
+@dataclass(frozen=True, slots=True)
+class _Stretch:
+    """Range of each colour, and how strongly the dark is lifted."""
+
+    low: np.ndarray
+    high: np.ndarray
+    lift: float
+
+
+def _stretch(before: Window, after: Window) -> _Stretch:
+    """One stretch for both windows.
+
+    Natural colours have a fixed range above the haze, the dark lifted: forest and bare sand are both seen. Other
+    bands are shown between percentiles.
+    """
     colours = [window.values.reshape(3, -1) for window in (before, after) if not window.index]
-    if not colours:
-        return np.zeros(3, np.float32), np.ones(3, np.float32)
-    values = np.concatenate(colours, axis=1)
+    values = np.concatenate(colours, axis=1) if colours else np.zeros((3, 0), np.float32)
     values = values[:, np.isfinite(values).all(axis=0)]
     if not values.size:
-        return np.zeros(3, np.float32), np.ones(3, np.float32)
-    low, high = np.percentile(values, (1, 99), axis=1)
-    return low.astype(np.float32), np.maximum(high, low + 0.03).astype(np.float32)
+        return _Stretch(np.zeros(3, np.float32), np.ones(3, np.float32), 0.0)
+    if before.natural and after.natural:
+        haze = np.clip(np.percentile(values, 1, axis=1) - 0.012, 0, 0.08).astype(np.float32)
+        return _Stretch(haze, haze + np.float32(0.36), 14.0)
+    low, high = np.percentile(values, (2, 98), axis=1).astype(np.float32)
+    return _Stretch(low, np.maximum(high, low + np.float32(0.05)), 0.0)
 
 
-def _painted(window: Window, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+def _painted(window: Window, stretch: _Stretch) -> np.ndarray:
     """(y, x, 3) uint8 of a window; what was not seen is dark grey."""
     if window.index:
         floor, ceiling = _FORMS[window.index]
@@ -93,9 +105,11 @@ def _painted(window: Window, low: np.ndarray, high: np.ndarray) -> np.ndarray:
         colours = _ramp(window.index)[np.round(share * 255).astype(np.uint8)]
     else:
         seen = np.isfinite(window.values).all(axis=0)
-        filled = np.where(seen, window.values, low[:, None, None])
-        share = np.clip((filled - low[:, None, None]) / (high - low)[:, None, None], 0, 1)
-        colours = np.round(255 * np.moveaxis(share, 0, -1) ** 0.8).astype(np.uint8)
+        low, high = stretch.low[:, None, None], stretch.high[:, None, None]
+        share = np.clip((np.where(seen, window.values, low) - low) / (high - low), 0, 1)
+        if stretch.lift:
+            share = np.arcsinh(share * stretch.lift / 2) / np.arcsinh(stretch.lift / 2)
+        colours = np.round(255 * np.moveaxis(share, 0, -1)).astype(np.uint8)
     colours = colours.copy()
     colours[~seen] = _NOT_SEEN
     return colours
@@ -113,10 +127,8 @@ def _ramp(index: str) -> np.ndarray:
     return np.round(np.stack(bands, axis=1)).astype(np.uint8)
 
 
-def _drawn(
-    window: Window, outline: shapely.Geometry, low: np.ndarray, high: np.ndarray, side: int
-) -> Image.Image:
-    painted = Image.fromarray(_painted(window, low, high))
+def _drawn(window: Window, outline: shapely.Geometry, stretch: _Stretch, side: int) -> Image.Image:
+    painted = Image.fromarray(_painted(window, stretch))
     scale = side / max(painted.size)
     size = (max(1, round(painted.width * scale)), max(1, round(painted.height * scale)))
     image = painted.resize(size, Image.Resampling.BICUBIC if scale > 1 else Image.Resampling.LANCZOS)

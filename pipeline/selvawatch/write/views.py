@@ -302,10 +302,10 @@ def facts(content: Bulletin, language: Language) -> dict[str, Any]:
         "loss_bounds": _bounds(language, told.loss_ha_lo, told.loss_ha_hi),
         "mining_bounds": _bounds(language, told.mining_ha_lo, told.mining_ha_hi),
         "confirmed": language.plural("%(num)s confirmed alert", "%(num)s confirmed alerts", told.confirmed),
-        "provisional": language.plural(
-            "%(num)s provisional alert", "%(num)s provisional alerts", told.provisional
-        ),
-        "withdrawn": language.plural("%(num)s withdrawn alert", "%(num)s withdrawn alerts", told.withdrawn),
+        "confirmed_number": language.number(told.confirmed),
+        "confirmed_word": language.plural("confirmed alert", "confirmed alerts", told.confirmed),
+        "provisional": language.plural("%(num)s provisional", "%(num)s provisional ones", told.provisional),
+        "withdrawn": language.plural("%(num)s withdrawn", "%(num)s withdrawn ones", told.withdrawn),
         "observed": language.percent(content.observation.observed_share),
         "since": language.day(content.run.since_day),
         "until": language.day(content.run.data_day),
