@@ -14,7 +14,7 @@ from selvawatch.errors import LayerError
 Sensors = Literal["optical", "radar", "all"]
 
 OPTICAL_STREAM = "sentinel-2"
-RADAR_STREAM = "sentinel-1-descending"
+RADAR_STREAM = "sentinel-1"
 RESOLUTION = 30.0
 """Metres of a pixel of the cube."""
 

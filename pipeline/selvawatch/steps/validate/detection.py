@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 
 import numpy as np
@@ -14,6 +14,8 @@ from selvawatch.detect.baseline import fit_baselines, forest_reason
 from selvawatch.detect.fusion import advance, layers, start
 from selvawatch.detect.model import Model
 from selvawatch.errors import LayerError
+from selvawatch.steps.validate.report import JsonValue, Method
+from selvawatch.steps.validate.scoring import DAYS_PER_YEAR
 
 _KINDS = ("optical", "radar", "joint")
 
@@ -98,33 +100,64 @@ def baselines_of(
 
 
 def known_to(model: Model, looks: Iterable[Look]) -> list[Look]:
-    """Looks under the names of the model's streams; a sensor without its orbit takes the first that fits.
+    """Looks that the model reads, under the names of its streams.
 
     Raises
     ------
     LayerError
         When the model reads none of them.
     """
-    streams = [stream.stream for stream in model.streams]
-    renamed: list[Look] = []
-    for look in looks:
-        stream = next((name for name in streams if name == look.stream), None)
-        if stream is None:
-            stream = next((name for name in streams if name.startswith(f"{look.stream}-")), None)
-        if stream is None or not {index.index for index in model.stream(stream).indices} & set(look.values):
-            continue
-        renamed.append(
-            look
-            if stream == look.stream
-            else Look(
-                day=look.day,
-                stream=stream,
-                values=look.values,
-                scales=look.scales,
-                scene_ids=look.scene_ids,
-                clear_share=look.clear_share,
-            )
-        )
+    seen = list(looks)
+    renamed = [look for look in (as_known(model, look) for look in seen) if look is not None]
     if not renamed:
-        raise LayerError(f"model {model.name} reads none of the looks", needed=streams)
+        names = sorted({f"{look.stream}: {' '.join(look.values)}" for look in seen})
+        raise LayerError(f"model {model.name} reads none of the looks", got=names, needed=_streams(model))
     return renamed
+
+
+def as_known(model: Model, look: Look) -> Look | None:
+    """The look under the name of the model's stream, or None where the model does not read it.
+
+    A sensor without its orbit takes the model's first stream of that sensor.
+    """
+    streams = _streams(model)
+    named = [name for name in streams if name == look.stream or name.startswith(f"{look.stream}-")]
+    if not named or not {index.index for index in model.stream(named[0]).indices} & set(look.values):
+        return None
+    return replace(look, stream=named[0])
+
+
+def _streams(model: Model) -> list[str]:
+    return [stream.stream for stream in model.streams]
+
+
+def split_history(looks: Sequence[Look], years: float | None) -> tuple[list[Look], list[Look]]:
+    """Looks of the first `years`, and those after; all are after where years is None.
+
+    Raises
+    ------
+    LayerError
+        When nothing is left to watch.
+    """
+    if years is None:
+        return [], list(looks)
+    end = looks[0].day + round(years * DAYS_PER_YEAR)
+    after = [look for look in looks if look.day >= end]
+    if not after:
+        raise LayerError("the history takes all looks", got=f"{years} years", do="give fewer history years")
+    return [look for look in looks if look.day < end], after
+
+
+def method_of(model: Model, read: dict[str, JsonValue], notes: Sequence[str]) -> Method:
+    """The method of a report: the model's name, digest and thresholds, and what was read."""
+    thresholds: dict[str, JsonValue] = {
+        "confirmed": {kind: getattr(model, kind).confirmed for kind in ("optical", "radar", "joint")},
+        "confirmed_alone": {
+            kind: getattr(model, kind).confirmed_alone for kind in ("optical", "radar", "joint")
+        },
+        "minimum_days": model.minimum_days,
+        "version": model.version,
+    }
+    return Method(
+        detector=model.name, model_digest=model.digest, parameters=thresholds | read, notes=tuple(notes)
+    )

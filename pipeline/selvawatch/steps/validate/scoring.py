@@ -8,6 +8,9 @@ from selvawatch.core.days import NO_DAY
 from selvawatch.steps.validate import estimators
 from selvawatch.steps.validate.report import Method, ValidationReport
 
+DAYS_PER_YEAR = 365.25
+"""Mean length of a year."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judgements:
@@ -99,3 +102,9 @@ def degree_blocks(lon: np.ndarray, lat: np.ndarray, side: float) -> np.ndarray:
     return np.floor(np.asarray(lat) / side).astype(np.int64) * 1_000_000 + np.floor(
         np.asarray(lon) / side
     ).astype(np.int64)
+
+
+def watched_years(confirmed_on: np.ndarray, first_day: int | np.ndarray, last_day: int) -> np.ndarray:
+    """Years for which each unit was watched: from the first day to its confirmation, or to the last day."""
+    until = np.where(confirmed_on != NO_DAY, confirmed_on, last_day)
+    return np.asarray(np.maximum(until - first_day, 0) / DAYS_PER_YEAR)

@@ -1,0 +1,147 @@
+"""Accuracy of the detector on an archive in one netCDF file, and on the synthetic reference cube."""
+
+from collections.abc import Sequence
+from itertools import chain
+from pathlib import Path
+
+import numpy as np
+
+from selvawatch.core.days import iso
+from selvawatch.core.look import Look
+from selvawatch.detect.model import Model
+from selvawatch.errors import LayerError
+from selvawatch.steps.validate.cube import RESOLUTION, Sensors, open_cube
+from selvawatch.steps.validate.detection import (
+    as_known,
+    baselines_of,
+    known_to,
+    method_of,
+    split_history,
+    watch,
+)
+from selvawatch.steps.validate.raster import read_archive
+from selvawatch.steps.validate.report import ValidationReport
+from selvawatch.steps.validate.scoring import Judgements, judge, square_blocks, watched_years
+
+RASTER_BLOCK_PX = 10
+"""Side of the bootstrap's blocks on an archive, pixels."""
+
+CUBE_BLOCKS = 10
+"""Blocks along a side of the cube: some are larger than a patch of loss, so that patches stay whole."""
+
+
+def validate_raster(
+    path: Path,
+    model: Model,
+    *,
+    truth: str,
+    mask: str | None,
+    bands: Sequence[str] = (),
+    dates: str | None = None,
+    history_years: float | None = None,
+) -> ValidationReport:
+    """Accuracy on an archive (see `raster.read_archive`), and the difference to another method's dates.
+
+    history_years: length of the stable history before monitoring; None: there is none, the model's
+    declared fallback is used over the mask.
+
+    Raises
+    ------
+    LayerError
+        For an archive that cannot be used, or of which the model reads nothing.
+    """
+    archive = read_archive(path, truth, mask, bands, dates)
+    looks = known_to(model, archive.looks)
+    history, watched_looks = split_history(looks, history_years)
+    baselines, reason = baselines_of(model, history, archive.mask.shape, archive.mask)
+    watched = watch(model, baselines, reason, watched_looks, resolution=archive.resolution)
+    inside = archive.mask
+    rows, columns = np.nonzero(inside)
+    notes = [f"{sum(look.clear_share == 0 for look in looks)} of {len(looks)} looks hold no data"]
+    if not history:
+        notes.append(
+            "no stable history: the model's fallback, a high quantile of the same day's forest, is used"
+        )
+    if archive.compared_name:
+        notes.append(f"delay is measured against {archive.compared_name}, not against a known break day")
+    if unwatched := int((inside & ~watched.watched).sum()):
+        notes.append(f"{unwatched} masked pixels could not be monitored and count as not confirmed")
+    return judge(
+        Judgements(
+            lost=archive.lost[inside],
+            confirmed_on=watched.confirmed_on[inside],
+            blocks=square_blocks(rows, columns, RASTER_BLOCK_PX),
+            compared_day=None if archive.compared_day is None else archive.compared_day[inside],
+            scores=watched.score[inside],
+            watched_years=watched_years(watched.confirmed_on[inside], watched_looks[0].day, watched.last_day),
+        ),
+        method_of(
+            model,
+            {
+                "file": path.name,
+                "truth": truth,
+                "mask": mask,
+                "bands": dict(archive.bands),
+                "looks": len(watched_looks),
+                "history_looks": len(history),
+                "from": iso(watched_looks[0].day),
+                "until": iso(watched.last_day),
+                "block_px": RASTER_BLOCK_PX,
+            },
+            notes,
+        ),
+    )
+
+
+def validate_cube(
+    folder: Path, tag: str, model: Model, *, sensors: Sensors = "all", workers: int = 1
+) -> ValidationReport:
+    """Accuracy and delay on a synthetic reference cube, by optical, radar or both.
+
+    A pixel confirmed on or after its break is right, one confirmed before is a false alarm and a miss; the
+    delay is the day of confirmation minus the day of the break.
+
+    Raises
+    ------
+    LayerError
+        When the cube is not there or incomplete, or the model reads none of it.
+    """
+    cube = open_cube(folder, tag)
+    looks = (look for look in (as_known(model, look) for look in cube.looks(sensors)) if look is not None)
+    history: list[Look] = []
+    first = None
+    for look in looks:
+        if look.day > cube.history_end:
+            first = look
+            break
+        history.append(look)
+    if first is None:
+        raise LayerError("the model reads nothing of the cube after its history", where=folder, got=sensors)
+    shape = cube.break_day.shape
+    forest = np.ones(shape, bool) if sensors == "radar" else None
+    baselines, reason = baselines_of(model, history, shape, forest)
+    count = len(history)
+    history.clear()
+    later = chain([first], looks)
+    watched = watch(model, baselines, reason, later, resolution=RESOLUTION, workers=workers)
+    rows, columns = np.indices(shape)
+    side = max(1, -(-shape[0] // CUBE_BLOCKS))
+    confirmed_on = watched.confirmed_on.ravel()
+    notes = []
+    if unwatched := int((~watched.watched).sum()):
+        notes.append(f"{unwatched} pixels could not be monitored and count as not confirmed")
+    return judge(
+        Judgements(
+            lost=cube.break_day.ravel() > 0,
+            confirmed_on=confirmed_on,
+            blocks=square_blocks(rows.ravel(), columns.ravel(), side),
+            break_day=cube.break_day.ravel(),
+            scores=watched.score.ravel(),
+            watched_years=watched_years(confirmed_on, cube.history_end, watched.last_day),
+        ),
+        method_of(
+            model,
+            {"cube": tag, "sensors": sensors, "shape": list(shape), "history_looks": count, "block_px": side},
+            notes,
+        ),
+    )

@@ -1,0 +1,254 @@
+"""Accuracy of the detector on points with a time series each."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+
+from selvawatch.core.days import iso
+from selvawatch.core.look import Look
+from selvawatch.core.stack import NODATA
+from selvawatch.detect.baseline import fit_baselines, forest_reason, name_of
+from selvawatch.detect.model import Model
+from selvawatch.detect.reference import forest_level
+from selvawatch.errors import LayerError
+from selvawatch.prepare.indices import INDICES
+from selvawatch.prepare.mask import SCREENED_BANDS, Screening, screen
+from selvawatch.steps.validate.detection import Watched, histories, known_to, method_of, watch
+from selvawatch.steps.validate.report import ValidationReport
+from selvawatch.steps.validate.scoring import (
+    DAYS_PER_YEAR,
+    Judgements,
+    degree_blocks,
+    judge,
+    watched_years,
+)
+from selvawatch.steps.validate.series import GAP, Points, PointSeries, looks_of, read_points, read_series
+
+BLOCK_DEGREES = 0.1
+"""Side of the blocks that the bootstrap draws."""
+
+START_LOOKS = 3
+"""Clear looks that set the own level of a point without history."""
+
+ALL = "all"
+"""As a negative label: every point that is not positive."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Result:
+    watched: Watched
+    first_day: np.ndarray
+    """(1, columns) int: first day of monitoring of each column of the grid."""
+    notes: tuple[str, ...]
+
+
+def validate_series(
+    series_path: Path,
+    points_path: Path,
+    model: Model,
+    screening: Screening,
+    *,
+    positive: Sequence[str] = (),
+    negative: Sequence[str] = (ALL,),
+    exclude: str | None = None,
+    history_years: float | None = None,
+    sensor: str | None = None,
+) -> ValidationReport:
+    """Accuracy on points: every series is watched first, labels are read only to score.
+
+    Parameters
+    ----------
+    screening
+        Rule that leaves clouds and shadows out, from bands alone; not used for series of ready indices.
+    positive, negative
+        Labels that mean loss, and no loss; `all` as a negative: every point that is not positive. Points of
+        other labels are watched, but not judged. Without positives only false alarms are counted.
+    exclude
+        Column of the points that is true where a point is not judged.
+    history_years
+        Years of each point's series that are its stable history; None: no history, the fallback is used: the
+        high quantile of all points of the same day, and a point's own distance to it over its first clear looks.
+    sensor
+        Stream that the series are of; None: sentinel-2 for bands, landsat for a ready index.
+
+    Raises
+    ------
+    LayerError
+        For tables that cannot be used, a label that no point has, or when nothing is left to judge.
+    """
+    series = read_series(series_path)
+    indices, share = clear_indices(series_path, series, screening)
+    stream = sensor or ("sentinel-2" if series.bands else "landsat")
+    looks = known_to(model, looks_of(series.days, stream, indices))
+    result = _without_history(model, looks) if history_years is None else _after(model, looks, history_years)
+    points = read_points(points_path, series.pids, exclude)
+    lost, judged = _labelled(points_path, points, positive, negative)
+    confirmed_on = result.watched.confirmed_on[0, ::GAP]
+    monitored = result.watched.watched[0, ::GAP]
+    years = np.where(
+        monitored, watched_years(confirmed_on, result.first_day[0, ::GAP], result.watched.last_day), 0
+    )
+    notes = [*result.notes]
+    if series.bands:
+        notes.append(f"{100 * share:.1f} % of the observations are usable after screening from bands alone")
+    if unwatched := int((judged & ~monitored).sum()):
+        notes.append(f"{unwatched} judged points could not be monitored and count as not confirmed")
+    return judge(
+        Judgements(
+            lost=lost[judged],
+            confirmed_on=confirmed_on[judged],
+            blocks=degree_blocks(points.lon, points.lat, BLOCK_DEGREES)[judged],
+            break_day=None if points.break_day is None else points.break_day[judged],
+            scores=result.watched.score[0, ::GAP][judged],
+            watched_years=years[judged],
+        ),
+        method_of(
+            model,
+            {
+                "series": series_path.name,
+                "points": len(series.pids),
+                "stream": stream,
+                "indices": [*sorted({name for look in looks for name in look.values})],
+                "positive": list(positive),
+                "negative": list(negative),
+                "exclude": exclude,
+                "history_years": history_years,
+                "from": iso(int(series.days[0])),
+                "until": iso(int(series.days[-1])),
+                "block_degrees": BLOCK_DEGREES,
+            },
+            notes,
+        ),
+    )
+
+
+def clear_indices(
+    path: Path, series: PointSeries, screening: Screening
+) -> tuple[Mapping[str, np.ndarray], float]:
+    """(days, n) float32 indices, NaN where not usable, and the share of observations that is usable.
+
+    Raises
+    ------
+    LayerError
+        When bands are missing that the screening or every index needs.
+    """
+    if not series.bands:
+        return series.values, float(np.mean([np.isfinite(grid).mean() for grid in series.values.values()]))
+    bands = dict(series.values)
+    if "nir" not in bands and "nir08" in bands:
+        bands["nir"] = bands["nir08"]
+    if missing := [name for name in SCREENED_BANDS if name not in bands]:
+        raise LayerError(
+            "bands are missing to screen clouds with", where=path, got=sorted(bands), needed=missing
+        )
+    clear = screen(bands, screening)
+    observed = np.isfinite(bands["blue"]).sum()
+    indices = {
+        index.name: np.where(clear, index.of(bands), np.float32(np.nan))
+        for index in INDICES.values()
+        if not index.radar and set(index.bands) <= set(bands)
+    }
+    return indices, float(clear.sum() / max(1, observed))
+
+
+def _labelled(
+    path: Path, points: Points, positive: Sequence[str], negative: Sequence[str]
+) -> tuple[np.ndarray, np.ndarray]:
+    known = sorted(set(points.labels.tolist()))
+    for label in (*positive, *(name for name in negative if name != ALL)):
+        if label not in known:
+            raise LayerError(f"no point has the label {label}", where=path, got=known)
+    lost = np.isin(points.labels, list(positive))
+    kept = ~lost if ALL in negative else np.isin(points.labels, list(negative))
+    judged = (lost | kept) & ~points.excluded
+    if positive and not (lost & judged).any():
+        raise LayerError("no positive point is left to judge", where=path, got=positive)
+    if not judged.any():
+        raise LayerError("no point is left to judge", where=path, got=negative)
+    return lost, judged
+
+
+def _everywhere(looks: Sequence[Look]) -> xr.DataArray:
+    """(y, x) bool: columns of the grid that hold a point."""
+    points = np.zeros(looks[0].shape, bool)
+    points[0, ::GAP] = True
+    return xr.DataArray(points, dims=("y", "x"))
+
+
+def _after(model: Model, looks: Sequence[Look], years: float) -> _Result:
+    """Each point's first `years` as its history, the rest watched; the history alone says what is stable."""
+    seen = np.stack([np.any([v != NODATA for v in look.values.values()], axis=0) for look in looks])
+    days = np.array([look.day for look in looks])
+    first = np.where(seen.any(axis=0), days[np.argmax(seen, axis=0)], days[0])
+    begins = first + round(years * DAYS_PER_YEAR)
+    history = [_kept(look, look.day < begins) for look in looks]
+    later = [_kept(look, look.day >= begins) for look in looks]
+    if not any((v != NODATA).any() for look in later for v in look.values.values()):
+        raise LayerError("the history takes all looks", got=f"{years} years", do="give fewer history years")
+    baselines = fit_baselines(model, histories(model, history))
+    reason = forest_reason(model, baselines, _everywhere(looks))
+    notes = (f"the first {years:g} years of each point are its history",)
+    watched = watch(model, baselines, reason, later, resolution=model.support.distance)
+    return _Result(watched=watched, first_day=begins, notes=notes)
+
+
+def _without_history(model: Model, looks: Sequence[Look]) -> _Result:
+    points = _everywhere(looks)
+    baselines = fit_baselines(model, {}, forest=points)
+    reason = forest_reason(model, baselines, points)
+    baselines = own_levels(model, baselines, looks, points.to_numpy())
+    watched = watch(model, baselines, reason, looks, resolution=model.support.distance)
+    first = np.full(looks[0].shape, looks[0].day)
+    notes = (
+        "no stable history: the fallback is used, a high quantile of all points of the same day, "
+        f"and a point's own distance to it over its first {START_LOOKS} clear looks",
+    )
+    return _Result(watched=watched, first_day=first, notes=notes)
+
+
+def own_levels(model: Model, baselines: xr.Dataset, looks: Sequence[Look], points: np.ndarray) -> xr.Dataset:
+    """Baselines of the fallback with each point's own level: a copy.
+
+    The level moves by the median distance of the point's first looks to what the fallback expects, shrunk by
+    n / (n + 1): points scatter about as much as one look of one point does. A point that begins where the
+    evidence already speaks for loss keeps the expected level.
+
+    points: (y, x) bool, where points lie; also the neighbourhood of the reference.
+    """
+    moved = baselines.copy(deep=True)
+    for stream, index in model.pairs():
+        rule = index.reference
+        if rule is None:
+            continue
+        distances: list[np.ndarray] = []
+        for look in looks:
+            if look.stream != stream.stream or index.index not in look.values:
+                continue
+            values = look.values[index.index]
+            level = forest_level(values, points, rule) + rule.offset / index.scale
+            distances.append(np.where(values == NODATA, np.nan, values - level))
+        if not distances:
+            continue
+        stacked = np.stack(distances)
+        first = np.cumsum(np.isfinite(stacked), axis=0) <= START_LOOKS
+        stacked = np.where(first, stacked, np.nan)
+        count = np.isfinite(stacked).sum(axis=0)
+        own = _median(stacked) * count / (count + 1)
+        lowest = -rule.evidence.centre * rule.evidence.sigma_floor / index.scale
+        own = np.where(np.isfinite(own) & (own > lowest), own, 0)
+        terms = moved[name_of(stream.stream, index.index, "terms")]
+        terms[0] = (terms[0] + np.rint(own)).astype(np.int16)
+    return moved
+
+
+def _median(stacked: np.ndarray) -> np.ndarray:
+    """Median over the first axis; NaN where all are NaN."""
+    seen = np.isfinite(stacked).any(axis=0)
+    return np.where(seen, np.nanmedian(np.where(seen, stacked, 0), axis=0), np.nan)
+
+
+def _kept(look: Look, where: np.ndarray) -> Look:
+    return replace(look, values={name: np.where(where, array, NODATA) for name, array in look.values.items()})
