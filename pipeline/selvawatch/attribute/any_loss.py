@@ -59,7 +59,7 @@ def attribute_layer(
             do="polygonise or buffer points and lines before",
         )
     declared = _declared(loss, area_field)
-    parts = []
+    parts: list[pd.DataFrame] = []
     shapes: list[np.ndarray] = [np.zeros(0, object)]
     for name, zone in zones.items():
         if zone.crs != loss.crs:

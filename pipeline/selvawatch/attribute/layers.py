@@ -62,6 +62,7 @@ class LayerEntry:
     """Statuses that say a right has ended, on a day unknown unless `to_column` has it."""
     applied_column: str = ""
     from_column: str = ""
+    """First day in force; a right without it began on an unknown day on or after its application."""
     to_column: str = ""
     """Last day in force."""
     document_column: str = ""
@@ -79,6 +80,12 @@ class LayerEntry:
     crs: str = ""
     """CRS of a file that does not state it."""
     encoding: str = ""
+    file: str = ""
+    """A snapshot that came with the site, FILE[:layer] relative to the manifest; empty: only fetched ones."""
+    date: dt.date | None = None
+    """Day that file was taken."""
+    sha256: str = ""
+    """Digest of that file; checked where given."""
     verified: bool = False
     """Whether a person has checked the entry against the live service."""
     note: str = ""
@@ -216,7 +223,10 @@ def _rows(
         start = start.fillna(pd.Timestamp(entry.valid_from))
     if entry.valid_to is not None:
         end = end.fillna(pd.Timestamp(entry.valid_to))
-    known = start.notna() & (end.notna() | entry.open_ended)
+    asked = start.isna() & applied.notna()
+    application = pd.Series([one == "mining_application" for one in types], index=frame.index, dtype=bool)
+    start = start.where(~asked, applied)
+    known = start.notna() & (~asked | application) & (end.notna() | entry.open_ended | application)
     ended = pd.Series([one in entry.ended_statuses for one in status], dtype=bool) & end.isna()
     end = end.where(~ended, taken)
     return pd.DataFrame(

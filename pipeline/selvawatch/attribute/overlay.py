@@ -9,7 +9,7 @@ import pandas as pd
 import shapely
 
 from selvawatch.attribute.faces import Faces
-from selvawatch.attribute.register import NOT_IN_FORCE, UNKNOWN, Register, day_numbers, validity
+from selvawatch.attribute.register import UNKNOWN, Register, day_numbers, validity
 from selvawatch.errors import LayerError
 
 CLOCKS = ("at-loss", "today")
@@ -30,9 +30,9 @@ class Pieces:
     """One row for each piece: the cell's columns, then `face`, `share` (of the cell, by area in the pixel
     CRS), `ha`, `ha_lo` (confirmed ground), `ha_hi`, `date_uncertain`, and its own `geometry`."""
     members: pd.DataFrame
-    """One row for each piece and register row over it: `piece` (position in `frame`), `right` (position in
-    the register), and its state (`register.IN_FORCE` ...) on the day of loss, the earliest and the latest
-    possible day, and today: `at_loss`, `earliest`, `latest`, `today`."""
+    """One row for each piece and register row over it, in force or not: `piece` (position in `frame`),
+    `right` (position in the register), and its state (`register.IN_FORCE` ...) on the day of loss, the
+    earliest and the latest possible day, and today: `at_loss`, `earliest`, `latest`, `today`."""
     today: int
     """The day called today."""
     register_version: str
@@ -170,8 +170,7 @@ def _members(frame: pd.DataFrame, faces: Faces, register: Register, today: int) 
     )
     undated = frame["onset"].isna().to_numpy()[piece]
     members.loc[undated, ["at_loss", "earliest", "latest"]] = np.int8(UNKNOWN)
-    states = members[["at_loss", "earliest", "latest", "today"]].to_numpy()
-    return members[(states != NOT_IN_FORCE).any(axis=1)].reset_index(drop=True)
+    return members
 
 
 def _check(cells: gpd.GeoDataFrame, faces: Faces, register: Register) -> None:

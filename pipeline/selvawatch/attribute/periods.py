@@ -19,7 +19,7 @@ class Period:
     """What staff read, in Spanish."""
     start: dt.date
     """First day."""
-    end: dt.date | None
+    end: dt.date | None = None
     """First day after; None while it lasts."""
     source: str = ""
 

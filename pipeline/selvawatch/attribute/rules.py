@@ -1,0 +1,112 @@
+"""Legal context of a place in neutral words, from dated rules that are data (`aoi/rules.toml`)."""
+
+import datetime as dt
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from selvawatch.attribute.overlay import Pieces
+from selvawatch.attribute.register import IN_FORCE, UNKNOWN, Register, day_numbers
+from selvawatch.core.days import to_day
+from selvawatch.core.tables import RIGHT_TYPES
+from selvawatch.errors import SiteError
+
+EFFECTS = ("prohibits", "allows", "conditions")
+"""What a rule says of ground: mining is excluded there, provided for, or needs something more."""
+
+PROHIBITED, WITH_TITLE, WITHOUT_TITLE, UNDETERMINED = (
+    "prohibited_area",
+    "allowed_area_title_in_force",
+    "allowed_area_no_title",
+    "undetermined",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """One rule: where it holds, since when, for whom, and who says so."""
+
+    id: str
+    title: str
+    """What staff read, in Spanish."""
+    title_en: str
+    effect: str
+    """One of `EFFECTS`."""
+    types: tuple[str, ...]
+    """Types of the register on whose ground it holds."""
+    start: dt.date
+    """First day in force."""
+    citation: str
+    """Norm and article."""
+    scope: str
+    """Whom or what it binds; a rule for small-scale mining says nothing of other mining."""
+    verified: bool
+    """Whether a person has read the norm itself, not a report of it."""
+    end: dt.date | None = None
+    """First day no longer in force; None while it lasts."""
+    note: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse an effect or type that nothing can evaluate."""
+        if self.effect not in EFFECTS:
+            raise SiteError("unknown effect", where=f"rule {self.id}", got=self.effect, needed=EFFECTS)
+        if strange := [one for one in self.types if one not in RIGHT_TYPES]:
+            raise SiteError("unknown types", where=f"rule {self.id}", got=strange, needed=RIGHT_TYPES)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """What `aoi/rules.toml` says."""
+
+    rule: tuple[Rule, ...]
+
+    def __post_init__(self) -> None:
+        """Refuse two rules of one id."""
+        ids = [one.id for one in self.rule]
+        if len(set(ids)) != len(ids):
+            raise SiteError("rules share an id", got=ids)
+
+
+def contexts(pieces: Pieces, register: Register, rules: Rules) -> pd.DataFrame:
+    """Legal context of each piece on the day of loss: `legal_context` and `rules` (a tuple of rule ids).
+
+    Ground where a rule in force prohibits is `prohibited_area`. Ground where one allows, and none prohibits,
+    is an allowed area, with or without a mining title in force. Where the validity of a zone or title that
+    would decide is unknown, or no rule says anything, it is `undetermined`. Nothing here says what anybody
+    did there, and no class says that something is within or against the law.
+    """
+    count = len(pieces)
+    right = pieces.members["right"].to_numpy()
+    piece = pieces.members["piece"].to_numpy()
+    kinds = register.rights["type"].to_numpy()[right]
+    state = pieces.members["at_loss"].to_numpy()
+    onset = day_numbers(pieces.frame["onset"], -1)
+    undated = pieces.frame["onset"].isna().to_numpy()
+    sure = {effect: np.zeros(count, bool) for effect in EFFECTS}
+    maybe = {effect: np.zeros(count, bool) for effect in EFFECTS}
+    applied: list[list[str]] = [[] for _ in range(count)]
+    for rule in rules.rule:
+        end = np.iinfo(np.int64).max if rule.end is None else to_day(rule.end)
+        in_time = (to_day(rule.start) <= onset) & (onset < end)
+        on_type = np.isin(kinds, rule.types)
+        here = _any(piece[on_type & (state == IN_FORCE)], count)
+        perhaps = _any(piece[on_type & (state == UNKNOWN)], count)
+        sure[rule.effect] |= here & in_time & ~undated
+        maybe[rule.effect] |= (perhaps & in_time) | ((here | perhaps) & undated)
+        for index in np.flatnonzero((here | perhaps) & (in_time | undated)):
+            applied[index].append(rule.id)
+    title = _any(piece[(kinds == "mining") & (state == IN_FORCE)], count)
+    title_perhaps = _any(piece[(kinds == "mining") & (state == UNKNOWN)], count)
+    allowed = sure["allows"] & ~maybe["prohibits"]
+    context = np.full(count, UNDETERMINED, object)
+    context[allowed & title] = WITH_TITLE
+    context[allowed & ~title & ~title_perhaps] = WITHOUT_TITLE
+    context[sure["prohibits"]] = PROHIBITED
+    return pd.DataFrame({"legal_context": context, "rules": [tuple(one) for one in applied]})
+
+
+def _any(pieces: np.ndarray, count: int) -> np.ndarray:
+    found = np.zeros(count, bool)
+    found[pieces] = True
+    return found
