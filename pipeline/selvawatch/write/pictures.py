@@ -15,6 +15,8 @@ PICTURE_BYTES = 40_000
 """Most bytes of a picture: what a poor line carries."""
 _OUTLINE = (255, 214, 10)
 _NOT_SEEN = (58, 62, 66)
+_DARK_FOREST = np.array([0.02, 0.035, 0.016])
+"""Red, green and blue reflectance of shaded forest without haze: what is darker in no pixel is haze."""
 _FORMS = {
     "ndvi": (0.0, 0.9),
     "nbr": (-0.3, 0.8),
@@ -81,7 +83,7 @@ class _Stretch:
 def _stretch(before: Window, after: Window) -> _Stretch:
     """One stretch for both windows.
 
-    Natural colours have a fixed range above the haze, the dark lifted: forest and bare sand are both seen. Other
+    Natural colours have a fixed range above the haze, the dark lifted: forest and sand are both seen. Other
     bands are shown between percentiles.
     """
     colours = [window.values.reshape(3, -1) for window in (before, after) if not window.index]
@@ -90,7 +92,7 @@ def _stretch(before: Window, after: Window) -> _Stretch:
     if not values.size:
         return _Stretch(np.zeros(3, np.float32), np.ones(3, np.float32), 0.0)
     if before.natural and after.natural:
-        haze = np.clip(np.percentile(values, 1, axis=1) - 0.012, 0, 0.08).astype(np.float32)
+        haze = np.clip(np.percentile(values, 1, axis=1) - _DARK_FOREST, 0, 0.1).astype(np.float32)
         return _Stretch(haze, haze + np.float32(0.36), 14.0)
     low, high = np.percentile(values, (2, 98), axis=1).astype(np.float32)
     return _Stretch(low, np.maximum(high, low + np.float32(0.05)), 0.0)
