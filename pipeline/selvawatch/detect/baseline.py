@@ -2,16 +2,22 @@
 
 from collections.abc import Mapping
 
+import dask
+import dask.array as da
 import numpy as np
 import xarray as xr
 
+from selvawatch.core.days import to_day
+from selvawatch.core.stack import NODATA, check_stack
 from selvawatch.core.status import Reason
 from selvawatch.detect import harmonic
+from selvawatch.detect.kernels import harmonic as kernels
 from selvawatch.detect.model import IndexModel, Model, StreamModel
+from selvawatch.detect.reference import forest_level
 from selvawatch.errors import StackError
 
 PARTS = ("terms", "sigma", "looks", "kept", "shift")
-"""What is kept for each index; 8 to 16 bytes per pixel with one or two harmonics."""
+"""What is kept for each index: 15 bytes per pixel with two harmonics, 11 with one."""
 
 NEIGHBOURHOOD = "reference_forest"
 """Variable that holds the fixed forest neighbourhood of the spatial reference."""
@@ -31,12 +37,12 @@ def fit_baselines(
 ) -> xr.Dataset:
     """Baselines of a tile, one set of `PARTS` for each index of the model; lazy where the stacks are.
 
-    `terms` and `sigma` as `harmonic.fit` says, in stored units; sigma 0: no baseline; sigma < 0: the declared fallback
-    (the day's forest around plus term 0, with sigma -sigma). The fallback is used only for pixels of `forest` whose
-    history is short; a history that holds a break gets no baseline.
+    `terms` and `sigma` as `harmonic.fit` says, in stored units; sigma 0: no baseline; sigma < 0: the declared
+    fallback (the day's forest around plus term 0, with sigma -sigma). The fallback is used only for pixels of
+    `forest` whose history is short, and takes its few looks into account; a history that is unstable gets no baseline.
 
     stacks: int16 (time, y, x) histories by stream and index; an index of the model that is absent has no history.
-    forest: (y, x) bool, fixed forest from outside; None: no fallback anywhere. workers: threads per stack in memory.
+    forest: (y, x) bool, fixed forest from outside; None: no fallback anywhere. workers: threads for stacks in memory.
 
     Raises
     ------
@@ -44,77 +50,67 @@ def fit_baselines(
         When there is neither a stack nor a forest mask, shapes differ, or a stack's scale is not the model's.
     """
     shape, coordinates = _ground(stacks, forest)
-    parts: dict[str, xr.DataArray] = {}
+    variables: dict[str, tuple[tuple[str, ...], np.ndarray | da.Array]] = {}
     fallback = False
     for stream, index in model.pairs():
         stack = stacks.get((stream.stream, index.index))
+        mask = None if forest is None or index.reference is None else forest.to_numpy().astype(bool)
+        fallback = fallback or mask is not None
         if stack is None:
-            fitted = _nothing(index, shape)
+            planes = _settle(_nothing(index, shape), None, mask, None, index)
         else:
-            _check_scale(stream, index, stack)
-            fitted = harmonic.fit(stack, index.harmonic, workers=workers)
-        settled = _settle(fitted, index, forest)
-        fallback = fallback or (forest is not None and index.reference is not None)
-        for part in PARTS:
-            parts[name_of(stream.stream, index.index, part)] = settled[part].variable
+            _check_scale(stream, index, check_stack(stack))
+            planes = _fit(stack, mask, index, workers)
+        for part, value in _split(planes, index.harmonic.terms).items():
+            variables[name_of(stream.stream, index.index, part)] = value
     if fallback and forest is not None:
-        parts[NEIGHBOURHOOD] = forest.astype(bool).variable
-    return xr.Dataset(parts, coords=coordinates, attrs={"model": model.digest})
+        variables[NEIGHBOURHOOD] = (("y", "x"), forest.to_numpy().astype(bool))
+    return xr.Dataset(variables, coords=coordinates, attrs={"model": model.digest})
 
 
 def forest_reason(
     model: Model, baselines: xr.Dataset, external_forest: xr.DataArray | None = None
 ) -> xr.DataArray:
-    """Why each pixel is not monitored, (y, x) uint8 of `Reason`; `MONITORED` where it is; lazy where the baselines are.
+    """Why each pixel is not monitored, (y, x) uint8 of `Reason`; lazy where the baselines are.
 
-    Forest is what the history shows (a high, quiet, stable index), within `external_forest` where that is given.
+    Forest is what the history shows (a high, quiet, stable index), within `external_forest` where that is given; where
+    the history is too short to show it, the external mask alone decides.
     """
-    deciding = [
-        (stream, index, rule)
-        for rule in model.forest
-        for stream, index in model.pairs()
-        if stream.kind == "optical" and index.index == rule.index
-    ]
-    looks, whole, broken, usable, low, noisy, decided = (None,) * 7
-    first = next(iter(baselines.data_vars.values()))
-    blank = xr.zeros_like(baselines[name_of(*_first(model), "sigma")], dtype=bool)
-    looks = whole = broken = usable = low = noisy = decided = blank
-    del first
+    blank = xr.zeros_like(
+        baselines[next(name for name in baselines if str(name).endswith(".sigma"))], dtype=bool
+    )
+    seen = long = usable = low = noisy = decided = blank
     for stream, index in model.pairs():
-        part = {name: baselines[name_of(stream.stream, index.index, name)] for name in PARTS}
-        looks = looks | (part["looks"] > 0)
-        whole = whole | (part["looks"] >= index.harmonic.minimum_looks)
-        usable = usable | (part["sigma"] != 0)
-    for stream, index, rule in deciding:
-        sigma = baselines[name_of(stream.stream, index.index, "sigma")]
-        level = baselines[name_of(stream.stream, index.index, "terms")][0]
-        counts = (sigma > 0) & ~decided
-        low = low | (counts & (level < rule.minimum_level / index.scale))
-        noisy = noisy | (counts & (sigma > rule.maximum_sigma / index.scale))
-        decided = decided | counts
-    known = decided if external_forest is None else decided | external_forest.astype(bool)
-    reason = xr.full_like(blank, int(Reason.MONITORED), dtype=np.uint8)
-    reason = xr.where(usable & known, reason, np.uint8(Reason.SHORT_HISTORY))
-    reason = xr.where(~usable & whole, np.uint8(Reason.UNSTABLE_HISTORY), reason)
-    reason = xr.where(~usable & ~looks, np.uint8(Reason.NEVER_CLEAR), reason)
+        looks, sigma = (baselines[name_of(stream.stream, index.index, part)] for part in ("looks", "sigma"))
+        seen = seen | (looks > 0)
+        if index.counts:
+            long = long | (looks >= index.harmonic.minimum_looks)
+            usable = usable | (sigma != 0)
+    for rule in model.forest:
+        for stream, index in model.pairs():
+            if stream.kind == "optical" and index.index == rule.index:
+                terms, sigma = (
+                    baselines[name_of(stream.stream, index.index, part)] for part in ("terms", "sigma")
+                )
+                open_ = (sigma > 0) & ~decided
+                low = low | (open_ & (terms[0] < rule.minimum_level / index.scale))
+                noisy = noisy | (open_ & (sigma > rule.maximum_sigma / index.scale))
+                decided = decided | open_
+    forest = ~blank if external_forest is None else external_forest.astype(bool)
+    known = decided if external_forest is None else ~blank
+    reason = xr.where(usable & known, np.uint8(Reason.MONITORED), np.uint8(Reason.SHORT_HISTORY))
+    reason = xr.where(~usable & long, np.uint8(Reason.UNSTABLE_HISTORY), reason)
+    reason = xr.where(~usable & ~seen, np.uint8(Reason.NEVER_CLEAR), reason)
     reason = xr.where(noisy, np.uint8(Reason.UNSTABLE_HISTORY), reason)
-    reason = xr.where(low, np.uint8(Reason.NOT_FOREST), reason)
-    if external_forest is not None:
-        reason = xr.where(external_forest.astype(bool), reason, np.uint8(Reason.NOT_FOREST))
+    reason = xr.where(low | ~forest, np.uint8(Reason.NOT_FOREST), reason)
     return reason.astype(np.uint8).rename("reason")
-
-
-def _first(model: Model) -> tuple[str, str]:
-    stream, index = next(model.pairs())
-    return stream.stream, index.index
 
 
 def _ground(
     stacks: Mapping[tuple[str, str], xr.DataArray], forest: xr.DataArray | None
 ) -> tuple[tuple[int, int], dict[str, xr.DataArray]]:
-    grounds = [stack.isel(time=0, drop=True) for stack in stacks.values()] + (
-        [] if forest is None else [forest]
-    )
+    grounds = [stack.isel(time=0, drop=True) for stack in stacks.values()]
+    grounds += [] if forest is None else [forest]
     if not grounds:
         raise StackError("there is neither a history nor a forest mask", needed="at least one of them")
     shapes = {(ground.sizes["y"], ground.sizes["x"]) for ground in grounds}
@@ -135,36 +131,103 @@ def _check_scale(stream: StreamModel, index: IndexModel, stack: xr.DataArray) ->
         )
 
 
-def _nothing(index: IndexModel, shape: tuple[int, int]) -> xr.Dataset:
-    terms = index.harmonic.terms
-    small = {part: (("y", "x"), np.zeros(shape, np.uint8)) for part in ("looks", "kept", "shift")}
-    return xr.Dataset(
-        {
-            "terms": ((f"term{terms}", "y", "x"), np.zeros((terms, *shape), np.int16)),
-            "sigma": (("y", "x"), np.zeros(shape, np.int16)),
-            **small,
-        }
+def _nothing(index: IndexModel, shape: tuple[int, int]) -> np.ndarray:
+    return np.zeros((index.harmonic.terms + kernels.EXTRA, *shape), np.int16)
+
+
+def _fit(
+    stack: xr.DataArray, forest: np.ndarray | None, index: IndexModel, workers: int
+) -> np.ndarray | da.Array:
+    """Settled planes of one index, (terms + EXTRA, y, x) int16."""
+    days = np.array([to_day(time) for time in stack["time"].values], np.int64)
+    rule = index.reference
+    if stack.chunks is None:
+        values = stack.to_numpy()
+        planes = harmonic.fit_block(values, days, index.harmonic, workers)
+        levels = None
+        if rule is not None and forest is not None and _short(planes, forest, index).any():
+            levels = np.array([forest_level(look, forest, rule) for look in values])
+        return _settle(planes, values, forest, levels, index)
+    chunks = stack.chunks[1:]
+    arguments: list[da.Array | None] = [None, None]
+    if rule is not None and forest is not None:
+        level = dask.delayed(forest_level)
+        looks = [da.from_delayed(level(look, forest, rule), (), np.float64) for look in stack.data]
+        arguments = [da.from_array(forest, chunks=chunks)[None], da.stack(looks).rechunk(-1)[:, None, None]]
+    return da.map_blocks(
+        _fit_chunk,
+        stack.data,
+        *arguments,
+        days,
+        index,
+        dtype=np.int16,
+        chunks=((index.harmonic.terms + kernels.EXTRA,), *chunks),
+        meta=np.empty((0, 0, 0), np.int16),
     )
 
 
-def _settle(fitted: xr.Dataset, index: IndexModel, forest: xr.DataArray | None) -> xr.Dataset:
-    """The fit with unusable histories taken out and the fallback put in."""
-    rule = index.harmonic
-    long = fitted["looks"] >= rule.minimum_looks
+def _fit_chunk(
+    block: np.ndarray,
+    forest: np.ndarray | None,
+    levels: np.ndarray | None,
+    days: np.ndarray,
+    index: IndexModel,
+) -> np.ndarray:
+    planes = harmonic.fit_block(block, days, index.harmonic, 1)
+    return _settle(
+        planes,
+        block,
+        None if forest is None else forest[0],
+        None if levels is None else levels[:, 0, 0],
+        index,
+    )
+
+
+def _short(planes: np.ndarray, forest: np.ndarray, index: IndexModel) -> np.ndarray:
+    return forest & (planes[index.harmonic.terms + 1] < index.harmonic.minimum_looks)
+
+
+def _settle(
+    planes: np.ndarray,
+    block: np.ndarray | None,
+    forest: np.ndarray | None,
+    levels: np.ndarray | None,
+    index: IndexModel,
+) -> np.ndarray:
+    """The planes with unusable histories taken out and the fallback put in."""
+    rule, terms = index.harmonic, index.harmonic.terms
+    sigma, looks, kept, shift = planes[terms:]
     good = (
-        long
-        & (fitted["sigma"] > 0)
-        & (fitted["kept"] >= round(100 * rule.minimum_share))
-        & (fitted["shift"] <= round(20 * rule.maximum_shift))
+        (sigma > 0)
+        & (looks >= rule.minimum_looks)
+        & (kept >= round(100 * rule.minimum_share))
+        & (shift <= round(20 * rule.maximum_shift))
     )
-    zero = np.int16(0)
-    sigma = xr.where(good, fitted["sigma"], zero)
-    terms = fitted["terms"].where(good, zero)
-    reference = index.reference
-    if reference is not None and forest is not None:
-        falls = ~long & forest.astype(bool).variable
-        sigma = xr.where(falls, np.int16(-max(1, round(reference.evidence.sigma_floor / index.scale))), sigma)
-        level = np.zeros(terms.shape[:1], np.int16)
-        level[0] = round(reference.offset / index.scale)
-        terms = terms.where(~falls, xr.DataArray(level, dims=terms.dims[:1]))
-    return fitted.assign(terms=terms.astype(np.int16), sigma=sigma.astype(np.int16))
+    settled = planes.copy()
+    settled[: terms + 1] *= good
+    if index.reference is not None and forest is not None:
+        falls = _short(planes, forest, index)
+        count = np.zeros(int(falls.sum()), np.int64)
+        middle = np.zeros(count.size)
+        if block is not None and levels is not None and count.size:
+            differences = np.where(block[:, falls] == NODATA, np.nan, block[:, falls] - levels[:, None])
+            count = np.isfinite(differences).sum(axis=0)
+            some = count > 0
+            middle[some] = np.nanmedian(differences[:, some], axis=0)
+        level, spread = index.reference.own_level(middle * index.scale, count)
+        settled[0][falls] = np.rint(level / index.scale).astype(np.int16)
+        settled[terms][falls] = -np.rint(spread / index.scale).astype(np.int16)
+    return settled
+
+
+def _split(
+    planes: np.ndarray | da.Array, terms: int
+) -> dict[str, tuple[tuple[str, ...], np.ndarray | da.Array]]:
+    ground = ("y", "x")
+    return {
+        "terms": ((f"term{terms}", *ground), planes[:terms]),
+        "sigma": (ground, planes[terms]),
+        "looks": (ground, planes[terms + 1].astype(np.uint8)),
+        "kept": (ground, planes[terms + 2].astype(np.uint8)),
+        "shift": (ground, planes[terms + 3].astype(np.uint8)),
+    }

@@ -10,7 +10,7 @@ from selvawatch.core.look import Look
 from selvawatch.detect import harmonic
 from selvawatch.detect.baseline import NEIGHBOURHOOD, name_of
 from selvawatch.detect.kernels import evidence as kernels
-from selvawatch.detect.model import Evidence, IndexModel, Kind, Model, StreamModel
+from selvawatch.detect.model import IndexModel, Kind, Model, StreamModel
 from selvawatch.detect.reference import forest_level
 from selvawatch.errors import StackError
 
@@ -31,7 +31,7 @@ class PreparedIndex:
     own: np.ndarray
     spatial: np.ndarray
     side: int
-    weight: float
+    counts: bool
     veils: bool
 
 
@@ -40,6 +40,7 @@ class PreparedLook:
     """One look, ready for the kernels."""
 
     kind: Kind
+    added: bool
     correlation: float
     low: float
     high: float
@@ -55,14 +56,14 @@ class PreparedLook:
         least = np.full(stop - start, _FAR, np.float32)
         for index in self.indices:
             ground = (index.values, index.terms, index.sigma, index.basis)
-            if index.weight > 0:
+            if index.counts:
                 kernels.add_index(
                     *ground,
                     index.reference,
                     index.own,
                     index.spatial,
                     index.side,
-                    index.weight,
+                    self.added,
                     start,
                     stop,
                     total,
@@ -118,11 +119,13 @@ class EvidenceGround:
                 got=look.shape,
                 needed=self._shape,
             )
+        present = [index for index in stream.indices if index.index in look.values]
         veil = (
             stream.veil if stream.veil is not None and set(stream.veil.indices) <= set(look.values) else None
         )
         return PreparedLook(
             kind=stream.kind,
+            added=stream.combine == "sum",
             correlation=stream.correlation,
             low=stream.low,
             high=stream.high,
@@ -130,13 +133,20 @@ class EvidenceGround:
             high_unveiled=stream.high if veil is None else veil.high,
             per_unit=1 / self._model.unit,
             indices=tuple(
-                self._index(look, stream, index, veil is not None and index.index in veil.indices)
-                for index in stream.indices
-                if index.index in look.values
+                self._index(
+                    look,
+                    stream,
+                    index,
+                    counts=index.counts,
+                    veils=veil is not None and index.index in veil.indices,
+                )
+                for index in present
             ),
         )
 
-    def _index(self, look: Look, stream: StreamModel, index: IndexModel, veils: bool) -> PreparedIndex:
+    def _index(
+        self, look: Look, stream: StreamModel, index: IndexModel, *, counts: bool, veils: bool
+    ) -> PreparedIndex:
         key = (stream.stream, index.index)
         if look.scales[index.index] != index.scale:
             raise StackError(
@@ -146,11 +156,15 @@ class EvidenceGround:
                 needed=index.scale,
             )
         values = look.values[index.index]
-        own = _numbers(index.evidence, index.scale)
-        reference, spatial = math.nan, own
+        rule, reference = index.evidence, math.nan
+        own = np.array(
+            [rule.gain, rule.centre, rule.low, rule.high, rule.sigma_floor / index.scale], np.float32
+        )
+        spatial = own.copy()
         if index.reference is not None and self._forest is not None and self._falls_back[key]:
             reference = forest_level(values, self._forest, index.reference)
-            spatial = _numbers(index.reference.evidence, index.scale)
+            spatial[0], spatial[1] = index.reference.gain, index.reference.centre
+            spatial[4] = index.reference.noise / index.scale
         return PreparedIndex(
             values=np.ascontiguousarray(values).reshape(-1),
             terms=self._terms[key],
@@ -160,13 +174,9 @@ class EvidenceGround:
             own=own,
             spatial=spatial,
             side=_SIDES[index.evidence.side],
-            weight=index.weight,
+            counts=counts,
             veils=veils,
         )
-
-
-def _numbers(rule: Evidence, scale: float) -> np.ndarray:
-    return np.array([rule.gain, rule.centre, rule.low, rule.high, rule.sigma_floor / scale], np.float32)
 
 
 def _where(look: Look) -> str:

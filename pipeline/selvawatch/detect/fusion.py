@@ -40,6 +40,7 @@ STATE: dict[str, str] = {
 
 _SLOT = ("sum", "since", "gap", "looks")
 _PIECE = 65_536
+_APART = 2**40
 
 
 def halo(model: Model, resolution: float) -> int:
@@ -47,10 +48,10 @@ def halo(model: Model, resolution: float) -> int:
     return _distance(model, resolution) if model.support.neighbours else 0
 
 
-def start(model: Model, reason: xr.DataArray, *, resolution: float) -> xr.Dataset:
+def start(model: Model, reason: xr.DataArray, *, resolution: float | None) -> xr.Dataset:
     """The state before the first look: (y, x), variables `STATE`; attributes model, resolution, until (0: no look yet).
 
-    reason: (y, x) uint8 of `Reason`. resolution: pixel size, metres.
+    reason: (y, x) uint8 of `Reason`. resolution: pixel size, metres; None: pixels are not neighbours, as in a table of series.
     """
     shape = (reason.sizes["y"], reason.sizes["x"])
     variables = {name: (("y", "x"), np.zeros(shape, dtype)) for name, dtype in STATE.items()}
@@ -60,7 +61,7 @@ def start(model: Model, reason: xr.DataArray, *, resolution: float) -> xr.Datase
     return xr.Dataset(
         variables,
         coords=coordinates,
-        attrs={"model": model.digest, "resolution": float(resolution), "until": 0},
+        attrs={"model": model.digest, "resolution": resolution or 0.0, "until": 0},
     )
 
 
@@ -231,7 +232,7 @@ def _over(pool: ThreadPoolExecutor, work: Callable[[int, int], None], size: int,
 
 
 def _distance(model: Model, resolution: float) -> int:
-    return max(1, math.ceil(model.support.distance / resolution - 1e-9))
+    return max(1, math.ceil(model.support.distance / resolution - 1e-9)) if resolution > 0 else _APART
 
 
 def _units(model: Model) -> tuple[np.ndarray, np.ndarray]:

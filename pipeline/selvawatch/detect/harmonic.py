@@ -52,10 +52,10 @@ def fit(stack: xr.DataArray, rule: Harmonic, *, workers: int = 1) -> xr.Dataset:
     days = np.array([to_day(time) for time in stack["time"].values], np.int64)
     planes = rule.terms + kernels.EXTRA
     if stack.chunks is None:
-        fitted = _fit_block(stack.values, days, rule, workers)
+        fitted = fit_block(stack.values, days, rule, workers)
     else:
         fitted = da.map_blocks(
-            _fit_block,
+            fit_block,
             stack.data,
             days,
             rule,
@@ -78,8 +78,8 @@ def fit(stack: xr.DataArray, rule: Harmonic, *, workers: int = 1) -> xr.Dataset:
     )
 
 
-def _fit_block(block: np.ndarray, days: np.ndarray, rule: Harmonic, workers: int) -> np.ndarray:
-    """(terms + EXTRA, rows, columns) int16 of a (time, rows, columns) block."""
+def fit_block(block: np.ndarray, days: np.ndarray, rule: Harmonic, workers: int) -> np.ndarray:
+    """(terms + EXTRA, rows, columns) int16 of a (time, rows, columns) int16 block, planes as the kernel orders them."""
     dates, rows, columns = block.shape
     pixels = rows * columns
     flat = np.ascontiguousarray(block).reshape(dates, pixels)

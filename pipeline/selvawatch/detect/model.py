@@ -4,9 +4,12 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Literal
 
+import numpy as np
+
 from selvawatch.core.files import digest
 
 Kind = Literal["optical", "radar"]
+Combine = Literal["sum", "most"]
 Side = Literal["fall", "rise", "both"]
 
 SUM_CEILING = 255
@@ -97,14 +100,32 @@ class SpatialReference:
     """Fewest neighbourhood pixels seen that day."""
     offset: float
     """Mean of forest minus the quantile, in units of the index."""
-    evidence: Evidence
-    """Rule for residuals against the reference; sigma is its `sigma_floor`."""
+    spread: float
+    """Standard deviation of that difference from one forest pixel to another, in units of the index."""
+    noise: float
+    """Standard deviation of one look of forest around its own pixel's level, in units of the index."""
+    gain: float
+    """Nats per sigma of departure, sigma from `spread` and `noise`; side and clips are those of the index's rule."""
+    centre: float
+    """Departure, in sigmas, that speaks for neither side."""
 
     def __post_init__(self) -> None:
         """Refuse a median: where two thirds of a forest are lost it is a value of lost forest."""
         _need(0.9 <= self.quantile <= 0.95, "quantile", self.quantile, "0.9 to 0.95")
         _need(0 <= self.minimum_share <= 1, "minimum_share", self.minimum_share, "0 to 1")
         _need(self.minimum_pixels >= 1, "minimum_pixels", self.minimum_pixels, "1 or more")
+        _need(self.spread > 0 and self.noise > 0, "spread, noise", (self.spread, self.noise), "more than 0")
+        _need(self.gain > 0, "gain", self.gain, "more than 0")
+
+    def own_level(self, difference: np.ndarray, looks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Expected difference from the quantile, and sigma of a look, for pixels of which a few looks are known.
+
+        The median difference of those looks is drawn towards `offset` by the ratio of noise to spread (empirical
+        Bayes); without a look it is `offset`, with sigma sqrt(spread^2 + noise^2). All in units of the index.
+        """
+        prior = (self.noise / self.spread) ** 2
+        level = (looks * np.where(looks > 0, difference, 0) + prior * self.offset) / (looks + prior)
+        return level, np.sqrt(self.noise**2 + self.spread**2 * prior / (looks + prior))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,12 +136,16 @@ class IndexModel:
     """Name of the index, such as `ndvi` or `vv`."""
     scale: float
     """Physical value = stored * scale."""
-    weight: float
-    """Weight of its evidence in the stream's sum; 0: it is only held against the veil."""
+    counts: bool
+    """Whether its evidence counts; without, it is only held against the veil."""
     harmonic: Harmonic
     evidence: Evidence
     reference: SpatialReference | None = None
     """Fallback without history; None: a pixel without history is not monitored by this index."""
+
+    def __post_init__(self) -> None:
+        """Refuse a scale that is none."""
+        _need(self.scale > 0, "scale", self.scale, "more than 0")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,9 +178,12 @@ class StreamModel:
     """Name of the stream, such as `sentinel-2` or `sentinel-1-descending`."""
     kind: Kind
     """Whose accumulator it feeds besides the joint one."""
+    combine: Combine
+    """`sum`: indices see the same thing with noise of their own, and their evidence is added. `most`: each sees another
+    kind of loss (a pond, bare soil), and the one that says most for loss speaks for the look."""
     correlation: float
-    """Correlation of residuals between the stream's indices, 0-1: their evidence is added and divided by
-    1 + (n - 1) * correlation, so that indices that say the same are not counted twice."""
+    """Correlation of residuals between indices that are added, 0-1: the sum of n is divided by
+    1 + (n - 1) * correlation, so that what they share is not counted twice."""
     low: float
     """Most that one look may say for forest, nats (negative)."""
     high: float
@@ -166,7 +194,7 @@ class StreamModel:
 
     def __post_init__(self) -> None:
         """Refuse a stream without evidence."""
-        _need(any(index.weight > 0 for index in self.indices), "indices", "no weight", "one with weight")
+        _need(any(index.counts for index in self.indices), "indices", "none that counts", "one that counts")
         if self.veil is not None:
             _need(
                 set(self.veil.indices) <= {index.index for index in self.indices},
@@ -176,6 +204,7 @@ class StreamModel:
             )
             _need(self.veil.high >= self.high, "veil high", self.veil.high, f"at least {self.high}")
         _need(self.kind in ("optical", "radar"), "kind", self.kind, "optical or radar")
+        _need(self.combine in ("sum", "most"), "combine", self.combine, "sum or most")
         _need(0 <= self.correlation <= 1, "correlation", self.correlation, "0 to 1")
         _need(self.low <= 0 < self.high, "low, high", (self.low, self.high), "low <= 0 < high")
         names = [index.index for index in self.indices]

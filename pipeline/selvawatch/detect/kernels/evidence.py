@@ -11,8 +11,8 @@ UNKNOWN = np.float32(-1e9)
 
 
 @nb.njit(
-    "void(int16[::1], int16[:,::1], int16[::1], float32[::1], float32, float32[::1], float32[::1], int64,"
-    " float32, int64, int64, float32[::1], float32[::1])",
+    "void(int16[::1], int16[:,::1], int16[::1], float32[::1], float32, float32[::1], float32[::1], int64, boolean,"
+    " int64, int64, float32[::1], float32[::1])",
     nogil=True,
     cache=True,
 )
@@ -25,13 +25,15 @@ def add_index(
     own: np.ndarray,
     spatial: np.ndarray,
     side: int,
-    weight: float,
+    added: bool,
     start: int,
     stop: int,
     total: np.ndarray,
     seen: np.ndarray,
 ) -> None:
-    """Add the weighted evidence of pixels start..stop of one index to `total` (nats), its weight to `seen` where observed.
+    """Add the evidence of pixels start..stop of one index to `total` (nats), and 1 to `seen` where it was observed.
+
+    Not `added`: `total` becomes the larger of the two, and `seen` 1.
 
     sigma > 0: the prediction is terms @ basis; sigma < 0: `reference` (NaN: none today) plus term 0, with sigma
     -sigma; 0: no baseline. own, spatial: gain, centre, low, high, sigma floor (stored units) of either kind.
@@ -59,8 +61,11 @@ def add_index(
         ratio = min(max(gain * (departure - centre), low), high)
         usable = np.float32(1) if (value != nodata) and (spread != 0) else np.float32(0)
         usable = usable * have if fallback else usable
-        total[p - start] += weight * ratio * usable
-        seen[p - start] += weight * usable
+        before = total[p - start]
+        count = seen[p - start]
+        larger = max(before, ratio) if count > 0 else ratio
+        total[p - start] = before + ratio * usable if added else (larger if usable > 0 else before)
+        seen[p - start] = count + usable if added else max(count, usable)
 
 
 @nb.njit(
