@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from selvawatch.core.stack import DECIBEL_SCALE, UNIT_SCALE
-from selvawatch.prepare.kernels import difference
+from selvawatch.prepare.kernels import difference, store
 
 _DB = np.float32(10 / np.log(10))
 
@@ -18,7 +18,14 @@ def normalised_difference(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 
     Atmospheric correction leaves slightly negative reflectances over dark water; they count as 0.
     """
-    return np.asarray(difference(np.asarray(first, np.float32), np.asarray(second, np.float32)))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray(difference(np.asarray(first, np.float32), np.asarray(second, np.float32)))
+
+
+def stored(physical: np.ndarray, scale: float, usable: np.ndarray) -> np.ndarray:
+    """int16 of float32 physical values as `core.stack.encode` makes them; `NODATA` where not usable."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        return np.asarray(store(physical, np.float32(scale), usable))
 
 
 def decibel(power: np.ndarray) -> np.ndarray:

@@ -87,7 +87,8 @@ def flags(bands: Mapping[str, np.ndarray], rule: Screening) -> np.ndarray:
         rule.shadow_mndwi,
     )
     seen = (np.asarray(bands[name], np.float32) for name in SCREENED_BANDS)
-    return np.asarray(flag(*seen, *(np.float32(value) for value in thresholds)))
+    with np.errstate(invalid="ignore"):
+        return np.asarray(flag(*seen, *(np.float32(value) for value in thresholds)))
 
 
 def screen(bands: Mapping[str, np.ndarray], rule: Screening) -> np.ndarray:

@@ -16,8 +16,7 @@ from selvawatch.core.scene import Scene
 from selvawatch.core.stack import NODATA, encode
 from selvawatch.errors import SceneError
 from selvawatch.prepare.harmonise import to_msi
-from selvawatch.prepare.indices import INDICES
-from selvawatch.prepare.kernels import store
+from selvawatch.prepare.indices import INDICES, stored
 from selvawatch.prepare.mask import SCREENED_BANDS, Screening, clear_pixels
 from selvawatch.sources.sensors import Sensor, indices_of, sensor_of, stream_of
 
@@ -146,12 +145,12 @@ def _ready(
     """Ready indices as they are: no screening of bands is possible, none of their pixels is averaged."""
     data = read(scene, tile, names, 0)
     values = {name: encode(data[name].values, INDICES[name].scale) for name in names}
-    clear = np.logical_or.reduce([stored != NODATA for stored in values.values()])
+    clear = np.logical_or.reduce([index != NODATA for index in values.values()])
     quality = _quality(sensor_of(scene), data)
     if quality is not None:
         clear &= quality
-        for stored in values.values():
-            stored[~clear] = NODATA
+        for index in values.values():
+            index[~clear] = NODATA
     return values, clear
 
 
@@ -168,7 +167,7 @@ def _radar(
         )
         for name in names
     }
-    return values, np.logical_and.reduce([stored != NODATA for stored in values.values()])
+    return values, np.logical_and.reduce([index != NODATA for index in values.values()])
 
 
 def boxcar(power: np.ndarray, side: int) -> np.ndarray:
@@ -202,7 +201,7 @@ def _optical(
     physical = {name: INDICES[name].of(inner) for name in names}
     for index in physical.values():
         clear &= np.isfinite(index)
-    return {name: store(physical[name], np.float32(INDICES[name].scale), clear) for name in names}, clear
+    return {name: stored(physical[name], INDICES[name].scale, clear) for name in names}, clear
 
 
 def _quality(sensor: Sensor, data: xr.Dataset) -> np.ndarray | None:

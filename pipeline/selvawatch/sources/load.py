@@ -4,13 +4,13 @@ offset.
 On the grid's own CRS, or on its UTM twin across the equator, files are read by rasterio windows at their
 native pixels and spread by an integer rule: a pixel takes the file pixel its centre lies in, and a centre on
 an edge belongs to the pixel east and south of it (half-open pixels, west and north edge included). GDAL would
-let float noise decide there, and does so for Landsat, whose edges lie on 10 m pixel centres. `odc.stac.load`
-gives the same numbers elsewhere but opens, plans and pastes every file anew (more than 40 % over bare reads
-for a tile's seven files), so it is its reader (`odc.loader`) that is used, and only where a file has to be
-reprojected.
+let float noise decide there, and does so for Landsat, whose edges lie on 10 m pixel centres. Anything else is
+reprojected by GDAL, nearest. `odc.stac.load` is not used: it warps in both cases, and a tile's seven files
+cost it 2.4 times bare rasterio windows (this module: 1.3 times, scaling included).
 """
 
 import functools
+import math
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,7 +21,9 @@ import rasterio
 import xarray as xr
 from affine import Affine
 from odc.geo.geobox import GeoBox
+from rasterio.enums import Resampling
 from rasterio.errors import RasterioError
+from rasterio.vrt import WarpedVRT
 from rasterio.windows import Window
 
 from selvawatch.core.grid import Tile
@@ -58,16 +60,19 @@ def read_scene(scene: Scene, tile: Tile, bands: Sequence[str], halo_px: int = 0)
         which.
     """
     sensor = sensor_of(scene)
-    geobox = tile.geobox.pad(halo_px) if halo_px else tile.geobox
+    west, _, _, north = tile.bounds
+    step, size = tile.grid.resolution, tile.grid.tile_px + 2 * halo_px
+    corner = Affine(step, 0, west - halo_px * step, 0, -step, north + halo_px * step)
+    geobox = GeoBox((size, size), corner, tile.grid.crs)
     layers = {name: sensor.bands[name] for name in bands}
     layers |= {
         name: band for name, band in sensor.quality.items() if band.needed or sensor.asset(name, scene.assets)
     }
     read = read_layers(scene, geobox, layers)
-    y, x = (geobox.coordinates[name].values for name in geobox.dimensions)
+    centres = np.arange(size) + 0.5
     return xr.Dataset(
         {name: (("y", "x"), values) for name, values in read.items()},
-        coords={"y": y, "x": x},
+        coords={"y": corner.f - step * centres, "x": corner.c + step * centres},
         attrs={"scene": scene.id, "sensor": scene.sensor, "crs": tile.grid.crs},
     )
 
@@ -85,7 +90,10 @@ def read_window(
     (metres) is given. Raises SceneError as `read_scene` does.
     """
     sensor = sensor_of(scene)
-    geobox = GeoBox.from_bbox(bounds, crs, resolution=resolution or sensor.resolution, tight=True)
+    step = resolution or sensor.resolution
+    west, south, east, north = bounds
+    shape = (max(1, math.ceil((north - south) / step - 1e-9)), max(1, math.ceil((east - west) / step - 1e-9)))
+    geobox = GeoBox(shape, Affine(step, 0, west, 0, -step, north), crs)
     read = read_layers(scene, geobox, {name: sensor.bands[name] for name in bands})
     return np.stack([read[name] for name in bands])
 
@@ -128,7 +136,7 @@ def _read_file(
         nodata = _nodata(scene, asset, band, file, name)
         shift = _northing_shift(_epsg(file.crs), geobox.crs.epsg if geobox.crs else None)
         if shift is None or not _north_up(file.transform):
-            raw = _reproject(asset, geobox, nodata)
+            raw = _reproject(file, asset.band, geobox, nodata)
             return raw if scaling is None else _physical(raw, scaling, nodata)
         rows = _nearest(
             geobox.affine.f, geobox.affine.e, geobox.shape[0], file.transform.f + shift, file.transform.e
@@ -279,19 +287,22 @@ def _is_range(indices: np.ndarray, size: int) -> bool:
     return indices.size == size and bool((indices == np.arange(size)).all())
 
 
-def _reproject(asset: Asset, geobox: GeoBox, nodata: float | None) -> np.ndarray:
-    """Raw numbers on the geobox by odc-stac's reader, nearest; `nodata` (or 0) outside the file."""
-    from odc.loader import RasterLoadParams, RasterSource
-    from odc.loader._rio import rio_read
-
-    with rasterio.open(asset.href, driver="GTiff") as file:
-        dtype = file.dtypes[asset.band - 1]
+def _reproject(file: Any, band: int, geobox: GeoBox, nodata: float | None) -> np.ndarray:
+    """Raw numbers on the geobox by GDAL's nearest pixel; `nodata` (or 0) outside the file."""
     fill = _fill(nodata)
-    whole = np.full(tuple(geobox.shape), fill, dtype)
-    config = RasterLoadParams(dtype=dtype, fill_value=fill, src_nodata_fallback=nodata, fail_on_error=True)
-    part, values = rio_read(RasterSource(uri=asset.href, band=asset.band), config, geobox)
-    whole[part] = values
-    return whole
+    rows, columns = geobox.shape
+    with WarpedVRT(
+        file,
+        crs=str(geobox.crs),
+        transform=geobox.affine,
+        height=rows,
+        width=columns,
+        resampling=Resampling.nearest,
+        tolerance=1e-3,
+        src_nodata=fill,
+        nodata=fill,
+    ) as warped:
+        return np.asarray(warped.read(band))
 
 
 @functools.lru_cache(maxsize=64)

@@ -113,7 +113,12 @@ def remote(href: str, own_host: str) -> str:
     try:
         address = ipaddress.ip_address(host)
     except ValueError:
-        if host == "localhost" or host.endswith((".localhost", ".local", ".internal")) or "." not in host:
+        if (
+            host == "localhost"
+            or host.endswith((".localhost", ".local", ".internal"))
+            or "." not in host
+            or host.split(".")[-1][:1].isdigit()
+        ):
             raise ValueError("the address is on a private host") from None
         return href
     if not address.is_global:
