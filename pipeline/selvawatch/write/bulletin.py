@@ -1,22 +1,16 @@
 """The bulletin: one self-contained page, a long text, and a message short enough for a phone."""
 
-import base64
-import hashlib
-from functools import cache
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
-import jinja2
 from markupsafe import Markup
 
-from selvawatch.core.files import replacing, write_text
-from selvawatch.errors import TableError
+from selvawatch.core.files import write_text
 from selvawatch.write.content import Bulletin
 from selvawatch.write.i18n import LOCALES, N_, Language, language
-from selvawatch.write.legend import CAUSE_COLOURS
-from selvawatch.write.notes import DISCLAIMER, GLOSSARY, TIERS, fallback_note, tier_notes, warnings
+from selvawatch.write.notes import GLOSSARY, fallback_note, tier_notes, warnings
 from selvawatch.write.overview import Mark, overview_svg
+from selvawatch.write.page import common_values, environment, is_nothing, own_file, policy
 from selvawatch.write.text import one_line
 from selvawatch.write.views import NAME_LENGTH, AlertView, alert_views, facts, table_view
 from selvawatch.write.words import word
@@ -29,28 +23,26 @@ UNREAD_SHOWN = 8
 
 def html(content: Bulletin, lang: Language) -> str:
     """The bulletin as one HTML page that loads nothing; under 100 kB without its pictures."""
-    style = resources.files("selvawatch.write").joinpath("templates", "bulletin.css").read_text("utf-8")
+    style = own_file("templates", "bulletin.css")
     values = _values(content, lang)
     values |= {
-        "style": Markup(style),  # noqa: S704  (our own file)
-        "policy": policy(style),
+        "style": style,
+        "policy": policy((style,)),
         "map": Markup(_map(content, values["told"], lang)),  # noqa: S704  (built as XML, texts escaped there)
     }
-    return _environment(lang.code).get_template("bulletin.html.j2").render(values)
+    return environment(lang.code).get_template("bulletin.html.j2").render(values)
 
 
 def text(content: Bulletin, lang: Language) -> str:
     """The bulletin as plain text."""
-    return (
-        _environment(lang.code, escape=False).get_template("bulletin.txt.j2").render(_values(content, lang))
-    )
+    return environment(lang.code, escape=False).get_template("bulletin.txt.j2").render(_values(content, lang))
 
 
 def message(content: Bulletin, lang: Language) -> str:
     """The bulletin in at most `MESSAGE_LENGTH` characters: numbers, alerts as they fit, the caution."""
     told, known = _told(content, lang), facts(content, lang)
     head = [f"selvawatch · {one_line(content.area_title, 40)} · {known['since']} – {known['until']}"]
-    if _is_nothing(content):
+    if is_nothing(content):
         head.append(lang.text(N_("No new alert in this period")) + ".")
     else:
         head.append(
@@ -92,70 +84,6 @@ def write_bulletin(folder: Path, content: Bulletin, stem: str = "bulletin") -> d
     return paths
 
 
-def write_pdf(path: Path, content: Bulletin, lang: Language) -> Path:
-    """Write the page as PDF and return the path; needs the extra `pdf`.
-
-    Raises
-    ------
-    TableError
-        When weasyprint is not installed.
-    """
-    try:
-        import weasyprint
-    except ImportError as error:
-        raise TableError("no PDF writer", needed="weasyprint", do="pip install 'selvawatch[pdf]'") from error
-    document = weasyprint.HTML(string=html(content, lang), base_url=None, url_fetcher=_only_data)
-    with replacing(path) as part:
-        document.write_pdf(part, identifier=bytes.fromhex(content.run.run_id[:32]))
-    return path
-
-
-def _only_data(address: str) -> dict[str, Any]:
-    """What weasyprint may load: pictures in the page itself."""
-    if not address.startswith("data:image/"):
-        raise ValueError(f"{address[:60]}: a bulletin loads nothing")
-    head, _, data = address.partition(",")
-    return {"string": base64.b64decode(data), "mime_type": head[5:].split(";")[0]}
-
-
-def policy(*inline: str, scripts: tuple[str, ...] = ()) -> str:
-    """A content security policy: these style sheets and scripts, pictures in the page, no network."""
-    styles = " ".join(_source(sheet) for sheet in inline) or "'none'"
-    parts = [
-        "default-src 'none'",
-        "img-src data:",
-        f"style-src {styles}",
-        "base-uri 'none'",
-        "form-action 'none'",
-    ]
-    if scripts:
-        parts.append("script-src " + " ".join(_source(script) for script in scripts))
-    return "; ".join(parts)
-
-
-def _source(inline: str) -> str:
-    return f"'sha256-{base64.b64encode(hashlib.sha256(inline.encode()).digest()).decode()}'"
-
-
-@cache
-def _environment(code: str, escape: bool = True) -> jinja2.Environment:
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("selvawatch.write", "templates"),
-        autoescape=escape,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        extensions=["jinja2.ext.i18n"],
-    )
-    environment.install_gettext_translations(language(code).translations, newstyle=True)  # type: ignore[attr-defined]
-    return environment
-
-
-def _is_nothing(content: Bulletin) -> bool:
-    told = content.headline
-    return len(content.alerts.frame) == 0 and told.loss_ha == 0
-
-
 def _told(content: Bulletin, lang: Language) -> list[AlertView]:
     """The alerts told in full: the first by rank that are not withdrawn."""
     held = [view for view in alert_views(content, lang) if view.status_code != "withdrawn"]
@@ -167,18 +95,10 @@ def _values(content: Bulletin, lang: Language) -> dict[str, Any]:
     held = [view for view in views if view.status_code != "withdrawn"]
     withdrawn = [view for view in views if view.status_code == "withdrawn"]
     seen = content.observation
-    causes = sorted({str(cause) for cause in content.alerts.frame["cause"]}, key=list(CAUSE_COLOURS).index)
-    return {
-        "language": lang,
-        "title": lang.text(N_("Forest loss: %(area)s")) % {"area": one_line(content.area_title, NAME_LENGTH)},
-        "tier": content.tier.name.lower(),
-        "tier_word": lang.text(TIERS[content.tier]),
+    return common_values(content, lang) | {
         "tier_notes": tier_notes(content, lang),
-        "facts": facts(content, lang),
-        "nothing": _is_nothing(content),
         "observed_bar": round(100 * seen.observed_share, 1),
         "warnings": warnings(content, lang),
-        "causes": [(word(lang, "cause", cause), CAUSE_COLOURS[cause]) for cause in causes],
         "told": held[: content.top],
         "alerts": held[: content.top],
         "more": len(held) > content.top,
@@ -213,7 +133,6 @@ def _values(content: Bulletin, lang: Language) -> dict[str, Any]:
             }
             for layer in content.layers
         ],
-        "disclaimer": [lang.text(line) for line in DISCLAIMER],
         "glossary": [(lang.text(term), lang.text(meaning)) for term, meaning in GLOSSARY],
         "method": one_line(content.method, 300),
         "provenance": list(content.run.provenance.items()),

@@ -10,7 +10,7 @@ import shapely
 from selvawatch.write.content import Reference, TileLook
 from selvawatch.write.text import one_line
 
-_LINES = {
+LINES = {
     "road": {"stroke": "#8a6d3b", "stroke-width": "1.4"},
     "river": {"stroke": "#6f9fc4", "stroke-width": "1.6"},
     "protected": {"stroke": "#3f7d54", "stroke-width": "1.2", "stroke-dasharray": "6 3"},
@@ -18,6 +18,7 @@ _LINES = {
     "corridor": {"stroke": "#a08a2d", "stroke-width": "1.2", "stroke-dasharray": "8 3 2 3"},
     "other": {"stroke": "#9a9a94", "stroke-width": "1"},
 }
+"""SVG style of a reference line, by kind."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,11 +68,11 @@ def overview_svg(
     ElementTree.SubElement(svg, "title").text = one_line(title, 120)
     _add(svg, "rect", width=width, height=height, fill="#f3f4ef")
     for tile in sorted(tiles, key=lambda one: one.tile):
-        shade = _shade(tile.observed_share)
+        shade = tile_shade(tile.observed_share)
         _path(svg, frame, tile.outline, {"fill": shade, "stroke": "#ffffff", "stroke-width": "1"})
     window = shapely.box(*bounds)
     for reference in sorted(references, key=lambda one: (one.kind, one.name)):
-        line = {"fill": "none", "stroke-linejoin": "round", **_LINES.get(reference.kind, _LINES["other"])}
+        line = {"fill": "none", "stroke-linejoin": "round", **LINES.get(reference.kind, LINES["other"])}
         _path(
             svg,
             frame,
@@ -99,7 +100,7 @@ def _widened(bounds: tuple[float, float, float, float], squeeze: float) -> tuple
     return west - lack / 2, south, east + lack / 2, north
 
 
-def _shade(share: float) -> str:
+def tile_shade(share: float) -> str:
     """Grey where nothing was seen, light green where all was."""
     none, whole = np.array([201, 203, 199]), np.array([217, 232, 212])
     red, green, blue = np.round(none + (whole - none) * min(max(share, 0.0), 1.0)).astype(int)

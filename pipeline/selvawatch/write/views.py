@@ -32,6 +32,8 @@ class AlertView:
     """One alert in words."""
 
     number: int
+    key: str
+    """Alert id as it stands in the table."""
     alert_id: str
     event_id: str
     colour: str
@@ -93,6 +95,7 @@ def _alert_view(
     at_loss = _text(row, "combination")
     return AlertView(
         number=number,
+        key=row["alert_id"],
         alert_id=one_line(str(row["alert_id"]), NAME_LENGTH),
         event_id=one_line(str(row["event_id"]), NAME_LENGTH),
         colour=CAUSE_COLOURS.get(row["cause"], CAUSE_COLOURS["unknown"]),
