@@ -53,7 +53,7 @@ def loss_by_period(inputs: Inputs, options: Options) -> pd.DataFrame:
     table = _complete(table, options.by, {"period": list(periods.names)})
     table = _ordered(table, options.by, {"period": [*periods.names, NO_PERIOD]})
     table = with_shares(
-        table, within=options.by, whole_ha=None, of=f"{options.measure} of all days", additive=True
+        table, within=options.by, whole_ha=None, of=f"{options.measure} of all days{_same(options)}", additive=True
     )
     table["period_set"] = periods.name
     plain = replace(options, accounting="combination")
@@ -93,7 +93,7 @@ def loss_type_zone_period(inputs: Inputs, options: Options) -> pd.DataFrame:
         table,
         within=[*options.by, "period"],
         whole_ha=None if ADDITIVE[options.accounting] else np.nan,
-        of=f"{options.measure} of the period, all ground"
+        of=f"{options.measure} of the period, all ground{_same(options)}"
         if ADDITIVE[options.accounting]
         else "none: not additive",
         additive=ADDITIVE[options.accounting],
@@ -163,10 +163,17 @@ def _by_class(inputs: Inputs, options: Options, *, over: str) -> pd.DataFrame:
         table,
         within=options.by,
         whole_ha=total,
-        of=f"{options.measure} on all ground, inside and outside",
+        of=f"{options.measure} on all ground, inside and outside{_same(options)}",
         additive=additive,
     )
     return how(table, inputs, options)
+
+
+def _same(options: Options) -> str:
+    """What narrows the whole that shares are taken of."""
+    narrow = [f"in {options.area}"] if options.area else []
+    narrow += [f"of the same {name}" for name in options.by]
+    return "".join(f", {one}" for one in narrow)
 
 
 def _with_absent(table: pd.DataFrame, types: list[str], options: Options) -> pd.DataFrame:
