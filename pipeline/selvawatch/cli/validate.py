@@ -1,0 +1,190 @@
+"""`selvawatch validate`: accuracy against a reference, with confidence intervals."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+if TYPE_CHECKING:
+    from selvawatch.detect.model import Model
+    from selvawatch.site import Site
+    from selvawatch.steps.validate.report import ValidationReport
+
+app = typer.Typer(help="Accuracy against a reference, with confidence intervals.", no_args_is_help=True)
+
+SiteOption = Annotated[
+    Path | None, typer.Option("--site", help="Folder with aoi/ and models/; default: the packaged site.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+DetectorOption = Annotated[
+    str | None, typer.Option("--detector", help="Name of a model in models/; default: the site's detector.")
+]
+
+
+@app.command()
+def series(
+    table: Annotated[Path, typer.Argument(metavar="SERIES.parquet", help="pid, date, bands or one index.")],
+    points: Annotated[Path, typer.Argument(metavar="POINTS.parquet", help="pid, lon, lat, label.")],
+    positive: Annotated[
+        list[str] | None, typer.Option(help="Label that means loss; may be repeated.")
+    ] = None,
+    negative: Annotated[
+        list[str] | None, typer.Option(help="Label that means no loss; all: every other point.")
+    ] = None,
+    exclude: Annotated[str | None, typer.Option(help="Column of points that are not judged.")] = None,
+    history_years: Annotated[
+        float | None, typer.Option(min=0.1, help="First years of each point that are its stable history.")
+    ] = None,
+    sensor: Annotated[str | None, typer.Option(help="Stream of the series, such as landsat.")] = None,
+    detector: DetectorOption = None,
+    site: SiteOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Accuracy on points with a time series each; labels are read only to score."""
+    from selvawatch.steps.validate.judge_series import ALL, validate_series
+
+    loaded = _load(site)
+    _say(
+        validate_series(
+            table,
+            points,
+            _model(loaded, detector),
+            loaded.recipe.screening,
+            positive=positive or [],
+            negative=negative or [ALL],
+            exclude=exclude,
+            history_years=history_years,
+            sensor=sensor,
+        ),
+        as_json,
+    )
+
+
+@app.command()
+def raster(
+    cube: Annotated[Path, typer.Argument(metavar="CUBE.nc", help="Sensors, truth and mask in one file.")],
+    truth: Annotated[str, typer.Option(metavar="VAR=VALUE", help="Pixels of that value are lost.")],
+    mask: Annotated[str | None, typer.Option(metavar="VAR", help="Pixels that count; default: all.")] = None,
+    band: Annotated[
+        list[str] | None, typer.Option(metavar="VAR=SENSOR:BAND", help="What a variable is; may be repeated.")
+    ] = None,
+    dates: Annotated[
+        str | None, typer.Option(metavar="VAR", help="Another method's confirmation dates to compare with.")
+    ] = None,
+    history_years: Annotated[
+        float | None, typer.Option(min=0.1, help="First years that are the stable history; default: none.")
+    ] = None,
+    detector: DetectorOption = None,
+    site: SiteOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Accuracy on an archive in one netCDF file: variables with a time of their own are sensors."""
+    from selvawatch.steps.validate.judge_raster import validate_raster
+
+    _say(
+        validate_raster(
+            cube,
+            _model(_load(site), detector),
+            truth=truth,
+            mask=mask,
+            bands=band or [],
+            dates=dates,
+            history_years=history_years,
+        ),
+        as_json,
+    )
+
+
+@app.command()
+def cube(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a synthetic reference cube.")],
+    tag: Annotated[str, typer.Option(help="Tag of the cube.")] = "main",
+    sensors: Annotated[Literal["optical", "radar", "all"], typer.Option(help="What is looked at.")] = "all",
+    workers: Annotated[int, typer.Option(min=1, help="Threads.")] = 1,
+    detector: DetectorOption = None,
+    site: SiteOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Accuracy and delay on a synthetic reference cube with known break days."""
+    from selvawatch.steps.validate.judge_raster import validate_cube
+
+    model = _model(_load(site), detector)
+    _say(validate_cube(folder, tag, model, sensors=sensors, workers=workers), as_json)
+
+
+@app.command()
+def mining(
+    chips: Annotated[Path, typer.Argument(metavar="CHIPS.npz", help="rgb, chip_id.")],
+    labels: Annotated[Path, typer.Argument(metavar="LABELS.csv", help="chip_id, label (1 = mine), source.")],
+    as_json: JsonOption = False,
+) -> None:
+    """How well colour and texture of image chips tell mines from what is not."""
+    from selvawatch.steps.validate.mining import validate_mining
+
+    _say(validate_mining(chips, labels), as_json)
+
+
+@app.command()
+def loss(
+    loss_map: Annotated[str, typer.Argument(metavar="MAP", help="Raster, or polygons as FILE[:layer].")],
+    reference: Annotated[Path, typer.Argument(metavar="REFERENCE.csv", help="Interpreted points.")],
+    positive: Annotated[
+        list[str] | None, typer.Option(help="Label that means loss; may be repeated.")
+    ] = None,
+    loss_value: Annotated[
+        list[float] | None, typer.Option(help="Map value that means loss; default: all but 0.")
+    ] = None,
+    years: Annotated[
+        tuple[int, int] | None, typer.Option(help="First and last year of loss that counts.")
+    ] = None,
+    strata: Annotated[
+        Path | None, typer.Option(metavar="AREAS.csv", help="stratum, area: the area of each stratum.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Accuracy and area of a loss map from a stratified sample (Olofsson et al. 2014)."""
+    from selvawatch.steps.validate.loss import validate_loss
+
+    _say(
+        validate_loss(
+            loss_map,
+            reference,
+            positive=positive or [],
+            loss_values=loss_value or [],
+            years=years,
+            areas_path=strata,
+        ),
+        as_json,
+    )
+
+
+def _load(folder: Path | None) -> "Site":
+    from selvawatch.site import Site, default_site
+
+    return Site.load(folder or default_site())
+
+
+def _model(site: "Site", detector: str | None) -> "Model":
+    """The site's model, or the one of that name in the site's or the packaged models."""
+    from selvawatch.core.settings import load
+    from selvawatch.detect.model import Model
+    from selvawatch.errors import SiteError
+    from selvawatch.site import default_site
+
+    if detector is None or detector == site.model.name:
+        return site.model
+    paths = [folder / "models" / f"{detector}.toml" for folder in (site.folder, default_site())]
+    found = next((path for path in paths if path.exists()), None)
+    if found is None:
+        known = sorted({path.stem for folder in paths for path in folder.parent.glob("*.toml")})
+        raise SiteError("the detector is not known", where=paths[0], got=detector, needed=known)
+    return load(Model, found)
+
+
+def _say(report: "ValidationReport", as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps(report.as_json(), ensure_ascii=False, allow_nan=False))
+        return
+    for line in report.lines():
+        typer.echo(line)
