@@ -53,7 +53,7 @@ def overview_svg(
     references: tuple[Reference, ...],
     marks: tuple[Mark, ...],
     title: str,
-    width: int = 720,
+    width: int = 560,
 ) -> str:
     """An SVG drawing, `width` units wide, as text: plain shapes, no style sheet, no script."""
     bounds = _padded(shapely.union_all([area, *(tile.outline for tile in tiles)]).bounds)
@@ -130,9 +130,11 @@ def _path(
 def _mark(svg: ElementTree.Element, frame: _Frame, mark: Mark) -> None:
     ((x, y),) = frame.points(np.array([[mark.lon, mark.lat]]))
     _add(
-        svg, "circle", cx=f"{x:.1f}", cy=f"{y:.1f}", r=11, fill=mark.colour, stroke="#ffffff", stroke_width=2
+        svg, "circle", cx=f"{x:.1f}", cy=f"{y:.1f}", r=12, fill=mark.colour, stroke="#ffffff", stroke_width=2
     )
-    text = _add(svg, "text", x=f"{x:.1f}", y=f"{y + 4:.1f}", fill="#ffffff", font_size=12, font_weight="bold")
+    text = _add(
+        svg, "text", x=f"{x:.1f}", y=f"{y + 4.6:.1f}", fill="#ffffff", font_size=13, font_weight="bold"
+    )
     text.set("text-anchor", "middle")
     text.set("font-family", "sans-serif")
     text.text = str(mark.number)

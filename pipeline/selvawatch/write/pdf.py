@@ -1,8 +1,6 @@
 """The bulletin as PDF, where the extra `pdf` is installed."""
 
-import base64
 from pathlib import Path
-from typing import Any
 
 from selvawatch.core.files import replacing
 from selvawatch.errors import TableError
@@ -23,15 +21,8 @@ def write_pdf(path: Path, content: Bulletin, lang: Language) -> Path:
         import weasyprint
     except ImportError as error:
         raise TableError("no PDF writer", needed="weasyprint", do="pip install 'selvawatch[pdf]'") from error
-    document = weasyprint.HTML(string=html(content, lang), url_fetcher=_only_data)
+    only_data = weasyprint.urls.URLFetcher(allowed_protocols=["data"], fail_on_errors=True)
+    document = weasyprint.HTML(string=html(content, lang), url_fetcher=only_data)
     with replacing(path) as part:
         document.write_pdf(part, identifier=content.run.run_id[:32].encode())
     return path
-
-
-def _only_data(address: str) -> dict[str, Any]:
-    """What the writer may load: pictures in the page itself."""
-    if not address.startswith("data:image/"):
-        raise ValueError(f"{address[:60]}: a bulletin loads nothing")
-    head, _, data = address.partition(",")
-    return {"string": base64.b64decode(data), "mime_type": head[5:].split(";")[0]}
