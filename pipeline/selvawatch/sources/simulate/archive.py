@@ -11,7 +11,7 @@ from selvawatch.core.grid import Tile
 from selvawatch.sources.simulate.landsat import LandsatGrid, landsat_assets, landsat_grid
 from selvawatch.sources.simulate.landscape import Landscape, build_landscape
 from selvawatch.sources.simulate.noise import NoiseBank, generator
-from selvawatch.sources.simulate.optical import look, sentinel2_assets
+from selvawatch.sources.simulate.optical import sentinel2_assets, take_look
 from selvawatch.sources.simulate.plan import SimulationPlan
 from selvawatch.sources.simulate.radar import sentinel1_assets
 from selvawatch.sources.simulate.scenes import Placed, Slot, scene_id, write_scene
@@ -29,7 +29,7 @@ class Studio:
         self.plan = plan
         self.tile = tile
         self.landscape = landscape or build_landscape(plan, tile)
-        size = tile.grid.tile_px
+        size = round(1.5 * tile.grid.tile_px) + 8
         self.noise = NoiseBank.normal(generator(plan.seed, "noise bank"), size, BANK_FIELDS)
         self.speckle = NoiseBank.speckle(
             generator(plan.seed, "speckle bank"), size, BANK_FIELDS, plan.sensors.speckle_looks
@@ -44,7 +44,7 @@ class Studio:
         if slot.sensor == "sentinel-1":
             values = sentinel1_assets(self.landscape, self.speckle, slot.day)
             return self._write(folder, slot, {key: self._radar(value) for key, value in values.items()}, None)
-        seen = look(self.landscape, self.noise, slot.day, slot.sensor)
+        seen = take_look(self.landscape, slot.day, slot.sensor)
         if slot.sensor == "sentinel-2":
             values = sentinel2_assets(self.landscape, seen, self.noise, slot.day)
             cloud = float(100 * np.isin(values["scl"], (8, 9, 10)).mean())

@@ -91,20 +91,22 @@ def _mining(
         )
         for attempt in range(200):
             stream = streams[int(rng.integers(len(streams)))]
-            valley = stream[(stream[:, 0] > 0.08 * painter.size) & (stream[:, 0] < 0.74 * painter.size)]
-            if not len(valley):
-                continue
-            row, column = (float(part) for part in valley[int(rng.integers(len(valley)))])
+            row, column = (float(part) for part in stream[int(rng.integers(len(stream)))])
             reach = max(3.0, apart * 0.97**attempt)
             window = window_around(row, column, reach, painter.size)
-            if (
-                window is None
-                or painter.canvas.front[window].any()
-                or not painter.free()[int(row), int(column)]
-            ):
+            if window is None or painter.canvas.front[window].any() or not _is_deep(painter, row, column):
                 continue
             if mine(painter.canvas, rng, stream, (row, column), growth, painter.free()):
                 break
+
+
+def _is_deep(painter: _Painter, row: float, column: float) -> bool:
+    """Whether a point lies in forest, away from the river, the road and the tile's edge."""
+    reach = 0.012 * painter.size + 2
+    window = window_around(row, column, reach, painter.size)
+    if window is None or min(row, column, painter.size - row, painter.size - column) < reach:
+        return False
+    return bool((painter.old.share[window] < 0.15).all() and (painter.canvas.share[window] < 0.15).all())
 
 
 def _clearings(painter: _Painter, count: int, first: int, last: int, name: str) -> None:

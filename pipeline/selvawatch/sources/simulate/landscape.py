@@ -10,7 +10,7 @@ from selvawatch.sources.simulate.changes import paint_changes
 from selvawatch.sources.simulate.climate import season
 from selvawatch.sources.simulate.covers import Canvas, Covers
 from selvawatch.sources.simulate.lines import Lines, draw_lines
-from selvawatch.sources.simulate.noise import generator, smooth_field
+from selvawatch.sources.simulate.noise import generator, smooth_field, strips
 from selvawatch.sources.simulate.oldland import paint_old_land
 from selvawatch.sources.simulate.plan import SimulationPlan
 from selvawatch.sources.simulate.spectra import (
@@ -102,13 +102,13 @@ def reflectance(landscape: Landscape, day: int) -> np.ndarray:
     """Surface reflectance on a day, (band, size, size) float32, without atmosphere, shift or noise."""
     cosine, sine = season(day)
     year = generator(landscape.plan.seed, "year", day // 365).normal(1.0, 0.2)
-    swing = landscape.swing[0] * np.float32(cosine * year) + landscape.swing[1] * np.float32(sine * year)
-    swing += np.float32(_drought(landscape.plan.seed, day))
+    dry = np.float32(_drought(landscape.plan.seed, day))
     surface = np.empty_like(landscape.forest)
-    for band, strength in enumerate(SEASON):
-        np.multiply(swing, strength, out=surface[band])
-        surface[band] += 1
-        surface[band] *= landscape.forest[band]
+    for rows in strips(landscape.size):
+        swing = landscape.swing[0, rows] * np.float32(cosine * year) + dry
+        swing += landscape.swing[1, rows] * np.float32(sine * year)
+        for band, strength in enumerate(SEASON):
+            np.multiply(landscape.forest[band, rows], 1 + strength * swing, out=surface[band, rows])
     flat = surface.reshape(len(surface), -1)
     for covers in landscape.layers:
         share, mixture = covers.on(day)

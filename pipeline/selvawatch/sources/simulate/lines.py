@@ -36,7 +36,7 @@ class Lines:
     road: np.ndarray
     """(size,) row of the road's middle for each column."""
     streams: tuple[np.ndarray, ...]
-    """Each (k, 2), one point for each row, from the river northwards."""
+    """Each (k, 2), one point for each row, from the river upstream; the last ones flow from the south."""
 
 
 def draw_lines(seed: int, size: int, *, streams: int, river_width_px: float, river_shift_px: float) -> Lines:
@@ -60,16 +60,22 @@ def draw_lines(seed: int, size: int, *, streams: int, river_width_px: float, riv
         _stream(rng, size, row, (number + 0.5 + rng.uniform(-0.2, 0.2)) / streams)
         for number in range(streams)
     ]
+    for place in rng.uniform(0.1, 0.9, max(1, streams // 4)):
+        paths.append(_stream(rng, size, row, float(place), south=True))
     return Lines(river=river, road=road, streams=tuple(paths))
 
 
-def _stream(rng: np.random.Generator, size: int, river_row: np.ndarray, place: float) -> np.ndarray:
+def _stream(
+    rng: np.random.Generator, size: int, river_row: np.ndarray, place: float, *, south: bool = False
+) -> np.ndarray:
     mouth = min(size - 1, int(place * size))
-    rows = np.arange(int(river_row[mouth]), int(0.03 * size), -1, dtype=np.float64)
-    scale = max(size / 40, 2)
-    drift = ndimage.gaussian_filter1d(rng.standard_normal(len(rows)), scale, mode="nearest")
-    lean = rng.uniform(-0.25, 0.25)
-    columns = mouth + np.cumsum(drift * np.sqrt(scale) * 1.4 + lean)
+    end, step = (0.98 * size, 1) if south else (0.03 * size, -1)
+    rows = np.arange(int(river_row[mouth]), int(end), step, dtype=np.float64)
+    wander = np.zeros(len(rows))
+    for scale, width in ((size / 10, 0.028), (size / 30, 0.010)):
+        walk = ndimage.gaussian_filter1d(rng.standard_normal(len(rows)), scale, mode="reflect")
+        wander += width * size * walk * np.sqrt(2 * np.sqrt(np.pi) * scale)
+    columns = mouth + wander - wander[0] + rng.uniform(-0.1, 0.1) * np.arange(len(rows))
     inside = (columns > 2) & (columns < size - 3)
     last = len(rows) if inside.all() else max(2, int(np.argmin(inside)))
     return np.stack([rows[:last], columns[:last]], axis=1)

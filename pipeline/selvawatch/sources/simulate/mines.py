@@ -71,7 +71,7 @@ def _next_place(
     nearest = int(np.argmin(np.hypot(stream[:, 0] - row, stream[:, 1] - column)))
     onward = int(np.clip(nearest + ahead * -4, 0, len(stream) - 1))
     aim = math.atan2(stream[onward, 1] - column, stream[onward, 0] - row)
-    turn = aim + rng.normal(0, 1.0)
+    turn = aim + rng.normal(0, 0.8)
     step = (beside + radius) * rng.uniform(0.75, 0.98)
     return row + step * math.cos(turn), column + step * math.sin(turn)
 

@@ -2,10 +2,17 @@
 
 import math
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from scipy import ndimage
+
+
+def strips(rows: int) -> Iterator[slice]:
+    """Slices of 64 rows: work done strip by strip stays in the processor's cache."""
+    for top in range(0, rows, 64):
+        yield slice(top, min(rows, top + 64))
 
 
 def generator(seed: int, *key: object) -> np.random.Generator:
@@ -31,16 +38,19 @@ def enlarge(field: np.ndarray, size: int, step: int) -> np.ndarray:
     position = np.arange(size) / step
     low = position.astype(np.int64)
     weight = (position - low).astype(np.float32)
-    rows = field[low] * (1 - weight)[:, None] + field[low + 1] * weight[:, None]
-    return rows[:, low] * (1 - weight) + rows[:, low + 1] * weight
+    tall = field[low] * (1 - weight)[:, None] + field[low + 1] * weight[:, None]
+    large = np.empty((size, size), np.float32)
+    for rows in strips(size):
+        large[rows] = tall[rows][:, low] * (1 - weight) + tall[rows][:, low + 1] * weight
+    return large
 
 
 @dataclass(frozen=True, slots=True)
 class NoiseBank:
-    """Ready fields of noise; a draw is one of them moved by a random step: it costs no more than a copy."""
+    """Ready fields of noise, larger than any draw; a draw is a cut of one and costs nothing."""
 
     fields: np.ndarray
-    """(k, size, size) float32."""
+    """(k, wide, wide) float32."""
 
     @classmethod
     def normal(cls, rng: np.random.Generator, size: int, count: int) -> "NoiseBank":
@@ -58,8 +68,8 @@ class NoiseBank:
             fields = ndimage.convolve1d(fields, kernel, axis=axis, mode="wrap")
         return cls(fields)
 
-    def draw(self, rng: np.random.Generator) -> np.ndarray:
-        """A (size, size) field; fields of different draws are uncorrelated pixel by pixel."""
-        size = self.fields.shape[1]
-        which, down, right = (int(rng.integers(top)) for top in (len(self.fields), size, size))
-        return np.roll(self.fields[which], (down, right), (0, 1))
+    def draw(self, rng: np.random.Generator, size: int) -> np.ndarray:
+        """A (size, size) field, not to be written to; pixels of different draws are uncorrelated."""
+        room = self.fields.shape[1] - size
+        which, down, right = (int(rng.integers(top)) for top in (len(self.fields), room, room))
+        return self.fields[which, down : down + size, right : right + size]

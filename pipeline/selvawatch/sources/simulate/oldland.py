@@ -59,8 +59,9 @@ def _bars(canvas: Canvas, plan: SimulationPlan, river: River) -> None:
     rng = generator(plan.seed, "bars")
     size = canvas.size
     column = np.arange(size)
-    inner = -np.sign(river.reach) * (np.abs(river.reach) > 0.25 * np.abs(river.reach).max())
-    width = river.half_width * 0.9 * np.abs(inner)
+    bend = np.abs(river.reach) / max(float(np.abs(river.reach).max()), 1e-9)
+    inner = -np.sign(river.reach)
+    width = river.half_width * np.clip(1.6 * (bend - 0.2), 0, 1)
     middle = river.row + inner * (river.half_width + 0.5 * width)
     distance = np.abs(np.arange(size)[:, None] - middle[None, :])
     share = np.clip(0.5 + 0.5 * width[None, :] - distance, 0, 1).astype(np.float32)

@@ -17,7 +17,7 @@ def sentinel1_assets(landscape: Landscape, bank: NoiseBank, day: int) -> dict[st
     power = backscatter(landscape, day, rain(landscape.plan, day), wind)
     gain = 10 ** (0.012 * rng.standard_normal(2))
     return {
-        name: _rounded(power[part] * np.float32(gain[part]) * bank.draw(rng))
+        name: _rounded(power[part] * np.float32(gain[part]) * bank.draw(rng, landscape.size))
         for part, name in enumerate(("vv", "vh"))
     }
 
