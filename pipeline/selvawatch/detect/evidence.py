@@ -15,7 +15,6 @@ from selvawatch.detect.reference import forest_level
 from selvawatch.errors import StackError
 
 _FAR = np.float32(1e9)
-_NO_VEIL = -2e9
 _SIDES = {"fall": kernels.FALL, "both": kernels.BOTH, "rise": kernels.RISE}
 
 
@@ -44,8 +43,9 @@ class PreparedLook:
     correlation: float
     low: float
     high: float
-    veil: float
-    high_unveiled: float
+    departure: float
+    veiled: float
+    unveiled: float
     per_unit: float
     indices: tuple[PreparedIndex, ...]
 
@@ -78,8 +78,9 @@ class PreparedLook:
             self.correlation,
             self.low,
             self.high,
-            self.veil,
-            self.high_unveiled,
+            self.departure,
+            self.veiled,
+            self.unveiled,
             self.per_unit,
             start,
             stop,
@@ -129,8 +130,9 @@ class EvidenceGround:
             correlation=stream.correlation,
             low=stream.low,
             high=stream.high,
-            veil=_NO_VEIL if veil is None else veil.departure,
-            high_unveiled=stream.high if veil is None else veil.high,
+            departure=0.0 if veil is None else veil.departure,
+            veiled=stream.high if veil is None else veil.veiled,
+            unveiled=stream.high if veil is None else veil.unveiled,
             per_unit=1 / self._model.unit,
             indices=tuple(
                 self._index(

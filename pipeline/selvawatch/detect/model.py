@@ -153,21 +153,23 @@ class Veil:
     """Tells haze over forest from loss: haze moves an index of soil and an index of water at once.
 
     Bare soil leaves the water index where it was, a pond leaves the soil index where it was. A look of which at least
-    one of the named indices stays near the prediction is no haze and may say more; where one is missing, or all depart,
-    it may be haze or a pit of both, and the stream's own bound holds.
+    one of the named indices stays near the prediction is no haze and may say more; where all depart, it may be haze or
+    a pit of both, and may say less; where one is missing, the stream's own bound holds.
     """
 
     indices: tuple[str, ...]
     """Indices that haze moves together; their rules say which way."""
     departure: float
     """Departure, in sigmas, above which an index has moved."""
-    high: float
-    """Most that a look without haze may say for loss, nats."""
+    veiled: float
+    """Most that a look may say for loss where all the indices departed, nats."""
+    unveiled: float
+    """Most that a look may say for loss where one of them stayed, nats."""
 
     def __post_init__(self) -> None:
-        """Refuse a veil of one index."""
+        """Refuse a veil of one index, or one that helps haze."""
         _need(len(self.indices) >= 2, "veil indices", self.indices, "two or more")
-        _need(self.high > 0, "veil high", self.high, "more than 0")
+        _need(0 < self.veiled <= self.unveiled, "veiled, unveiled", (self.veiled, self.unveiled), "0 < veiled <= unveiled")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,7 +189,7 @@ class StreamModel:
     low: float
     """Most that one look may say for forest, nats (negative)."""
     high: float
-    """Most that one look may say for loss, nats."""
+    """Most that one look may say for loss where nothing tells whether it is hazy, nats."""
     indices: tuple[IndexModel, ...]
     veil: Veil | None = None
     """How haze is told from loss; None: it is not."""
@@ -202,13 +204,6 @@ class StreamModel:
                 self.veil.indices,
                 "indices of the stream",
             )
-            _need(self.veil.high >= self.high, "veil high", self.veil.high, f"at least {self.high}")
-        _need(self.kind in ("optical", "radar"), "kind", self.kind, "optical or radar")
-        _need(self.combine in ("sum", "most"), "combine", self.combine, "sum or most")
-        _need(0 <= self.correlation <= 1, "correlation", self.correlation, "0 to 1")
-        _need(self.low <= 0 < self.high, "low, high", (self.low, self.high), "low <= 0 < high")
-        names = [index.index for index in self.indices]
-        _need(bool(names) and len(set(names)) == len(names), "indices", names, "one or more, each once")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -100,7 +100,7 @@ def lower_veil(
 
 
 @nb.njit(
-    "void(float32[::1], float32[::1], float32[::1], float32, float32, float32, float32, float32, float32, int64, int64,"
+    "void(float32[::1], float32[::1], float32[::1], float32, float32, float32, float32, float32, float32, float32, int64, int64,"
     " int16[::1])",
     nogil=True,
     cache=True,
@@ -112,8 +112,9 @@ def settle(
     correlation: float,
     low: float,
     high: float,
-    veil: float,
-    high_unveiled: float,
+    departure: float,
+    veiled: float,
+    unveiled: float,
     per_unit: float,
     start: int,
     stop: int,
@@ -121,17 +122,17 @@ def settle(
 ) -> None:
     """Add one look's evidence, in whole units, to `out` at start..stop; what no index saw stays as it is.
 
-    The sum over n indices is divided by 1 + (n - 1) * correlation and clipped: at `high_unveiled` where the least
-    departure of the veil's indices is known and below `veil`, at `high` elsewhere. `out` is -32768 until a look is
-    added.
+    The sum over n indices is divided by 1 + (n - 1) * correlation and clipped: at `high` where the least departure of
+    the veil's indices is `UNKNOWN`, at `veiled` where it is above `departure`, at `unveiled` elsewhere. `out` is -32768
+    until a look is added.
     """
     nodata = np.int16(-32768)
     one = np.float32(1)
     for p in range(start, stop):
         n = seen[p - start]
         ratio = total[p - start] / (one + max(n - one, np.float32(0)) * correlation)
-        unveiled = (least[p - start] > UNKNOWN) and (least[p - start] < veil)
-        bound = high_unveiled if unveiled else high
+        gap = least[p - start]
+        bound = (veiled if gap > departure else unveiled) if gap > UNKNOWN else high
         units = np.int16(np.rint(min(max(ratio, low), bound) * per_unit))
         before = out[p]
         after = units if before == nodata else np.int16(before + units)
