@@ -10,9 +10,8 @@ import xarray as xr
 from selvawatch.core.days import iso
 from selvawatch.core.look import Look
 from selvawatch.core.stack import NODATA
-from selvawatch.detect.baseline import fit_baselines, forest_reason, name_of
+from selvawatch.detect.baseline import fit_baselines, forest_reason
 from selvawatch.detect.model import Model
-from selvawatch.detect.reference import forest_level
 from selvawatch.errors import LayerError
 from selvawatch.prepare.indices import INDICES
 from selvawatch.prepare.mask import SCREENED_BANDS, Screening, screen
@@ -70,8 +69,8 @@ def validate_series(
         Column of the points that is true where a point is not judged.
     history_years
         Years of each point's series that are its stable history; None: no history, the fallback is used: the
-        high quantile of all points of the same day, and a point's own distance to it over its first clear looks.
-    sensor
+        Years of each point's series that are its stable history; None: no history, the fallback is used: the
+        high quantile of all points of a day, and how far a point lies from it over its first clear looks.
         Stream that the series are of; None: sentinel-2 for bands, landsat for a ready index.
 
     Raises
@@ -196,58 +195,19 @@ def _after(model: Model, looks: Sequence[Look], years: float) -> _Result:
 
 
 def _without_history(model: Model, looks: Sequence[Look]) -> _Result:
+    """All looks watched; the first few of each point say how far its level lies from the fallback's."""
     points = _everywhere(looks)
-    baselines = fit_baselines(model, {}, forest=points)
+    seen = np.stack([np.any([v != NODATA for v in look.values.values()], axis=0) for look in looks])
+    first = np.cumsum(seen, axis=0) <= START_LOOKS
+    start = [_kept(look, where) for look, where in zip(looks, first, strict=True)]
+    baselines = fit_baselines(model, histories(model, start), forest=points)
     reason = forest_reason(model, baselines, points)
-    baselines = own_levels(model, baselines, looks, points.to_numpy())
     watched = watch(model, baselines, reason, looks, resolution=model.support.distance)
-    first = np.full(looks[0].shape, looks[0].day)
     notes = (
         "no stable history: the fallback is used, a high quantile of all points of the same day, "
         f"and a point's own distance to it over its first {START_LOOKS} clear looks",
     )
-    return _Result(watched=watched, first_day=first, notes=notes)
-
-
-def own_levels(model: Model, baselines: xr.Dataset, looks: Sequence[Look], points: np.ndarray) -> xr.Dataset:
-    """Baselines of the fallback with each point's own level: a copy.
-
-    The level moves by the median distance of the point's first looks to what the fallback expects, shrunk by
-    n / (n + 1): points scatter about as much as one look of one point does. A point that begins where the
-    evidence already speaks for loss keeps the expected level.
-
-    points: (y, x) bool, where points lie; also the neighbourhood of the reference.
-    """
-    moved = baselines.copy(deep=True)
-    for stream, index in model.pairs():
-        rule = index.reference
-        if rule is None:
-            continue
-        distances: list[np.ndarray] = []
-        for look in looks:
-            if look.stream != stream.stream or index.index not in look.values:
-                continue
-            values = look.values[index.index]
-            level = forest_level(values, points, rule) + rule.offset / index.scale
-            distances.append(np.where(values == NODATA, np.nan, values - level))
-        if not distances:
-            continue
-        stacked = np.stack(distances)
-        first = np.cumsum(np.isfinite(stacked), axis=0) <= START_LOOKS
-        stacked = np.where(first, stacked, np.nan)
-        count = np.isfinite(stacked).sum(axis=0)
-        own = _median(stacked) * count / (count + 1)
-        lowest = -rule.evidence.centre * rule.evidence.sigma_floor / index.scale
-        own = np.where(np.isfinite(own) & (own > lowest), own, 0)
-        terms = moved[name_of(stream.stream, index.index, "terms")]
-        terms[0] = (terms[0] + np.rint(own)).astype(np.int16)
-    return moved
-
-
-def _median(stacked: np.ndarray) -> np.ndarray:
-    """Median over the first axis; NaN where all are NaN."""
-    seen = np.isfinite(stacked).any(axis=0)
-    return np.where(seen, np.nanmedian(np.where(seen, stacked, 0), axis=0), np.nan)
+    return _Result(watched=watched, first_day=np.full(looks[0].shape, looks[0].day), notes=notes)
 
 
 def _kept(look: Look, where: np.ndarray) -> Look:
