@@ -9,7 +9,8 @@ import shapely
 
 from selvawatch.attribute.accountings import OWNED_TYPES, ZONE_TYPES, Scale
 from selvawatch.attribute.faces import faces_of
-from selvawatch.attribute.layers import LayerEntry, Taken, take
+from selvawatch.attribute.entries import LayerEntry
+from selvawatch.attribute.layers import Taken, take
 from selvawatch.attribute.overlay import Pieces, attribute, extent_of
 from selvawatch.attribute.register import Register, register_of
 from selvawatch.core.hectares import equal_area_crs, hectares

@@ -41,7 +41,8 @@ def attribute_layer(
     -------
     GeoDataFrame
         All columns of the loss, those of the zone with `zone_` before, `zone_layer`, `overlap_ha` (equal-area
-        hectares of the shared ground), `attributed_ha`, and the shared ground; in order of loss, then layer.
+        hectares of the shared ground), `attributed_ha`, `_feature` (row of the loss) and the shared ground;
+        in order of loss, then layer.
 
     Raises
     ------
@@ -83,7 +84,7 @@ def attribute_layer(
     zone_columns = [
         one for one in table.columns if one not in (*ADDED, "_loss", "_shared", "_order", "_layer")
     ]
-    joined = pd.concat([own, table[zone_columns], table[list(ADDED)]], axis=1)
+    joined = pd.concat([own, table[zone_columns], table[list(ADDED)]], axis=1).assign(_feature=index)
     return gpd.GeoDataFrame(joined, geometry=shared, crs=loss.crs)
 
 

@@ -9,8 +9,9 @@ import geopandas as gpd
 import pandas as pd
 
 from selvawatch.attribute.accountings import Scale
+from selvawatch.attribute.entries import UNATTRIBUTED, LayerEntry
 from selvawatch.attribute.files import read_vector, split_layer
-from selvawatch.attribute.layers import LayerEntry, Taken, read_layer, take, texts
+from selvawatch.attribute.layers import Taken, read_layer, take, texts
 from selvawatch.attribute.periods import PeriodSet
 from selvawatch.attribute.register import Register, register_of
 from selvawatch.core.area import Area
@@ -143,7 +144,7 @@ def read_register(
     latest: dict[str, Snapshot] = {}
     for one in snapshots:
         entry = manifest.entry(one.layer)
-        if entry.kind == "reference":
+        if entry.kind in UNATTRIBUTED:
             if one.layer not in latest or latest[one.layer].date < one.date:
                 latest[one.layer] = one
             continue
@@ -196,6 +197,8 @@ def _references(manifest: Manifest, latest: dict[str, Snapshot], crs: str) -> Re
     parts: dict[str, list[gpd.GeoDataFrame]] = {"road": [], "river": [], "water": []}
     for name in sorted(latest):
         entry = manifest.entry(name)
+        if entry.kind != "reference":
+            continue
         frame = read_vector(latest[name].file, crs=crs, declared_crs=entry.crs, encoding=entry.encoding)
         if entry.type not in parts:
             raise SiteError("unknown reference", where=f"layer {name}", got=entry.type, needed=sorted(parts))

@@ -9,8 +9,9 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
+from selvawatch.attribute.entries import LayerEntry
 from selvawatch.attribute.files import Repair
-from selvawatch.attribute.layers import LayerEntry, Taken
+from selvawatch.attribute.layers import Taken
 from selvawatch.core.files import canonical_json, digest
 from selvawatch.core.tables import RIGHTS
 
@@ -60,7 +61,7 @@ class Register:
 
     def types_present(self) -> set[str]:
         """Types that some layer can hold: absence of a type that is not here proves nothing."""
-        declared = {one.entry.type for one in self.layers if one.entry.kind != "reference"}
+        declared = {one.entry.type for one in self.layers if one.entry.type}
         for one in self.layers:
             declared |= {*one.entry.types.values(), *one.entry.type_by_pattern.values()}
         return (declared | set(self.rights["type"])) - {"skip"}

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from selvawatch.attribute.accountings import ADDITIVE, Scale, account
-from selvawatch.attribute.faces import Faces
+from selvawatch.attribute.faces import SLIVER_HA, Faces
 from selvawatch.attribute.overlay import Pieces
 from selvawatch.attribute.periods import PeriodSet, calendar
 from selvawatch.attribute.register import NOT_IN_FORCE, Register, day_numbers
@@ -177,16 +177,23 @@ def place(inputs: Inputs, kind: str) -> np.ndarray:
     Raises
     ------
     TableError
-        Where two places of a kind overlap: their tables would count ground twice.
+        Where two places of a kind share more loss than a sliver; in slivers the first counts.
     """
     rights, members = inputs.register.rights, inputs.pieces.members
     mine = (rights["type"] == kind).to_numpy()[members["right"].to_numpy()]
     mine &= (members["today"] != NOT_IN_FORCE).to_numpy()
-    piece = members["piece"].to_numpy()[mine]
-    if len(np.unique(piece)) != len(piece):
-        raise TableError(f"places of kind {kind} overlap", needed="a partition", do="correct their outlines")
+    piece, right = members["piece"].to_numpy()[mine], members["right"].to_numpy()[mine]
+    first = np.unique(piece, return_index=True)[1]
+    twice = np.setdiff1d(np.arange(len(piece)), first)
+    if (double := float(inputs.pieces.frame["ha"].to_numpy()[np.unique(piece[twice])].sum())) > SLIVER_HA:
+        raise TableError(
+            f"places of kind {kind} overlap",
+            got=f"{double:.2f} ha of loss in two",
+            needed="a partition",
+            do="correct their outlines",
+        )
     names = np.full(len(inputs.pieces), NO_PLACE, object)
-    names[piece] = rights["name"].fillna("?").to_numpy()[members["right"].to_numpy()[mine]]
+    names[piece[first]] = rights["name"].fillna("?").to_numpy()[right[first]]
     return names
 
 

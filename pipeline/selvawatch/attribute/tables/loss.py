@@ -53,7 +53,11 @@ def loss_by_period(inputs: Inputs, options: Options) -> pd.DataFrame:
     table = _complete(table, options.by, {"period": list(periods.names)})
     table = _ordered(table, options.by, {"period": [*periods.names, NO_PERIOD]})
     table = with_shares(
-        table, within=options.by, whole_ha=None, of=f"{options.measure} of all days{_same(options)}", additive=True
+        table,
+        within=options.by,
+        whole_ha=None,
+        of=f"{options.measure} of all days{_same(options)}",
+        additive=True,
     )
     table["period_set"] = periods.name
     plain = replace(options, accounting="combination")

@@ -1,0 +1,186 @@
+"""Use case: a loss layer from elsewhere, on zones of the user's or on the site's register, as a file."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+from pyproj import CRS
+
+from selvawatch.attribute.any_loss import ADDED, attribute_layer
+from selvawatch.attribute.files import read_vector, split_layer
+from selvawatch.attribute.layers import dates
+from selvawatch.attribute.register import IN_FORCE, NOT_IN_FORCE, Register, validity
+from selvawatch.core.days import to_day
+from selvawatch.core.table import Column, Table, Tier, column
+from selvawatch.core.tables import RIGHTS
+from selvawatch.errors import LayerError
+from selvawatch.write.tiers import Released, Withheld
+from selvawatch.write.vector import write_csv, write_geoparquet, write_gpkg
+
+FORMATS = (".csv", ".parquet", ".gpkg")
+_ZONE_ADDED = {
+    "zone_layer": ("Layer of the zone; empty: outside all zones.", "Capa de la zona"),
+    "overlap_ha": ("Shared ground, equal-area hectares.", "Área compartida"),
+    "attributed_ha": ("Hectares of the loss that fall to this row.", "Área atribuida"),
+}
+_STATES = {IN_FORCE: "in_force", NOT_IN_FORCE: "not_in_force"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttributedFile:
+    """What was written."""
+
+    path: Path
+    rows: int
+    features: int
+    """Features of the loss."""
+    outside_ha: float
+    """Attributed hectares outside all zones."""
+    total_ha: float
+    """Hectares of the loss: by its area field, else by its ground."""
+
+
+def attribute_file(
+    loss: str,
+    zones: Sequence[str],
+    out: Path,
+    *,
+    crs: str,
+    equal_area: CRS,
+    register: Register | None = None,
+    area_field: str = "",
+    date_field: str = "",
+    repair: bool = False,
+    tier: Tier = Tier.PUBLIC,
+) -> AttributedFile:
+    """Write one row for each loss feature and zone that share ground, and what lies outside all zones.
+
+    Parameters
+    ----------
+    loss, zones
+        Vector files, as FILE[:layer].
+    out
+        .csv, .parquet or .gpkg.
+    register
+        Used where no zones are given: its columns go through the tier.
+    date_field
+        Date of the loss; with a register each row then says `zone_validity` on that day.
+
+    Raises
+    ------
+    LayerError
+        For a file that cannot be read or used, an unknown format or field; nothing is written then.
+    """
+    if out.suffix.lower() not in FORMATS:
+        raise LayerError("unknown format", where=out, got=out.suffix or "no suffix", needed=FORMATS)
+    lost = read_vector(loss, crs=crs)
+    days = _days(lost, date_field)
+    if zones:
+        layers = {name: read_vector(file, crs=crs) for name, file in _named(zones).items()}
+    elif register is not None:
+        layers = register_layers(register, tier)
+    else:
+        raise LayerError("no zones", do="name a file with --zones, or a site with layers in zones.toml")
+    result = attribute_layer(lost, layers, equal_area=equal_area, area_field=area_field, repair=repair)
+    if not zones and register is not None:
+        result = _with_validity(result, register, days)
+    _write(out, result, lost, data_day=int(days.max(initial=0)) if days is not None else 0, tier=tier)
+    outside = result[result["zone_layer"].isna()]
+    ground = attribute_layer(lost, {}, equal_area=equal_area, area_field=area_field, repair=repair)
+    return AttributedFile(
+        path=out,
+        rows=len(result),
+        features=len(lost),
+        outside_ha=float(outside["attributed_ha"].sum()),
+        total_ha=float(ground["attributed_ha"].sum()),
+    )
+
+
+def register_layers(register: Register, tier: Tier) -> dict[str, gpd.GeoDataFrame]:
+    """The register's layers as zones, with the columns that a tier may see and the position of each row."""
+    names = [one.name for one in RIGHTS.columns if one.tier <= tier and one.dtype != "geometry"]
+    frame = register.rights[[*names, "geometry"]].assign(_row=np.arange(len(register)))
+    frame = frame[(frame["kind"] != "place").to_numpy()]
+    return {str(layer): part.drop(columns="layer") for layer, part in frame.groupby("layer", sort=True)}
+
+
+def _with_validity(result: gpd.GeoDataFrame, register: Register, days: np.ndarray | None) -> gpd.GeoDataFrame:
+    """The rows with `zone_validity` on the day of loss instead of the register position."""
+    rows = result["zone__row"].to_numpy(np.float64)
+    states = np.full(len(result), "", object)
+    if days is not None:
+        inside = ~np.isnan(rows)
+        on = days[result["_feature"].to_numpy(np.int64)]
+        found = validity(register.rights).states(rows[inside].astype(np.int64), on[inside])
+        words = np.array([_STATES.get(int(state), "unknown") for state in found], object)
+        states[inside] = np.where(on[inside] == 0, "unknown", words)
+    return result.assign(zone__row=states).rename(columns={"zone__row": "zone_validity"})
+
+
+def _days(lost: gpd.GeoDataFrame, date_field: str) -> np.ndarray | None:
+    """Day of each feature (0 where missing); None without a date field."""
+    if not date_field:
+        return None
+    if date_field not in lost.columns:
+        known = sorted(str(one) for one in lost.columns if one != "geometry")
+        raise LayerError("no such date field", where="loss", got=date_field, needed=f"one of {known}")
+    found = dates(lost[date_field])
+    if found.notna().sum() == 0 and len(found):
+        raise LayerError(
+            "the date field holds no dates",
+            where="loss",
+            got=f"{date_field}: {lost[date_field].iloc[0]!r}",
+            needed="dates, ISO or day/month/year text, or milliseconds since 1970",
+        )
+    return np.array([0 if pd.isna(one) else to_day(one.date()) for one in found], np.int64)
+
+
+def _named(zones: Sequence[str]) -> dict[str, str]:
+    """Files by the name of their layer, or of the file; doubled names get a number."""
+    named: dict[str, str] = {}
+    for file in zones:
+        path, layer = split_layer(file)
+        name = layer or path.stem
+        unique, count = name, 2
+        while unique in named:
+            unique, count = f"{name}-{count}", count + 1
+        named[unique] = file
+    return named
+
+
+def _write(out: Path, result: gpd.GeoDataFrame, lost: gpd.GeoDataFrame, *, data_day: int, tier: Tier) -> None:
+    result = result.drop(columns="_feature")
+    table = Table(
+        name="attributed",
+        description="Loss features by the zones they share ground with.",
+        columns=tuple(_column(str(name), result[name]) for name in result.columns),
+    )
+    checked = gpd.GeoDataFrame(table.check(result), geometry="geometry", crs=result.crs)
+    released = Released(table=table, frame=checked, tier=tier, data_day=data_day, withheld=Withheld())
+    provenance: Mapping[str, str] = {"columns": " ".join(ADDED), "features": str(len(lost))}
+    suffix = out.suffix.lower()
+    if suffix == ".csv":
+        write_csv(out, released)
+    elif suffix == ".parquet":
+        write_geoparquet(out, released, provenance)
+    else:
+        write_gpkg(out, released, provenance)
+
+
+def _column(name: str, values: pd.Series) -> Column:
+    unit = "ha" if name in ("overlap_ha", "attributed_ha") else ""
+    description, label = _ZONE_ADDED.get(name, ("As its layer has it.", name))
+    if name == "geometry":
+        return column(name, "geometry", "Shared ground.", "Contorno")
+    if pd.api.types.is_datetime64_any_dtype(values):
+        return column(name, "date", description, label, nullable=True)
+    if pd.api.types.is_bool_dtype(values):
+        return column(name, "bool", description, label)
+    if pd.api.types.is_integer_dtype(values):
+        return column(name, "int", description, label, nullable=True)
+    if pd.api.types.is_float_dtype(values):
+        return column(name, "float", description, label, nullable=True, unit=unit)
+    return column(name, "text", description, label, nullable=True)
