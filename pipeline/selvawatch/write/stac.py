@@ -53,7 +53,7 @@ class Product:
 def write_stac(
     folder: Path, run: Run, area_name: str, area_title: str, products: tuple[Product, ...]
 ) -> Path:
-    """Write `folder/catalog.json` with one collection and an item for each product; the catalogue's path comes back.
+    """Write `folder/catalog.json`, a collection and an item a product; return the catalogue's path.
 
     Links are relative, so the folder may be moved; the date of every item is the run's data date; every file
     bears its size and sha256.
