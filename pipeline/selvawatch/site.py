@@ -10,6 +10,8 @@ from pathlib import Path
 import shapely
 from pyproj import CRS
 
+from selvawatch.attribute.manifest import Manifest, Periods, Priorities, site_snapshots
+from selvawatch.attribute.rules import Rules
 from selvawatch.core.area import Area
 from selvawatch.core.files import digest, file_digest
 from selvawatch.core.grid import Grid, Tile
@@ -17,7 +19,9 @@ from selvawatch.core.hectares import equal_area_crs
 from selvawatch.core.settings import load
 from selvawatch.detect.model import Model
 from selvawatch.errors import SiteError
+from selvawatch.events.cause import CauseRule
 from selvawatch.events.patches import EventRule, Ground
+from selvawatch.events.rank import RankingRule
 from selvawatch.prepare.mask import Screening
 from selvawatch.prepare.observe import Recipe
 from selvawatch.write.tiers import TierRule
@@ -120,6 +124,12 @@ class SiteFile:
     """Raster on the site's grid, 1 = forest; empty: forest is what the history shows."""
     zones: str = "aoi/zones.toml"
     """Manifest of the register's layers."""
+    rules: str = "aoi/rules.toml"
+    """Dated legal rules."""
+    priorities: str = "aoi/priorities.toml"
+    """Priority scales of the exclusive accounting."""
+    periods: str = "aoi/periods.toml"
+    """Sets of periods."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,6 +145,12 @@ class Site:
     recipe: Recipe
     """How scenes become looks."""
     event_rule: EventRule
+    cause_rule: CauseRule
+    ranking_rule: RankingRule
+    manifest: Manifest
+    rules: Rules
+    priorities: Priorities
+    periods: Periods
     digest: str
     """Digest of every file the site consists of."""
 
@@ -151,6 +167,10 @@ class Site:
         used = {"site": folder / file, "areas": folder / says.areas}
         for name in ("detector", "screening", "cause", "events", "ranking"):
             used[name] = _find(folder, getattr(says.models, name))
+        for name in ("zones", "rules", "priorities", "periods"):
+            used[name] = _find(folder, getattr(says, name))
+        manifest = load(Manifest, used["zones"])
+        files = {one.layer: one.sha256 for one in site_snapshots(manifest, used["zones"].parent)}
         return Site(
             folder=folder,
             file=file,
@@ -159,8 +179,19 @@ class Site:
             model=load(Model, used["detector"]),
             recipe=Recipe(screening=load(Screening, used["screening"])),
             event_rule=load(EventRule, used["events"]),
-            digest=digest({name: file_digest(path) for name, path in used.items()}),
+            cause_rule=load(CauseRule, used["cause"]),
+            ranking_rule=load(RankingRule, used["ranking"]),
+            manifest=manifest,
+            rules=load(Rules, used["rules"]),
+            priorities=load(Priorities, used["priorities"]),
+            periods=load(Periods, used["periods"]),
+            digest=digest({"files": {key: file_digest(path) for key, path in used.items()}, "zones": files}),
         )
+
+    @property
+    def zones_folder(self) -> Path:
+        """Folder that the manifest's files are relative to."""
+        return _find(self.folder, self.says.zones).parent
 
     @property
     def grid(self) -> Grid:

@@ -20,8 +20,9 @@ from selvawatch.core.grid import Tile
 from selvawatch.core.look import Look
 from selvawatch.core.status import Reason
 from selvawatch.detect import fusion
-from selvawatch.detect.baseline import fit_baselines, forest_reason
+from selvawatch.detect.baseline import fit_baselines, forest_reason, name_of
 from selvawatch.errors import SiteError
+from selvawatch.events.composite import after_composite
 from selvawatch.prepare.observations import look_path, open_stack, read_look
 from selvawatch.prepare.take import TakenIn, take_in
 from selvawatch.site import Site
@@ -33,6 +34,9 @@ log = logging.getLogger(__name__)
 
 STATE_VERSION = 1
 """Raised when the same looks would give another state: older states are then replayed, not continued."""
+
+COMPOSITE_DAYS = 365
+"""Looks this far back may enter the composites that causes are told from, days."""
 
 WORKERS = 2
 """Threads inside one tile; tiles themselves are spread over Prefect or dask workers."""
@@ -105,6 +109,11 @@ def current_state(store: Store, tile: str) -> TileState | None:
 def open_layers(store: Store, tile: str, state: str) -> xr.Dataset:
     """Layers (y, x) of `core.layers.LAYERS` of a state, in memory."""
     return _load(store.state(tile, state) / "layers.zarr")
+
+
+def open_composite(store: Store, tile: str, state: str) -> xr.Dataset:
+    """What a tile looks like since its losses, (y, x) float32 by index, and `ndvi_baseline`; in memory."""
+    return _load(store.state(tile, state) / "composite.zarr")
 
 
 def open_baselines(store: Store, tile: str, baseline: str) -> xr.Dataset:
@@ -188,11 +197,41 @@ def _advance(
         looks=keys,
         taken=tuple(taken),
     )
+    layers = fusion.layers(state)
+    composite = _composite(site, store, tile, keys, layers, baselines)
     with new_folder(folder) as part:
         _save(state, part / "accumulators.zarr")
-        _save(fusion.layers(state), part / "layers.zarr")
+        _save(layers, part / "layers.zarr")
+        _save(composite, part / "composite.zarr")
         (part / "state.json").write_text(canonical_json(asdict(says)) + "\n", encoding="utf-8")
     return name
+
+
+def _composite(
+    site: Site, store: Store, tile: Tile, keys: Sequence[LookKey], layers: xr.Dataset, baselines: xr.Dataset
+) -> xr.Dataset:
+    """Medians of the last clear looks since the onset, of the first optical stream that has looked lately."""
+    parts: dict[str, xr.DataArray] = {}
+    blank = xr.full_like(layers["onset"], np.nan, dtype=np.float32)
+    optical = [stream for stream in site.model.streams if stream.kind == "optical"]
+    last = keys[-1].day if keys else 0
+    for stream in optical:
+        days = [key.day for key in keys if key.stream == stream.stream and key.day > last - COMPOSITE_DAYS]
+        if not days:
+            continue
+        times = to_times(np.array(days, np.int64))
+        folder = store.observations(tile.id)
+        for index in read_look(look_path(folder, stream.stream, days[-1])).values:
+            stack = open_stack(folder, stream.stream, index, days[0], days[-1]).sel(time=times)
+            since = layers["onset"].assign_coords(y=stack["y"], x=stack["x"])
+            parts[index] = after_composite(stack, since, site.cause_rule.measures.looks).compute()
+        break
+    for stream in optical:
+        for index in stream.indices:
+            if index.index == "ndvi" and "ndvi_baseline" not in parts:
+                terms = baselines[name_of(stream.stream, "ndvi", "terms")][0].astype(np.float32)
+                parts["ndvi_baseline"] = terms.where(terms != 0) * np.float32(index.scale)
+    return xr.Dataset({name: (("y", "x"), part.values) for name, part in {"ndvi": blank, **parts}.items()})
 
 
 def look_keys(taken: Iterable[TakenIn], first_day: int, last_day: int) -> tuple[LookKey, ...]:

@@ -1,0 +1,112 @@
+"""From events to attributed, ranked alerts and tables: register, faces, overlay, rank."""
+
+from dataclasses import dataclass
+
+import geopandas as gpd
+import pandas as pd
+import shapely
+
+from selvawatch.attribute.alerts import Setting, alerts_of, describe, outline_cells
+from selvawatch.attribute.faces import Faces, faces_of
+from selvawatch.attribute.manifest import References, read_register, site_snapshots
+from selvawatch.attribute.overlay import Pieces, attribute, extent_of
+from selvawatch.attribute.register import Register
+from selvawatch.attribute.tables.base import Inputs
+from selvawatch.events.rank import rank
+from selvawatch.events.track import Tracked
+from selvawatch.provenance import code_version
+from selvawatch.site import Site
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Zones:
+    """The register and the references of a site, as of its snapshots."""
+
+    register: Register
+    references: References
+
+    @property
+    def isolated(self) -> shapely.Geometry | None:
+        """Ground of isolated peoples; None where no layer says where that is."""
+        if "isolated_peoples" not in self.register.types_present():
+            return None
+        rights = self.register.rights
+        return shapely.union_all(rights.geometry[rights["type"] == "isolated_peoples"].to_numpy())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attributed:
+    """Alerts of a run and the pieces its tables add up."""
+
+    alerts: gpd.GeoDataFrame
+    """ALERTS, by rank."""
+    pieces: Pieces
+    faces: Faces
+    zones: Zones
+
+    def inputs(self, site: Site, cells: set[str] | None = None) -> Inputs:
+        """What tables are made of; `cells`: only pieces of these cells."""
+        return Inputs(
+            pieces=self.pieces if cells is None else of_cells(self.pieces, cells),
+            register=self.zones.register,
+            scales=site.priorities.by_name,
+            periods=site.periods.by_name,
+            faces=self.faces,
+        )
+
+
+def read_zones(site: Site) -> Zones:
+    """The register and references of a site; LayerError for a layer that cannot be used."""
+    register, references = read_register(
+        site.manifest,
+        site_snapshots(site.manifest, site.zones_folder),
+        crs=site.grid.crs,
+        areas=site.areas,
+    )
+    return Zones(register=register, references=references)
+
+
+def attribute_events(
+    site: Site, zones: Zones, tracked: Tracked, until_day: int, parameters_digest: str
+) -> Attributed:
+    """Alerts and pieces of events; today is the run's data day."""
+    register = zones.register
+    bare = tracked.events[~tracked.events["event_id"].isin(tracked.cells["event_id"])]
+    extent = extent_of([tracked.cells, outline_cells(bare), register.rights])
+    faces = faces_of(register.rights, extent, equal_area=site.equal_area, register_version=register.version)
+    setting = Setting(
+        register=register,
+        faces=faces,
+        scale=next(iter(site.priorities.by_name.values())),
+        rules=site.rules,
+        references=zones.references,
+        today=until_day,
+        isolated_buffer_m=site.says.tiers.isolated_buffer_m,
+        parameters_digest=parameters_digest,
+        code_version=code_version(),
+    )
+    described = describe(tracked.events, tracked.cells, setting)
+    joined = tracked.events.set_index("event_id", drop=False).join(described)
+    ranked = rank(
+        gpd.GeoDataFrame(joined.reset_index(drop=True)), tracked.cells, site.ranking_rule, until_day
+    )
+    return Attributed(
+        alerts=alerts_of(tracked.events, described, ranked),
+        pieces=attribute(tracked.cells, faces, register, today=until_day, events=tracked.events),
+        faces=faces,
+        zones=zones,
+    )
+
+
+def of_cells(pieces: Pieces, cells: set[str]) -> Pieces:
+    """The pieces of some cells, renumbered."""
+    kept = pieces.frame["cell_id"].isin(cells).to_numpy()
+    number = pd.Series(kept).cumsum().to_numpy() - 1
+    members = pieces.members[kept[pieces.members["piece"].to_numpy()]].copy()
+    members["piece"] = number[members["piece"].to_numpy()]
+    return Pieces(
+        frame=gpd.GeoDataFrame(pieces.frame[kept].reset_index(drop=True), crs=pieces.frame.crs),
+        members=members.reset_index(drop=True),
+        today=pieces.today,
+        register_version=pieces.register_version,
+    )

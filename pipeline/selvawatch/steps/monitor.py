@@ -1,0 +1,283 @@
+"""Monitoring, whole: plan, bring the tiles up to the day, attribute, publish, commit."""
+
+import datetime as dt
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import shapely
+
+from selvawatch.core.days import iso, to_day
+from selvawatch.core.files import digest
+from selvawatch.core.table import Tier
+from selvawatch.errors import SelvawatchError
+from selvawatch.provenance import code_digest, code_version
+from selvawatch.site import Site
+from selvawatch.steps.attributed import attribute_events, read_zones
+from selvawatch.steps.observed import observation
+from selvawatch.steps.pictures import take_pictures
+from selvawatch.steps.plan import RunPlan, open_plan, plan_run, read_inputs
+from selvawatch.steps.publish import Published, Told, publish
+from selvawatch.steps.tile import TileState, advance_tile, current_state
+from selvawatch.steps.tracked import read_tracked, reference_lines, track_events, write_tracked
+from selvawatch.store.folders import Store, new_folder, open_store
+from selvawatch.store.ledger import AlertRow, RunRow, SceneRow, TileRow, exclusive
+from selvawatch.write.content import Run
+
+TOP_PICTURES = 12
+"""Alerts that get pictures: those the bulletin tells in full."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunReport:
+    """What a run says of itself; the object of the `--json` line."""
+
+    run_id: str
+    store: str
+    bulletin: str
+    """Public bulletin in Spanish."""
+    bulletin_restricted: str
+    map: str
+    alerts: str
+    """Public alert table."""
+    tables: str
+    """Folder of the public tables."""
+    until: str
+    observed_share: float
+    events_new: int
+    events_confirmed: int
+    events: int
+    """Events that are not withdrawn."""
+    loss_ha: float
+    mining_ha: float
+    scenes_read: int
+    scenes_unread: int
+    tiles: int
+    failed: Mapping[str, str]
+    """Why tiles could not be brought up to the day, by tile; they keep their state of before."""
+    loss_by_type: tuple[Mapping[str, str | float], ...]
+    """Rows for people: type, hectares, of which mining."""
+
+    def checked(self) -> "RunReport":
+        """The report itself; SelvawatchError naming the tiles that failed."""
+        if self.failed:
+            first, why = next(iter(sorted(self.failed.items())))
+            raise SelvawatchError(
+                f"{len(self.failed)} of {self.tiles} tiles could not be brought up to {self.until}",
+                where=f"run {self.run_id}, tile {first}",
+                got=why,
+                do="the others are committed; run the command again to try these",
+            )
+        return self
+
+
+def plan(site: str, site_file: str, store: str, area: str, until: str, source: str) -> RunPlan:
+    """The plan of a run; `until` is an ISO day, or `today` (UTC)."""
+    day = to_day(dt.datetime.now(dt.UTC)) if until == "today" else to_day(until)
+    return plan_run(Site.load(Path(site), site_file), open_store(store), area, day, source)
+
+
+def monitor(site: str, site_file: str, store: str, area: str, until: str, source: str) -> RunReport:
+    """The same run as the flow's, without Prefect: tile after tile."""
+    run = plan(site, site_file, store, area, until, source)
+    states: dict[str, str] = {}
+    failed: dict[str, str] = {}
+    for tile in () if run.done else run.tiles:
+        try:
+            states[tile] = advance_tile(run, tile)
+        except SelvawatchError as error:
+            failed[tile] = str(error)
+    return finish(run, states, failed)
+
+
+def finish(run: RunPlan, states: Mapping[str, str], failed: Mapping[str, str]) -> RunReport:
+    """Attribute and publish what the tiles say, commit the run, and report; a committed run is only reported.
+
+    states: name of the new state folder of each tile that was brought up; failed: why the others were not.
+
+    Raises
+    ------
+    SelvawatchError
+        When every tile failed, or something cannot be attributed or written; nothing is committed then.
+    """
+    site, store = open_plan(run)
+    if run.done:
+        row = next(row for row in store.ledger.runs() if row.run_id == run.run_id)
+        return report_of(row)
+    if failed and not states:
+        first, why = next(iter(sorted(failed.items())))
+        raise SelvawatchError("no tile could be brought up to the day", where=f"tile {first}", got=why)
+    with exclusive(store.folder):
+        return _finish(site, store, run, states, failed)
+
+
+def _finish(
+    site: Site, store: Store, run: RunPlan, states: Mapping[str, str], failed: Mapping[str, str]
+) -> RunReport:
+    current = store.ledger.current()
+    previous = None if current is None else read_tracked(store.run(current.run_id) / "internal")
+    known = {tile: current_state(store, tile) for tile in store.ledger.tiles()}
+    says = {tile: state for tile, state in known.items() if state is not None}
+    says |= {tile: TileState.read(store.state(tile, name)) for tile, name in states.items()}
+    inputs = read_inputs(run)
+    zones = read_zones(site)
+    tracked = track_events(
+        site,
+        store,
+        says,
+        previous,
+        run.until_day,
+        reference_lines(zones.references.rivers),
+        reference_lines(zones.references.roads),
+    )
+    attributed = attribute_events(site, zones, tracked, run.until_day, site.digest)
+    watched = site.select_areas(run.area)
+    told = Told(
+        run=_run(site, run, zones.register.version, says),
+        area_name=run.area,
+        area_title=watched[0].title if len(watched) == 1 else site.says.title,
+        area=shapely.union_all([area.geometry for area in watched]),
+        tracked=tracked,
+        attributed=attributed,
+        observation=observation(site, store, says, inputs, failed),
+        pictures=take_pictures(site, store, says, inputs.scenes, attributed.alerts, TOP_PICTURES),
+        method=f"{site.model.name} {site.model.version}",
+    )
+    folder = store.run(run.run_id)
+    with new_folder(folder) as part:
+        write_tracked(part / "internal", tracked)
+        public = publish(site, store, says, part / "public", told, Tier.PUBLIC)
+        restricted = publish(site, store, says, part / "restricted", told, Tier.RESTRICTED)
+        report = _report(run, told, says, failed, folder, part, public, restricted)
+        (part / "report.json").write_text(
+            json.dumps(asdict(report), indent=1, sort_keys=True, ensure_ascii=False)
+        )
+    alerts = attributed.alerts
+    store.ledger.commit(
+        RunRow(
+            sequence=run.sequence,
+            run_id=run.run_id,
+            area=run.area,
+            until_day=run.until_day,
+            result=asdict(report),
+        ),
+        tiles=[
+            TileRow(tile=tile, state=name, until_day=run.until_day) for tile, name in sorted(states.items())
+        ],
+        scenes=_scene_rows(says, states),
+        alerts=[
+            AlertRow(
+                alert_id=row.alert_id,
+                event_id=row.event_id,
+                version=int(row.version),
+                status=row.status,
+                cause=row.cause,
+                ha=float(row.ha),
+            )
+            for row in alerts.itertuples()
+        ],
+    )
+    return report
+
+
+def report_of(row: RunRow) -> RunReport:
+    """The report of a committed run."""
+    values = dict(row.result)
+    return RunReport(**{**values, "loss_by_type": tuple(values["loss_by_type"])})
+
+
+def report_rows(report: RunReport) -> list[dict[str, str | float]]:
+    """The loss by type as rows for a Prefect table."""
+    return [dict(row) for row in report.loss_by_type]
+
+
+def report_text(report: RunReport) -> str:
+    """The report as Markdown for a Prefect artifact: numbers and paths, no coordinates, no names."""
+    lines = [
+        f"# selvawatch, {report.until}",
+        "",
+        f"* {report.mining_ha:.1f} ha of possible mining in {report.loss_ha:.1f} ha of forest loss",
+        f"* {report.events_new} new events, {report.events_confirmed} confirmed, {report.events} in all",
+        f"* {100 * report.observed_share:.0f} % of the monitored ground was seen;"
+        f" {report.scenes_read} scenes read, {report.scenes_unread} not",
+        f"* bulletin: `{report.bulletin}`",
+    ]
+    lines += [f"* tile {tile} failed: {why}" for tile, why in sorted(report.failed.items())]
+    return "\n".join(lines) + "\n"
+
+
+def _run(site: Site, run: RunPlan, register: str, says: Mapping[str, TileState]) -> Run:
+    scenes = sorted({(one.scene_id, one.digest) for state in says.values() for one in state.taken})
+    return Run(
+        run_id=run.run_id,
+        since_day=to_day(site.days.monitoring_from),
+        data_day=run.until_day,
+        version=code_version(),
+        digests={
+            "areas": digest([[area.name, area.version, area.geometry.wkb_hex] for area in site.areas]),
+            "code": code_digest(),
+            "model": site.model.digest,
+            "parameters": site.digest,
+            "scenes": digest(scenes),
+            "zones": register,
+        },
+    )
+
+
+def _report(
+    run: RunPlan,
+    told: Told,
+    says: Mapping[str, TileState],
+    failed: Mapping[str, str],
+    folder: Path,
+    part: Path,
+    public: Published,
+    restricted: Published,
+) -> RunReport:
+    def final(path: Path) -> str:
+        return str(folder / path.relative_to(part))
+
+    events = told.tracked.events
+    live = events[events["status"] != "withdrawn"]
+    sensors = told.observation.sensors
+    by_type = told.attributed.pieces.frame
+    return RunReport(
+        run_id=run.run_id,
+        store=str(run.store),
+        bulletin=final(public.bulletin),
+        bulletin_restricted=final(restricted.bulletin),
+        map=final(public.map_page),
+        alerts=final(public.alerts),
+        tables=final(public.tables),
+        until=iso(run.until_day),
+        observed_share=round(told.observation.observed_share, 6),
+        events_new=int((live["change"] == "new").sum()),
+        events_confirmed=int((live["status"] == "confirmed").sum()),
+        events=len(live),
+        loss_ha=round(float(by_type["ha"].sum()), 6),
+        mining_ha=round(float(by_type.loc[by_type["cause"] == "mining", "ha"].sum()), 6),
+        scenes_read=sum(one.scenes_read for one in sensors),
+        scenes_unread=len(told.observation.unread),
+        tiles=len(says),
+        failed=dict(failed),
+        loss_by_type=restricted.by_type,
+    )
+
+
+def _scene_rows(says: Mapping[str, TileState], states: Mapping[str, str]) -> list[SceneRow]:
+    return [
+        SceneRow(
+            tile=tile,
+            scene_id=one.scene_id,
+            digest=one.digest,
+            sensor=one.sensor,
+            stream=one.stream,
+            day=one.day,
+            state=one.state,
+            reason=one.reason,
+            clear_share=one.clear_share,
+        )
+        for tile in sorted(states)
+        for one in says[tile].taken
+    ]

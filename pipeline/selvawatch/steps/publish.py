@@ -1,0 +1,245 @@
+"""Everything a run gives out: for each tier one folder of tables, maps, bulletins and a catalogue."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import shapely
+from pyproj import Transformer
+
+from selvawatch.attribute.tables import registry
+from selvawatch.attribute.tables.base import Inputs as TableInputs
+from selvawatch.attribute.tables.base import Options
+from selvawatch.core.days import to_day
+from selvawatch.core.grid import Tile
+from selvawatch.core.table import Table, Tier
+from selvawatch.core.tables import ALERTS, CELLS
+from selvawatch.events.track import Tracked
+from selvawatch.site import Site
+from selvawatch.steps.attributed import Attributed, Zones
+from selvawatch.steps.tile import TileState, open_layers
+from selvawatch.store.folders import Store
+from selvawatch.write.bulletin import write_bulletin
+from selvawatch.write.content import (
+    Bulletin,
+    Headline,
+    LayerVintage,
+    Observation,
+    Pictures,
+    Reference,
+    Run,
+    headline,
+    loss_table,
+)
+from selvawatch.write.i18n import language
+from selvawatch.write.map_page import write_map
+from selvawatch.write.points import write_gpx, write_kml
+from selvawatch.write.raster import write_layers
+from selvawatch.write.stac import Product, write_stac
+from selvawatch.write.tiers import Released, apply
+from selvawatch.write.vector import (
+    write_csv,
+    write_dictionary,
+    write_geojson,
+    write_geoparquet,
+    write_gpkg,
+    write_xlsx,
+)
+
+TABLE_NAMES = ("loss_by_type", "loss_by_zone", "loss_by_period")
+"""Tables that every run writes."""
+
+ACCOUNTINGS = ("exclusive", "inclusive", "fractional", "combination")
+CLOCKS = ("at-loss", "today")
+
+OLD_LAYER_DAYS = 365
+"""Age from which a layer of the register is called old in the bulletin, days."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """All that a run tells, before the tiers."""
+
+    run: Run
+    area_name: str
+    area_title: str
+    area: shapely.Geometry
+    tracked: Tracked
+    attributed: Attributed
+    observation: Observation
+    pictures: Mapping[str, Pictures]
+    method: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Published:
+    """Where one tier's products are, and its numbers."""
+
+    bulletin: Path
+    map_page: Path
+    alerts: Path
+    tables: Path
+    headline: Headline
+    by_type: tuple[dict[str, str | float], ...]
+    """Loss by type of right, exclusive, at the loss: rows for people."""
+
+
+def publish(
+    site: Site, store: Store, states: Mapping[str, TileState], folder: Path, told: Told, tier: Tier
+) -> Published:
+    """Write everything of one tier below a folder."""
+    rule, day = site.says.tiers, told.run.data_day
+    isolated = told.attributed.zones.isolated
+    alerts = apply(ALERTS, told.attributed.alerts, tier, rule, day, isolated)
+    cells = apply(CELLS, told.tracked.cells, tier, rule, day, isolated)
+    inputs = told.attributed.inputs(site, set(cells.frame["cell_id"]))
+    numbers = headline(alerts, cells, told.run.since_day, day)
+    files = _write_alerts(folder, alerts, told.run)
+    tables = _write_tables(folder / "tables", inputs, tier, site, told.run)
+    content = Bulletin(
+        run=told.run,
+        area_name=told.area_name,
+        area_title=told.area_title,
+        area=told.area,
+        alerts=alerts,
+        headline=numbers,
+        tables=tuple(loss_table(name, _build(inputs, name), _period_titles(site)) for name in TABLE_NAMES),
+        observation=told.observation,
+        layers=_vintages(told.attributed.zones, day),
+        pictures=told.pictures,
+        references=_references(told.attributed.zones),
+        delay_days=rule.delay_days if tier is Tier.PUBLIC else 0,
+        grid_m=rule.grid_m,
+        method=told.method,
+    )
+    bulletins = write_bulletin(folder, content)
+    pages = {code: write_map(folder / f"map-{code}.html", content, language(code)) for code in ("es", "en")}
+    products = [
+        Product(id="alerts", title="Alerts", geometry=told.area, files=files),
+        Product(id="tables", title="Tables", geometry=told.area, files=tables),
+        Product(
+            id="bulletin",
+            title="Bulletin and map",
+            geometry=told.area,
+            files={**{key.replace(".", "-"): path for key, path in bulletins.items()}}
+            | {f"map-{code}": path for code, path in pages.items()},
+        ),
+    ]
+    if tier is Tier.RESTRICTED:
+        products += [_tile_product(site, store, folder, says, told.run) for _, says in sorted(states.items())]
+    write_stac(folder, told.run, told.area_name, told.area_title, tuple(products))
+    return Published(
+        bulletin=bulletins["es.html"],
+        map_page=pages["es"],
+        alerts=files["gpkg"],
+        tables=folder / "tables",
+        headline=numbers,
+        by_type=tuple(
+            {"type": row.code, "ha": round(row.loss_ha, 2), "mining_ha": round(row.mining_ha, 2)}
+            for row in content.tables[0].rows
+        ),
+    )
+
+
+def _write_alerts(folder: Path, alerts: Released, run: Run) -> dict[str, Path]:
+    spanish = language("es")
+    return {
+        "geoparquet": write_geoparquet(folder / "alerts.parquet", alerts, run.provenance),
+        "gpkg": write_gpkg(folder / "alerts.gpkg", alerts, run.provenance),
+        "geojson": write_geojson(folder / "alerts.geojson", alerts),
+        "csv": write_csv(folder / "alerts.csv", alerts),
+        "xlsx": write_xlsx(folder / "alerts.xlsx", alerts, run.provenance),
+        "kml": write_kml(folder / "alerts.kml", alerts, spanish),
+        "gpx": write_gpx(folder / "alerts.gpx", alerts, spanish),
+    }
+
+
+def _write_tables(folder: Path, inputs: TableInputs, tier: Tier, site: Site, run: Run) -> dict[str, Path]:
+    """Every table in all accountings and on both clocks, as Parquet and CSV, and their dictionary."""
+    files: dict[str, Path] = {}
+    kinds: list[Table] = []
+    for name in TABLE_NAMES:
+        parts = [
+            _build(inputs, name, accounting=accounting, clock=clock)
+            for accounting in (ACCOUNTINGS if name != "loss_by_period" else ("exclusive",))
+            for clock in (CLOCKS if name != "loss_by_period" else ("at-loss",))
+        ]
+        frame = pd.concat(parts, ignore_index=True)
+        spec = registry.TABLES[name]
+        kind = Table(
+            name=name,
+            description=spec.description,
+            columns=tuple(one for one in spec.columns if one.name in frame.columns),
+        )
+        released = apply(kind, frame, tier, site.says.tiers, run.data_day)
+        files[f"{name}-csv"] = write_csv(folder / f"{name}.csv", released)
+        files[f"{name}-parquet"] = write_geoparquet(folder / f"{name}.parquet", released, run.provenance)
+        kinds.append(kind)
+    files["dictionary"] = write_dictionary(folder / "diccionario.csv", (ALERTS, *kinds))
+    return files
+
+
+def _build(
+    inputs: TableInputs, name: str, accounting: str = "exclusive", clock: str = "at-loss"
+) -> pd.DataFrame:
+    return registry.build(name, inputs, Options(accounting=accounting, clock=clock))
+
+
+def _tile_product(site: Site, store: Store, folder: Path, says: TileState, run: Run) -> Product:
+    tile: Tile = site.grid.tile(says.tile)
+    layers = open_layers(store, says.tile, says.state)
+    files = write_layers(
+        folder / "tiles",
+        says.tile,
+        layers,
+        tile.transform,
+        site.grid.crs,
+        {**run.provenance, "tile": says.tile},
+    )
+    return Product(
+        id=f"tile-{says.tile}",
+        title=f"State of tile {says.tile}",
+        geometry=tile.lonlat_outline,
+        files=files,
+        properties={"proj:code": site.grid.crs},
+    )
+
+
+def _vintages(zones: Zones, today: int) -> tuple[LayerVintage, ...]:
+    return tuple(
+        LayerVintage(
+            layer=one.entry.name,
+            title=one.entry.title,
+            source=one.entry.source,
+            day=to_day(one.date),
+            age_days=max(0, today - to_day(one.date)),
+            old=today - to_day(one.date) > OLD_LAYER_DAYS,
+        )
+        for one in zones.register.layers
+        if one.entry.kind != "place"
+    )
+
+
+def _references(zones: Zones) -> tuple[Reference, ...]:
+    rights = zones.register.rights
+    transformer = Transformer.from_crs(rights.crs, "EPSG:4326", always_xy=True)
+
+    def lonlat(shape: shapely.Geometry) -> shapely.Geometry:
+        return shapely.transform(shape, lambda x, y: transformer.transform(x, y), interleaved=False)
+
+    kinds = {"protected_core": "protected", "native_community": "community", "corridor": "corridor"}
+    found = [
+        Reference(kind=kinds[row.type], name=row.name_ or "", geometry=lonlat(row.geometry))
+        for row in rights[rights["type"].isin(kinds)].rename(columns={"name": "name_"}).itertuples()
+    ]
+    for kind, frame in (("road", zones.references.roads), ("river", zones.references.rivers)):
+        found += [
+            Reference(kind=kind, name=str(row.name_ or ""), geometry=lonlat(row.geometry))
+            for row in frame.rename(columns={"name": "name_"}).itertuples()
+        ]
+    return tuple(found)
+
+
+def _period_titles(site: Site) -> dict[str, str]:
+    return {one.name: one.title for found in site.periods.set for one in found.periods}
