@@ -140,6 +140,7 @@ def test_probabilities_are_the_softmax_of_the_scores(rule):
     rng = np.random.default_rng(3)
     frame = pd.DataFrame(rng.normal(0.5, 0.5, (40, len(FEATURES))), columns=list(FEATURES))
     frame[rng.random(frame.shape) < 0.2] = np.nan
+    frame["unseen_ndvi"], frame["unseen_water"] = 0.0, 0.0
     causes = classify(frame, rule)
     for (_, values), (_, row) in zip(frame.iterrows(), causes.iterrows(), strict=True):
         slow = classify_slow(values, rule)
@@ -149,15 +150,16 @@ def test_probabilities_are_the_softmax_of_the_scores(rule):
         assert set(row["cause_reasons"].split()) <= set(REASONS)
 
 
-def test_what_no_one_saw_has_no_published_cause_or_says_so(rule):
-    frame = pd.DataFrame([{name: np.nan for name in FEATURES}], index=["E"])
+def test_what_no_one_saw_has_no_published_cause_and_says_so(rule):
+    frame = features(found(box(slice(10, 20), slice(10, 30))), {}, Reference(), rule.measures, 10.0)
     row = classify(frame, rule).iloc[0]
-    assert row["cause_reasons"] == "no-optical"
+    assert row["cause"] == "unknown"
+    assert row["cause_reasons"].split()[:2] == ["unseen_ndvi+", "unseen_water+"]
     assert row["mining_probability"] == pytest.approx(classify_slow(frame.iloc[0], rule)["mining"])
 
 
 def test_every_feature_has_a_reason_on_both_sides_in_two_languages():
-    assert set(REASONS) == {name + side for name in FEATURES for side in "+-"} | {"no-optical"}
+    assert set(REASONS) == {name + side for name in FEATURES for side in "+-"}
     assert all(english and spanish for english, spanish in REASONS.values())
 
 

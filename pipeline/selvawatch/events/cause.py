@@ -50,9 +50,18 @@ REASONS: dict[str, tuple[str, str]] = {
     "log_river_km-": ("Near a mapped river.", "Cerca de un río cartografiado."),
     "log_road_km+": ("Far from a mapped road.", "Lejos de una vía cartografiada."),
     "log_road_km-": ("Near a mapped road.", "Cerca de una vía cartografiada."),
-    "no-optical": ("No clear optical look since the loss.", "Sin imagen óptica clara desde la pérdida."),
+    "unseen_ndvi+": ("No clear optical look since the loss.", "Sin imagen óptica clara desde la pérdida."),
+    "unseen_ndvi-": ("Seen by optical looks since the loss.", "Visto en imágenes ópticas desde la pérdida."),
+    "unseen_water+": (
+        "No look since the loss tells water from ground.",
+        "Ninguna imagen desde la pérdida distingue agua de suelo.",
+    ),
+    "unseen_water-": ("Water and ground can be told apart.", "Se distingue agua de suelo."),
 }
 """Codes of `cause_reasons`, feature name and side: what each says in English, and its Spanish label."""
+
+
+_UNSEEN = ("unseen_ndvi+", "unseen_water+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +112,8 @@ class CauseRule:
 def classify(features: pd.DataFrame, rule: CauseRule) -> pd.DataFrame:
     """Columns `cause`, `mining_probability`, `cause_reasons` by event id.
 
-    A feature that was not measured (NaN) speaks for no cause. Reasons come strongest first.
+    A feature that was not measured (NaN) speaks for no cause. Where NDVI or MNDWI was not seen since the loss
+    the published cause is `unknown`, and the reasons say so. Reasons come strongest first.
     """
     causes, names = sorted(rule.bias), list(rule.features)
     weights = np.array([[rule.features[name].causes[cause] for cause in causes] for name in names])
@@ -116,13 +126,12 @@ def classify(features: pd.DataFrame, rule: CauseRule) -> pd.DataFrame:
     probability = np.exp(scores - scores.max(1, keepdims=True, initial=-math.inf))
     probability /= probability.sum(1, keepdims=True)
     best = probability.argmax(1) if len(probability) else np.zeros(0, np.int64)
-    sure = probability[np.arange(len(best)), best] >= rule.publish_probability
+    unseen = features[["unseen_ndvi", "unseen_water"]].to_numpy(np.float64) > 0
+    sure = (probability[np.arange(len(best)), best] >= rule.publish_probability) & ~unseen.any(axis=1)
     others = (shares.sum(2, keepdims=True) - shares) / max(len(causes) - 1, 1)
     for_best = np.take_along_axis(shares - others, best[:, None, None], 2)[:, :, 0]
-    unseen = features[["pond_share", "bare_share"]].isna().all(axis=1).to_numpy()
     reasons = [
-        " ".join(_reasons(names, for_best[row], values[row], rule) + ["no-optical"] * bool(unseen[row]))
-        for row in range(len(best))
+        " ".join(_reasons(names, for_best[row], values[row], unseen[row], rule)) for row in range(len(best))
     ]
     return pd.DataFrame(
         {
@@ -134,9 +143,14 @@ def classify(features: pd.DataFrame, rule: CauseRule) -> pd.DataFrame:
     )
 
 
-def _reasons(names: list[str], shares: np.ndarray, values: np.ndarray, rule: CauseRule) -> list[str]:
-    order = np.argsort(-shares, kind="stable")[: rule.reasons_most]
-    return [names[k] + ("+" if values[k] > 0 else "-") for k in order if shares[k] >= rule.reason_least]
+def _reasons(
+    names: list[str], shares: np.ndarray, values: np.ndarray, unseen: np.ndarray, rule: CauseRule
+) -> list[str]:
+    """Codes of what was not seen, then of the features that spoke most for the likeliest cause."""
+    missing = [code for code, is_so in zip(_UNSEEN, unseen, strict=True) if is_so]
+    order = [k for k in np.argsort(-shares, kind="stable") if names[k] + "+" not in _UNSEEN]
+    spoke = [k for k in order if shares[k] >= rule.reason_least][: rule.reasons_most]
+    return missing + [names[k] + ("+" if values[k] > 0 else "-") for k in spoke]
 
 
 def with_causes(tracked: Tracked, causes: pd.DataFrame) -> Tracked:

@@ -32,6 +32,8 @@ FEATURES: dict[str, str] = {
     "log_width": "Natural logarithm of the mean width: twice the area divided by the outline, in pixels.",
     "log_river_km": "Natural logarithm of 0.01 + km to the nearest reference river; empty without reference.",
     "log_road_km": "Natural logarithm of 0.01 + km to the nearest reference road; empty without reference.",
+    "unseen_ndvi": "1 where no clear look since the loss gives NDVI, else 0.",
+    "unseen_water": "1 where no clear look since the loss gives MNDWI, else 0.",
 }
 """Every feature and what it says; empty (NaN) where it could not be measured."""
 
@@ -114,6 +116,7 @@ def features(
     frame["river_share"] = _ratio(total.ring_river, total.ring)
     frame["old_mine_share"] = _ratio(total.ring_old, total.ring)
     frame["forest_share"] = _ratio(total.ring_green, total.ring)
+    frame["unseen_ndvi"], frame["unseen_water"] = total.seen == 0, total.wet_seen == 0
     onset = to_day_numbers(cells["onset"])
     growth = pd.DataFrame({"event_id": cells["event_id"], "onset": onset}).groupby("event_id")["onset"]
     frame["log_ha"] = np.log(events["ha"].to_numpy(np.float64))

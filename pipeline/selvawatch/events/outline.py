@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+import rasterio
 import shapely
 from affine import Affine
 from rasterio.features import shapes
@@ -58,13 +59,14 @@ def outlines(pixels: Pixels, labels: np.ndarray, ground: Ground) -> Outlines:
     patch_starts = np.searchsorted(labels, np.arange(int(labels[-1]) + 2 if len(labels) else 1))
     cell_geometry = np.empty(len(starts), object)
     geometry = np.empty(len(patch_starts) - 1, object)
-    for patch, (begin, end) in enumerate(zip(patch_starts[:-1], patch_starts[1:], strict=True)):
-        first = int(cell_of_pixel[begin])
-        numbers = cell_of_pixel[begin:end] - first
-        place = (pixels.column[begin:end], pixels.row[begin:end])
-        drawn = polygons(*place, numbers, ground.grid)
-        cell_geometry[first : first + len(drawn)] = drawn
-        geometry[patch] = drawn[0] if len(drawn) == 1 else polygons(*place, numbers * 0, ground.grid)[0]
+    with rasterio.Env():
+        for patch, (begin, end) in enumerate(zip(patch_starts[:-1], patch_starts[1:], strict=True)):
+            first = int(cell_of_pixel[begin])
+            numbers = cell_of_pixel[begin:end] - first
+            place = (pixels.column[begin:end], pixels.row[begin:end])
+            drawn = polygons(*place, numbers, ground.grid)
+            cell_geometry[first : first + len(drawn)] = drawn
+            geometry[patch] = drawn[0] if len(drawn) == 1 else polygons(*place, numbers * 0, ground.grid)[0]
     cell_ha = hectares(cell_geometry, ground.grid.crs, ground.equal_area)
     cell_patch, cell_status = labels[starts], pixels.status[starts]
     sure = np.isin(cell_status, (int(Status.CONFIRMED), int(Status.CLOSED)))
