@@ -43,8 +43,8 @@ def fit_cause(
     """The rule with centres, scales, biases and weights fitted; everything else as given.
 
     Features are centred on their mean and scaled by their standard deviation; a value that was not measured
-    counts as the mean. `ridge` is the precision of a normal prior on each weight of the rule (not on biases and
-    FLAGS); `weights` are those of the events.
+    counts as the mean. `ridge` is the precision of a normal prior on each weight of the rule (not on biases
+    and FLAGS); `weights` are those of the events.
     """
     classes = sorted(rule.bias)
     values = features[list(names)].to_numpy(np.float64)

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import geopandas as gpd
 import numpy as np
 import pandas as pd
-import shapely
 import xarray as xr
 
 from selvawatch.core.grid import Tile
@@ -67,7 +66,7 @@ def detect_events(
     ground: Ground,
     rule: EventRule,
     until_day: int,
-    looked: Looked,
+    looked: Mapping[str, Looked],
 ) -> Detected:
     """Events, cells and labels of all given tiles, under the ids of before.
 
@@ -82,7 +81,7 @@ def detect_events(
     until_day
         Data date of the run: events that have not grown for long before it are closed.
     looked
-        Days on which each sensor looked, by tile id and sensor.
+        Days on which each sensor looked, by tile id and sensor; events name those since they began.
 
     Raises
     ------
@@ -100,7 +99,7 @@ def detect_events(
     pixels, labels = pixels.take(kept), labels[kept]
     labels = np.unique(labels, return_inverse=True)[1] if len(labels) else labels
     patches = Patches(pixels=pixels, labels=labels, outlines=outlines(pixels, labels, ground))
-    by_tile = {tile.id: looked.get(tile.id, {}) for tile in sorted(tiles)}
+    by_tile = [looked.get(tile.id, {}) for tile in sorted(tiles)]
     events, ids = track(worked, patches, reasons, rule, ground, until_day, by_tile)
     cells = cell_frame(patches.outlines, ids, events)
     events = _with_carried(events, carried, EVENTS, "event_id")
@@ -132,7 +131,7 @@ def _split(
     inside, outside = np.zeros(len(events), np.bool_), np.zeros(len(events), np.bool_)
     missing: set[str] = set()
     for position, shape in enumerate(geometry):
-        found = {tile.id for tile in ground.grid.tiles(shapely.box(*shape.bounds)) if _meets(tile, shape)}
+        found = {tile.id for tile in ground.grid.tiles(shape)}
         inside[position], outside[position] = bool(found & wanted), bool(found - wanted)
         if inside[position] and outside[position] and events["status"].iloc[position] != "withdrawn":
             missing |= found - wanted
@@ -147,10 +146,6 @@ def _split(
     worked = events[inside].assign(alive=events["status"] != "withdrawn")
     worked = worked.sort_values(["alive", "event_id"]).drop(columns="alive").reset_index(drop=True)
     return events[~inside].assign(change="stable"), worked
-
-
-def _meets(tile: Tile, shape: shapely.Geometry) -> bool:
-    return bool(shapely.relate_pattern(shape, tile.polygon, "T********"))
 
 
 def _kept(

@@ -16,8 +16,8 @@ from selvawatch.events.linking import Links, link, new_ids
 from selvawatch.events.outline import Outlines
 from selvawatch.events.patches import EventRule, Ground, Pixels, minimum_px
 
-Looked = Mapping[str, Mapping[str, Sequence[int]]]
-"""Days on which each sensor looked, by tile id and sensor name."""
+Looked = Mapping[str, Sequence[int]]
+"""Days on which each sensor looked at a tile, by sensor name."""
 
 WITHDRAWN_REASONS: dict[str, tuple[str, str]] = {
     "forest-seen": ("Later looks spoke for forest.", "Observaciones posteriores muestran bosque."),
@@ -88,13 +88,14 @@ def track(
     rule: EventRule,
     ground: Ground,
     until_day: int,
-    looked: Looked,
+    looked: Sequence[Looked],
 ) -> tuple[gpd.GeoDataFrame, list[str]]:
     """EVENTS of now, sorted by id, and the id of each patch.
 
     Growth keeps the id; of merging events the oldest id survives; of a split the largest part keeps the id;
     what no patch continues stays as a withdrawn row. `previous` is in the order of `Pixels.previous`;
-    `withdrawn_reasons` says for each of its rows why it would be withdrawn. Causes are those of before.
+    `withdrawn_reasons` says for each of its rows why it would be withdrawn. `looked` is in the order that
+    `Pixels.tile` counts in. Causes are those of before.
     """
     links = link(patches.labels, patches.pixels.previous, len(patches), previous)
     frame = _measured(patches, rule, ground, looked)
@@ -109,7 +110,7 @@ def track(
     return events, ids
 
 
-def _measured(patches: Patches, rule: EventRule, ground: Ground, looked: Looked) -> pd.DataFrame:
+def _measured(patches: Patches, rule: EventRule, ground: Ground, looked: Sequence[Looked]) -> pd.DataFrame:
     """One row per patch: what its pixels alone say."""
     pixels, outlines = patches.pixels, patches.outlines
     table = pd.DataFrame(
@@ -167,14 +168,12 @@ def _measured(patches: Patches, rule: EventRule, ground: Ground, looked: Looked)
     )
 
 
-def _sensors(patches: Patches, since: np.ndarray, looked: Looked) -> list[str]:
-    names = sorted(looked)
-    last = [{sensor: max(days, default=0) for sensor, days in looked[name].items()} for name in names]
+def _sensors(patches: Patches, since: np.ndarray, looked: Sequence[Looked]) -> list[str]:
+    last = [{sensor: max(days, default=0) for sensor, days in each.items()} for each in looked]
     found: list[set[str]] = [set() for _ in range(len(patches))]
     pairs = np.unique(np.stack([patches.labels, patches.pixels.tile], 1), axis=0)
     for patch, tile in pairs.tolist():
-        if tile < len(last):
-            found[patch].update(sensor for sensor, day in last[tile].items() if day >= since[patch])
+        found[patch].update(sensor for sensor, day in last[tile].items() if day >= since[patch])
     return [" ".join(sorted(each)) for each in found]
 
 
