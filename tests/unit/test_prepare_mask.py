@@ -105,7 +105,7 @@ def test_a_cloud_grows_by_its_metres_and_no_further():
     put(picture, "thick cloud", slice(20, 40), slice(20, 40))
     clear = clear_pixels(picture, None, RULE, 10)
     rows, columns = np.nonzero(~clear)
-    assert (rows.min(), rows.max(), columns.min(), columns.max()) == (14, 45, 14, 45)
+    assert (rows.min(), rows.max(), columns.min(), columns.max()) == (16, 43, 16, 43)
     assert not clear[20:40, 20:40].any()
 
 
@@ -116,10 +116,16 @@ def test_a_speck_is_masked_and_not_grown():
     assert np.argwhere(~clear).tolist() == [[30, 30]]
 
 
-def test_what_the_archive_masks_is_masked_and_grown_too():
+def test_what_the_archive_masks_is_masked_and_hides_no_ground_around_it():
     quality = np.ones((60, 60), bool)
     quality[20:40, 20:40] = False
-    clear = clear_pixels(image(), quality, RULE, 10)
+    np.testing.assert_array_equal(clear_pixels(image(), quality, RULE, 10), quality)
+
+
+def test_a_shadow_grows_by_its_own_metres():
+    picture = image()
+    put(picture, "shadow over forest", slice(20, 40), slice(20, 40))
+    clear = clear_pixels(picture, None, RULE, 10)
     assert np.argwhere(~clear).min() == 14 and np.argwhere(~clear).max() == 45
 
 

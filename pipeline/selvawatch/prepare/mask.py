@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from selvawatch.prepare.kernels import CLEAR, HAZE, SHADOW, UNSEEN, box_sum, flag
+from selvawatch.prepare.kernels import CLEAR, HAZE, SHADOW, box_sum, flag
 
 SCREENED_BANDS = ("blue", "green", "red", "nir", "swir16")
 """Bands that the screening looks at."""
@@ -104,20 +104,19 @@ def clear_pixels(
     bands: Mapping[str, np.ndarray], quality: np.ndarray | None, rule: Screening, resolution: float
 ) -> np.ndarray:
     """True where a (y, x) image is usable: by the archive's quality layer (None: it has none) and by
-    `screen`, edges grown.
+    `screen`.
 
-    Patches of haze or cloud that either of the two sees are grown by `cloud_grow_m`, of shadow by
-    `shadow_grow_m`. resolution: metres of a pixel.
+    Patches that the screening sees are grown, haze and cloud by `cloud_grow_m`, shadow by `shadow_grow_m`.
+    What only the archive marks is not: its layers carry margins of their own where they need them, and where
+    they take bright ground for cloud a margin would hide the mine around it. resolution: metres of a pixel.
     """
     flagged = flags(bands, rule)
-    clear, clouded = flagged == CLEAR, flagged == HAZE
-    if quality is not None:
-        clear &= quality
-        clouded |= ~quality & (flagged != UNSEEN)
-    for part, reach in ((clouded, rule.cloud_grow_m), (flagged == SHADOW, rule.shadow_grow_m)):
+    clear = flagged == CLEAR
+    for kind, reach in ((HAZE, rule.cloud_grow_m), (SHADOW, rule.shadow_grow_m)):
+        part = flagged == kind
         if reach and part.any():
             clear &= ~_grown(part, rule, reach, resolution)
-    return clear
+    return clear if quality is None else clear & quality
 
 
 def _grown(flagged: np.ndarray, rule: Screening, reach: float, resolution: float) -> np.ndarray:
