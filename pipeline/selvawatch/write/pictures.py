@@ -137,7 +137,8 @@ def _drawn(window: Window, outline: shapely.Geometry, stretch: _Stretch, side: i
     draw = ImageDraw.Draw(image)
     to_pixel = ~window.transform
     for ring in _rings(outline):
-        columns, rows = to_pixel * (ring[:, 0], ring[:, 1])
+        columns = to_pixel.a * ring[:, 0] + to_pixel.b * ring[:, 1] + to_pixel.c
+        rows = to_pixel.d * ring[:, 0] + to_pixel.e * ring[:, 1] + to_pixel.f
         points = list(zip((columns * scale).tolist(), (rows * scale).tolist(), strict=True))
         draw.line(points, fill=(0, 0, 0), width=4, joint="curve")
         draw.line(points, fill=_OUTLINE, width=2, joint="curve")

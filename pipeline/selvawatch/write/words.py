@@ -24,6 +24,10 @@ CHANGE = {
     "grown": N_("grown"),
     "stable": N_("unchanged"),
     "merged": N_("merged"),
+    "reduced": N_("reduced"),
+    "confirmed": N_("now confirmed"),
+    "closed": N_("now closed"),
+    "withdrawn": N_("withdrawn"),
     "reclassified": N_("cause revised"),
 }
 CAUSE = {
