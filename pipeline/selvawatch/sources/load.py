@@ -232,7 +232,7 @@ def _fill(nodata: float | None) -> float:
 def _physical(raw: np.ndarray, scaling: tuple[float, float], nodata: float | None) -> np.ndarray:
     """float32 physical values of stored ones; NaN where there is no data."""
     if raw.dtype in (np.uint8, np.uint16):
-        return _table(raw.dtype.itemsize, scaling, nodata)[raw]
+        return np.take(_table(raw.dtype.itemsize, scaling, nodata), raw, mode="clip")
     scale, offset = scaling
     values = raw.astype(np.float32)
     if scaling != (1.0, 0.0):
