@@ -97,9 +97,9 @@ def _pit(
     if window is None:
         return 0
     share, rim = blob(rng, window, row, column, radius)
-    pond_rim = rng.uniform(0.55, 0.78) if rng.random() < 0.75 else 0.0
+    pond_rim = rng.uniform(0.62, 0.85) if rng.random() < 0.85 else 0.0
     share = np.where(free[window], share, 0).astype(np.float32)
-    fills = day + int(rng.integers(8, 35))
+    fills = day + int(rng.integers(3, 18))
     return canvas.paint(
         window,
         share,

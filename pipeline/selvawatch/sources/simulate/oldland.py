@@ -32,8 +32,9 @@ def paint_old_land(plan: SimulationPlan, lines: Lines, size: int, pixel_m: float
 
 
 def river_days(plan: SimulationPlan) -> list[int]:
-    """Days of the archive on which the river moves on by a quarter of a season."""
+    """Days of the archive, quiet days left out, on which the river moves on by a quarter of a season."""
     first, _, last = plan.days
+    last -= plan.changes.quiet_days
     days = []
     for year in range(plan.first_day.year - 1, plan.last_day.year + 1):
         for month, day in FLOODS:

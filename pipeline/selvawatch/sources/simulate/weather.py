@@ -73,9 +73,7 @@ def draw_sky(plan: SimulationPlan, day: int, size: int, latitude: float) -> Sky:
     source = (slice(margin - down, margin - down + size), slice(margin - right, margin - right + size))
     cloud = np.ascontiguousarray(whole[here, here])
     shadow = whole[source] * (1 - cloud)
-    limit = np.maximum(
-        np.float32(weather.cloud_threshold) * (1 + np.float32(0.45) * patchy[here, here]), 0.08
-    )
+    limit = np.float32(weather.cloud_threshold) * np.exp(np.float32(0.45) * patchy[here, here])
     flagged = (deck[here, here] > limit) | ((small[here, here] > 0.2) & ~missed[here, here])
     unseen = smooth_field(rng, size, 250 / SKY_M) < _below(weather.missed_shadow)
     haze = _haze(rng, day, size, weather)
