@@ -138,3 +138,65 @@ def test_plain_text_keeps_its_letters_and_directions_are_shown():
     assert escaped("a\u202eb\x00") == "a\\u202eb\\u0000"
     assert one_line("uno\n  dos\u200f", 40) == "uno dos\\u200f"
     assert len(one_line("x" * 10_000, 80)) == 80 and len(cell("x" * 100_000)) <= 32_000
+
+
+def fronts():
+    """Two alerts: one grew for months and still does, one is of last week; and the cells of both."""
+    frame = alerts(2).assign(
+        event_id=["old", "young"],
+        status="confirmed",
+        confidence="high",
+        first_detected=pd.to_datetime(["2026-02-01", "2026-06-20"]),
+        confirmed_on=pd.to_datetime(["2026-02-20", "2026-06-25"]),
+        onset=pd.to_datetime(["2026-04-01", "2026-06-18"]),
+        onset_earliest=pd.to_datetime(["2026-01-20", "2026-06-10"]),
+        onset_latest=pd.to_datetime(["2026-06-28", "2026-06-20"]),
+        last_grown=pd.to_datetime(["2026-06-24", "2026-06-18"]),
+        ha=[10.0, 3.0],
+        ha_lo=[8.0, 3.0],
+        ha_hi=[12.0, 4.0],
+        rank_reasons=["core growth mining", "news"],
+    )
+    onsets = pd.to_datetime(["2026-01-25", "2026-04-01", "2026-06-24", "2026-06-18"])
+    loss = cells(4).assign(
+        event_id=["old", "old", "old", "young"],
+        ha=[2.0, 3.0, 5.0, 3.0],
+        onset=onsets,
+        onset_earliest=onsets - pd.Timedelta(days=5),
+        onset_latest=onsets + pd.Timedelta(days=4),
+    )
+    return frame, loss
+
+
+def test_a_front_that_still_grows_is_told_as_it_was_when_the_delay_began():
+    frame, loss = fronts()
+    assert len(apply(ALERTS, frame, Tier.PUBLIC, RULE, DATA_DAY).frame) == 0
+    released = apply(ALERTS, frame, Tier.PUBLIC, RULE, DATA_DAY, cells=loss)
+    (row,) = released.frame.to_dict("records")
+    assert (row["event_id"], row["ha"], row["ha_lo"], row["ha_hi"]) == ("old", 5.0, 4.0, 6.0)
+    assert (row["last_grown"], row["onset"]) == (pd.Timestamp("2026-04-01"), pd.Timestamp("2026-04-01"))
+    assert row["rank_reasons"] == "core mining" and released.withheld.recent == 1
+    newest = pd.Timestamp(to_date(newest_day(Tier.PUBLIC, RULE, DATA_DAY)))
+    assert all(row[name] <= newest for name in DATES)
+
+
+def test_a_confirmation_within_the_delay_is_not_told_yet():
+    frame, loss = fronts()
+    frame["confirmed_on"] = pd.to_datetime(["2026-06-01", "2026-06-25"])
+    (row,) = apply(ALERTS, frame, Tier.PUBLIC, RULE, DATA_DAY, cells=loss).frame.to_dict("records")
+    assert (row["status"], row["confidence"], row["ha_lo"]) == ("provisional", "low", 0.0)
+    assert pd.isna(row["confirmed_on"])
+
+
+def test_without_delay_and_above_public_the_cells_change_nothing():
+    frame, loss = fronts()
+    for tier, rule in ((Tier.PUBLIC, OPEN_RULE), (Tier.PARTNER, RULE), (Tier.RESTRICTED, RULE)):
+        whole, cut = (apply(ALERTS, frame, tier, rule, DATA_DAY, cells=one) for one in (None, loss))
+        pd.testing.assert_frame_equal(pd.DataFrame(whole.frame), pd.DataFrame(cut.frame))
+
+
+def test_cells_of_events_that_were_not_released_are_held_back():
+    frame, loss = fronts()
+    released = apply(ALERTS, frame, Tier.PUBLIC, RULE, DATA_DAY, cells=loss)
+    kept = apply(CELLS, loss, Tier.PUBLIC, RULE, DATA_DAY, of=released)
+    assert kept.frame["ha"].tolist() == [2.0, 3.0] and kept.frame["ha"].sum() == released.frame["ha"].sum()

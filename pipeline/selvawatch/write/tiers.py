@@ -9,7 +9,8 @@ import shapely
 from pyproj import Transformer
 
 from selvawatch.core.days import to_date
-from selvawatch.core.tables import Column, Table, Tier
+from selvawatch.core.table import Column, Table, Tier
+from selvawatch.write.delay import as_known
 
 PLACES = ("lon", "lat", "utm_e", "utm_n", "geometry")
 """Columns that say where: below their tier they are given on the rule's grid, not withheld."""
@@ -84,7 +85,7 @@ class Released:
 
 
 def newest_day(tier: Tier, rule: TierRule, data_day: int) -> int:
-    """The latest day this tier may learn of. Ask the ledger for the versions current on it before `apply`."""
+    """The latest day this tier may learn of."""
     return data_day - rule.delay_days if tier == Tier.PUBLIC else data_day
 
 
@@ -95,13 +96,25 @@ def apply(
     rule: TierRule,
     data_day: int,
     isolated: shapely.Geometry | None = None,
+    *,
+    cells: pd.DataFrame | None = None,
+    of: "Released | None" = None,
 ) -> Released:
     """The rows of a checked frame that a tier may have, with what it was not given.
 
     isolated: ground of isolated peoples in the frame's CRS; rows within the rule's buffer of it, and rows
     whose `isolated_peoples` says yes, go to the restricted tier alone. `frame` is not changed.
+
+    cells: CELLS of the same alerts or events; the public tier then gets those that still grow as they were
+    known when the delay began, instead of not at all. of: alerts already released; rows of other events are
+    held back.
     """
     checked = table.check(frame)
+    before = len(checked)
+    if cells is not None and tier == Tier.PUBLIC and rule.delay_days > 0:
+        checked = table.check(as_known(checked, cells, newest_day(tier, rule, data_day)))
+    if of is not None:
+        checked = checked[checked["event_id"].isin(of.frame["event_id"])].reset_index(drop=True)
     unknown = _unchecked(checked, tier, isolated)
     protected = _near_isolated(checked, tier, rule, isolated)
     if rule.withhold_unchecked:
@@ -121,7 +134,7 @@ def apply(
         tier=tier,
         data_day=data_day,
         withheld=Withheld(
-            recent=int(recent.sum()),
+            recent=int(recent.sum()) + before - len(checked),
             protected=int(protected.sum()),
             columns=left_out,
             coarsened=coarsened,
