@@ -65,7 +65,14 @@ class Scale:
 
 
 def account(
-    pieces: Pieces, register: Register, scale: Scale, *, accounting: str, clock: str, over: str = "type"
+    pieces: Pieces,
+    register: Register,
+    scale: Scale,
+    *,
+    accounting: str,
+    clock: str,
+    over: str = "type",
+    only: tuple[str, ...] = (),
 ) -> pd.DataFrame:
     """How much of each piece goes to each class: piece, class, validity, weight, weight_lo, weight_hi.
 
@@ -79,6 +86,8 @@ def account(
         `at-loss` or `today`.
     over
         `type` counts rights, `zone` counts regimes.
+    only
+        Types to count, in the order of the scale; empty: all of `over`.
 
     Returns
     -------
@@ -96,7 +105,7 @@ def account(
         raise TableError("unknown accounting", got=accounting, needed=ACCOUNTINGS)
     if clock not in CLOCKS:
         raise TableError("unknown clock", got=clock, needed=CLOCKS)
-    counted = scale.counted(over)
+    counted = tuple(one for one in scale.counted(over) if not only or one in only)
     rank = register.rights["type"].map({name: index for index, name in enumerate(counted)})
     known = rank.notna().to_numpy()
     ranks = rank.fillna(0).to_numpy(np.int64)

@@ -29,7 +29,7 @@ CONCESSIONS = (
 )
 """Types of right that are concessions or asked to be."""
 _WATER_STEPS = ((0.0, "in_water"), (50.0, "under_50_m"), (100.0, "under_100_m"), (500.0, "under_500_m"))
-_HALF = 0.5
+SITE_HALF = 0.5
 """Share of the ground that a title must cover for the site proxy, as planetGOLD's rule is put in place."""
 
 
@@ -183,11 +183,11 @@ def _site_category(
     table["site_category"] = "undetermined"
     if "mining" not in setting.register.types_present():
         return
-    titled = covered_ha(cut, setting.register, ("mining",), position, len(table)) >= _HALF * area
+    titled = covered_ha(cut, setting.register, ("mining",), position, len(table)) >= SITE_HALF * area
     surface = [kind for kind in setting.scale.types if kind not in ("mining", "mining_application")]
     third = covered_ha(cut, setting.register, tuple(surface), position, len(table)) > 0
     doubtful = covered_ha(cut, setting.register, ("mining",), position, len(table), unknown=True)
-    unsure = ~titled & (doubtful >= _HALF * area)
+    unsure = ~titled & (doubtful >= SITE_HALF * area)
     names = np.where(titled, np.where(third, "II", "I"), np.where(third, "IV", "III"))
     table["site_category"] = np.where(unsure, "undetermined", names)
 

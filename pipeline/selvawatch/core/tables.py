@@ -151,7 +151,7 @@ RIGHTS = Table(
     name="rights",
     description="The register: one row for each version of each right or zone.",
     columns=columns(
-        column("right_id", "text", "Stable id: layer and key of the source.", "Derecho"),
+        column("right_id", "text", "Stable id: layer and key of the source.", "Derecho", tier=_R),
         column(
             "kind",
             "text",
@@ -214,7 +214,7 @@ RIGHTS = Table(
             "Registrado hasta",
             nullable=True,
         ),
-        column("document", "text", "Legal document.", "Documento", nullable=True),
+        column("document", "text", "Legal document.", "Documento", nullable=True, tier=_P),
         column("ha_legal", "float", "Hectares in the document.", "Área legal", unit="ha", nullable=True),
         column("ha_gis", "float", "Hectares of the geometry.", "Área cartográfica", unit="ha"),
         column("snapshot_date", "date", "Day the layer was taken.", "Fecha de la capa"),

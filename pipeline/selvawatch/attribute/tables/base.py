@@ -8,10 +8,12 @@ import pandas as pd
 
 from selvawatch.attribute.accountings import ADDITIVE, Scale, account
 from selvawatch.attribute.faces import SLIVER_HA, Faces
+from selvawatch.attribute.manifest import References
 from selvawatch.attribute.overlay import Pieces
 from selvawatch.attribute.periods import PeriodSet, calendar
 from selvawatch.attribute.register import NOT_IN_FORCE, Register, day_numbers
 from selvawatch.attribute.rounding import largest_remainder
+from selvawatch.attribute.tables.settings import TableSettings
 from selvawatch.core.table import Column, column, columns
 from selvawatch.errors import TableError
 
@@ -36,8 +38,12 @@ class Inputs:
     """Priority scales by name; the first is the default."""
     periods: Mapping[str, PeriodSet]
     """Period sets by name; the first is the default."""
+    settings: TableSettings
+    """Thresholds, rings and published figures."""
     faces: Faces | None = None
     """Faces of the register, for tables of the register itself."""
+    references: References | None = None
+    """Roads, rivers, water, for nearness."""
     earlier: Pieces | None = None
     """Pieces of an earlier state of knowledge, for `revisions`."""
 

@@ -2,11 +2,22 @@
 
 import pandas as pd
 
-from selvawatch.attribute.tables import loss
+from selvawatch.attribute.tables import comparisons, concessions, conflicts, granted, loss, places, rights
 from selvawatch.attribute.tables.base import Inputs, Options, TableSpec
 from selvawatch.errors import TableError
 
-TABLES: dict[str, TableSpec] = {spec.name: spec for spec in (*loss.SPECS,)}
+TABLES: dict[str, TableSpec] = {
+    spec.name: spec
+    for spec in (
+        *loss.SPECS,
+        *concessions.SPECS,
+        *granted.SPECS,
+        *conflicts.SPECS,
+        *rights.SPECS,
+        *places.SPECS,
+        *comparisons.SPECS,
+    )
+}
 """Tables by name."""
 
 
