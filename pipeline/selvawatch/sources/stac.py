@@ -1,6 +1,7 @@
 """A STAC API or a static catalogue on the web as a source of scenes."""
 
 import ipaddress
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from urllib.parse import urljoin, urlsplit
@@ -18,6 +19,7 @@ from selvawatch.sources.sensors import SENSORS
 from selvawatch.sources.source import SearchResult
 
 _PAGE = 500
+_TIMEOUT_S = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,13 +58,16 @@ class StacSource:
         return read_scene(scene, tile, bands, halo_px)
 
     def _items(self, geometry: shapely.Geometry, first_day: int, last_day: int) -> Iterator[tuple[str, Item]]:
-        from pystac import STACError
+        from pystac import Catalog, STACError
         from pystac_client import Client
         from pystac_client.exceptions import APIError
+        from pystac_client.warnings import NoConformsTo
         from requests import RequestException
 
         try:
-            client = Client.open(self.url)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", NoConformsTo)
+                client = Client.open(self.url, timeout=_TIMEOUT_S)
             if client.conforms_to("ITEM_SEARCH"):
                 known = {name for sensor in SENSORS.values() for name in sensor.collections}
                 listed = sorted(known & {collection.id for collection in client.get_collections()})
@@ -75,7 +80,7 @@ class StacSource:
                 for item in found.items_as_dicts():
                     yield self.url, item
             else:
-                for whole in client.get_items(recursive=True):
+                for whole in Catalog.from_file(self.url).get_items(recursive=True):
                     yield whole.get_self_href() or self.url, whole.to_dict(transform_hrefs=False)
         except (APIError, STACError, RequestException, OSError, ValueError, KeyError) as error:
             text = str(error).split("?")[0][:200]
