@@ -10,7 +10,10 @@ import xarray as xr
 
 from selvawatch.core.days import to_times
 from selvawatch.core.look import Look
+from selvawatch.core.stack import NODATA
+from selvawatch.core.status import Reason
 from selvawatch.detect.baseline import fit_baselines, forest_reason
+from selvawatch.detect.evidence import EvidenceGround
 from selvawatch.detect.fusion import advance, layers, start
 from selvawatch.detect.model import Model
 from selvawatch.errors import LayerError
@@ -27,7 +30,9 @@ class Watched:
     confirmed_on: np.ndarray
     """int64: day of confirmation, 0 = never."""
     score: np.ndarray
-    """float64: highest running sum over its confirmation threshold, the largest of the three accumulators."""
+    """float64: highest running sum over its confirmation threshold, the largest of the three accumulators;
+    where no sum ever left 0, the evidence of the day that spoke least for forest, over the joint threshold.
+    """
     watched: np.ndarray
     """bool: the pixel was monitored."""
     last_day: int
@@ -42,26 +47,47 @@ def watch(
     *,
     resolution: float,
     workers: int = 1,
+    scored: bool = True,
 ) -> Watched:
     """Confirmation day and highest evidence of each pixel after looks in order of day.
 
-    baselines, reason: as `detect.baseline` gives them. resolution: metres of a pixel.
+    baselines, reason: as `detect.baseline` gives them. resolution: metres of a pixel. scored: False leaves
+    all scores at 0, which is faster.
     """
     state = start(model, reason, resolution=resolution)
-    score = np.zeros((reason.sizes["y"], reason.sizes["x"]))
+    if not scored:
+        state = advance(model, baselines, state, looks, workers=workers)
+        return _watched(state, reason, np.zeros((reason.sizes["y"], reason.sizes["x"])))
+    shape = (reason.sizes["y"], reason.sizes["x"])
+    score, best_day = np.zeros(shape), np.full(shape, NODATA)
     limits = (model.optical, model.radar, model.joint)
+    ground = EvidenceGround(model, baselines)
     for _, same_day in groupby(looks, key=lambda look: look.day):
-        state = advance(model, baselines, state, list(same_day), workers=workers)
+        chosen = list(same_day)
+        state = advance(model, baselines, state, chosen, workers=workers)
+        np.maximum(best_day, day_evidence(ground, chosen, shape), out=best_day)
         for kind, limit in zip(_KINDS, limits, strict=True):
             reached = state[f"sum_{kind}"].to_numpy() * (model.unit / limit.confirmed_alone)
             np.maximum(score, reached, out=score)
-    said = layers(state)
+    least = np.minimum(best_day * (model.unit / model.joint.confirmed_alone), 0)
+    return _watched(state, reason, np.where(score > 0, score, least))
+
+
+def _watched(state: xr.Dataset, reason: xr.DataArray, score: np.ndarray) -> Watched:
     return Watched(
-        confirmed_on=said["confirmed_on"].to_numpy().astype(np.int64),
+        confirmed_on=layers(state)["confirmed_on"].to_numpy().astype(np.int64),
         score=score,
-        watched=reason.to_numpy() == 0,
+        watched=reason.to_numpy() == Reason.MONITORED,
         last_day=int(state.attrs["until"]),
     )
+
+
+def day_evidence(ground: EvidenceGround, looks: Sequence[Look], shape: tuple[int, int]) -> np.ndarray:
+    """(y, x) int16 evidence of one day's looks, in units of the model; `NODATA` where nothing was seen."""
+    added = np.full(shape[0] * shape[1], NODATA, np.int16)
+    for look in looks:
+        ground.prepare(look).add(added, 0, added.size)
+    return added.reshape(shape)
 
 
 def histories(model: Model, looks: Sequence[Look]) -> dict[tuple[str, str], xr.DataArray]:

@@ -8,6 +8,7 @@ import numpy as np
 
 from selvawatch.core.days import iso
 from selvawatch.core.look import Look
+from selvawatch.core.stack import NODATA
 from selvawatch.detect.model import Model
 from selvawatch.errors import LayerError
 from selvawatch.steps.validate.cube import RESOLUTION, Sensors, open_cube
@@ -57,7 +58,8 @@ def validate_raster(
     watched = watch(model, baselines, reason, watched_looks, resolution=archive.resolution)
     inside = archive.mask
     rows, columns = np.nonzero(inside)
-    notes = [f"{sum(look.clear_share == 0 for look in looks)} of {len(looks)} looks hold no data"]
+    seen = sum(any((values[inside] != NODATA).any() for values in look.values.values()) for look in looks)
+    notes = [f"{seen} of {len(looks)} looks hold data inside the mask"]
     if not history:
         notes.append(
             "no stable history: the model's fallback, a high quantile of the same day's forest, is used"

@@ -32,6 +32,9 @@ BLOCK_DEGREES = 0.1
 START_LOOKS = 3
 """Clear looks that set the own level of a point without history."""
 
+POINT_HAZE = 0.75
+"""Share of the haze threshold that holds for points: a point shows no cloud from whose edge to keep away."""
+
 ALL = "all"
 """As a negative label: every point that is not positive."""
 
@@ -82,7 +85,10 @@ def validate_series(
     indices, share = clear_indices(series_path, series, screening)
     stream = sensor or ("sentinel-2" if series.bands else "landsat")
     looks = known_to(model, looks_of(series.days, stream, indices))
-    result = _without_history(model, looks) if history_years is None else _after(model, looks, history_years)
+    if history_years is None:
+        result = _without_history(model, looks, scored=bool(positive))
+    else:
+        result = _after(model, looks, history_years, scored=bool(positive))
     points = read_points(points_path, series.pids, exclude)
     lost, judged = _labelled(points_path, points, positive, negative)
     confirmed_on = result.watched.confirmed_on[0, ::GAP]
@@ -143,7 +149,7 @@ def clear_indices(
         raise LayerError(
             "bands are missing to screen clouds with", where=path, got=sorted(bands), needed=missing
         )
-    clear = screen(bands, screening)
+    clear = screen(bands, replace(screening, haze_hot=POINT_HAZE * screening.haze_hot))
     observed = np.isfinite(bands["blue"]).sum()
     indices = {
         index.name: np.where(clear, index.of(bands), np.float32(np.nan))
@@ -177,7 +183,7 @@ def _everywhere(looks: Sequence[Look]) -> xr.DataArray:
     return xr.DataArray(points, dims=("y", "x"))
 
 
-def _after(model: Model, looks: Sequence[Look], years: float) -> _Result:
+def _after(model: Model, looks: Sequence[Look], years: float, *, scored: bool) -> _Result:
     """Each point's first `years` as its history, the rest watched; the history alone says what is stable."""
     seen = np.stack([np.any([v != NODATA for v in look.values.values()], axis=0) for look in looks])
     days = np.array([look.day for look in looks])
@@ -190,11 +196,11 @@ def _after(model: Model, looks: Sequence[Look], years: float) -> _Result:
     baselines = fit_baselines(model, histories(model, history))
     reason = forest_reason(model, baselines, _everywhere(looks))
     notes = (f"the first {years:g} years of each point are its history",)
-    watched = watch(model, baselines, reason, later, resolution=model.support.distance)
+    watched = watch(model, baselines, reason, later, resolution=model.support.distance, scored=scored)
     return _Result(watched=watched, first_day=begins, notes=notes)
 
 
-def _without_history(model: Model, looks: Sequence[Look]) -> _Result:
+def _without_history(model: Model, looks: Sequence[Look], *, scored: bool) -> _Result:
     """All looks watched; the first few of each point say how far its level lies from the fallback's."""
     points = _everywhere(looks)
     seen = np.stack([np.any([v != NODATA for v in look.values.values()], axis=0) for look in looks])
@@ -202,7 +208,7 @@ def _without_history(model: Model, looks: Sequence[Look]) -> _Result:
     start = [_kept(look, where) for look, where in zip(looks, first, strict=True)]
     baselines = fit_baselines(model, histories(model, start), forest=points)
     reason = forest_reason(model, baselines, points)
-    watched = watch(model, baselines, reason, looks, resolution=model.support.distance)
+    watched = watch(model, baselines, reason, looks, resolution=model.support.distance, scored=scored)
     notes = (
         "no stable history: the fallback is used, a high quantile of all points of the same day, "
         f"and a point's own distance to it over its first {START_LOOKS} clear looks",
