@@ -18,7 +18,8 @@ from selvawatch.errors import SceneError
 from selvawatch.prepare.harmonise import to_msi
 from selvawatch.prepare.indices import INDICES, stored
 from selvawatch.prepare.mask import SCREENED_BANDS, Screening, clear_pixels
-from selvawatch.sources.sensors import Sensor, indices_of, sensor_of, stream_of
+from selvawatch.sources.sensor import Sensor
+from selvawatch.sources.sensors import indices_of, sensor_of, stream_of
 
 Reader = Callable[[Scene, Tile, Sequence[str], int], xr.Dataset]
 """How a scene is read: `Source.read`, or `sources.load.read_scene`."""

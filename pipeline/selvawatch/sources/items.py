@@ -12,7 +12,8 @@ from shapely.geometry import shape
 from selvawatch.core.days import to_day
 from selvawatch.core.files import digest
 from selvawatch.core.scene import Asset, Scene
-from selvawatch.sources.sensors import Sensor, missing, recognise
+from selvawatch.sources.sensor import Sensor
+from selvawatch.sources.sensors import missing, recognise
 from selvawatch.sources.source import Problem, SearchResult
 
 Item = Mapping[str, Any]

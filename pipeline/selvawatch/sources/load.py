@@ -29,7 +29,8 @@ from rasterio.windows import Window
 from selvawatch.core.grid import Tile
 from selvawatch.core.scene import Asset, Scene
 from selvawatch.errors import SceneError
-from selvawatch.sources.sensors import Band, asset_of, scaling_of, sensor_of
+from selvawatch.sources.sensor import Band
+from selvawatch.sources.sensors import asset_of, scaling_of, sensor_of
 
 _FALSE_NORTHING = 10_000_000.0
 _UTM_TWINS = {326: 327, 327: 326}
