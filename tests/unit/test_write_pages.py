@@ -5,7 +5,7 @@ from html.parser import HTMLParser
 import pandas as pd
 import pytest
 
-from chromium import console
+from chromium import console, drawn
 from selvawatch.core.days import to_day
 from selvawatch.core.table import Tier
 from selvawatch.core.tables import ALERTS, CELLS
@@ -245,6 +245,15 @@ def test_chromium_draws_bulletin_and_map_without_network_and_without_complaint(t
         shot = tmp_path / f"{one.stem}.png"
         assert console(one, shot) == []
         assert shot.stat().st_size > 20_000
+
+
+@pytest.mark.slow
+def test_the_map_draws_every_alert_that_is_held(tmp_path):
+    content = replace(bulletin(Tier.PUBLIC), top=3)
+    page = drawn(write_map(tmp_path / "map.html", content, language("es")), tmp_path / "profile")
+    assert page.count('class="number"') == 3
+    # seven alerts are held: a square each, and a dot for the four that are not told in full
+    assert page.count("leaflet-interactive") >= 7 + 4
 
 
 @pytest.mark.slow

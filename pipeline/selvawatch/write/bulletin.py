@@ -100,6 +100,7 @@ def _values(content: Bulletin, lang: Language) -> dict[str, Any]:
         "observed_bar": round(100 * seen.observed_share, 1),
         "warnings": warnings(content, lang),
         "told": held[: content.top],
+        "causes": list(dict.fromkeys((view.cause, view.colour) for view in held[: content.top])),
         "alerts": held[: content.top],
         "more": len(held) > content.top,
         "total": len(held),

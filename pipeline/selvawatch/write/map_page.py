@@ -106,7 +106,7 @@ def _alerts(content: Bulletin, lang: Language) -> list[dict[str, Any]]:
         shape = shapes[view.key]
         point = shapely.point_on_surface(shape)
         properties = {
-            "number": view.number,
+            "number": view.number if view.number <= content.top else 0,
             "colour": view.colour,
             "title": f"{view.hectares} · {view.cause}",
             "facts": _facts(view, lang),

@@ -112,7 +112,7 @@ def _alert_view(
         onset=_onset(language, row),
         reasons=tuple(words(language, "rank_reason", _text(row, "rank_reasons"))),
         indications=tuple(words(language, "cause_reason", _text(row, "cause_reasons"))),
-        place=_place(language, row),
+        place=_place(content, language, row),
         near=_near(language, row, content.tier < Tier.RESTRICTED),
         rights=combination(language, at_loss) if at_loss else "",
         rights_today=combination(language, today) if today and today != at_loss else "",
@@ -132,7 +132,8 @@ def _alert_view(
 
 
 def _bounds(language: Language, low: float, high: float) -> str:
-    return f"{language.number(low, 1)}–{language.number(high, 1)} ha"
+    ends = {"low": language.number(low, 1), "high": language.number(high, 1)}
+    return language.text(N_("%(low)s to %(high)s ha")) % ends
 
 
 def _text(row: pd.Series, name: str) -> str:
@@ -158,12 +159,13 @@ def _onset(language: Language, row: pd.Series) -> str:
     return _day(language, row, "onset")
 
 
-def _place(language: Language, row: pd.Series) -> str:
+def _place(content: Bulletin, language: Language, row: pd.Series) -> str:
+    """District and area; the area only where it is not the bulletin's own."""
     parts = []
     if district := _text(row, "district"):
         name = one_line(district, NAME_LENGTH)
         parts.append(language.text(N_("%(name)s district")) % {"name": name})
-    if area := _text(row, "area_name"):
+    if (area := _text(row, "area_name")) not in ("", content.area_name, content.area_title):
         parts.append(one_line(area, NAME_LENGTH))
     return ", ".join(parts)
 
