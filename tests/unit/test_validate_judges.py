@@ -79,6 +79,9 @@ def test_lines_for_people_name_every_figure_that_applies():
     assert "TP 1  FP 2  FN 2  TN 1" in text
     assert "delay, median (days): 10.000" in text
     assert "AUC" not in text
+    assert "commission: 66.7 %" in text
+    assert "omission: 66.7 %" in text
+    assert "confirmed from 1970-04-06 to 1970-04-21, median 1970-04-06" in text
     assert isinstance(judged(), ValidationReport)
 
 

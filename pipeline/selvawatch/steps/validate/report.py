@@ -84,8 +84,23 @@ class ValidationReport:
             value = getattr(self, name)
             if value is not None:
                 text.append(f"{label}: {_figure(value, percent)}{self._interval(name, percent)}")
+        text += [
+            f"{label}: {_figure(1 - value, True)}" for label, value in self._errors() if value is not None
+        ]
+        text += [f"dates: {dates}" for dates in [self._dates()] if dates]
         digest = f" (model {self.method.model_digest[:12]})" if self.method.model_digest else ""
         return [*text, f"method: {self.method.detector}{digest}", *(f"note: {n}" for n in self.method.notes)]
+
+    def _errors(self) -> tuple[tuple[str, float | None], ...]:
+        return (("commission", self.users_accuracy), ("omission", self.producers_accuracy))
+
+    def _dates(self) -> str:
+        says = self.method.parameters
+        parts = [f"{says['from']} to {says['until']}"] if "from" in says and "until" in says else []
+        if DATES in says and isinstance(says[DATES], list):
+            first, middle, last = says[DATES]
+            parts.append(f"lost units confirmed from {first} to {last}, median {middle}")
+        return "; ".join(parts)
 
     def _interval(self, name: str, percent: bool) -> str:
         if name not in self.ci95:
@@ -109,9 +124,12 @@ FIGURES = (
 )
 """Names of the figures, in the order of the machine object."""
 
+DATES = "confirmed_dates"
+"""Parameter of a method: first, median and last day on which lost units were confirmed."""
+
 _LABELS = (
-    ("users_accuracy", "user's accuracy (1 - commission)", True),
-    ("producers_accuracy", "producer's accuracy (1 - omission)", True),
+    ("users_accuracy", "user's accuracy", True),
+    ("producers_accuracy", "producer's accuracy", True),
     ("f1", "F1", False),
     ("auc", "AUC", False),
     ("delay_days_median", "delay, median (days)", False),

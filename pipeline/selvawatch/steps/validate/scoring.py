@@ -1,12 +1,12 @@
 """From judgements of units to a report: who was lost, who was confirmed, when, and how sure that is."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from selvawatch.core.days import NO_DAY
+from selvawatch.core.days import NO_DAY, iso
 from selvawatch.steps.validate import estimators
-from selvawatch.steps.validate.report import Method, ValidationReport
+from selvawatch.steps.validate.report import DATES, JsonValue, Method, ValidationReport
 
 DAYS_PER_YEAR = 365.25
 """Mean length of a year."""
@@ -73,8 +73,17 @@ def judge(judged: Judgements, method: Method) -> ValidationReport:
         early_share=float(early.sum() / lost.sum()) if knows_breaks else None,
         false_alarms_per_100_px_years=rate,
         ci95=ci95 | delay_ci,
-        method=method,
+        method=_dated(method, confirmed_on[lost & confirmed]),
     )
+
+
+def _dated(method: Method, days: np.ndarray) -> Method:
+    """The method with first, median and last confirmation day of lost units."""
+    if not days.size:
+        return method
+    middle = int(np.sort(days)[(days.size - 1) // 2])
+    dates: list[JsonValue] = [iso(int(days.min())), iso(middle), iso(int(days.max()))]
+    return replace(method, parameters={**method.parameters, DATES: dates})
 
 
 def _delays(
