@@ -97,8 +97,9 @@ class ValidationReport:
     def _dates(self) -> str:
         says = self.method.parameters
         parts = [f"{says['from']} to {says['until']}"] if "from" in says and "until" in says else []
-        if DATES in says and isinstance(says[DATES], list):
-            first, middle, last = says[DATES]
+        dates = says.get(DATES)
+        if isinstance(dates, list):
+            first, middle, last = dates
             parts.append(f"lost units confirmed from {first} to {last}, median {middle}")
         return "; ".join(parts)
 
