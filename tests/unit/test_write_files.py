@@ -97,6 +97,18 @@ def test_geoparquet_says_its_crs_its_box_and_where_it_comes_from(tmp_path):
     assert pd.api.types.is_datetime64_any_dtype(gpd.read_parquet(path)["onset"])
 
 
+def test_a_column_without_a_value_is_text_in_geoparquet_as_in_other_runs(tmp_path):
+    paths = [
+        vector.write_geoparquet(
+            tmp_path / f"{n}.parquet", released(frame=alerts(2, native_community=[n, n])), {}
+        )
+        for n in (None, "a")
+    ]
+    first, second = (pq.read_schema(path) for path in paths)
+    assert str(first.field("native_community").type) in ("string", "large_string")
+    assert "null" not in {str(field.type) for field in (*first, *second)}
+
+
 def test_csv_opens_in_excel_and_in_python_alike(tmp_path):
     path = vector.write_csv(tmp_path / "alerts.csv", released())
     raw = path.read_bytes()

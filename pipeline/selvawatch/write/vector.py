@@ -58,6 +58,7 @@ def write_geoparquet(path: Path, released: Released, provenance: Mapping[str, st
             table = pq.read_table(part)
         else:
             table = pa.Table.from_pandas(frame, preserve_index=False)
+        table = _typed_text(table)
         told = dict(sorted({**provenance, "tier": released.tier.name.lower()}.items()))
         metadata = {**(table.schema.metadata or {}), b"selvawatch": canonical_json(told).encode()}
         pq.write_table(table.replace_schema_metadata(metadata), part, compression="zstd", version="2.6")
@@ -115,19 +116,18 @@ def feature_collection(released: Released, names: tuple[str, ...] | None = None)
         for column in released.table.columns
         if column.dtype != "geometry" and (names is None or column.name in names)
     ]
-    shapes = lonlat(frame)
-    return {
-        "type": "FeatureCollection",
-        "name": released.table.name,
-        "features": [
-            {
-                "type": "Feature",
-                "geometry": json.loads(shapely.to_geojson(shape)),
-                "properties": {column.name: _plain(column, row[column.name]) for column in picked},
-            }
-            for shape, (_, row) in zip(shapes, frame.iterrows(), strict=True)
-        ],
-    }
+    values = [[_plain(column, value) for value in frame[column.name]] for column in picked]
+    names_picked = [column.name for column in picked]
+    rows = zip(*values, strict=True) if values else [()] * len(frame)
+    features = [
+        {
+            "type": "Feature",
+            "geometry": json.loads(shape),
+            "properties": dict(zip(names_picked, row, strict=True)),
+        }
+        for shape, row in zip(shapely.to_geojson(lonlat(frame)), rows, strict=True)
+    ]
+    return {"type": "FeatureCollection", "name": released.table.name, "features": features}
 
 
 def lonlat(frame: gpd.GeoDataFrame) -> np.ndarray:
@@ -148,8 +148,8 @@ def write_csv(path: Path, released: Released) -> Path:
     text = StringIO()
     writer = csv.writer(text, lineterminator="\r\n")
     writer.writerow([column.name for column in columns])
-    for _, row in released.frame.iterrows():
-        writer.writerow([_csv_cell(column, row[column.name]) for column in columns])
+    cells = [[_csv_cell(column, value) for value in released.frame[column.name]] for column in columns]
+    writer.writerows(zip(*cells, strict=True))
     with replacing(path) as part:
         part.write_bytes(b"\xef\xbb\xbf" + text.getvalue().encode())
     return path
@@ -270,6 +270,16 @@ def _array(column: Column, values: pd.Series) -> pa.Array:
     if column.dtype == "date":
         return pa.array(values.dt.date.where(values.notna(), None), pa.date32())
     return pa.array([_plain(column, value) for value in values], _ARROW[column.dtype])
+
+
+def _typed_text(table: pa.Table) -> pa.Table:
+    """The table with text where a column holds nothing at all, so that files of many runs have one schema."""
+    for place, kind in enumerate(table.schema):
+        if pa.types.is_null(kind.type):
+            table = table.set_column(
+                place, pa.field(kind.name, pa.string()), table.column(place).cast(pa.string())
+            )
+    return table
 
 
 def _one_kind(shapes: np.ndarray) -> tuple[np.ndarray, str]:
