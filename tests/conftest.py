@@ -55,7 +55,8 @@ def small_plan() -> SimulationPlan:
         ),
         weather=WeatherPlan(
             wet_overcast_share=0.3, dry_clear_share=0.9, cloud_edge=0.35, cloud_threshold=0.15,
-            missed_cumulus=0.1, cumulus_cover=0.01, missed_shadow=0.1, haze=0.01, smoke=0.02, bright_flagged=0.05,
+            missed_cumulus=0.1, cumulus_cover=0.01, missed_shadow=0.1, haze=0.01,
+            smoke=0.02, bright_flagged=0.05,
         ),
         sensors=SensorPlan(
             sentinel2_days=10, landsat_days=16, sentinel1_days=12, noise=1.0, scene_gain=0.01,

@@ -111,9 +111,9 @@ def _is_deep(painter: _Painter, row: float, column: float) -> bool:
 
 def _clearings(painter: _Painter, count: int, first: int, last: int, name: str) -> None:
     rng = generator(painter.plan.seed, name)
-    dry = [day for day in range(first, last + 1) if to_date(day).month in (6, 7, 8)] or list(
-        range(first, last + 1)
-    )
+    felling = 6
+    days = range(first, max(first + 1, last - felling + 1))
+    dry = [day for day in days if to_date(day).month in (6, 7, 8)] or list(days)
     for _ in range(count):
         front = painter.next_front()
         for _attempt in range(300):
@@ -130,7 +130,10 @@ def _clearings(painter: _Painter, count: int, first: int, last: int, name: str) 
             if (share >= 0.5).sum() < 0.8 * area or not painter.free()[window][share > 0.02].all():
                 continue
             begins = int(dry[int(rng.integers(len(dry)))])
-            felled = begins + (6 * rng.random() * np.linspace(0, 1, share.shape[0])).astype(np.int32)[:, None]
+            felled = (
+                begins
+                + (felling * rng.random() * np.linspace(0, 1, share.shape[0])).astype(np.int32)[:, None]
+            )
             painter.canvas.paint(
                 window,
                 share,
