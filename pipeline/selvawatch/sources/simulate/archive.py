@@ -38,7 +38,7 @@ class Studio:
 
     def make(self, slot: Slot, folder: Path) -> Path:
         """Write one scene below the archive's folder and return its item; an item that is there is kept."""
-        item = folder / slot.collection / scene_id(slot) / f"{scene_id(slot)}.json"
+        item = _item_path(slot, folder)
         if item.is_file():
             return item
         if slot.sensor == "sentinel-1":
@@ -88,24 +88,26 @@ class Studio:
         )
 
 
-def write_scenes(folder: Path, studio: Studio, slots: list[Slot], workers: int) -> None:
+def write_scenes(folder: Path, plan: SimulationPlan, tile: Tile, slots: list[Slot], workers: int) -> None:
     """Write every scene that is not there yet; the bytes do not depend on the number of workers."""
-    missing = [
-        slot
-        for slot in slots
-        if not (folder / slot.collection / scene_id(slot) / f"{scene_id(slot)}.json").is_file()
-    ]
+    missing = [slot for slot in slots if not _item_path(slot, folder).is_file()]
     log.info("%d of %d scenes to write in %s", len(missing), len(slots), folder)
     if workers <= 1 or len(missing) < 2 * workers:
-        for slot in missing:
-            studio.make(slot, folder)
+        if missing:
+            studio = Studio(plan, tile)
+            for slot in missing:
+                studio.make(slot, folder)
         return
     context = multiprocessing.get_context("spawn")
     with concurrent.futures.ProcessPoolExecutor(
-        max_workers=workers, mp_context=context, initializer=_begin, initargs=(studio.plan, studio.tile)
+        max_workers=workers, mp_context=context, initializer=_begin, initargs=(plan, tile)
     ) as pool:
         for _ in pool.map(_make, missing, [folder] * len(missing), chunksize=4):
             pass
+
+
+def _item_path(slot: Slot, folder: Path) -> Path:
+    return folder / slot.collection / scene_id(slot) / f"{scene_id(slot)}.json"
 
 
 _STUDIOS: list[Studio] = []

@@ -62,10 +62,12 @@ class NoiseBank:
         """Speckle (a factor) of mean 1 with about that many looks, slightly correlated between neighbours."""
         kernel = np.array([0.15, 0.7, 0.15], np.float32)
         kept = float((kernel**2).sum()) ** 2
-        fields = rng.standard_gamma(looks * kept, (count, size, size)).astype(np.float32)
-        fields /= np.float32(looks * kept)
-        for axis in (1, 2):
-            fields = ndimage.convolve1d(fields, kernel, axis=axis, mode="wrap")
+        fields = np.empty((count, size, size), np.float32)
+        for field in fields:
+            field[:] = rng.standard_gamma(looks * kept, (size, size))
+            field /= np.float32(looks * kept)
+            for axis in (0, 1):
+                ndimage.convolve1d(field, kernel, axis=axis, mode="wrap", output=field)
         return cls(fields)
 
     def draw(self, rng: np.random.Generator, size: int) -> np.ndarray:

@@ -9,8 +9,9 @@ from pathlib import Path
 from selvawatch.core.files import canonical_json, digest, write_text
 from selvawatch.core.grid import Tile
 from selvawatch.errors import SourceError
-from selvawatch.sources.simulate.archive import Studio, write_scenes
+from selvawatch.sources.simulate.archive import write_scenes
 from selvawatch.sources.simulate.catalog import write_catalog
+from selvawatch.sources.simulate.landscape import Landscape, build_landscape
 from selvawatch.sources.simulate.plan import SimulationPlan
 from selvawatch.sources.simulate.reference import write_reference
 from selvawatch.sources.simulate.rights import write_register
@@ -92,11 +93,8 @@ def simulate(plan: SimulationPlan, folder: Path, tile: Tile, *, workers: int = 1
         log.info("simulated archive %s is whole: %d scenes", folder, len(slots))
         return done
     _prepare(folder, identity)
-    studio = Studio(plan, tile)
-    write_truth(done.truth, studio.landscape)
-    write_register(done.register, studio.landscape)
-    write_reference(done.reference, studio.landscape)
-    write_scenes(archive, studio, slots, workers)
+    _write_ground(done, build_landscape(plan, tile))
+    write_scenes(archive, plan, tile, slots, workers)
     write_catalog(archive, plan, tile, slots)
     write_text(
         folder / DONE, canonical_json({"digest": identity, "edition": EDITION, "scenes": len(slots)}) + "\n"
@@ -112,6 +110,12 @@ def simulate(plan: SimulationPlan, folder: Path, tile: Tile, *, workers: int = 1
         scenes=len(slots),
         reused=False,
     )
+
+
+def _write_ground(where: Simulated, landscape: Landscape) -> None:
+    write_truth(where.truth, landscape)
+    write_register(where.register, landscape)
+    write_reference(where.reference, landscape)
 
 
 def _marked(path: Path) -> str:
