@@ -1,6 +1,7 @@
 """Made-up rights and loss for tests of attribution."""
 
 import datetime as dt
+from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
@@ -8,14 +9,19 @@ import pandas as pd
 import shapely
 
 from selvawatch.attribute.accountings import OWNED_TYPES, ZONE_TYPES, Scale
-from selvawatch.attribute.faces import faces_of
 from selvawatch.attribute.entries import LayerEntry
+from selvawatch.attribute.faces import faces_of
 from selvawatch.attribute.layers import Taken, take
+from selvawatch.attribute.manifest import Periods
 from selvawatch.attribute.overlay import Pieces, attribute, extent_of
 from selvawatch.attribute.register import Register, register_of
+from selvawatch.attribute.tables import Inputs
+from selvawatch.attribute.tables.settings import TableSettings
 from selvawatch.core.hectares import equal_area_crs, hectares
+from selvawatch.core.settings import load
 from selvawatch.core.tables import CELLS
 
+AOI = Path(__file__).resolve().parents[1] / "aoi"
 CRS = "EPSG:32719"
 EQUAL_AREA = equal_area_crs(-70.3, -12.5)
 WEST, SOUTH = 340_000.0, 8_560_000.0
@@ -80,8 +86,19 @@ def taken(rows: list[dict], name: str = "made", date: dt.date = TAKEN, **rest: o
 
 
 def register(rows: list[dict], **rest: object) -> Register:
-    """A register of one layer; rows without `first` are in force since 2000."""
-    return register_of([taken([{"first": "2000-01-01", **row} for row in rows], **rest)], crs=CRS)
+    """A register with a layer for each kind; rows without `first` are in force since 2000."""
+    rows = [{"first": "2000-01-01", "key": f"k{index}", **row} for index, row in enumerate(rows)]
+    kinds = {"oil_lot": "aside", "area": "place", "district": "place"}
+    by_kind: dict[str, list[dict]] = {}
+    for row in rows:
+        kind = kinds.get(row["type"], "right" if row["type"] in OWNED_TYPES else "zone")
+        by_kind.setdefault(str(rest.get("kind", kind)), []).append(row)
+    plain = {name: value for name, value in rest.items() if name != "kind"}
+    layers = [
+        taken(part, name="made" if kind == "right" else f"made-{kind}", kind=kind, **plain)
+        for kind, part in sorted(by_kind.items())
+    ]
+    return register_of(layers, crs=CRS)
 
 
 def cells(shapes: list[shapely.Geometry], **columns: object) -> gpd.GeoDataFrame:
@@ -113,3 +130,22 @@ def pieces(loss: gpd.GeoDataFrame, rights: Register, today: int = TODAY) -> Piec
         register_version=rights.version,
     )
     return attribute(loss, faces, rights, today=today)
+
+
+def inputs(loss: gpd.GeoDataFrame, rights: Register, **rest: object) -> Inputs:
+    """Everything tables need, with the site's own scales, periods and settings."""
+    faces = faces_of(
+        rights.rights,
+        extent_of([loss, rights.rights]),
+        equal_area=EQUAL_AREA,
+        register_version=rights.version,
+    )
+    made = {
+        "pieces": attribute(loss, faces, rights, today=TODAY),
+        "register": rights,
+        "scales": {"mining-last": SCALE},
+        "periods": load(Periods, AOI / "periods.toml").by_name,
+        "settings": load(TableSettings, AOI / "tables.toml"),
+        "faces": faces,
+    }
+    return Inputs(**{**made, **rest})

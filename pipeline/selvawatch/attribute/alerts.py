@@ -221,8 +221,10 @@ def _legal(table: pd.DataFrame, cut: Pieces, position: np.ndarray, setting: Sett
     by_id = {rule.id: rule for rule in setting.rules.rule}
     used = rows.explode("rules").dropna(subset="rules").groupby("event")["rules"].unique()
     lists = [sorted(used[index]) if index in used.index else [] for index in range(len(table))]
-    table["legal_rules"] = [" ".join(one) or None for one in lists]
-    table["legal_citation"] = ["; ".join(by_id[name].citation for name in one) or None for one in lists]
+    table["legal_rules"] = np.array([" ".join(one) or None for one in lists], object)
+    table["legal_citation"] = np.array(
+        ["; ".join(by_id[name].citation for name in one) or None for one in lists], object
+    )
     table["legal_verified"] = [bool(one) and all(by_id[name].verified for name in one) for one in lists]
 
 
@@ -247,7 +249,8 @@ def _places(table: pd.DataFrame, cut: Pieces, position: np.ndarray, setting: Set
         first = best.drop_duplicates("event").set_index("event")["right"].reindex(range(len(table)))
         for source, name in columns.items():
             values = rights[source].to_numpy(object)
-            table[name] = [None if np.isnan(one) else values[int(one)] for one in first.to_numpy(np.float64)]
+            chosen = [None if np.isnan(one) else values[int(one)] for one in first.to_numpy(np.float64)]
+            table[name] = np.array(chosen, object)
 
 
 def _distances(table: pd.DataFrame, events: gpd.GeoDataFrame, setting: Setting) -> None:
@@ -303,11 +306,12 @@ def nearest(outlines: np.ndarray, targets: np.ndarray) -> np.ndarray:
     return found
 
 
-def _joined(values: pd.Series, events: pd.Series, count: int, by: str = " ") -> list[str | None]:
+def _joined(values: pd.Series, events: pd.Series, count: int, by: str = " ") -> np.ndarray:
     """Distinct texts by event, sorted and joined; None where there is none."""
     kept = values.notna().to_numpy()
     groups = values[kept].groupby(events[kept].to_numpy()).unique()
-    return [by.join(sorted(map(str, groups[one]))) if one in groups.index else None for one in range(count)]
+    found = [by.join(sorted(map(str, groups[one]))) if one in groups.index else None for one in range(count)]
+    return np.array(found, object)
 
 
 def _by_event(answers: pd.Series, position: np.ndarray, count: int) -> list[str]:

@@ -12,7 +12,6 @@ from selvawatch.attribute.manifest import References
 from selvawatch.attribute.overlay import Pieces
 from selvawatch.attribute.periods import PeriodSet, calendar
 from selvawatch.attribute.register import NOT_IN_FORCE, Register, day_numbers
-from selvawatch.attribute.rounding import largest_remainder
 from selvawatch.attribute.tables.settings import TableSettings
 from selvawatch.core.table import Column, column, columns
 from selvawatch.errors import TableError
@@ -173,7 +172,7 @@ def counted_pieces(inputs: Inputs, options: Options) -> np.ndarray:
         names = set(inputs.register.rights["name"][inputs.register.rights["type"] == "area"])
         if options.area not in names:
             raise TableError("unknown area", got=options.area, needed=sorted(str(name) for name in names))
-        kept &= place(inputs, "area") == options.area
+        kept = kept & (place(inputs, "area") == options.area)
     return kept
 
 
@@ -267,32 +266,6 @@ def added(inputs: Inputs, options: Options, rows: pd.DataFrame, keys: Sequence[s
     summed = grouped[sums].sum()
     summed["events_n"] = grouped["event"].nunique()
     return summed.reset_index().drop(columns="_all", errors="ignore")
-
-
-def with_shares(
-    table: pd.DataFrame, *, within: Sequence[str], whole_ha: pd.Series | float | None, of: str, additive: bool
-) -> pd.DataFrame:
-    """The table with `share`, `share_pct` and `share_of`: parts of the whole of each `within` group.
-
-    `whole_ha` is the whole where rows do not add up to it (inclusive accounting); None: the sum of the rows.
-    """
-    table = table.copy()
-    group = table.groupby(list(within), dropna=False)["ha"] if within else None
-    sums = group.transform("sum") if group is not None else table["ha"].sum()
-    total = sums if whole_ha is None else whole_ha
-    table["share"] = np.where(
-        np.asarray(total) > 0, table["ha"] / np.where(np.asarray(total) > 0, total, 1), np.nan
-    )
-    table["share_pct"] = np.round(table["share"] * 100, 0)
-    if additive and table["share"].notna().any():
-        table["share_pct"] = _shown(table["ha"]) if group is None else group.transform(_shown)
-        table.loc[table["share"].isna(), "share_pct"] = np.nan
-    table["share_of"] = of
-    return table
-
-
-def _shown(ha: pd.Series) -> pd.Series:
-    return pd.Series(largest_remainder(ha.to_numpy()), ha.index)
 
 
 def how(table: pd.DataFrame, inputs: Inputs, options: Options) -> pd.DataFrame:

@@ -77,7 +77,7 @@ def revisions(inputs: Inputs, _options: Options) -> pd.DataFrame:
     if inputs.earlier is None:
         raise TableError("this table compares with an earlier state", do="give --as-of DATE")
     now, then = _by_event(inputs.pieces), _by_event(inputs.earlier)
-    table = then.join(now, how="outer", lsuffix="_then", rsuffix="_now").reset_index()
+    table = then.add_suffix("_then").join(now.add_suffix("_now"), how="outer").reset_index()
     for name in ("ha_then", "ha_now", "ha_lo_now", "ha_hi_now"):
         table[name] = table[name].fillna(0.0)
     for name in ("cause_then", "cause_now", "status_then", "status_now"):

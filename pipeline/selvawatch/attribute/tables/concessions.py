@@ -23,9 +23,9 @@ from selvawatch.attribute.tables.base import (
     periods_of,
     scale_of,
     whole,
-    with_shares,
 )
 from selvawatch.attribute.tables.loss import PERIOD, in_periods
+from selvawatch.attribute.tables.rendering import rendered
 from selvawatch.core.table import column, columns
 from selvawatch.errors import TableError
 
@@ -39,7 +39,7 @@ def loss_by_concession_type(inputs: Inputs, options: Options) -> pd.DataFrame:
     rows = rows[rows["class"] != OUTSIDE]
     by = _with_area(inputs, options)
     table = added(inputs, by, rows, ["class", "validity"])
-    table = with_shares(
+    table = rendered(
         table,
         within=by.by,
         whole_ha=None,
@@ -70,7 +70,7 @@ def share_inside_outside(inputs: Inputs, options: Options) -> pd.DataFrame:
     keys = ["period", "class", "validity"]
     table = added(inputs, by, in_periods(inputs, rows, periods), keys)
     excluded = table["class"].str.startswith(EXCLUDED)
-    shared = with_shares(
+    shared = rendered(
         table[~excluded],
         within=[*by.by, "period"],
         whole_ha=None,
@@ -111,7 +111,7 @@ def site_category(inputs: Inputs, options: Options) -> pd.DataFrame:
     rows = whole(inputs, options)
     rows["site_category"] = category[position][rows["piece"].to_numpy()]
     table = added(inputs, options, rows, ["site_category"])
-    table = with_shares(
+    table = rendered(
         table, within=options.by, whole_ha=None, of=f"{options.measure} on all ground", additive=True
     )
     return how(table, inputs, replace(options, accounting="combination", clock="at-loss")).assign(

@@ -72,8 +72,8 @@ def overlap_conflicts(inputs: Inputs, options: Options) -> pd.DataFrame:
 def corridor_conflict_share(inputs: Inputs, _options: Options) -> pd.DataFrame:
     """Share of the corridor's mining rights over another land-use right, and of the rest near water.
 
-    Salo et al. (2016) report 74 %, and the other 26 % mostly near water, for June 2014. Which rights and thresholds were
-    meant is not said: one row for each threshold, for titles alone and with applications.
+    Salo et al. (2016) report 74 %, and the other 26 % mostly near water, for June 2014. Which rights and
+    thresholds were meant is not said: one row for each threshold, for titles alone and with applications.
     """
     faces = need_faces(inputs)
     rows = face_rights(inputs, faces, today=True)

@@ -25,8 +25,8 @@ from selvawatch.attribute.tables.base import (
     periods_of,
     scale_of,
     whole,
-    with_shares,
 )
+from selvawatch.attribute.tables.rendering import rendered
 from selvawatch.core.table import Column, column, columns
 
 PERIOD = (
@@ -52,7 +52,7 @@ def loss_by_period(inputs: Inputs, options: Options) -> pd.DataFrame:
     table = added(inputs, options, rows, ["period"])
     table = _complete(table, options.by, {"period": list(periods.names)})
     table = _ordered(table, options.by, {"period": [*periods.names, NO_PERIOD]})
-    table = with_shares(
+    table = rendered(
         table,
         within=options.by,
         whole_ha=None,
@@ -93,7 +93,7 @@ def loss_type_zone_period(inputs: Inputs, options: Options) -> pd.DataFrame:
             "zone": [*scale.zones, OUTSIDE],
         },
     )
-    table = with_shares(
+    table = rendered(
         table,
         within=[*options.by, "period"],
         whole_ha=None if ADDITIVE[options.accounting] else np.nan,
@@ -163,7 +163,7 @@ def _by_class(inputs: Inputs, options: Options, *, over: str) -> pd.DataFrame:
             )
         else:
             total = float(all_ground["ha"].sum())
-    table = with_shares(
+    table = rendered(
         table,
         within=options.by,
         whole_ha=total,

@@ -22,8 +22,8 @@ from selvawatch.attribute.tables.base import (
     dimension,
     how,
     whole,
-    with_shares,
 )
+from selvawatch.attribute.tables.rendering import rendered
 from selvawatch.core.days import to_date, to_day
 from selvawatch.core.table import column, columns
 from selvawatch.errors import TableError
@@ -41,9 +41,7 @@ def loss_by_district(inputs: Inputs, options: Options) -> pd.DataFrame:
     rights = inputs.register.rights
     of = rights[rights["type"] == "district"].drop_duplicates("name").set_index("name")["source_key"]
     table["ubigeo"] = table["district"].map(of)
-    table = with_shares(
-        table, within=by.by, whole_ha=None, of=f"{options.measure} on all ground", additive=True
-    )
+    table = rendered(table, within=by.by, whole_ha=None, of=f"{options.measure} on all ground", additive=True)
     return _plain(table, inputs, options)
 
 
@@ -55,7 +53,7 @@ def area_coverage(inputs: Inputs, options: Options) -> pd.DataFrame:
     rows = rows.assign(year=dimension(inputs, "year")[piece], coverage=inside)
     by = replace(options, by=tuple(one for one in options.by if one not in ("year", "area")))
     table = added(inputs, by, rows, ["year", "coverage"])
-    table = with_shares(
+    table = rendered(
         table,
         within=[*by.by, "year"],
         whole_ha=None,

@@ -2,7 +2,16 @@
 
 import pandas as pd
 
-from selvawatch.attribute.tables import comparisons, concessions, conflicts, granted, loss, places, rights
+from selvawatch.attribute.tables import (
+    charts,
+    comparisons,
+    concessions,
+    conflicts,
+    granted,
+    loss,
+    places,
+    rights,
+)
 from selvawatch.attribute.tables.base import Inputs, Options, TableSpec
 from selvawatch.errors import TableError
 
@@ -16,6 +25,7 @@ TABLES: dict[str, TableSpec] = {
         *rights.SPECS,
         *places.SPECS,
         *comparisons.SPECS,
+        *charts.SPECS,
     )
 }
 """Tables by name."""

@@ -39,6 +39,28 @@ class Published:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ChartCell:
+    """One number of a published chart, under one reading of it."""
+
+    chart: int
+    """Number of the chart in SPDA (2016)."""
+    reading: str
+    """Reading of the chart that the cell belongs to; an ambiguous chart has several."""
+    area: str
+    period: str
+    type: str
+    ha: float
+    flag: str
+    """`stated`, `computed`, `inferred` or `undetermined`: how the number came to its cell."""
+    note: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse an unknown flag."""
+        if self.flag not in ("stated", "computed", "inferred", "undetermined"):
+            raise SiteError("unknown flag", where=f"chart {self.chart}, {self.area}", got=self.flag)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TableSettings:
     """What `aoi/tables.toml` says: numbers that tables need."""
 
@@ -54,6 +76,8 @@ class TableSettings:
     """Mining loss in a cell and year from which a front is there, hectares."""
     displacement: Displacement
     published: tuple[Published, ...]
+    chart: tuple[ChartCell, ...]
+    """Cells of SPDA's charts 3, 4 and 7, in order."""
 
     def __post_init__(self) -> None:
         """Refuse thresholds that do not pair."""
