@@ -12,6 +12,7 @@ from pyproj import CRS
 
 from selvawatch.attribute.manifest import Manifest, Periods, Priorities, site_snapshots
 from selvawatch.attribute.rules import Rules
+from selvawatch.attribute.tables.settings import TableSettings
 from selvawatch.core.area import Area
 from selvawatch.core.files import digest, file_digest
 from selvawatch.core.grid import Grid, Tile
@@ -130,6 +131,8 @@ class SiteFile:
     """Priority scales of the exclusive accounting."""
     periods: str = "aoi/periods.toml"
     """Sets of periods."""
+    tables: str = "aoi/tables.toml"
+    """Numbers that tables need."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,6 +154,7 @@ class Site:
     rules: Rules
     priorities: Priorities
     periods: Periods
+    tables: TableSettings
     digest: str
     """Digest of every file the site consists of."""
 
@@ -167,7 +171,7 @@ class Site:
         used = {"site": folder / file, "areas": folder / says.areas}
         for name in ("detector", "screening", "cause", "events", "ranking"):
             used[name] = _find(folder, getattr(says.models, name))
-        for name in ("zones", "rules", "priorities", "periods"):
+        for name in ("zones", "rules", "priorities", "periods", "tables"):
             used[name] = _find(folder, getattr(says, name))
         manifest = load(Manifest, used["zones"])
         files = {one.layer: one.sha256 for one in site_snapshots(manifest, used["zones"].parent)}
@@ -185,6 +189,7 @@ class Site:
             rules=load(Rules, used["rules"]),
             priorities=load(Priorities, used["priorities"]),
             periods=load(Periods, used["periods"]),
+            tables=load(TableSettings, used["tables"]),
             digest=digest({"files": {key: file_digest(path) for key, path in used.items()}, "zones": files}),
         )
 

@@ -3,7 +3,8 @@
 import numpy as np
 import xarray as xr
 
-from selvawatch.core.stack import NODATA, check_stack
+from selvawatch.core.stack import check_stack
+from selvawatch.detect.kernels.newest import newest_median
 
 
 def after_composite(stack: xr.DataArray, since: xr.DataArray, looks: int) -> xr.DataArray:
@@ -44,15 +45,8 @@ def _last_median(
     values: np.ndarray, since: np.ndarray, *, days: np.ndarray, looks: int, scale: float
 ) -> np.ndarray:
     """Median over time (last axis) of the newest `looks` observed values on or after `since`."""
-    newest = np.full((looks, *since.shape), np.iinfo(np.int16).max, np.int16)
-    count = np.zeros(since.shape, np.int64)
-    for step in range(len(days) - 1, -1, -1):
-        look = values[..., step]
-        found = np.nonzero((look != NODATA) & (since <= days[step]) & (count < looks))
-        newest[(count[found], *found)] = look[found]
-        count[found] += 1
-    newest.sort(axis=0)
-    low, high = np.maximum((count - 1) // 2, 0), np.minimum(count // 2, looks - 1)
-    both = [np.take_along_axis(newest, place[None], 0)[0].astype(np.float32) for place in (low, high)]
-    median = (both[0] + both[1]) * np.float32(0.5 * scale)
-    return np.where(count > 0, median, np.float32(np.nan)).astype(np.float32)
+    rows, columns, times = values.shape
+    stack = np.ascontiguousarray(np.moveaxis(values, -1, 0)).reshape(times, rows * columns)
+    median = np.empty(rows * columns, np.float32)
+    newest_median(stack, days, np.ascontiguousarray(since, np.int64).reshape(-1), looks, median)
+    return (median * np.float32(scale)).reshape(rows, columns)

@@ -11,6 +11,7 @@ from selvawatch.core.days import to_date
 from selvawatch.core.grid import Grid
 from selvawatch.events.patches import Pixels
 
+_SQUARE_M = 1000.0
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 """Crockford's base 32: no I, L, O, U, so that an id survives being read out over a radio."""
 
@@ -84,9 +85,11 @@ def link(labels: np.ndarray, owners: np.ndarray, patches: int, previous: pd.Data
 def new_ids(
     pixels: Pixels, labels: np.ndarray, wanted: np.ndarray, grid: Grid, prefix: str, taken: Collection[str]
 ) -> list[str]:
-    """An id such as `MDD-240612-7KQ4` for each wanted patch: prefix, onset, digest of its first pixel lost.
+    """An id such as `MDD-240612-7KQ4` for each wanted patch: prefix, onset, digest of where it began.
 
-    The seed is the pixel of earliest onset (northernmost, then westernmost); no id is given twice.
+    It began on the pixel of earliest onset (northernmost, then westernmost), of which only the square of
+    `_SQUARE_M` enters the digest: ids are public, and a finer place could be found by trying. No id is
+    given twice.
     """
     used = set(taken)
     order = np.lexsort((pixels.column, pixels.row, pixels.onset, labels))
@@ -95,10 +98,11 @@ def new_ids(
     for seed in seeds:
         easting = grid.anchor_x + (int(pixels.column[seed]) + 0.5) * grid.resolution
         northing = grid.anchor_y - (int(pixels.row[seed]) + 0.5) * grid.resolution
+        square = f"{easting // _SQUARE_M:.0f} {northing // _SQUARE_M:.0f}"
         onset = int(pixels.onset[seed])
         start = f"{prefix}-{to_date(onset):%y%m%d}-"
         attempt = 0
-        while (found := start + _short(f"{grid.crs} {easting:.1f} {northing:.1f} {onset} {attempt}")) in used:
+        while (found := start + _short(f"{grid.crs} {square} {onset} {attempt}")) in used:
             attempt += 1
         used.add(found)
         ids.append(found)

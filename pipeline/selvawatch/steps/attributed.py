@@ -52,6 +52,7 @@ class Attributed:
             scales=site.priorities.by_name,
             periods=site.periods.by_name,
             faces=self.faces,
+            settings=site.tables,
         )
 
 

@@ -91,8 +91,8 @@ def publish(
     """Write everything of one tier below a folder."""
     rule, day = site.says.tiers, told.run.data_day
     isolated = told.attributed.zones.isolated
-    alerts = apply(ALERTS, told.attributed.alerts, tier, rule, day, isolated)
-    cells = apply(CELLS, told.tracked.cells, tier, rule, day, isolated)
+    alerts = apply(ALERTS, told.attributed.alerts, tier, rule, day, isolated, cells=told.tracked.cells)
+    cells = apply(CELLS, told.tracked.cells, tier, rule, day, isolated, of=alerts)
     inputs = told.attributed.inputs(site, set(cells.frame["cell_id"]))
     numbers = headline(alerts, cells, told.run.since_day, day)
     files = _write_alerts(folder, alerts, told.run)

@@ -1,0 +1,60 @@
+"""Medians of the newest observations of each pixel."""
+
+import numba
+import numpy as np
+
+from selvawatch.core.stack import NODATA
+
+_LANES = 512
+_NODATA = int(NODATA)
+
+
+@numba.njit(
+    [numba.void(numba.int16[:, ::1], numba.int64[::1], numba.int64[::1], numba.int64, numba.float32[::1])],
+    nogil=True,
+    cache=True,
+)
+def newest_median(
+    stack: np.ndarray, days: np.ndarray, since: np.ndarray, looks: int, median: np.ndarray
+) -> None:
+    """Median of the newest `looks` observed values on or after a day, into `median`; NaN where there is none.
+
+    Parameters
+    ----------
+    stack
+        (time, pixel) int16, `NODATA` where not observed.
+    days
+        (time,) int64, increasing.
+    since
+        (pixel,) int64: first day that counts.
+    looks
+        At least 1.
+    median
+        (pixel,) float32, in stored units.
+    """
+    times, pixels = stack.shape
+    kept = np.empty((looks, _LANES), np.int16)
+    count = np.empty(_LANES, np.int64)
+    for first in range(0, pixels, _LANES):
+        lanes = min(_LANES, pixels - first)
+        for lane in range(lanes):
+            count[lane] = 0
+        for time in range(times - 1, -1, -1):
+            for lane in range(lanes):
+                value = stack[time, first + lane]
+                found = count[lane]
+                if value == _NODATA or found == looks or days[time] < since[first + lane]:
+                    continue
+                place = found
+                while place > 0 and kept[place - 1, lane] > value:
+                    kept[place, lane] = kept[place - 1, lane]
+                    place -= 1
+                kept[place, lane] = value
+                count[lane] = found + 1
+        for lane in range(lanes):
+            found = count[lane]
+            if found == 0:
+                median[first + lane] = np.nan
+            else:
+                low, high = kept[(found - 1) // 2, lane], kept[found // 2, lane]
+                median[first + lane] = (np.float32(low) + np.float32(high)) * np.float32(0.5)

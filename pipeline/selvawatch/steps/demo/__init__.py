@@ -1,0 +1,1 @@
+"""The demo: a simulated archive and register, the whole pipeline over it, and its score against the truth."""
