@@ -37,8 +37,8 @@ class Inputs:
     """Priority scales by name; the first is the default."""
     periods: Mapping[str, PeriodSet]
     """Period sets by name; the first is the default."""
-    settings: TableSettings
-    """Thresholds, rings and published figures."""
+    settings: TableSettings | None = None
+    """Thresholds, rings and published figures, for the tables that use them."""
     faces: Faces | None = None
     """Faces of the register, for tables of the register itself."""
     references: References | None = None
@@ -140,6 +140,13 @@ def by_columns() -> tuple[Column, ...]:
         column("event_id", "text", "Event.", "Evento"),
         column("product", "text", "Name and version of the loss product.", "Producto"),
     )
+
+
+def settings_of(inputs: Inputs) -> TableSettings:
+    """The numbers of `aoi/tables.toml`; TableError where the inputs have none."""
+    if inputs.settings is None:
+        raise TableError("this table needs numbers from aoi/tables.toml", needed="Inputs.settings")
+    return inputs.settings
 
 
 def scale_of(inputs: Inputs, options: Options) -> Scale:

@@ -5,7 +5,7 @@ from dataclasses import asdict
 import numpy as np
 import pandas as pd
 
-from selvawatch.attribute.tables.base import Inputs, Options, TableSpec
+from selvawatch.attribute.tables.base import Inputs, Options, TableSpec, settings_of
 from selvawatch.attribute.tables.granted import with_changes
 from selvawatch.attribute.tables.rendering import rendered
 from selvawatch.core.table import column, columns
@@ -16,7 +16,7 @@ def spda_charts(inputs: Inputs, _options: Options) -> pd.DataFrame:
 
     Chart 3 has shares of the listed areas per period, charts 4 and 7 shares of the area.
     """
-    cells = pd.DataFrame([asdict(one) for one in inputs.settings.chart])
+    cells = pd.DataFrame([asdict(one) for one in settings_of(inputs).chart])
     parts = []
     for (chart, reading), part in cells.groupby(["chart", "reading"], sort=True):
         order = list(dict.fromkeys(part["period"]))

@@ -14,6 +14,7 @@ from selvawatch.attribute.tables.base import (
     TableSpec,
     counted_pieces,
     dimension,
+    settings_of,
 )
 from selvawatch.core.days import to_day
 from selvawatch.core.table import column, columns
@@ -38,7 +39,7 @@ def published_comparison(inputs: Inputs, options: Options) -> pd.DataFrame:
     first, last = (int(dated.min()), inputs.pieces.today) if len(dated) else (1, 0)
     area = dimension(inputs, "area")
     records = []
-    for one in inputs.settings.published:
+    for one in settings_of(inputs).published:
         start, end = to_day(one.start), to_day(one.end)
         mine = kept & (start <= onset) & (onset < end)
         if one.areas:

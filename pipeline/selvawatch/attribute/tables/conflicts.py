@@ -7,7 +7,7 @@ from selvawatch.attribute.accountings import KEPT_ASIDE
 from selvawatch.attribute.alerts import nearest
 from selvawatch.attribute.register import day_numbers, validity
 from selvawatch.attribute.seniority import MINING, begin_days
-from selvawatch.attribute.tables.base import Inputs, Options, TableSpec, counted_pieces
+from selvawatch.attribute.tables.base import Inputs, Options, TableSpec, counted_pieces, settings_of
 from selvawatch.attribute.tables.ground import (
     NEVER,
     REGISTER,
@@ -88,7 +88,7 @@ def corridor_conflict_share(inputs: Inputs, _options: Options) -> pd.DataFrame:
     for label, kinds in (("titles", ("mining",)), ("titles and applications", MINING)):
         ids = mining[mining["type"].isin(kinds)].drop_duplicates("right_id")["right_id"]
         for least_ha, least_share in zip(
-            inputs.settings.conflict_least_ha, inputs.settings.conflict_least_share, strict=True
+            settings_of(inputs).conflict_least_ha, settings_of(inputs).conflict_least_share, strict=True
         ):
             part = per_pair[per_pair.index.get_level_values("right_id").isin(ids)]
             own = total.reindex(part.index.get_level_values("right_id")).to_numpy()
@@ -105,7 +105,7 @@ def corridor_conflict_share(inputs: Inputs, _options: Options) -> pd.DataFrame:
                 "share_of": f"mining rights ({label}) with ground in the corridor, by number",
                 "ha": float(total.reindex(ids).sum()),
             }
-            for metres in inputs.settings.water_m:
+            for metres in settings_of(inputs).water_m:
                 close = [one for one in rest if near.get(one, np.inf) < metres]
                 known = bool(near) or not rest
                 record[f"rest_within_{metres:g}_m"] = len(close) / len(rest) if rest and known else np.nan

@@ -21,6 +21,7 @@ from selvawatch.attribute.tables.base import (
     counted_pieces,
     dimension,
     how,
+    settings_of,
     whole,
 )
 from selvawatch.attribute.tables.rendering import rendered
@@ -69,7 +70,7 @@ def displacement_rings(inputs: Inputs, options: Options) -> pd.DataFrame:
     Rings are cut exactly; a month is 30.44 days. A change in the rings against the control is a hint that
     work moved, no proof.
     """
-    says = inputs.settings.displacement
+    says = settings_of(inputs).displacement
     rights = inputs.register.rights
     shapes = rights.geometry[(rights["type"] == "area") & (rights["name"] == says.area)]
     if not len(shapes):
@@ -115,7 +116,7 @@ def displacement_rings(inputs: Inputs, options: Options) -> pd.DataFrame:
 
 def front_age(inputs: Inputs, options: Options) -> pd.DataFrame:
     """First year with enough mining loss, for each square of a fixed grid: the age of the fronts."""
-    size, least = inputs.settings.front_cell_m, inputs.settings.front_least_ha
+    size, least = settings_of(inputs).front_cell_m, settings_of(inputs).front_least_ha
     frame = inputs.pieces.frame
     dated = counted_pieces(inputs, options) & frame["onset"].notna().to_numpy()
     kept = np.flatnonzero(dated)
