@@ -5,7 +5,7 @@ import sys
 import typer
 
 from selvawatch import __version__
-from selvawatch.cli import monitor
+from selvawatch.cli import alerts, attribute, monitor, validate
 from selvawatch.errors import SelvawatchError
 
 app = typer.Typer(
@@ -16,7 +16,15 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command()(monitor.demo)
+app.command()(monitor.scenes)
 app.command()(monitor.monitor)
+app.command()(attribute.attribute)
+app.add_typer(alerts.app, name="alerts")
+app.command()(alerts.bulletin)
+app.add_typer(validate.app, name="validate")
+app.command()(monitor.init)
+app.command()(monitor.serve)
+app.command()(monitor.doctor)
 
 
 @app.callback(invoke_without_command=True)

@@ -1,0 +1,83 @@
+"""`selvawatch alerts list | show | export` and `selvawatch bulletin`: what the current run published."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from selvawatch.cli.options import JsonOption, StoreOption, TierOption, print_json
+
+app = typer.Typer(help="Alerts of the current run.", no_args_is_help=True)
+
+FormatOption = Annotated[str, typer.Option("--format", help="gpkg, geojson, kml, gpx, csv, xlsx or parquet.")]
+OutOption = Annotated[Path, typer.Option("--out", help="File to write.")]
+
+
+@app.command("list")
+def list_alerts(
+    store: StoreOption = "outputs",
+    tier: TierOption = "public",
+    top: Annotated[int, typer.Option(help="How many, by rank.")] = 20,
+    as_json: JsonOption = False,
+) -> None:
+    """The alerts by rank."""
+    from selvawatch.steps.published import read_alerts
+
+    alerts = read_alerts(store, tier)[:top]
+    if as_json:
+        print_json(alerts)
+        return
+    for row in alerts:
+        typer.echo(
+            f"{row['rank']:>3}  {row['alert_id']}  {row['status']:<11}  {row['cause']:<11}"
+            f"  {row['ha']:>7.2f} ha  {row['first_detected']}  {row['combination']}"
+        )
+
+
+@app.command()
+def show(
+    alert: Annotated[str, typer.Argument(help="Id of an alert or event.")],
+    store: StoreOption = "outputs",
+    tier: TierOption = "public",
+    as_json: JsonOption = False,
+) -> None:
+    """One alert, field by field."""
+    from selvawatch.steps.published import find_alert
+
+    row = find_alert(store, tier, alert)
+    if as_json:
+        print_json(row)
+        return
+    width = max(map(len, row))
+    for name, value in row.items():
+        if value not in (None, ""):
+            typer.echo(f"{name:<{width}}  {value}")
+
+
+@app.command()
+def export(
+    out: OutOption,
+    form: FormatOption = "gpkg",
+    store: StoreOption = "outputs",
+    tier: TierOption = "public",
+) -> None:
+    """Write the alerts in a format for other programs."""
+    from selvawatch.steps.published import copy_product
+
+    typer.echo(copy_product(store, tier, f"alerts.{form}", out))
+
+
+def bulletin(
+    lang: Annotated[str, typer.Option(help="es or en.")] = "es",
+    form: Annotated[
+        str, typer.Option("--format", help="html, txt or message (at most 1,000 characters).")
+    ] = "html",
+    store: StoreOption = "outputs",
+    tier: TierOption = "public",
+    out: Annotated[Path | None, typer.Option(help="File to write; default: print where it is.")] = None,
+) -> None:
+    """The bulletin of the current run."""
+    from selvawatch.steps.published import copy_product, product_path
+
+    name = f"bulletin-{lang}-message.txt" if form == "message" else f"bulletin-{lang}.{form}"
+    typer.echo(product_path(store, tier, name) if out is None else copy_product(store, tier, name, out))

@@ -1,0 +1,152 @@
+"""`selvawatch demo | scenes | monitor | init | serve | doctor`."""
+
+import os
+import subprocess
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from selvawatch.cli.options import (
+    DEFAULT_SITE_FILE,
+    AreaOption,
+    JsonOption,
+    SiteFileOption,
+    SiteOption,
+    SourceOption,
+    StoreOption,
+    day_of,
+    print_json,
+    site_folder,
+    the_source,
+)
+
+UntilOption = Annotated[
+    str, typer.Option("--until", help="Last day to take in, such as 2024-12-31, or today.")
+]
+
+
+def demo(
+    store: Annotated[Path, typer.Option(help="Folder of the demo.")] = Path("outputs/demo"),
+    as_json: JsonOption = False,
+) -> None:
+    """Simulate an archive and a register, run everything over it, print where the bulletin is."""
+    from selvawatch.steps.demo.run import demo_lines, run_demo
+
+    place, report = run_demo(store.resolve())
+    for line in demo_lines(place, report):
+        typer.echo(line)
+    if as_json:
+        print_json(asdict(report))
+
+
+def monitor(
+    until: UntilOption,
+    area: AreaOption = "all",
+    source: SourceOption = None,
+    site: SiteOption = None,
+    site_file: SiteFileOption = DEFAULT_SITE_FILE,
+    store: StoreOption = "outputs",
+    as_json: JsonOption = False,
+) -> None:
+    """Bring the state up to a day: detect, track, classify, attribute, publish, commit."""
+    from selvawatch.core.days import iso
+    from selvawatch.steps.monitor import monitor as run
+
+    folder = site_folder(site)
+    day = iso(day_of(until, "--until"))
+    report = run(str(folder), site_file, store, area, day, the_source(source, folder, site_file))
+    typer.echo(
+        f"{report.until}: {report.events} events ({report.events_new} new,"
+        f" {report.events_confirmed} confirmed),"
+        f" {report.mining_ha:.1f} ha of possible mining in {report.loss_ha:.1f} ha of forest loss;"
+        f" {100 * report.observed_share:.0f} % of the monitored ground seen,"
+        f" {report.scenes_read} scenes read, {report.scenes_unread} not"
+    )
+    typer.echo(f"bulletin     {report.bulletin}")
+    typer.echo(f"map          {report.map}")
+    typer.echo(f"alert table  {report.alerts}")
+    typer.echo(f"loss tables  {report.tables}")
+    if as_json:
+        print_json(asdict(report))
+    report.checked()
+
+
+def scenes(
+    first: Annotated[str, typer.Option("--from", help="First day.")],
+    last: Annotated[str, typer.Option("--to", help="Last day.")],
+    area: AreaOption = "all",
+    source: SourceOption = None,
+    site: SiteOption = None,
+    site_file: SiteFileOption = DEFAULT_SITE_FILE,
+    as_json: JsonOption = False,
+) -> None:
+    """What there is, per sensor and month, with cloud and coverage."""
+    from selvawatch.steps.scenes import list_scenes
+
+    folder = site_folder(site)
+    table, problems = list_scenes(
+        folder,
+        site_file,
+        area,
+        day_of(first, "--from"),
+        day_of(last, "--to"),
+        the_source(source, folder, site_file),
+    )
+    if as_json:
+        print_json({"months": table.to_dict("records"), "problems": [asdict(one) for one in problems]})
+        return
+    typer.echo(table.to_string(index=False) if len(table) else "no scene")
+    for one in problems:
+        typer.echo(f"unusable: {one.scene_id}: {one.reason}: {one.text}", err=True)
+
+
+def init(folder: Annotated[Path, typer.Argument(help="Where the new site goes.")]) -> None:
+    """Copy the packaged site (aoi/, models/, flows/) into a folder of your own."""
+    from selvawatch.site import init_site
+
+    files = init_site(folder)
+    typer.echo(f"{len(files)} files in {folder}; begin with {folder / DEFAULT_SITE_FILE}")
+
+
+def serve(
+    area: AreaOption = "all",
+    source: SourceOption = None,
+    site: SiteOption = None,
+    site_file: SiteFileOption = DEFAULT_SITE_FILE,
+    store: StoreOption = "outputs",
+    cron: Annotated[str, typer.Option(help="When to run, in --timezone.")] = "0 6 */3 * *",
+    timezone: Annotated[str, typer.Option(help="Time zone of --cron.")] = "America/Lima",
+    every_seconds: Annotated[int, typer.Option(help="Run at a fixed interval instead; for trials.")] = 0,
+) -> None:
+    """Schedule the monitoring flow (Prefect) and run what is due until stopped."""
+    from selvawatch.errors import SelvawatchError
+    from selvawatch.site import default_site
+
+    if not os.environ.get("PREFECT_API_URL"):
+        raise SelvawatchError(
+            "a schedule needs a Prefect server",
+            got="no PREFECT_API_URL",
+            do="run `prefect server start`, set PREFECT_API_URL=http://127.0.0.1:4200/api, and try again",
+        )
+    folder = site_folder(site).resolve()
+    script = folder / "flows" / "serve.py"
+    script = script if script.is_file() else default_site() / "flows" / "serve.py"
+    command = [sys.executable, str(script), "--site", str(folder), "--site-file", site_file]
+    command += ["--store", str(Path(store).resolve()), "--area", area]
+    command += ["--source", the_source(source, folder, site_file)]
+    command += ["--cron", cron, "--timezone", timezone, "--every-seconds", str(every_seconds)]
+    raise typer.Exit(subprocess.run(command, check=False).returncode)
+
+
+def doctor(store: StoreOption = "outputs", site: SiteOption = None) -> None:
+    """Say what would stop a run: versions, site, store, disk."""
+    from selvawatch.steps.doctor import examine
+
+    findings = examine(site_folder(site), store)
+    for finding in findings:
+        typer.echo(f"{'ok  ' if finding.good else 'BAD '} {finding.text}")
+    if not all(finding.good for finding in findings):
+        raise typer.Exit(1)

@@ -1,0 +1,76 @@
+"""Options that many commands share, and how results are printed."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+SiteOption = Annotated[
+    Path | None,
+    typer.Option("--site", help="Folder with aoi/ and models/; default: here, or the packaged site."),
+]
+SiteFileOption = Annotated[str, typer.Option("--site-file", help="Site file in that folder.")]
+StoreOption = Annotated[str, typer.Option("--store", help="Folder that keeps state and products.")]
+AreaOption = Annotated[str, typer.Option("--area", help="Name of an area of the site, or all.")]
+SourceOption = Annotated[
+    str | None, typer.Option("--source", help="Where scenes come from: folder:DIR or stac:URL.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="End with one JSON object for machines.")]
+TierOption = Annotated[str, typer.Option("--tier", help="public, partner or restricted.")]
+
+DEFAULT_SITE_FILE = "aoi/site.toml"
+
+
+def site_folder(given: Path | None) -> Path:
+    """The folder given; else this one where it holds a site; else the site that came with the program."""
+    from selvawatch.site import default_site
+
+    if given is not None:
+        return given
+    here = Path.cwd()
+    return here if (here / DEFAULT_SITE_FILE).is_file() else default_site()
+
+
+def day_of(text: str, option: str) -> int:
+    """The day of an ISO text or of `today` (UTC); a usage error naming the option otherwise."""
+    import datetime as dt
+
+    from selvawatch.core.days import to_day
+
+    if text == "today":
+        return to_day(dt.datetime.now(dt.UTC))
+    try:
+        return to_day(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"{text!r} is no day; write it as 2024-12-31", param_hint=option) from error
+
+
+def the_source(given: str | None, folder: Path, site_file: str) -> str:
+    """The source given, or the one that the site names for all its sensors.
+
+    Raises
+    ------
+    SourceError
+        When none is given and the site does not name exactly one.
+    """
+    from selvawatch.errors import SourceError
+    from selvawatch.site import Site
+
+    if given is not None:
+        return given
+    named = sorted(set(Site.load(folder, site_file).says.sources.values()))
+    if len(named) == 1:
+        return named[0]
+    raise SourceError(
+        "no source was given",
+        where=folder / site_file,
+        got=f"{', '.join(named) or 'none'} in [sources]",
+        needed="one source",
+        do="give --source folder:DIR or --source stac:URL",
+    )
+
+
+def print_json(values: Any) -> None:
+    """One line of JSON."""
+    typer.echo(json.dumps(values, ensure_ascii=False, sort_keys=True))

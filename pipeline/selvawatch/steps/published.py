@@ -1,0 +1,70 @@
+"""What the current run gave to a tier: its files and its alerts."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import pandas as pd
+
+from selvawatch.core.files import replacing
+from selvawatch.errors import StoreError
+from selvawatch.store.folders import open_store
+
+TIERS = ("public", "restricted")
+"""Tiers that every run publishes."""
+
+
+def product_path(store: str, tier: str, name: str) -> Path:
+    """Where a product of the current run is.
+
+    Raises
+    ------
+    StoreError
+        When the store has no run, or the tier or product does not exist.
+    """
+    opened = open_store(store)
+    current = opened.ledger.current()
+    if current is None:
+        raise StoreError("the store has no run", where=opened.folder, do="run `selvawatch monitor` first")
+    if tier not in TIERS:
+        raise StoreError("the tier is not published", got=tier, needed=", ".join(TIERS))
+    folder = opened.run(current.run_id) / tier
+    path = folder / name
+    if not path.is_file():
+        known = sorted(one.name for one in folder.glob(f"{name.split('.')[0].split('-')[0]}*"))
+        raise StoreError("there is no such product", where=folder, got=name, needed=", ".join(known))
+    return path
+
+
+def copy_product(store: str, tier: str, name: str, out: Path) -> Path:
+    """Copy a product of the current run to a file and return it; StoreError as `product_path`."""
+    path = product_path(store, tier, name)
+    with replacing(out) as part:
+        shutil.copyfile(path, part)
+    return out
+
+
+def read_alerts(store: str, tier: str) -> list[dict[str, Any]]:
+    """Alerts of the current run without their outlines; dates as ISO text, what is empty as None."""
+    frame = gpd.read_parquet(product_path(store, tier, "alerts.parquet"))
+    plain = pd.DataFrame(frame.drop(columns="geometry"))
+    for name in plain.columns:
+        if pd.api.types.is_datetime64_any_dtype(plain[name]):
+            plain[name] = plain[name].dt.strftime("%Y-%m-%d")
+    plain = plain.astype(object).where(plain.notna(), None)
+    return [{str(key): value for key, value in row.items()} for row in plain.to_dict("records")]
+
+
+def find_alert(store: str, tier: str, name: str) -> dict[str, Any]:
+    """The alert of an id, or the alert of an event; StoreError when there is none."""
+    alerts = read_alerts(store, tier)
+    for row in alerts:
+        if name in (row["alert_id"], row["event_id"]):
+            return row
+    raise StoreError(
+        "no such alert in the current run",
+        got=name,
+        needed="an id of `selvawatch alerts list`",
+        do="withheld and superseded alerts are not listed in this tier",
+    )
