@@ -69,6 +69,7 @@ def test_map_classes_as_strata_give_the_stratified_estimates(case):
     # a 100 m pixel is one hectare but for the projection's scale, some 1e-3 at this easting
     assert report.method.parameters["loss_area"] == pytest.approx(expected.area.value, rel=2e-3)
     assert (report.tp, report.fn) == (int((mapped & lost).sum()), int((~mapped & lost).sum()))
+    assert any(line.startswith("note: area of loss") and "in ha" in line for line in report.lines())
 
 
 def test_a_map_in_degrees_has_the_same_hectares_as_on_the_ellipsoid(tmp_path):

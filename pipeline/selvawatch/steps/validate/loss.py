@@ -104,6 +104,12 @@ def validate_loss(
             "mapped_loss_area": result.mapped_area.value,
             "area_unit": "ha" if points.stratum_areas is None else "that of the stratum areas",
         }
+        low, high = result.area.interval
+        notes.append(
+            f"area of loss {result.area.value:.0f} (95 % interval {low:.0f} to {high:.0f}), mapped "
+            f"{result.mapped_area.value:.0f}, in {parameters['area_unit']}; overall accuracy "
+            f"{100 * result.overall_accuracy.value:.1f} %"
+        )
     return ValidationReport(
         n=int(inside.sum()),
         tp=counts.tp,
