@@ -14,7 +14,6 @@ from selvawatch.detect.model import IndexModel, Kind, Model, StreamModel
 from selvawatch.detect.reference import forest_level
 from selvawatch.errors import StackError
 
-_FAR = np.float32(1e9)
 _SIDES = {"fall": kernels.FALL, "both": kernels.BOTH, "rise": kernels.RISE}
 
 
@@ -29,6 +28,7 @@ class PreparedIndex:
     reference: float
     own: np.ndarray
     spatial: np.ndarray
+    falls_back: bool
     side: int
     counts: bool
     veils: bool
@@ -49,32 +49,38 @@ class PreparedLook:
     per_unit: float
     indices: tuple[PreparedIndex, ...]
 
-    def add(self, out: np.ndarray, start: int, stop: int) -> None:
-        """Add the evidence of pixels start..stop to `out`, int16 units, `NODATA` until something is added."""
-        total = np.zeros(stop - start, np.float32)
-        seen = np.zeros(stop - start, np.float32)
-        least = np.full(stop - start, _FAR, np.float32)
-        for index in self.indices:
-            ground = (index.values, index.terms, index.sigma, index.basis)
-            if index.counts:
-                kernels.add_index(
-                    *ground,
-                    index.reference,
-                    index.own,
-                    index.spatial,
-                    index.side,
-                    self.added,
-                    start,
-                    stop,
-                    total,
-                    seen,
-                )
-            if index.veils:
-                kernels.lower_veil(*ground, float(index.own[4]), index.side, start, stop, least)
+    @property
+    def says(self) -> bool:
+        """Whether any index of the look counts."""
+        return any(index.counts for index in self.indices)
+
+    def add(self, out: np.ndarray, start: int, stop: int, lanes: np.ndarray, *, first_look: bool) -> None:
+        """Add the evidence of pixels start..stop to `out`, int16 units; the first look of a kind and day clears it.
+
+        lanes: scratch of `kernels.scratch` for that many pixels.
+        """
+        for number, index in enumerate(self.indices):
+            kernels.take_index(
+                index.values,
+                index.terms,
+                index.sigma,
+                index.basis,
+                index.reference,
+                index.own,
+                index.spatial,
+                index.falls_back,
+                index.side,
+                number == 0,
+                index.counts,
+                index.veils,
+                self.added,
+                start,
+                stop,
+                lanes,
+            )
         kernels.settle(
-            total,
-            seen,
-            least,
+            lanes,
+            self.added,
             self.correlation,
             self.low,
             self.high,
@@ -82,6 +88,7 @@ class PreparedLook:
             self.veiled,
             self.unveiled,
             self.per_unit,
+            first_look,
             start,
             stop,
             out,
@@ -175,6 +182,7 @@ class EvidenceGround:
             reference=reference,
             own=own,
             spatial=spatial,
+            falls_back=self._falls_back[key],
             side=_SIDES[index.evidence.side],
             counts=counts,
             veils=veils,

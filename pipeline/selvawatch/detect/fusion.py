@@ -16,9 +16,9 @@ import xarray as xr
 
 from selvawatch.core.layers import LAYERS
 from selvawatch.core.look import Look
-from selvawatch.core.stack import NODATA
 from selvawatch.core.status import Confidence, Reason, Status
 from selvawatch.detect.evidence import EvidenceGround
+from selvawatch.detect.kernels.evidence import scratch
 from selvawatch.detect.kernels import fusion as kernels
 from selvawatch.detect.model import Model
 from selvawatch.errors import StackError
@@ -93,9 +93,10 @@ def advance(
         )
     arrays = {name: state[name].to_numpy().astype(dtype).reshape(-1) for name, dtype in STATE.items()}
     shape = (state.sizes["y"], state.sizes["x"])
-    steps = _Steps(model, baselines, state, arrays)
+    workers = max(1, workers)
+    steps = _Steps(model, baselines, state, arrays, workers)
     until = int(state.attrs["until"])
-    with ThreadPoolExecutor(max(1, workers)) as pool:
+    with ThreadPoolExecutor(workers) as pool:
         for day, same_day in groupby(looks, key=lambda look: look.day):
             if day <= until:
                 raise StackError(
@@ -163,9 +164,10 @@ class _Steps:
     """One day after the other over the flat arrays of a state, in place."""
 
     def __init__(
-        self, model: Model, baselines: xr.Dataset, state: xr.Dataset, arrays: dict[str, np.ndarray]
+        self, model: Model, baselines: xr.Dataset, state: xr.Dataset, arrays: dict[str, np.ndarray], workers: int
     ) -> None:
         self._model = model
+        self._workers = workers
         self._shape = (state.sizes["y"], state.sizes["x"])
         self._pixels = self._shape[0] * self._shape[1]
         self._distance = _distance(model, float(state.attrs["resolution"]))
@@ -179,28 +181,36 @@ class _Steps:
 
     def step(self, pool: ThreadPoolExecutor, day: int, looks: list[Look]) -> None:
         """Add the looks of one day, which are in order of stream."""
-        prepared = [self._ground.prepare(look) for look in looks if self._model.knows(look.stream)]
+        known = [look for look in looks if self._model.knows(look.stream)]
+        prepared = [look for look in map(self._ground.prepare, known) if look.says]
         if not prepared:
             return
 
-        def add(start: int, stop: int) -> None:
-            self._optical[start:stop] = NODATA
-            self._radar[start:stop] = NODATA
-            for look in prepared:
-                look.add(self._optical if look.kind == "optical" else self._radar, start, stop)
-            kernels.add_day(
-                self._optical,
-                self._radar,
-                start,
-                stop,
-                day,
-                self._limits,
-                self._arrays["flags"],
-                *self._slots,
-                self._arrays["last_look"],
-                self._arrays["looks_total"],
-                self._active,
-            )
+        kinds = [look.kind for look in prepared]
+        firsts = [kind not in kinds[:number] for number, kind in enumerate(kinds)]
+
+        def add(first: int, last: int) -> None:
+            lanes = scratch(_PIECE)
+            for start in range(first, last, _PIECE):
+                stop = min(start + _PIECE, last)
+                for look, first_look in zip(prepared, firsts, strict=True):
+                    out = self._optical if look.kind == "optical" else self._radar
+                    look.add(out, start, stop, lanes, first_look=first_look)
+                kernels.add_day(
+                    self._optical,
+                    self._radar,
+                    "optical" in kinds,
+                    "radar" in kinds,
+                    start,
+                    stop,
+                    day,
+                    self._limits,
+                    self._arrays["flags"],
+                    *self._slots,
+                    self._arrays["last_look"],
+                    self._arrays["looks_total"],
+                    self._active,
+                )
 
         def decide(first: int, last: int) -> None:
             kernels.decide(
@@ -214,20 +224,20 @@ class _Steps:
                 self._levels,
                 self._active,
                 self._arrays["flags"],
-                self._arrays["last_look"],
                 *self._slots,
                 self._arrays["provisional_on"],
                 self._arrays["decided_on"],
             )
 
-        _over(pool, add, self._pixels, _PIECE)
-        _over(pool, decide, self._shape[0], max(1, _PIECE // self._shape[1]))
+        _over(pool, add, self._pixels, self._workers)
+        _over(pool, decide, self._shape[0], self._workers)
 
 
-def _over(pool: ThreadPoolExecutor, work: Callable[[int, int], None], size: int, piece: int) -> None:
-    """Do the work on every piece of 0..size, and raise what any of them raised."""
-    starts = range(0, size, piece)
-    for _ in pool.map(work, starts, [min(start + piece, size) for start in starts]):
+def _over(pool: ThreadPoolExecutor, work: Callable[[int, int], None], size: int, workers: int) -> None:
+    """Do the work on equal parts of 0..size, one for each worker, and raise what any of them raised."""
+    part = max(1, -(-size // workers))
+    starts = range(0, size, part)
+    for _ in pool.map(work, starts, [min(start + part, size) for start in starts]):
         pass
 
 
@@ -238,7 +248,7 @@ def _distance(model: Model, resolution: float) -> int:
 def _units(model: Model) -> tuple[np.ndarray, np.ndarray]:
     """Limits and levels of the three sums in whole units, as the kernels take them."""
     sums = (model.optical, model.radar, model.joint)
-    limits = np.zeros((3, 4), np.int64)
+    limits = np.zeros((3, 4), np.int16)
     levels = np.zeros((3, 4), np.int64)
     for row, level in enumerate(sums):
         low, high, provisional, withdrawn, confirmed, alone = (

@@ -1,4 +1,12 @@
-"""Evidence of one look: log-likelihood ratios of residuals, added over indices, as whole units."""
+"""Evidence of one look: log-likelihood ratios of residuals, combined over indices, as whole units.
+
+Scratch holds, for each lane of pixels, the combined ratio, the number of indices, the least departure of the veil's
+indices and the prediction, one lane behind the other, so that distances are known when the kernel is compiled. Lanes
+are sliced before they are walked: an index that might be negative would keep the loop out of SIMD registers, as would
+Python's check of a division by zero.
+"""
+
+from collections.abc import Callable
 
 import numba as nb
 import numpy as np
@@ -6,109 +14,178 @@ import numpy as np
 FALL, BOTH, RISE = -1, 0, 1
 """Sides of a departure."""
 
+LANE = 1024
+"""Pixels of a lane."""
+
+SLOTS = 4
+"""Values of scratch for each pixel."""
+
 UNKNOWN = np.float32(-1e9)
 """Departure of an index that was not seen or has no baseline."""
 
+STAYED = np.float32(1e9)
+"""Start of the least departure, before any index of the veil was looked at."""
 
-@nb.njit(
-    "void(int16[::1], int16[:,::1], int16[::1], float32[::1], float32, float32[::1], float32[::1], int64, boolean,"
-    " int64, int64, float32[::1], float32[::1])",
-    nogil=True,
-    cache=True,
-)
-def add_index(
+
+def scratch(pixels: int) -> np.ndarray:
+    """Scratch that a span of that many pixels needs."""
+    return np.empty(-(-pixels // LANE) * LANE * SLOTS, np.float32)
+
+
+def _take_kernel(terms: int, spatial_too: bool) -> Callable[..., None]:
+    @nb.njit(
+        "void(int16[::1], int16[:,::1], int16[::1], float32[::1], float32, float32[::1], float32[::1], int64,"
+        " boolean, boolean, boolean, boolean, int64, int64, float32[::1])",
+        nogil=True,
+        cache=True,
+        error_model="numpy",
+    )
+    def take(
+        values: np.ndarray,
+        coefficients: np.ndarray,
+        sigma: np.ndarray,
+        basis: np.ndarray,
+        reference: np.float32,
+        own: np.ndarray,
+        spatial: np.ndarray,
+        side: int,
+        first_index: bool,
+        counts: bool,
+        veils: bool,
+        added: bool,
+        start: int,
+        stop: int,
+        lanes: np.ndarray,
+    ) -> None:
+        nodata = np.int16(-32768)
+        zero, one = np.float32(0), np.float32(1)
+        both, sign = side == BOTH, np.float32(side)
+        have = not np.isnan(reference)
+        level = reference if have else zero
+        gain, centre, low, high, floor = own[0], own[1], own[2], own[3], own[4]
+        gain_s, centre_s, low_s, high_s, floor_s = spatial[0], spatial[1], spatial[2], spatial[3], spatial[4]
+        angle = np.zeros(8, np.float32)
+        for k in range(terms):
+            angle[k] = basis[k]
+        a0, a1, a2, a3, a4, a5, a6 = angle[0], angle[1], angle[2], angle[3], angle[4], angle[5], angle[6]
+        for first in range(start, stop, LANE):
+            last = first + min(LANE, stop - first)
+            base = (first - start) * SLOTS
+            lane = lanes[base : base + SLOTS * LANE]
+            if first_index:
+                empty = zero if added else UNKNOWN
+                for p in range(LANE):
+                    lane[p] = empty
+                    lane[LANE + p] = zero
+                    lane[2 * LANE + p] = STAYED
+            value, spreads = values[first:last], sigma[first:last]
+            c0, c1, c2 = coefficients[0, first:last], coefficients[1, first:last], coefficients[2, first:last]
+            c3, c4 = coefficients[min(3, terms - 1), first:last], coefficients[min(4, terms - 1), first:last]
+            c5, c6 = coefficients[min(5, terms - 1), first:last], coefficients[min(6, terms - 1), first:last]
+            for p in range(value.size):
+                predicted = np.float32(c0[p]) * a0
+                predicted += np.float32(c1[p]) * a1
+                predicted += np.float32(c2[p]) * a2
+                if terms > 3:
+                    predicted += np.float32(c3[p]) * a3
+                    predicted += np.float32(c4[p]) * a4
+                if terms > 5:
+                    predicted += np.float32(c5[p]) * a5
+                    predicted += np.float32(c6[p]) * a6
+                lane[3 * LANE + p] = predicted
+            for p in range(value.size):
+                spread = np.float32(spreads[p])
+                predicted = lane[3 * LANE + p]
+                usable = (value[p] != nodata) & (spreads[p] != np.int16(0))
+                by_history = usable
+                least, slope, middle, bottom, top = floor, gain, centre, low, high
+                if spatial_too:
+                    fallback = spread < zero
+                    by_history = usable & (not fallback)
+                    usable = usable & (have | (not fallback))
+                    predicted = predicted + level if fallback else predicted
+                    spread = abs(spread)
+                    least = floor_s if fallback else floor
+                    slope = gain_s if fallback else gain
+                    middle = centre_s if fallback else centre
+                    bottom = low_s if fallback else low
+                    top = high_s if fallback else high
+                width = spread if spread > least else least
+                departure = (np.float32(value[p]) - predicted) / width
+                departure = abs(departure) if both else departure * sign
+                ratio = slope * (departure - middle)
+                ratio = ratio if ratio > bottom else bottom
+                ratio = ratio if ratio < top else top
+                usable = usable & counts
+                before = lane[p]
+                larger = ratio if ratio > before else before
+                lane[p] = (before + ratio if added else larger) if usable else before
+                lane[LANE + p] += one if usable else zero
+                departure = departure if by_history else UNKNOWN
+                smallest = lane[2 * LANE + p]
+                lane[2 * LANE + p] = departure if (departure < smallest) & veils else smallest
+
+    return take
+
+
+_TAKE = {(terms, spatial): _take_kernel(terms, spatial) for terms in (3, 5, 7) for spatial in (False, True)}
+
+
+def take_index(
     values: np.ndarray,
     terms: np.ndarray,
     sigma: np.ndarray,
     basis: np.ndarray,
-    reference: float,
+    reference: np.float32,
     own: np.ndarray,
     spatial: np.ndarray,
+    spatial_too: bool,
     side: int,
+    first_index: bool,
+    counts: bool,
+    veils: bool,
     added: bool,
     start: int,
     stop: int,
-    total: np.ndarray,
-    seen: np.ndarray,
+    lanes: np.ndarray,
 ) -> None:
-    """Add the evidence of pixels start..stop of one index to `total` (nats), and 1 to `seen` where it was observed.
+    """Take pixels start..stop of one index of a look into scratch, which the first index clears.
 
-    Not `added`: `total` becomes the larger of the two, and `seen` 1.
+    Where it `counts`, its evidence is added, or the larger kept (not `added`). Where it `veils`, it lowers the least
+    departure (in sigmas), to `UNKNOWN` where it was not seen or has no history.
 
-    sigma > 0: the prediction is terms @ basis; sigma < 0: `reference` (NaN: none today) plus term 0, with sigma
-    -sigma; 0: no baseline. own, spatial: gain, centre, low, high, sigma floor (stored units) of either kind.
+    sigma > 0: the prediction is terms @ basis; sigma < 0: `reference` (NaN: none today) plus terms @ basis, with sigma
+    -sigma, which only the kernel for `spatial_too` reads; 0: no baseline. own, spatial: gain, centre, low, high, sigma floor (stored units) of either kind.
     """
-    nodata = np.int16(-32768)
-    have = np.float32(0) if np.isnan(reference) else np.float32(1)
-    level = np.float32(0) if np.isnan(reference) else reference
-    for p in range(start, stop):
-        value = values[p]
-        spread = sigma[p]
-        fallback = spread < 0
-        predicted = level if fallback else np.float32(0)
-        for k in range(basis.size):
-            predicted += np.float32(terms[k, p]) * basis[k]
-        floor = spatial[4] if fallback else own[4]
-        departure = (np.float32(value) - predicted) / max(np.float32(abs(np.int32(spread))), floor)
-        if side == 0:
-            departure = abs(departure)
-        elif side < 0:
-            departure = -departure
-        gain = spatial[0] if fallback else own[0]
-        centre = spatial[1] if fallback else own[1]
-        low = spatial[2] if fallback else own[2]
-        high = spatial[3] if fallback else own[3]
-        ratio = min(max(gain * (departure - centre), low), high)
-        usable = np.float32(1) if (value != nodata) and (spread != 0) else np.float32(0)
-        usable = usable * have if fallback else usable
-        before = total[p - start]
-        count = seen[p - start]
-        larger = max(before, ratio) if count > 0 else ratio
-        total[p - start] = before + ratio * usable if added else (larger if usable > 0 else before)
-        seen[p - start] = count + usable if added else max(count, usable)
+    _TAKE[basis.size, spatial_too](
+        values,
+        terms,
+        sigma,
+        basis,
+        reference,
+        own,
+        spatial,
+        side,
+        first_index,
+        counts,
+        veils,
+        added,
+        start,
+        stop,
+        lanes,
+    )
 
 
 @nb.njit(
-    "void(int16[::1], int16[:,::1], int16[::1], float32[::1], float32, int64, int64, int64, float32[::1])",
-    nogil=True,
-    cache=True,
-)
-def lower_veil(
-    values: np.ndarray,
-    terms: np.ndarray,
-    sigma: np.ndarray,
-    basis: np.ndarray,
-    floor: float,
-    side: int,
-    start: int,
-    stop: int,
-    least: np.ndarray,
-) -> None:
-    """Lower `least` of pixels start..stop to the departure of one index, in sigmas; to `UNKNOWN` where it has none."""
-    nodata = np.int16(-32768)
-    for p in range(start, stop):
-        predicted = np.float32(0)
-        for k in range(basis.size):
-            predicted += np.float32(terms[k, p]) * basis[k]
-        departure = (np.float32(values[p]) - predicted) / max(np.float32(sigma[p]), floor)
-        if side == 0:
-            departure = abs(departure)
-        elif side < 0:
-            departure = -departure
-        known = (values[p] != nodata) and (sigma[p] > 0)
-        least[p - start] = min(least[p - start], departure if known else UNKNOWN)
-
-
-@nb.njit(
-    "void(float32[::1], float32[::1], float32[::1], float32, float32, float32, float32, float32, float32, float32, int64, int64,"
+    "void(float32[::1], boolean, float32, float32, float32, float32, float32, float32, float32, boolean, int64, int64,"
     " int16[::1])",
     nogil=True,
     cache=True,
+    error_model="numpy",
 )
 def settle(
-    total: np.ndarray,
-    seen: np.ndarray,
-    least: np.ndarray,
+    lanes: np.ndarray,
+    added: bool,
     correlation: float,
     low: float,
     high: float,
@@ -116,24 +193,38 @@ def settle(
     veiled: float,
     unveiled: float,
     per_unit: float,
+    first_look: bool,
     start: int,
     stop: int,
     out: np.ndarray,
 ) -> None:
-    """Add one look's evidence, in whole units, to `out` at start..stop; what no index saw stays as it is.
+    """Add one look's evidence, in whole units, to `out` at start..stop, which the first look of the day clears.
 
-    The sum over n indices is divided by 1 + (n - 1) * correlation and clipped: at `high` where the least departure of
-    the veil's indices is `UNKNOWN`, at `veiled` where it is above `departure`, at `unveiled` elsewhere. `out` is -32768
-    until a look is added.
+    The sum of n indices (`added`) is divided by 1 + (n - 1) * correlation and clipped: at `high` where the least
+    departure is `UNKNOWN`, at `veiled` where it is above `departure`, at `unveiled` elsewhere. `out` is -32768 where no
+    look saw the pixel.
     """
     nodata = np.int16(-32768)
-    one = np.float32(1)
-    for p in range(start, stop):
-        n = seen[p - start]
-        ratio = total[p - start] / (one + max(n - one, np.float32(0)) * correlation)
-        gap = least[p - start]
-        bound = (veiled if gap > departure else unveiled) if gap > UNKNOWN else high
-        units = np.int16(np.rint(min(max(ratio, low), bound) * per_unit))
-        before = out[p]
-        after = units if before == nodata else np.int16(before + units)
-        out[p] = after if n > 0 else before
+    zero, one = np.float32(0), np.float32(1)
+    for first in range(start, stop, LANE):
+        base = (first - start) * SLOTS
+        lane = lanes[base : base + SLOTS * LANE]
+        said = out[first : first + min(LANE, stop - first)]
+        if first_look:
+            for p in range(said.size):
+                said[p] = nodata
+        for p in range(said.size):
+            ratio = lane[p]
+            seen = ratio > UNKNOWN
+            if added:
+                n = lane[LANE + p]
+                seen = n > zero
+                ratio = ratio / (one + (n - one) * correlation)
+            gap = lane[2 * LANE + p]
+            top = (veiled if gap > departure else unveiled) if gap > UNKNOWN else high
+            ratio = ratio if ratio > low else low
+            ratio = ratio if ratio < top else top
+            units = np.floor(ratio * per_unit + np.float32(0.5))
+            before = said[p]
+            after = np.int16(np.int32(units + (zero if before == nodata else np.float32(before))))
+            said[p] = after if seen else before

@@ -1,4 +1,8 @@
-"""Page's sums of one day, and the status that follows from them."""
+"""Page's sums of one day, and the status that follows from them.
+
+Every intermediate number is brought back to 16 bits at once, so that loops hold as many pixels in a SIMD register as
+the stored types allow. Lanes are sliced before they are walked: an index that might be negative would keep them out.
+"""
 
 import numba as nb
 import numpy as np
@@ -6,8 +10,7 @@ import numpy as np
 from selvawatch.core.status import Status
 
 NONE, PROVISIONAL, CONFIRMED, WITHDRAWN, CLOSED = (
-    int(status)
-    for status in (Status.NONE, Status.PROVISIONAL, Status.CONFIRMED, Status.WITHDRAWN, Status.CLOSED)
+    int(status) for status in (Status.NONE, Status.PROVISIONAL, Status.CONFIRMED, Status.WITHDRAWN, Status.CLOSED)
 )
 
 STATUS_BITS = 7
@@ -17,34 +20,70 @@ OPTICAL_BIT = 64
 RADAR_BIT = 128
 """Layout of a flag byte: status in bits 0-2, reason in 3-5, confirmed by optical in 6, by radar in 7."""
 
-_ACCUMULATOR = "uint8[::1], uint16[::1], uint8[::1], uint8[::1]"
+ABOVE, OPEN = 1, 2
+"""Layout of an activity byte: a sum stands at its provisional level; the status may move today."""
+
+LANE = 512
+"""Pixels of a lane."""
+
+MISSING = np.int16(-32768)
+"""Evidence of a pixel that was not seen."""
+
+_SLOT = "uint8[::1], uint16[::1], uint8[::1], uint8[::1]"
 
 
-@nb.njit(
-    "Tuple((int64, int64, int64, int64))(int64, int64, uint8, uint16, uint8, uint8)", nogil=True, cache=True
-)
-def _page(add: int, day: int, total: int, since: int, gap: int, looks: int) -> tuple[int, int, int, int]:
-    """Sum, first day of its run (or last look while it is 0), days from the look before to that day, looks of the run.
+@nb.njit(f"void(int16[::1], uint16, {_SLOT})", nogil=True, cache=True, error_model="numpy")
+def _page(
+    lane: np.ndarray, day: int, total: np.ndarray, since: np.ndarray, gap: np.ndarray, looks: np.ndarray
+) -> None:
+    """Add a lane of evidence to one sum, S = max(0, S + evidence), and keep when its run began, in place.
 
-    The gap is 0 where there was no look before, and 255 where it was that long or longer.
+    lane: evidence (whole units; `MISSING`: not seen); frozen (1: the run stays as it is and only its looks are
+    counted); then the sum before and the new sum, which are written there. The gap is the days from the look before the
+    run to its first day: 0 where there was none, 255 for that and more.
     """
-    after = min(max(np.int64(total) + add, 0), 255)
-    if after == 0:
-        return 0, day, 0, 0
-    if total == 0:
-        return after, day, min(day - since, 255) if since > 0 else 0, 1
-    return after, np.int64(since), np.int64(gap), min(np.int64(looks) + 1, 255)
+    zero, byte = np.int16(0), np.int16(255)
+    nothing, one, most = np.uint8(0), np.uint8(1), np.uint8(255)
+    never, longest = np.uint16(0), np.uint16(255)
+    for p in range(total.size):
+        before = np.int16(total[p])
+        after = np.int16(before + lane[p])
+        after = after if after > zero else zero
+        after = after if after < byte else byte
+        after = after if lane[p] != MISSING else before
+        lane[2 * LANE + p] = before
+        lane[3 * LANE + p] = after
+        total[p] = np.uint8(after)
+    for p in range(since.size):
+        seen = lane[p] != MISSING
+        free = lane[LANE + p] == zero
+        was_zero = lane[2 * LANE + p] == zero
+        is_zero = lane[3 * LANE + p] == zero
+        last = since[p]
+        days = np.uint16(day - last)
+        days = days if days < longest else longest
+        days = days if last != never else never
+        kept = nothing if is_zero & free else gap[p]
+        gap[p] = np.uint8(days) if was_zero & (not is_zero) & free else kept
+        count = looks[p]
+        more = np.uint8(count + one) if count != most else most
+        more = nothing if is_zero & free else more
+        looks[p] = more if seen else count
+        since[p] = day if (was_zero | is_zero) & seen & free else last
 
 
 @nb.njit(
-    f"void(int16[::1], int16[::1], int64, int64, int64, int64[:,::1], uint8[::1], {_ACCUMULATOR}, {_ACCUMULATOR},"
-    f" {_ACCUMULATOR}, uint16[::1], uint16[::1], uint8[::1])",
+    f"void(int16[::1], int16[::1], boolean, boolean, int64, int64, int64, int16[:,::1], uint8[::1], {_SLOT},"
+    f" {_SLOT}, {_SLOT}, uint16[::1], uint16[::1], uint8[::1])",
     nogil=True,
     cache=True,
+    error_model="numpy",
 )
 def add_day(
     optical: np.ndarray,
     radar: np.ndarray,
+    has_optical: bool,
+    has_radar: bool,
     start: int,
     stop: int,
     day: int,
@@ -66,50 +105,79 @@ def add_day(
     looks_total: np.ndarray,
     active: np.ndarray,
 ) -> None:
-    """Add a day's evidence of pixels start..stop to the sums: S = max(0, S + evidence), in place.
+    """Add a day's evidence of pixels start..stop to the three sums, in place.
 
-    limits: rows optical, radar, joint: day_low, day_high, provisional; limits[2, 3] is the least that radar may say
-    in the joint sum. `active` becomes 1 where a sum stands at its provisional level or above: what neighbours count.
-    A pixel that is not monitored, or that nobody saw, keeps its state.
+    optical, radar: evidence, read only where the day has looks of that kind. limits: rows optical, radar, joint:
+    day_low, day_high, provisional; limits[2, 3] is the least that radar may say in the joint sum. A pixel that is not
+    monitored, or that nobody saw, keeps its state. `active`: see `ABOVE`, `OPEN`.
     """
-    nodata = np.int16(-32768)
-    for p in range(start, stop):
-        monitored = (flags[p] >> REASON_SHIFT) & REASON_BITS == 0
-        saw_o = monitored and optical[p] != nodata
-        saw_r = monitored and radar[p] != nodata
-        if saw_o or saw_r:
-            joint = 0
-            if saw_o:
-                add = min(max(np.int64(optical[p]), limits[0, 0]), limits[0, 1])
-                joint += add
-                sum_o[p], since_o[p], gap_o[p], looks_o[p] = _page(
-                    add, day, sum_o[p], since_o[p], gap_o[p], looks_o[p]
-                )
-            if saw_r:
-                add = min(max(np.int64(radar[p]), limits[1, 0]), limits[1, 1])
-                joint += max(add, limits[2, 3])
-                sum_r[p], since_r[p], gap_r[p], looks_r[p] = _page(
-                    add, day, sum_r[p], since_r[p], gap_r[p], looks_r[p]
-                )
-            joint = min(max(joint, limits[2, 0]), limits[2, 1])
-            total, since, gap, looks = _page(joint, day, sum_j[p], since_j[p], gap_j[p], looks_j[p])
-            status = flags[p] & STATUS_BITS
-            sum_j[p] = total
-            if status == CONFIRMED or status == CLOSED:
-                looks_j[p] = min(looks_j[p] + 1, 255)
-            else:
-                since_j[p], gap_j[p], looks_j[p] = since, gap, looks
-            last_look[p] = day
-            looks_total[p] = min(looks_total[p] + 1, 65535)
-        above = sum_o[p] >= limits[0, 2] or sum_r[p] >= limits[1, 2] or sum_j[p] >= limits[2, 2]
-        active[p] = 1 if above else 0
+    zero, one = np.int16(0), np.int16(1)
+    today, most = np.uint16(day), np.uint16(65535)
+    status_bits, reason_bits = np.uint8(STATUS_BITS), np.uint8(REASON_BITS << REASON_SHIFT)
+    low_o, high_o, level_o = limits[0, 0], limits[0, 1], np.uint8(limits[0, 2])
+    low_r, high_r, level_r = limits[1, 0], limits[1, 1], np.uint8(limits[1, 2])
+    low_j, high_j, level_j, radar_low = limits[2, 0], limits[2, 1], np.uint8(limits[2, 2]), limits[2, 3]
+    scratch = np.zeros(12 * LANE, np.int16)
+    optic, radio, joint = scratch[: 4 * LANE], scratch[4 * LANE : 8 * LANE], scratch[8 * LANE :]
+    for p in range(LANE):
+        scratch[p] = MISSING
+        scratch[4 * LANE + p] = MISSING
+    for first in range(start, stop, LANE):
+        last = first + min(LANE, stop - first)
+        flag = flags[first:last]
+        if has_optical:
+            said_o = optical[first:last]
+            for p in range(flag.size):
+                said = said_o[p]
+                said = said if said > low_o else low_o
+                said = said if said < high_o else high_o
+                usable = (said_o[p] != MISSING) & (flag[p] & reason_bits == np.uint8(0))
+                optic[p] = said if usable else MISSING
+        if has_radar:
+            said_r = radar[first:last]
+            for p in range(flag.size):
+                said = said_r[p]
+                said = said if said > low_r else low_r
+                said = said if said < high_r else high_r
+                usable = (said_r[p] != MISSING) & (flag[p] & reason_bits == np.uint8(0))
+                radio[p] = said if usable else MISSING
+        for p in range(flag.size):
+            saw_o, saw_r = scratch[p] != MISSING, scratch[4 * LANE + p] != MISSING
+            weak = scratch[4 * LANE + p]
+            weak = weak if weak > radar_low else radar_low
+            said = np.int16((scratch[p] if saw_o else zero) + (weak if saw_r else zero))
+            said = said if said > low_j else low_j
+            said = said if said < high_j else high_j
+            scratch[8 * LANE + p] = said if saw_o | saw_r else MISSING
+            status = flag[p] & status_bits
+            decided = (status == np.uint8(CONFIRMED)) | (status == np.uint8(CLOSED))
+            scratch[9 * LANE + p] = one if decided else zero
+        if has_optical:
+            _page(optic, today, sum_o[first:last], since_o[first:last], gap_o[first:last], looks_o[first:last])
+        if has_radar:
+            _page(radio, today, sum_r[first:last], since_r[first:last], gap_r[first:last], looks_r[first:last])
+        _page(joint, today, sum_j[first:last], since_j[first:last], gap_j[first:last], looks_j[first:last])
+        newest, counted = last_look[first:last], looks_total[first:last]
+        for p in range(newest.size):
+            seen = joint[p] != MISSING
+            newest[p] = today if seen else newest[p]
+            count = counted[p]
+            counted[p] = np.uint16(count + np.uint16(1)) if seen & (count != most) else count
+        activity, by_o, by_r, by_j = active[first:last], sum_o[first:last], sum_r[first:last], sum_j[first:last]
+        for p in range(activity.size):
+            above = (by_o[p] >= level_o) | (by_r[p] >= level_r) | (by_j[p] >= level_j)
+            status = flag[p] & status_bits
+            undecided = (status == np.uint8(PROVISIONAL)) | (status == np.uint8(CONFIRMED))
+            moving = (joint[p] != MISSING) & (above | undecided)
+            activity[p] = (np.uint8(ABOVE) if above else np.uint8(0)) | (np.uint8(OPEN) if moving else np.uint8(0))
 
 
 @nb.njit(
-    "void(int64, int64, int64, int64, int64, int64, int64, int64, int64[:,::1], uint8[::1], uint8[::1], uint16[::1],"
-    f" {_ACCUMULATOR}, {_ACCUMULATOR}, {_ACCUMULATOR}, uint16[::1], uint16[::1])",
+    "void(int64, int64, int64, int64, int64, int64, int64, int64, int64[:,::1], uint8[::1], uint8[::1],"
+    f" {_SLOT}, {_SLOT}, {_SLOT}, uint16[::1], uint16[::1])",
     nogil=True,
     cache=True,
+    error_model="numpy",
 )
 def decide(
     first: int,
@@ -123,7 +191,6 @@ def decide(
     levels: np.ndarray,
     active: np.ndarray,
     flags: np.ndarray,
-    last_look: np.ndarray,
     sum_o: np.ndarray,
     since_o: np.ndarray,
     gap_o: np.ndarray,
@@ -139,57 +206,60 @@ def decide(
     provisional_on: np.ndarray,
     decided_on: np.ndarray,
 ) -> None:
-    """Move the status of the pixels of rows first..last that were seen on `day`, by at most one legal move, in place.
+    """Move the status of the open pixels of rows first..last by at most one legal move, in place.
 
-    levels: rows optical, radar, joint: withdrawn, provisional, confirmed, confirmed alone. On confirmation the run
-    that confirmed is kept in the joint run's place.
+    levels: rows optical, radar, joint: withdrawn, provisional, confirmed, confirmed alone. Neighbours count by what
+    they knew that day: their own sums, never their status. On confirmation the run that confirmed is kept in the place
+    of the joint run.
     """
-    for row in range(first, last):
-        for column in range(columns):
-            p = row * columns + column
-            status = flags[p] & STATUS_BITS
-            if (
-                last_look[p] != day
-                or (flags[p] >> REASON_SHIFT) & REASON_BITS != 0
-                or (active[p] == 0 and (status == NONE or status == WITHDRAWN))
-            ):
+    stop = last * columns
+    for block in range(first * columns, stop, 256):
+        end = min(block + 256, stop)
+        activity = active[block:end]
+        bits = np.uint8(0)
+        for p in range(activity.size):
+            bits = np.uint8(bits | activity[p])
+        if bits & OPEN == 0:
+            continue
+        for p in range(block, end):
+            if active[p] & OPEN == 0:
                 continue
-            if status == NONE or status == WITHDRAWN:
-                flags[p] = (flags[p] & (REASON_BITS << REASON_SHIFT)) | PROVISIONAL
+            flag = flags[p]
+            status = flag & STATUS_BITS
+            if status == NONE or status == WITHDRAWN:  # noqa: SIM109 (numba compiles no `in` on a tuple as fast)
+                flags[p] = (flag & (REASON_BITS << REASON_SHIFT)) | PROVISIONAL
                 provisional_on[p] = day
                 decided_on[p] = 0
                 continue
-            if status == PROVISIONAL:
-                calm = sum_o[p] <= levels[0, 0] and sum_r[p] <= levels[1, 0] and sum_j[p] <= levels[2, 0]
-                if calm:
-                    flags[p] = (flags[p] & (REASON_BITS << REASON_SHIFT)) | WITHDRAWN
-                    decided_on[p] = day
-                    continue
             if status == CLOSED:
                 continue
-            at = 2
+            calm = sum_o[p] <= levels[0, 0] and sum_r[p] <= levels[1, 0] and sum_j[p] <= levels[2, 0]
+            if status == PROVISIONAL and calm:
+                flags[p] = (flag & (REASON_BITS << REASON_SHIFT)) | WITHDRAWN
+                decided_on[p] = day
+                continue
+            row, column = p // columns, p % columns
+            count = 0
             if neighbours > 0:
-                count = 0
                 for y in (row - distance, row, row + distance):
                     for x in (column - distance, column, column + distance):
                         if 0 <= y < rows and 0 <= x < columns and (y != row or x != column):
-                            count += active[y * columns + x]
-                at = 2 if count >= neighbours else 3
+                            count += active[y * columns + x] & ABOVE
+            at = 2 if count >= neighbours else 3
             by_o = sum_o[p] >= levels[0, at]
             by_r = sum_r[p] >= levels[1, at]
             by_j = sum_j[p] >= levels[2, at]
-            flag = flags[p]
             if by_o:
                 flag |= OPTICAL_BIT
             if by_r:
                 flag |= RADAR_BIT
             if status == PROVISIONAL and (by_o or by_r or by_j):
-                flag = (flag & ~STATUS_BITS) | CONFIRMED
+                flag = (flag & (0xFF ^ STATUS_BITS)) | CONFIRMED
                 decided_on[p] = day
                 if by_o:
                     since_j[p], gap_j[p], looks_j[p] = since_o[p], gap_o[p], looks_o[p]
                 elif not by_j:
                     since_j[p], gap_j[p], looks_j[p] = since_r[p], gap_r[p], looks_r[p]
             elif status == CONFIRMED and close_after > 0 and day - decided_on[p] >= close_after:
-                flag = (flag & ~STATUS_BITS) | CLOSED
+                flag = (flag & (0xFF ^ STATUS_BITS)) | CLOSED
             flags[p] = flag

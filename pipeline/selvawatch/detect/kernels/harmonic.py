@@ -26,7 +26,7 @@ def trig_columns(harmonics: int) -> int:
     return 4 * harmonics + 1
 
 
-@nb.njit("void(float32[::1], float32[::1], float32[::1], int64, float32)", nogil=True, cache=True)
+@nb.njit("void(float32[::1], float32[::1], float32[::1], int64, float32)", nogil=True, cache=True, error_model="numpy")
 def _solve(sums: np.ndarray, matrix: np.ndarray, beta: np.ndarray, harmonics: int, ridge: float) -> None:
     """Coefficients of a lane from its sums, by Cholesky; a pixel without enough looks gets zeros.
 
@@ -104,7 +104,7 @@ def _solve(sums: np.ndarray, matrix: np.ndarray, beta: np.ndarray, harmonics: in
             beta[i * LANE + p] *= matrix[(i * terms + i) * LANE + p]
 
 
-@nb.njit("void(float32[::1], float32[::1], float32[::1], int64, float32, float32)", nogil=True, cache=True)
+@nb.njit("void(float32[::1], float32[::1], float32[::1], int64, float32, float32)", nogil=True, cache=True, error_model="numpy")
 def _spread(
     sums: np.ndarray, beta: np.ndarray, sigma: np.ndarray, harmonics: int, ridge: float, kept_variance: float
 ) -> None:
@@ -134,6 +134,7 @@ def _fit_kernel(harmonics: int) -> Callable[..., None]:
         "void(int16[:,::1], int64, int64, float32[:,::1], float32, float32[::1], float32[::1], int16[:,::1])",
         nogil=True,
         cache=True,
+        error_model="numpy",
     )
     def fit(
         stack: np.ndarray,
