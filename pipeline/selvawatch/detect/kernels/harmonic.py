@@ -17,6 +17,9 @@ LANE = 512
 TILE = 2048
 """Pixels copied next to each other at once: all dates of a tile fit the second-level cache."""
 
+NODATA = np.int16(-32768)
+"""Stored value of a pixel that was not observed."""
+
 EXTRA = 4
 """Planes after the coefficients: sigma, looks, share kept (percent), shift (twentieths)."""
 
@@ -24,6 +27,13 @@ EXTRA = 4
 def trig_columns(harmonics: int) -> int:
     """Columns of the table of angles that a fit of that many harmonics reads."""
     return 4 * harmonics + 1
+
+
+@nb.njit("void(float32[::1], float32[::1], float32[::1])", nogil=True, cache=True, error_model="numpy")
+def _take_product(out: np.ndarray, left: np.ndarray, right: np.ndarray) -> None:
+    """out -= left * right, of one lane."""
+    for p in range(LANE):
+        out[p] -= left[p] * right[p]
 
 
 @nb.njit("void(float32[::1], float32[::1], float32[::1], int64, float32)", nogil=True, cache=True, error_model="numpy")
@@ -34,101 +44,157 @@ def _solve(sums: np.ndarray, matrix: np.ndarray, beta: np.ndarray, harmonics: in
     lanes. beta: K lanes, out.
     """
     terms = 2 * harmonics + 1
-    values = (4 * harmonics + 1) * LANE
+    half, zero, one = np.float32(0.5), np.float32(0), np.float32(1)
+    looks = sums[:LANE]
     for i in range(terms):
         for j in range(i + 1):
-            out = (i * terms + j) * LANE
+            cell = matrix[(i * terms + j) * LANE : (i * terms + j + 1) * LANE]
             if j == 0:
+                weights = sums[i * LANE : (i + 1) * LANE]
                 for p in range(LANE):
-                    matrix[out + p] = sums[i * LANE + p]
-            else:
-                hi, hj = (i + 1) // 2, (j + 1) // 2
-                sin_i, sin_j = i % 2 == 0, j % 2 == 0
-                plus = hi + hj
-                minus = hi - hj
-                cos_plus = (2 * plus - 1) * LANE
-                cos_minus = (2 * minus - 1) * LANE if minus > 0 else 0
-                sin_plus = 2 * plus * LANE
-                sin_minus = 2 * minus * LANE
-                half = np.float32(0.5)
-                if sin_i and sin_j:
-                    for p in range(LANE):
-                        matrix[out + p] = half * (sums[cos_minus + p] - sums[cos_plus + p])
-                elif not sin_i and not sin_j:
-                    for p in range(LANE):
-                        matrix[out + p] = half * (sums[cos_minus + p] + sums[cos_plus + p])
-                elif sin_i:
-                    for p in range(LANE):
-                        low = sums[sin_minus + p] if minus > 0 else np.float32(0)
-                        matrix[out + p] = half * (sums[sin_plus + p] + low)
-                else:
-                    for p in range(LANE):
-                        low = sums[sin_minus + p] if minus > 0 else np.float32(0)
-                        matrix[out + p] = half * (sums[sin_plus + p] - low)
-                if i == j:
-                    for p in range(LANE):
-                        matrix[out + p] += ridge
+                    cell[p] = weights[p]
+                continue
+            order_i, order_j = (i + 1) // 2, (j + 1) // 2
+            plus, minus = order_i + order_j, order_i - order_j
+            same = i % 2 == j % 2
+            at_plus = 2 * plus - 1 if same else 2 * plus
+            at_minus = max(0, 2 * minus - 1 if same else 2 * minus)
+            high = sums[at_plus * LANE : (at_plus + 1) * LANE]
+            low = sums[at_minus * LANE : (at_minus + 1) * LANE]
+            # cos cos: (C- + C+)/2; sin sin: (C- - C+)/2; sin_i cos_j: (S+ + S-)/2; cos_i sin_j: (S+ - S-)/2
+            sign_high = -half if same and i % 2 == 0 else half
+            sign_low = half if same or i % 2 == 0 else -half
+            sign_low = zero if not same and minus == 0 else sign_low
+            for p in range(LANE):
+                cell[p] = sign_high * high[p] + sign_low * low[p]
+            if i == j:
+                for p in range(LANE):
+                    cell[p] += ridge
     for j in range(terms):
-        pivot = (j * terms + j) * LANE
+        pivot = matrix[(j * terms + j) * LANE : (j * terms + j + 1) * LANE]
         for k in range(j):
-            left = (j * terms + k) * LANE
-            for p in range(LANE):
-                matrix[pivot + p] -= matrix[left + p] * matrix[left + p]
+            left = matrix[(j * terms + k) * LANE : (j * terms + k + 1) * LANE]
+            _take_product(pivot, left, left)
         for p in range(LANE):
-            root = np.sqrt(max(matrix[pivot + p], np.float32(0)))
-            enough = root > np.float32(1e-3) and sums[p] > np.float32(terms)
-            matrix[pivot + p] = np.float32(1) / root if enough else np.float32(0)
+            square = pivot[p] if pivot[p] > zero else zero
+            root = np.sqrt(square)
+            enough = (root > np.float32(1e-3)) & (looks[p] > np.float32(terms))
+            pivot[p] = one / root if enough else zero
         for i in range(j + 1, terms):
-            row = (i * terms + j) * LANE
+            cell = matrix[(i * terms + j) * LANE : (i * terms + j + 1) * LANE]
             for k in range(j):
-                left, right = (i * terms + k) * LANE, (j * terms + k) * LANE
-                for p in range(LANE):
-                    matrix[row + p] -= matrix[left + p] * matrix[right + p]
+                left = matrix[(i * terms + k) * LANE : (i * terms + k + 1) * LANE]
+                right = matrix[(j * terms + k) * LANE : (j * terms + k + 1) * LANE]
+                _take_product(cell, left, right)
             for p in range(LANE):
-                matrix[row + p] *= matrix[pivot + p]
+                cell[p] *= pivot[p]
+    values = (4 * harmonics + 1) * LANE
     for i in range(terms):
+        b = beta[i * LANE : (i + 1) * LANE]
+        known = sums[values + i * LANE : values + (i + 1) * LANE]
         for p in range(LANE):
-            beta[i * LANE + p] = sums[values + i * LANE + p]
+            b[p] = known[p]
         for k in range(i):
-            left = (i * terms + k) * LANE
-            for p in range(LANE):
-                beta[i * LANE + p] -= matrix[left + p] * beta[k * LANE + p]
+            left = matrix[(i * terms + k) * LANE : (i * terms + k + 1) * LANE]
+            _take_product(b, left, beta[k * LANE : (k + 1) * LANE])
+        pivot = matrix[(i * terms + i) * LANE : (i * terms + i + 1) * LANE]
         for p in range(LANE):
-            beta[i * LANE + p] *= matrix[(i * terms + i) * LANE + p]
+            b[p] *= pivot[p]
     for i in range(terms - 1, -1, -1):
+        b = beta[i * LANE : (i + 1) * LANE]
         for k in range(i + 1, terms):
-            left = (k * terms + i) * LANE
-            for p in range(LANE):
-                beta[i * LANE + p] -= matrix[left + p] * beta[k * LANE + p]
+            left = matrix[(k * terms + i) * LANE : (k * terms + i + 1) * LANE]
+            _take_product(b, left, beta[k * LANE : (k + 1) * LANE])
+        pivot = matrix[(i * terms + i) * LANE : (i * terms + i + 1) * LANE]
         for p in range(LANE):
-            beta[i * LANE + p] *= matrix[(i * terms + i) * LANE + p]
+            b[p] *= pivot[p]
 
 
-@nb.njit("void(float32[::1], float32[::1], float32[::1], int64, float32, float32)", nogil=True, cache=True, error_model="numpy")
+@nb.njit(
+    "void(float32[::1], float32[::1], float32[::1], int64, float32, float32)",
+    nogil=True,
+    cache=True,
+    error_model="numpy",
+)
 def _spread(
     sums: np.ndarray, beta: np.ndarray, sigma: np.ndarray, harmonics: int, ridge: float, kept_variance: float
 ) -> None:
     """Residual sigma of a lane, corrected for the variance that screening cut off; 0 where there is no fit."""
     terms = 2 * harmonics + 1
-    values = (4 * harmonics + 1) * LANE
-    squares = (6 * harmonics + 2) * LANE
+    zero, one = np.float32(0), np.float32(1)
+    squares = sums[(6 * harmonics + 2) * LANE : (6 * harmonics + 3) * LANE]
     for p in range(LANE):
-        sigma[p] = sums[squares + p]
+        sigma[p] = squares[p]
     for i in range(terms):
-        weight = np.float32(0) if i == 0 else ridge
+        weight = zero if i == 0 else ridge
+        at = 4 * harmonics + 1 + i
+        known, b = sums[at * LANE : (at + 1) * LANE], beta[i * LANE : (i + 1) * LANE]
         for p in range(LANE):
-            b = beta[i * LANE + p]
-            sigma[p] -= b * sums[values + i * LANE + p] + weight * b * b
+            sigma[p] -= b[p] * known[p] + weight * b[p] * b[p]
+    looks = sums[:LANE]
     for p in range(LANE):
-        free = sums[p] - np.float32(terms)
-        variance = max(sigma[p], np.float32(0)) / (max(free, np.float32(1)) * kept_variance)
-        sigma[p] = np.sqrt(variance) if free > np.float32(0) else np.float32(0)
+        free = looks[p] - np.float32(terms)
+        over = free if free > one else one
+        rest = sigma[p] if sigma[p] > zero else zero
+        sigma[p] = np.sqrt(rest / (over * kept_variance)) if free > zero else zero
+
+
+@nb.njit("void(float32[::1], float32[::1], float32[:,::1], int64, int64)", nogil=True, cache=True, error_model="numpy")
+def _sum_group(sums: np.ndarray, group: np.ndarray, trig: np.ndarray, date: int, harmonics: int) -> None:
+    """Add four dates, weights and values of a lane, to its sums."""
+    w0, w1, w2, w3 = group[:LANE], group[LANE : 2 * LANE], group[2 * LANE : 3 * LANE], group[3 * LANE : 4 * LANE]
+    y0, y1 = group[4 * LANE : 5 * LANE], group[5 * LANE : 6 * LANE]
+    y2, y3 = group[6 * LANE : 7 * LANE], group[7 * LANE : 8 * LANE]
+    columns, terms = 4 * harmonics + 1, 2 * harmonics + 1
+    for k in range(columns):
+        a0, a1, a2, a3 = trig[date, k], trig[date + 1, k], trig[date + 2, k], trig[date + 3, k]
+        total = sums[k * LANE : (k + 1) * LANE]
+        for p in range(LANE):
+            total[p] += (w0[p] * a0 + w1[p] * a1) + (w2[p] * a2 + w3[p] * a3)
+    for k in range(terms):
+        a0, a1, a2, a3 = trig[date, k], trig[date + 1, k], trig[date + 2, k], trig[date + 3, k]
+        total = sums[(columns + k) * LANE : (columns + k + 1) * LANE]
+        for p in range(LANE):
+            total[p] += (y0[p] * a0 + y1[p] * a1) + (y2[p] * a2 + y3[p] * a3)
+    total = sums[(columns + terms) * LANE : (columns + terms + 1) * LANE]
+    for p in range(LANE):
+        total[p] += (y0[p] * y0[p] + y1[p] * y1[p]) + (y2[p] * y2[p] + y3[p] * y3[p])
+
+
+@nb.njit("void(int16[::1], float32[::1], float32[::1], float32[::1])", nogil=True, cache=True, error_model="numpy")
+def _weigh(look: np.ndarray, centre: np.ndarray, weight: np.ndarray, value: np.ndarray) -> None:
+    """Weights (1 = observed) and centred values of a lane of one date."""
+    for p in range(LANE):
+        seen = look[p] != NODATA
+        weight[p] = np.float32(1) if seen else np.float32(0)
+        value[p] = np.float32(look[p]) - centre[p] if seen else np.float32(0)
 
 
 def _fit_kernel(harmonics: int) -> Callable[..., None]:
     terms = 2 * harmonics + 1
     columns = 4 * harmonics + 1
     n_sums = columns + terms + 1
+
+    @nb.njit(
+        "void(int16[::1], float32[::1], float32[:,::1], float32[::1], int64, float32[::1])",
+        nogil=True,
+        cache=True,
+        error_model="numpy",
+    )
+    def rest_of(
+        look: np.ndarray, centre: np.ndarray, trig: np.ndarray, beta: np.ndarray, date: int, rest: np.ndarray
+    ) -> None:
+        a0, a1, a2 = trig[date, 0], trig[date, 1], trig[date, 2]
+        b0, b1, b2 = beta[:LANE], beta[LANE : 2 * LANE], beta[2 * LANE : 3 * LANE]
+        for p in range(LANE):
+            fitted = b0[p] * a0 + b1[p] * a1 + b2[p] * a2
+            rest[p] = np.float32(look[p]) - centre[p] - fitted
+        for order in range(1, harmonics):
+            k = 2 * order + 1
+            cos, sin = trig[date, k], trig[date, k + 1]
+            c, s = beta[k * LANE : (k + 1) * LANE], beta[(k + 1) * LANE : (k + 2) * LANE]
+            for p in range(LANE):
+                rest[p] -= c[p] * cos + s[p] * sin
 
     @nb.njit(
         "void(int16[:,::1], int64, int64, float32[:,::1], float32, float32[::1], float32[::1], int16[:,::1])",
@@ -146,105 +212,118 @@ def _fit_kernel(harmonics: int) -> Callable[..., None]:
         kept_variance: np.ndarray,
         out: np.ndarray,
     ) -> None:
-        nodata = np.int16(-32768)
-        dates = stack.shape[0]
-        tile = np.empty(dates * TILE, np.int16)
+        zero, one = np.float32(0), np.float32(1)
+        padded = trig.shape[0]
+        tile = np.full(padded * TILE, NODATA, np.int16)
         sums = np.empty(n_sums * LANE, np.float32)
         matrix = np.empty(terms * terms * LANE, np.float32)
         beta = np.zeros(terms * LANE, np.float32)
+        group = np.empty(8 * LANE, np.float32)
         sigma = np.zeros(LANE, np.float32)
+        bound = np.empty(LANE, np.float32)
         centre = np.empty(LANE, np.float32)
-        y = np.empty(LANE, np.float32)
-        w = np.empty(LANE, np.float32)
         rest = np.empty(LANE, np.float32)
         seen = np.empty(LANE, np.float32)
         walk = np.empty(LANE, np.float32)
         reach = np.empty(LANE, np.float32)
         for first in range(start, stop, TILE):
             size = min(TILE, stop - first)
-            for t in range(dates):
+            for t in range(stack.shape[0]):
+                near, far = tile[t * TILE : (t + 1) * TILE], stack[t, first : first + size]
                 for p in range(size):
-                    tile[t * TILE + p] = stack[t, first + p]
+                    near[p] = far[p]
                 for p in range(size, TILE):
-                    tile[t * TILE + p] = nodata
-            for lane in range(0, size, LANE):
-                centre[:] = np.float32(0)
-                for t in range(dates - 1, -1, -1):
+                    near[p] = NODATA
+            for at in range(0, size, LANE):
+                for p in range(LANE):
+                    centre[p] = zero
+                for t in range(padded - 1, -1, -1):
+                    look = tile[t * TILE + at : t * TILE + at + LANE]
                     for p in range(LANE):
-                        v = tile[t * TILE + lane + p]
-                        centre[p] = np.float32(v) if v != nodata else centre[p]
+                        centre[p] = np.float32(look[p]) if look[p] != NODATA else centre[p]
                 for stage in range(screens.size + 1):
-                    sums[:] = np.float32(0)
-                    for t in range(dates):
-                        base = t * TILE + lane
-                        if stage == 0:
-                            for p in range(LANE):
-                                v = tile[base + p]
-                                w[p] = np.float32(1) if v != nodata else np.float32(0)
-                                y[p] = (np.float32(v) - centre[p]) * w[p]
-                        else:
-                            for p in range(LANE):
-                                rest[p] = np.float32(tile[base + p]) - centre[p]
-                            for k in range(terms):
-                                a = trig[t, k]
+                    for k in range(n_sums):
+                        total = sums[k * LANE : (k + 1) * LANE]
+                        for p in range(LANE):
+                            total[p] = zero
+                    if stage > 0:
+                        far_off = screens[stage - 1]
+                        for p in range(LANE):
+                            bound[p] = far_off * (sigma[p] if sigma[p] > one else one)
+                    for t in range(0, padded, 4):
+                        for d in range(4):
+                            look = tile[(t + d) * TILE + at : (t + d) * TILE + at + LANE]
+                            weight = group[d * LANE : (d + 1) * LANE]
+                            value = group[(4 + d) * LANE : (5 + d) * LANE]
+                            _weigh(look, centre, weight, value)
+                            if stage > 0:
+                                rest_of(look, centre, trig, beta, t + d, rest)
                                 for p in range(LANE):
-                                    rest[p] -= beta[k * LANE + p] * a
-                            far = screens[stage - 1]
-                            for p in range(LANE):
-                                v = tile[base + p]
-                                near = abs(rest[p]) <= far * max(sigma[p], np.float32(1))
-                                w[p] = np.float32(1) if (v != nodata) and near else np.float32(0)
-                                y[p] = (np.float32(v) - centre[p]) * w[p]
-                        for k in range(columns):
-                            a = trig[t, k]
-                            for p in range(LANE):
-                                sums[k * LANE + p] += w[p] * a
-                        for k in range(terms):
-                            a = trig[t, k]
-                            for p in range(LANE):
-                                sums[(columns + k) * LANE + p] += y[p] * a
-                        for p in range(LANE):
-                            sums[(columns + terms) * LANE + p] += y[p] * y[p]
+                                    keep = abs(rest[p]) <= bound[p]
+                                    weight[p] = weight[p] if keep else zero
+                                    value[p] = value[p] if keep else zero
+                        _sum_group(sums, group, trig, t, harmonics)
                     if stage == 0:
-                        seen[:] = sums[:LANE]
-                    _solve(sums, matrix, beta, harmonics, ridge)
-                    cut = np.float32(1) if stage == 0 else kept_variance[stage - 1]
-                    _spread(sums, beta, sigma, harmonics, ridge, cut)
-                walk[:] = np.float32(0)
-                reach[:] = np.float32(0)
-                far = screens[screens.size - 1]
-                for t in range(dates):
-                    base = t * TILE + lane
-                    for p in range(LANE):
-                        rest[p] = np.float32(tile[base + p]) - centre[p]
-                    for k in range(terms):
-                        a = trig[t, k]
                         for p in range(LANE):
-                            rest[p] -= beta[k * LANE + p] * a
+                            seen[p] = sums[p]
+                    _solve(sums, matrix, beta, harmonics, ridge)
+                    _spread(sums, beta, sigma, harmonics, ridge, one if stage == 0 else kept_variance[stage - 1])
+                for p in range(LANE):
+                    walk[p] = zero
+                    reach[p] = zero
+                    bound[p] = screens[screens.size - 1] * (sigma[p] if sigma[p] > one else one)
+                for t in range(stack.shape[0]):
+                    look = tile[t * TILE + at : t * TILE + at + LANE]
+                    rest_of(look, centre, trig, beta, t, rest)
                     for p in range(LANE):
-                        v = tile[base + p]
-                        near = abs(rest[p]) <= far * max(sigma[p], np.float32(1))
-                        walk[p] += rest[p] if (v != nodata) and near else np.float32(0)
-                        reach[p] = max(reach[p], abs(walk[p]))
-                last = min(LANE, size - lane)
-                one, top, byte = np.float32(1), np.float32(32767), np.float32(255)
-                for p in range(last):
-                    at = first - start + lane + p
-                    fitted = sums[p] > np.float32(terms)
-                    for k in range(terms):
-                        level = beta[k * LANE + p] + (centre[p] if k == 0 else np.float32(0))
-                        out[k, at] = np.int16(np.rint(min(max(level, -top), top))) if fitted else np.int16(0)
-                    spread = max(sigma[p], one)
-                    share = np.rint(np.float32(100) * sums[p] / max(seen[p], one))
-                    shift = np.rint(np.float32(20) * reach[p] / (spread * np.sqrt(max(sums[p], one))))
-                    out[terms, at] = np.int16(np.rint(min(spread, top))) if fitted else np.int16(0)
-                    out[terms + 1, at] = (
-                        np.int16(min(sums[p], byte)) if fitted else np.int16(min(seen[p], byte))
-                    )
-                    out[terms + 2, at] = np.int16(share) if fitted else np.int16(0)
-                    out[terms + 3, at] = np.int16(min(shift, byte)) if fitted else np.int16(0)
+                        keep = (look[p] != NODATA) & (abs(rest[p]) <= bound[p])
+                        walk[p] += rest[p] if keep else zero
+                        off = abs(walk[p])
+                        reach[p] = off if off > reach[p] else reach[p]
+                _write(out, first - start + at, min(LANE, size - at), harmonics, sums, beta, centre, sigma, seen, reach)
 
     return fit
+
+
+@nb.njit(
+    "void(int16[:,::1], int64, int64, int64, float32[::1], float32[::1], float32[::1], float32[::1], float32[::1],"
+    " float32[::1])",
+    nogil=True,
+    cache=True,
+    error_model="numpy",
+)
+def _write(
+    out: np.ndarray,
+    first: int,
+    size: int,
+    harmonics: int,
+    sums: np.ndarray,
+    beta: np.ndarray,
+    centre: np.ndarray,
+    sigma: np.ndarray,
+    seen: np.ndarray,
+    reach: np.ndarray,
+) -> None:
+    """Write a lane's fit as stored numbers."""
+    terms = 2 * harmonics + 1
+    zero, one, top, byte = np.float32(0), np.float32(1), np.float32(32767), np.float32(255)
+    for k in range(terms):
+        plane, b = out[k, first : first + size], beta[k * LANE : (k + 1) * LANE]
+        for p in range(size):
+            level = b[p] + (centre[p] if k == 0 else zero)
+            level = level if level < top else top
+            level = level if level > -top else -top
+            plane[p] = np.int16(np.floor(level + np.float32(0.5))) if sums[p] > np.float32(terms) else np.int16(0)
+    for p in range(size):
+        looks = sums[p]
+        fitted = looks > np.float32(terms)
+        spread = min(max(sigma[p], one), top)
+        shift = np.float32(20) * reach[p] / (spread * np.sqrt(max(looks, one)))
+        out[terms, first + p] = np.int16(np.floor(spread + np.float32(0.5))) if fitted else np.int16(0)
+        out[terms + 1, first + p] = np.int16(min(looks if fitted else seen[p], byte))
+        share = np.floor(np.float32(100) * looks / max(seen[p], one) + np.float32(0.5))
+        out[terms + 2, first + p] = np.int16(share) if fitted else np.int16(0)
+        out[terms + 3, first + p] = np.int16(np.floor(min(shift, byte) + np.float32(0.5))) if fitted else np.int16(0)
 
 
 _FITS = {harmonics: _fit_kernel(harmonics) for harmonics in (1, 2, 3)}
@@ -265,9 +344,11 @@ def fit(
     the shift (reach of the walk of kept residuals over sigma * sqrt(looks), in twentieths); zeros but for the looks
     where there were too few. trig: (time, 4H + 1) float32: 1, then cos and sin of 1..2H times the yearly angle.
     """
+    padded = np.zeros((-(-trig.shape[0] // 4) * 4, trig.shape[1]), np.float32)
+    padded[: trig.shape[0]] = trig
     kept = np.array([_kept_variance(float(screen)) for screen in screens], np.float32)
     harmonics = (trig.shape[1] - 1) // 4
-    _FITS[harmonics](stack, start, stop, trig, ridge, screens, kept, out)
+    _FITS[harmonics](stack, start, stop, padded, ridge, screens, kept, out)
 
 
 def _kept_variance(screen: float) -> float:
