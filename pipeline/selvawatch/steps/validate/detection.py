@@ -85,8 +85,8 @@ def _watched(state: xr.Dataset, reason: xr.DataArray, score: np.ndarray) -> Watc
 def day_evidence(ground: EvidenceGround, looks: Sequence[Look], shape: tuple[int, int]) -> np.ndarray:
     """(y, x) int16 evidence of one day's looks, in units of the model; `NODATA` where nothing was seen."""
     added = np.full(shape[0] * shape[1], NODATA, np.int16)
-    for look in looks:
-        ground.prepare(look).add(added, 0, added.size)
+    for number, look in enumerate(looks):
+        ground.prepare(look).add(added, 0, added.size, first_look=number == 0)
     return added.reshape(shape)
 
 
