@@ -1,12 +1,14 @@
 """What a look says of each pixel: its residuals against the baselines as log-likelihood ratios, in whole units."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import xarray as xr
 
 from selvawatch.core.look import Look
+from selvawatch.core.stack import NODATA
 from selvawatch.detect import harmonic
 from selvawatch.detect.baseline import NEIGHBOURHOOD, name_of
 from selvawatch.detect.kernels import evidence as kernels
@@ -54,11 +56,15 @@ class PreparedLook:
         """Whether any index of the look counts."""
         return any(index.counts for index in self.indices)
 
-    def add(self, out: np.ndarray, start: int, stop: int, lanes: np.ndarray, *, first_look: bool) -> None:
+    def add(
+        self, out: np.ndarray, start: int, stop: int, *, first_look: bool, lanes: np.ndarray | None = None
+    ) -> None:
         """Add the evidence of pixels start..stop to `out`, int16 units; the first look of a kind and day clears it.
 
-        lanes: scratch of `kernels.scratch` for that many pixels.
+        lanes: scratch of `kernels.scratch` for that many pixels; None: made here.
         """
+        if lanes is None:
+            lanes = kernels.scratch(stop - start)
         for number, index in enumerate(self.indices):
             kernels.take_index(
                 index.values,
@@ -110,6 +116,15 @@ class EvidenceGround:
             self._sigma[key] = np.ascontiguousarray(baselines[name_of(*key, "sigma")].to_numpy()).reshape(-1)
         self._forest = baselines[NEIGHBOURHOOD].to_numpy() if NEIGHBOURHOOD in baselines else None
         self._falls_back = {key: bool((sigma < 0).any()) for key, sigma in self._sigma.items()}
+
+    def of_day(self, looks: Sequence[Look]) -> np.ndarray:
+        """Evidence of one day's looks together, (y, x) int16 in units of the model; `NODATA` where none was seen."""
+        added = np.full(self._shape[0] * self._shape[1], NODATA, np.int16)
+        lanes = kernels.scratch(added.size)
+        prepared = [look for look in map(self.prepare, looks) if look.says]
+        for number, look in enumerate(prepared):
+            look.add(added, 0, added.size, lanes, first_look=number == 0)
+        return added.reshape(self._shape)
 
     def prepare(self, look: Look) -> PreparedLook:
         """The look with all that its evidence needs; indices that the model does not read are left out.

@@ -65,7 +65,7 @@ def watch(
     for _, same_day in groupby(looks, key=lambda look: look.day):
         chosen = list(same_day)
         state = advance(model, baselines, state, chosen, workers=workers)
-        np.maximum(best_day, day_evidence(ground, chosen, shape), out=best_day)
+        np.maximum(best_day, ground.of_day(chosen), out=best_day)
         for kind, limit in zip(_KINDS, limits, strict=True):
             reached = state[f"sum_{kind}"].to_numpy() * (model.unit / limit.confirmed_alone)
             np.maximum(score, reached, out=score)
@@ -80,14 +80,6 @@ def _watched(state: xr.Dataset, reason: xr.DataArray, score: np.ndarray) -> Watc
         watched=reason.to_numpy() == Reason.MONITORED,
         last_day=int(state.attrs["until"]),
     )
-
-
-def day_evidence(ground: EvidenceGround, looks: Sequence[Look], shape: tuple[int, int]) -> np.ndarray:
-    """(y, x) int16 evidence of one day's looks, in units of the model; `NODATA` where nothing was seen."""
-    added = np.full(shape[0] * shape[1], NODATA, np.int16)
-    for number, look in enumerate(looks):
-        ground.prepare(look).add(added, 0, added.size, first_look=number == 0)
-    return added.reshape(shape)
 
 
 def histories(model: Model, looks: Sequence[Look]) -> dict[tuple[str, str], xr.DataArray]:
