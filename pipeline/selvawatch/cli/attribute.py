@@ -10,8 +10,10 @@ from selvawatch.core.table import Tier
 
 
 def attribute(
-    loss: Annotated[str, typer.Option(metavar="FILE[:LAYER]", help="Vector layer of loss.")],
-    out: Annotated[Path, typer.Option(metavar="FILE", help="What to write: .csv, .parquet or .gpkg.")],
+    loss: Annotated[str, typer.Option(metavar="FILE[:LAYER]", help="Loss: a vector layer or a GeoTIFF.")],
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="What to write: .csv, .parquet or .gpkg.")
+    ] = None,
     zones: Annotated[
         list[str] | None,
         typer.Option(metavar="FILE[:LAYER]", help="Zones; may be repeated. Default: the site's register."),
@@ -27,31 +29,64 @@ def attribute(
     site: Annotated[
         Path | None, typer.Option(help="Folder with aoi/ and models/; default: the packaged site.")
     ] = None,
-    store: Annotated[Path | None, typer.Option(help="Store with fetched layers; default: outputs/.")] = None,
+    encoding: Annotated[
+        str, typer.Option(help="How a raster is read: hansen, gfw-integrated, mapbiomas-mining or mask.")
+    ] = "",
+    year: Annotated[int | None, typer.Option(help="Year of a raster without dates.")] = None,
+    register_as: Annotated[
+        str, typer.Option(metavar="NAME", help="Keep the loss in the store, for `table --product NAME`.")
+    ] = "",
+    product_version: Annotated[str, typer.Option(help="Version of the product, said in every row.")] = "",
+    cause: Annotated[str, typer.Option(help="mining for a product of mining; else unknown.")] = "unknown",
+    store: Annotated[str, typer.Option(help="Folder with the results.")] = "outputs",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """One row for each loss feature and zone that share ground; rows without a zone lie outside all."""
+    from selvawatch.attribute.products import Product
     from selvawatch.errors import SiteError
     from selvawatch.site import Site, default_site
-    from selvawatch.steps.attribute_loss import attribute_file
-    from selvawatch.steps.zones import site_register
+    from selvawatch.steps.attribute_loss import RasterLoss, attribute_file, loss_product
+    from selvawatch.steps.attributed import read_zones
+    from selvawatch.steps.tables import keep_product
+    from selvawatch.store.folders import open_store
 
     names = {one.name.lower(): one for one in Tier}
     if tier not in names:
         raise SiteError("unknown tier", got=tier, needed=list(names))
+    if out is None and not register_as:
+        raise SiteError("nothing to do", do="give --out FILE, --register-as NAME, or both")
     loaded = Site.load(site or default_site())
-    register = None if zones else site_register(loaded, store)[0]
+    crs, equal_area = loaded.grid.crs, loaded.equal_area
+    raster = RasterLoss(encoding=encoding, year=year) if encoding else None
+    if register_as:
+        product = Product(name=register_as, version=product_version, cause=cause)
+        cells = loss_product(
+            loss,
+            product,
+            crs=crs,
+            equal_area=equal_area,
+            area_field=area_field,
+            date_field=date_field,
+            raster=raster,
+        )
+        place = keep_product(open_store(store).folder, product, cells)
+        typer.echo(
+            f"{place}: {len(cells)} features, {cells['ha'].sum():.2f} ha kept as {product.label}", err=as_json
+        )
+    if out is None:
+        return
     done = attribute_file(
         loss,
         zones or [],
         out,
-        crs=loaded.grid.crs,
-        equal_area=loaded.equal_area,
-        register=register,
+        crs=crs,
+        equal_area=equal_area,
+        register=None if zones else read_zones(loaded).register,
         area_field=area_field,
         date_field=date_field,
         repair=repair,
         tier=names[tier],
+        raster=raster,
     )
     if as_json:
         typer.echo(

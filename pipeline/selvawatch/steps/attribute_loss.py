@@ -11,7 +11,13 @@ from pyproj import CRS
 
 from selvawatch.attribute.any_loss import ADDED, attribute_layer
 from selvawatch.attribute.files import read_vector, split_layer
-from selvawatch.attribute.layers import dates
+from selvawatch.attribute.products import (
+    ENCODINGS,
+    Product,
+    date_spans,
+    loss_cells,
+    read_raster_loss,
+)
 from selvawatch.attribute.register import IN_FORCE, NOT_IN_FORCE, Register, validity
 from selvawatch.core.days import to_day
 from selvawatch.core.table import Column, Table, Tier, column
@@ -27,6 +33,16 @@ _ZONE_ADDED = {
     "attributed_ha": ("Hectares of the loss that fall to this row.", "Área atribuida"),
 }
 _STATES = {IN_FORCE: "in_force", NOT_IN_FORCE: "not_in_force"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RasterLoss:
+    """How a raster of loss is read."""
+
+    encoding: str
+    """One of `attribute.products.ENCODINGS`."""
+    year: int | None = None
+    """Year of the loss, for encodings without dates."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,13 +71,14 @@ def attribute_file(
     date_field: str = "",
     repair: bool = False,
     tier: Tier = Tier.PUBLIC,
+    raster: RasterLoss | None = None,
 ) -> AttributedFile:
     """Write one row for each loss feature and zone that share ground, and what lies outside all zones.
 
     Parameters
     ----------
     loss, zones
-        Vector files, as FILE[:layer].
+        Vector files, as FILE[:layer]; loss may be a raster, read as `raster` says.
     out
         .csv, .parquet or .gpkg.
     register
@@ -76,7 +93,8 @@ def attribute_file(
     """
     if out.suffix.lower() not in FORMATS:
         raise LayerError("unknown format", where=out, got=out.suffix or "no suffix", needed=FORMATS)
-    lost = read_vector(loss, crs=crs)
+    lost = read_loss(loss, crs=crs, raster=raster)
+    date_field = date_field or ("first" if raster is not None else "")
     days = _days(lost, date_field)
     if zones:
         layers = {name: read_vector(file, crs=crs) for name, file in _named(zones).items()}
@@ -97,6 +115,39 @@ def attribute_file(
         outside_ha=float(outside["attributed_ha"].sum()),
         total_ha=float(ground["attributed_ha"].sum()),
     )
+
+
+def read_loss(loss: str, *, crs: str, raster: RasterLoss | None = None) -> gpd.GeoDataFrame:
+    """A loss layer, vector or raster, in `crs`."""
+    if Path(loss).suffix.lower() not in (".tif", ".tiff"):
+        return read_vector(loss, crs=crs)
+    if raster is None:
+        raise LayerError("the loss is a raster", where=loss, do=f"say how it is read: --encoding {ENCODINGS}")
+    return read_raster_loss(Path(loss), crs=crs, encoding=raster.encoding, year=raster.year)
+
+
+def loss_product(
+    loss: str,
+    product: Product,
+    *,
+    crs: str,
+    equal_area: CRS,
+    area_field: str = "",
+    date_field: str = "",
+    raster: RasterLoss | None = None,
+) -> gpd.GeoDataFrame:
+    """A loss layer as cells of a product, to be kept in the store and reported by `table --product`."""
+    lost = read_loss(loss, crs=crs, raster=raster)
+    if date_field and date_field not in lost.columns:
+        known = sorted(str(one) for one in lost.columns if one != "geometry")
+        raise LayerError("no such date field", where=loss, got=date_field, needed=f"one of {known}")
+    if raster is not None and not date_field:
+        first, last = lost["first"], lost["last"]
+    elif date_field:
+        first, last = date_spans(lost[date_field])
+    else:
+        first = last = None
+    return loss_cells(lost, product, equal_area=equal_area, first=first, last=last, area_field=area_field)
 
 
 def register_layers(register: Register, tier: Tier) -> dict[str, gpd.GeoDataFrame]:
@@ -127,14 +178,15 @@ def _days(lost: gpd.GeoDataFrame, date_field: str) -> np.ndarray | None:
     if date_field not in lost.columns:
         known = sorted(str(one) for one in lost.columns if one != "geometry")
         raise LayerError("no such date field", where="loss", got=date_field, needed=f"one of {known}")
-    found = dates(lost[date_field])
-    if found.notna().sum() == 0 and len(found):
+    first, last = date_spans(lost[date_field])
+    if first.notna().sum() == 0 and len(first):
         raise LayerError(
             "the date field holds no dates",
             where="loss",
             got=f"{date_field}: {lost[date_field].iloc[0]!r}",
-            needed="dates, ISO or day/month/year text, or milliseconds since 1970",
+            needed="days, months or years as text, or milliseconds since 1970",
         )
+    found = first + (last - first) / 2
     return np.array([0 if pd.isna(one) else to_day(one.date()) for one in found], np.int64)
 
 

@@ -37,13 +37,16 @@ def published_comparison(inputs: Inputs, options: Options) -> pd.DataFrame:
     onset = day_numbers(frame["onset"], -1)
     dated = onset[kept & (onset >= 0)]
     first, last = (int(dated.min()), inputs.pieces.today) if len(dated) else (1, 0)
+    low, high = day_numbers(frame["onset_earliest"], -1), day_numbers(frame["onset_latest"], -1)
+    low, high = np.where(low == -1, onset, low), np.where(high == -1, onset, high)
     area = dimension(inputs, "area")
     records = []
     for one in settings_of(inputs).published:
         start, end = to_day(one.start), to_day(one.end)
-        mine = kept & (start <= onset) & (onset < end)
-        if one.areas:
-            mine &= np.isin(area, one.areas)
+        here = kept & np.isin(area, one.areas) if one.areas else kept
+        mine = here & (start <= onset) & (onset < end)
+        surely = mine & (start <= low) & (high < end)
+        perhaps = here & (low < end) & (start <= high)
         covered = "-" not in one.areas and first < end and start <= last
         full = covered and first <= start + 31 and end <= last + 1
         values = [
