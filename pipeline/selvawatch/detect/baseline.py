@@ -39,10 +39,12 @@ def fit_baselines(
 
     `terms` and `sigma` as `harmonic.fit` says, in stored units; sigma 0: no baseline; sigma < 0: the declared
     fallback (the day's forest around plus term 0, with sigma -sigma). The fallback is used only for pixels of
-    `forest` whose history is short, and takes its few looks into account; a history that is unstable gets no baseline.
+    `forest` whose history is short, and takes its few looks into account; a history that is unstable gets
+    no baseline.
 
-    stacks: int16 (time, y, x) histories by stream and index; an index of the model that is absent has no history.
-    forest: (y, x) bool, fixed forest from outside; None: no fallback anywhere. workers: threads for stacks in memory.
+    stacks: int16 (time, y, x) histories by stream and index; an index of the model that is absent has no
+    history. forest: (y, x) bool, fixed forest from outside; None: no fallback anywhere. workers: threads
+    for stacks in memory.
 
     Raises
     ------
@@ -56,6 +58,7 @@ def fit_baselines(
         stack = stacks.get((stream.stream, index.index))
         mask = None if forest is None or index.reference is None else forest.to_numpy().astype(bool)
         fallback = fallback or mask is not None
+        planes: np.ndarray | da.Array
         if stack is None:
             planes = _settle(_nothing(index, shape), None, mask, None, index)
         else:
@@ -73,8 +76,8 @@ def forest_reason(
 ) -> xr.DataArray:
     """Why each pixel is not monitored, (y, x) uint8 of `Reason`; lazy where the baselines are.
 
-    Forest is what the history shows (a high, quiet, stable index), within `external_forest` where that is given; where
-    the history is too short to show it, the external mask alone decides.
+    Forest is what the history shows (a high, quiet, stable index), within `external_forest` where that is
+    given; where the history is too short to show it, the external mask alone decides.
     """
     blank = xr.zeros_like(
         baselines[next(name for name in baselines if str(name).endswith(".sigma"))], dtype=bool

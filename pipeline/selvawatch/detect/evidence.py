@@ -1,4 +1,4 @@
-"""What a look says of each pixel: its residuals against the baselines as log-likelihood ratios, in whole units."""
+"""What a look says of each pixel: residuals against baselines as log-likelihood ratios, whole units."""
 
 import math
 from collections.abc import Sequence
@@ -59,12 +59,14 @@ class PreparedLook:
     def add(
         self, out: np.ndarray, start: int, stop: int, *, first_look: bool, lanes: np.ndarray | None = None
     ) -> None:
-        """Add the evidence of pixels start..stop to `out`, int16 units; the first look of a kind and day clears it.
+        """Add the evidence of pixels start..stop to `out`, int16 units; a day's first look clears it.
 
         lanes: scratch of `kernels.scratch` for that many pixels; None: made here.
         """
         if lanes is None:
             lanes = kernels.scratch(stop - start)
+        if not self.indices:
+            lanes.fill(kernels.UNKNOWN)
         for number, index in enumerate(self.indices):
             kernels.take_index(
                 index.values,
@@ -118,12 +120,12 @@ class EvidenceGround:
         self._falls_back = {key: bool((sigma < 0).any()) for key, sigma in self._sigma.items()}
 
     def of_day(self, looks: Sequence[Look]) -> np.ndarray:
-        """Evidence of one day's looks together, (y, x) int16 in units of the model; `NODATA` where none was seen."""
+        """Evidence of the looks of one day, (y, x) int16 units of the model; `NODATA` where unseen."""
         added = np.full(self._shape[0] * self._shape[1], NODATA, np.int16)
         lanes = kernels.scratch(added.size)
         prepared = [look for look in map(self.prepare, looks) if look.says]
         for number, look in enumerate(prepared):
-            look.add(added, 0, added.size, lanes, first_look=number == 0)
+            look.add(added, 0, added.size, first_look=number == 0, lanes=lanes)
         return added.reshape(self._shape)
 
     def prepare(self, look: Look) -> PreparedLook:

@@ -1,9 +1,9 @@
-"""The running state of a tile: evidence of all streams in Page's sums, one step for each day, and the status it gives.
+"""The running state of a tile: evidence of all streams in Page's sums, a step a day, and the status it gives.
 
-A pixel's state is 24 bytes: three sums (optical, radar, joint; one byte each, in units of evidence), for each the
-first day of its run (the last look while it is 0), the days from the look before to that day, and the looks of the
-run; a byte of flags; the days of becoming provisional and of being confirmed or withdrawn; the last look and the
-number of looks.
+A pixel's state is 24 bytes: three sums (optical, radar, joint; one byte each, in units of evidence), for
+each the first day of its run (the last look while it is 0), the days from the look before to that day, and
+the looks of the run; a byte of flags; the days of becoming provisional and of being confirmed or withdrawn;
+the last look and the number of looks.
 """
 
 import math
@@ -18,8 +18,8 @@ from selvawatch.core.layers import LAYERS
 from selvawatch.core.look import Look
 from selvawatch.core.status import Confidence, Reason, Status
 from selvawatch.detect.evidence import EvidenceGround
-from selvawatch.detect.kernels.evidence import scratch
 from selvawatch.detect.kernels import fusion as kernels
+from selvawatch.detect.kernels.evidence import scratch
 from selvawatch.detect.model import Model
 from selvawatch.errors import StackError
 
@@ -39,19 +39,22 @@ STATE: dict[str, str] = {
 """Variables of a state and their types: 24 bytes per pixel."""
 
 _SLOT = ("sum", "since", "gap", "looks")
+_add_day: Callable[..., None] = kernels.add_day
+_decide: Callable[..., None] = kernels.decide
 _PIECE = 65_536
 _APART = 2**40
 
 
 def halo(model: Model, resolution: float) -> int:
-    """Pixels of ground around a tile that its state must cover, so that neighbours across its border count."""
+    """Pixels around a tile that its state must cover, so that neighbours across its border count."""
     return _distance(model, resolution) if model.support.neighbours else 0
 
 
 def start(model: Model, reason: xr.DataArray, *, resolution: float | None) -> xr.Dataset:
-    """The state before the first look: (y, x), variables `STATE`; attributes model, resolution, until (0: no look yet).
+    """The state before the first look: (y, x), variables `STATE`, attributes model, resolution, until.
 
-    reason: (y, x) uint8 of `Reason`. resolution: pixel size, metres; None: pixels are not neighbours, as in a table of series.
+    reason: (y, x) uint8 of `Reason`. resolution: pixel size, metres; None: pixels are not neighbours, as in
+    a table of series.
     """
     shape = (reason.sizes["y"], reason.sizes["x"])
     variables = {name: (("y", "x"), np.zeros(shape, dtype)) for name, dtype in STATE.items()}
@@ -75,17 +78,18 @@ def advance(
 ) -> xr.Dataset:
     """The state after some looks; the state given is not changed.
 
-    Looks come in order of day; those of one day are added in order of stream and enter as one step. Looks of streams
-    that the model does not know are left out. The result is the same, bit for bit, day by day or all at once, for any
-    number of workers, and for any cut of the tile that keeps a halo and the same spatial reference.
+    Looks come in order of day; those of one day are added in order of stream and enter as one step. Looks
+    of streams that the model does not know are left out. The result is the same, bit for bit, day by day or
+    all at once, for any number of workers, and for any cut of the tile that keeps a halo and the same
+    spatial reference.
 
     workers: threads over pieces of the tile.
 
     Raises
     ------
     StackError
-        When a look's day is not after the state's last day (a late scene: replay from an earlier state), days are out
-        of order, a stream comes twice on a day, or shape or scale is not the model's.
+        When a look's day is not after the state's last day (a late scene: replay from an earlier state),
+        days are out of order, a stream comes twice on a day, or shape or scale is not the model's.
     """
     if state.attrs.get("model") != model.digest:
         raise StackError(
@@ -114,9 +118,9 @@ def advance(
 def layers(state: xr.Dataset) -> xr.Dataset:
     """The layers of `core.layers.LAYERS` that a state says, (y, x), each of its type.
 
-    Onset, its bounds and the looks are those of the run that raised the alert: until confirmation of the first of
-    optical, joint and radar that stands at all, then of the one that confirmed. A withdrawn pixel's run is over: its
-    onset is the day it became provisional, its earliest onset is not known.
+    Onset, its bounds and the looks are those of the run that raised the alert: until confirmation of the
+    first of optical, joint and radar that stands at all, then of the one that confirmed. A withdrawn
+    pixel's run is over: its onset is the day it became provisional, its earliest onset is not known.
     """
     flags = state["flags"].to_numpy()
     code = flags & kernels.STATUS_BITS
@@ -164,7 +168,12 @@ class _Steps:
     """One day after the other over the flat arrays of a state, in place."""
 
     def __init__(
-        self, model: Model, baselines: xr.Dataset, state: xr.Dataset, arrays: dict[str, np.ndarray], workers: int
+        self,
+        model: Model,
+        baselines: xr.Dataset,
+        state: xr.Dataset,
+        arrays: dict[str, np.ndarray],
+        workers: int,
     ) -> None:
         self._model = model
         self._workers = workers
@@ -195,8 +204,8 @@ class _Steps:
                 stop = min(start + _PIECE, last)
                 for look, first_look in zip(prepared, firsts, strict=True):
                     out = self._optical if look.kind == "optical" else self._radar
-                    look.add(out, start, stop, lanes, first_look=first_look)
-                kernels.add_day(
+                    look.add(out, start, stop, first_look=first_look, lanes=lanes)
+                _add_day(
                     self._optical,
                     self._radar,
                     "optical" in kinds,
@@ -213,7 +222,7 @@ class _Steps:
                 )
 
         def decide(first: int, last: int) -> None:
-            kernels.decide(
+            _decide(
                 first,
                 last,
                 *self._shape,

@@ -1,4 +1,4 @@
-"""Robust harmonic fit of a history, per pixel: mean and seasons, sigma, looks, and whether the history held still."""
+"""Robust harmonic fit of a history, per pixel: mean, seasons, sigma, looks, and whether it held still."""
 
 import math
 from concurrent.futures import ThreadPoolExecutor
@@ -20,7 +20,7 @@ _PIECE = 16 * kernels.TILE
 
 
 def angles(days: np.ndarray, harmonics: int) -> np.ndarray:
-    """(days, 2 * harmonics + 1) float32: 1, then cos and sin of 1..harmonics times the yearly angle of each day."""
+    """(days, 2 * harmonics + 1) float32: 1, then cos and sin of 1.. times each day's yearly angle."""
     phase = 2 * math.pi * np.asarray(days, np.float64)[:, None] / YEAR
     table = [np.ones_like(phase)]
     for order in range(1, harmonics + 1):
@@ -29,15 +29,16 @@ def angles(days: np.ndarray, harmonics: int) -> np.ndarray:
 
 
 def fit(stack: xr.DataArray, rule: Harmonic, *, workers: int = 1) -> xr.Dataset:
-    """Baseline of one index: `terms` (term, y, x), `sigma`, `looks`, `kept`, `shift` (y, x); lazy where the stack is.
+    """Baseline of one index: `terms` (term, y, x), `sigma`, `looks`, `kept`, `shift` (y, x).
 
-    `terms` and `sigma` are int16 in the stack's stored units (term 0 the mean, then cos and sin of each harmonic of the
-    yearly angle of days since 1970), sigma 0 where there was no fit; `looks` uint8 screened looks (at most 255);
-    `kept` uint8 percent of looks that screening left; `shift` uint8 twentieths: reach of the walk of the kept residuals
-    over sigma * sqrt(looks), the OLS-CUSUM statistic of Ploberger and Kraemer (1992), doi:10.2307/2951597.
+    Lazy where the stack is. `terms` and `sigma` are int16 in the stack's stored units (term 0 the mean,
+    then cos and sin of each harmonic of the yearly angle of days since 1970), sigma 0 where there was no
+    fit; `looks` uint8 screened looks (at most 255); `kept` uint8 percent of looks that screening left;
+    `shift` uint8 twentieths: reach of the walk of the kept residuals over sigma * sqrt(looks), the OLS-
+    CUSUM statistic of Ploberger and Kraemer (1992), doi:10.2307/2951597.
 
-    stack: (time, y, x) int16 with a `scale`. workers: threads over row blocks of a stack that is in memory; a lazy
-    stack is cut by its own chunks.
+    stack: (time, y, x) int16 with a `scale`. workers: threads over row blocks of a stack that is in memory;
+    a lazy stack is cut by its own chunks.
 
     Raises
     ------
@@ -79,7 +80,7 @@ def fit(stack: xr.DataArray, rule: Harmonic, *, workers: int = 1) -> xr.Dataset:
 
 
 def fit_block(block: np.ndarray, days: np.ndarray, rule: Harmonic, workers: int) -> np.ndarray:
-    """(terms + EXTRA, rows, columns) int16 of a (time, rows, columns) int16 block, planes as the kernel orders them."""
+    """(terms + EXTRA, rows, columns) int16 planes of a (time, rows, columns) int16 block."""
     dates, rows, columns = block.shape
     pixels = rows * columns
     flat = np.ascontiguousarray(block).reshape(dates, pixels)

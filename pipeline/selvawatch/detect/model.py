@@ -1,4 +1,4 @@
-"""What a detector knows before it looks: streams, baselines, evidence rules and thresholds, as plain numbers."""
+"""What a detector knows before it looks: streams, baselines, evidence rules and thresholds, as numbers."""
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -25,13 +25,13 @@ class Harmonic:
     ridge: float
     """Weight, in observations, that pulls each seasonal term to zero where the history is thin; 0 = none."""
     screens: tuple[float, ...]
-    """After the first fit, one refit for each: looks further than this many sigmas from the fit are left out."""
+    """After the first fit, one refit for each, without looks further than this many sigmas from the fit."""
     minimum_looks: int
     """Fewest screened looks that make a history."""
     minimum_share: float
     """Smallest share of looks that screening may leave; below it the history is unstable, 0-1."""
     maximum_shift: float
-    """Largest drift of the cumulated, clipped residuals, in sigma * sqrt(looks); above it the history holds a break."""
+    """Largest reach of the walk of kept residuals, in sigma * sqrt(looks); above: an unstable history."""
 
     def __post_init__(self) -> None:
         """Refuse rules that no fit can follow."""
@@ -63,8 +63,8 @@ class Evidence:
     """Log-likelihood ratio of not forest against forest of one residual: linear, monotone, clipped.
 
     `llr = clip(gain * (departure - centre), low, high)` in nats, with the departure in sigmas: how far the
-    observation fell below (side = fall), rose above (rise) or left (both) the prediction. It is the ratio of two
-    Gaussians of equal sigma that stand `gain` sigmas apart when `centre = gain / 2`.
+    observation fell below (side = fall), rose above (rise) or left (both) the prediction. It is the ratio
+    of two Gaussians of equal sigma that stand `gain` sigmas apart when `centre = gain / 2`.
     """
 
     side: Side
@@ -90,10 +90,10 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpatialReference:
-    """What stands in for a history that is missing or short: the same day's forest around, by a high quantile."""
+    """Stands in for a history that is missing or short: the day's forest around, by a high quantile."""
 
     quantile: float
-    """Quantile of the day's values over the fixed forest neighbourhood; high, since much of it may be lost."""
+    """Quantile of the day's values over the fixed neighbourhood; high, since much of it may be lost."""
     minimum_share: float
     """Smallest share of the neighbourhood that must be seen that day, 0-1."""
     minimum_pixels: int
@@ -105,7 +105,7 @@ class SpatialReference:
     noise: float
     """Standard deviation of one look of forest around its own pixel's level, in units of the index."""
     gain: float
-    """Nats per sigma of departure, sigma from `spread` and `noise`; side and clips are those of the index's rule."""
+    """Nats per sigma of departure, sigma from `spread` and `noise`; side and clips as in the index's rule."""
     centre: float
     """Departure, in sigmas, that speaks for neither side."""
 
@@ -118,10 +118,11 @@ class SpatialReference:
         _need(self.gain > 0, "gain", self.gain, "more than 0")
 
     def own_level(self, difference: np.ndarray, looks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Expected difference from the quantile, and sigma of a look, for pixels of which a few looks are known.
+        """Expected difference from the quantile, and sigma of a look, for pixels with a few looks or none.
 
-        The median difference of those looks is drawn towards `offset` by the ratio of noise to spread (empirical
-        Bayes); without a look it is `offset`, with sigma sqrt(spread^2 + noise^2). All in units of the index.
+        The median difference of those looks is drawn towards `offset` by the ratio of noise to spread
+        (empirical Bayes); without a look it is `offset`, with sigma sqrt(spread^2 + noise^2). All in units
+        of the index.
         """
         prior = (self.noise / self.spread) ** 2
         level = (looks * np.where(looks > 0, difference, 0) + prior * self.offset) / (looks + prior)
@@ -152,9 +153,10 @@ class IndexModel:
 class Veil:
     """Tells haze over forest from loss: haze moves an index of soil and an index of water at once.
 
-    Bare soil leaves the water index where it was, a pond leaves the soil index where it was. A look of which at least
-    one of the named indices stays near the prediction is no haze and may say more; where all depart, it may be haze or
-    a pit of both, and may say less; where one is missing, the stream's own bound holds.
+    Bare soil leaves the water index where it was, a pond leaves the soil index where it was. A look of
+    which at least one of the named indices stays near the prediction is no haze and may say more; where all
+    depart, it may be haze or a pit of both, and may say less; where one is missing, the stream's own bound
+    holds.
     """
 
     indices: tuple[str, ...]
@@ -169,7 +171,12 @@ class Veil:
     def __post_init__(self) -> None:
         """Refuse a veil of one index, or one that helps haze."""
         _need(len(self.indices) >= 2, "veil indices", self.indices, "two or more")
-        _need(0 < self.veiled <= self.unveiled, "veiled, unveiled", (self.veiled, self.unveiled), "0 < veiled <= unveiled")
+        _need(
+            0 < self.veiled <= self.unveiled,
+            "veiled, unveiled",
+            (self.veiled, self.unveiled),
+            "0 < veiled <= unveiled",
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,8 +188,8 @@ class StreamModel:
     kind: Kind
     """Whose accumulator it feeds besides the joint one."""
     combine: Combine
-    """`sum`: indices see the same thing with noise of their own, and their evidence is added. `most`: each sees another
-    kind of loss (a pond, bare soil), and the one that says most for loss speaks for the look."""
+    """`sum`: indices see one thing with noise of their own, and their evidence is added. `most`: each sees
+    another kind of loss (a pond, bare soil), and the one that says most for loss speaks for the look."""
     correlation: float
     """Correlation of residuals between indices that are added, 0-1: the sum of n is divided by
     1 + (n - 1) * correlation, so that what they share is not counted twice."""
@@ -283,14 +290,14 @@ class Model:
     radar: Thresholds
     joint: Thresholds
     radar_low_in_joint: float
-    """Most that a day of radar may say for forest in the joint sum, nats (negative): radar does not veto optical."""
+    """Most that a day of radar may say for forest in the joint sum, nats (negative): it has no veto."""
     support: Support
     forest: tuple[Forest, ...]
     """Indices that decide what was forest; the first optical stream that has one decides."""
     streams: tuple[StreamModel, ...]
 
     def __post_init__(self) -> None:
-        """Refuse streams that are named twice and thresholds that the state cannot hold or one day can reach."""
+        """Refuse streams named twice and thresholds that the state cannot hold or that one day can reach."""
         names = [stream.stream for stream in self.streams]
         _need(bool(names) and len(set(names)) == len(names), "streams", names, "one or more, each once")
         _need(self.unit > 0, "unit", self.unit, "more than 0")

@@ -1,9 +1,9 @@
 """Evidence of one look: log-likelihood ratios of residuals, combined over indices, as whole units.
 
-Scratch holds, for each lane of pixels, the combined ratio, the number of indices, the least departure of the veil's
-indices and the prediction, one lane behind the other, so that distances are known when the kernel is compiled. Lanes
-are sliced before they are walked: an index that might be negative would keep the loop out of SIMD registers, as would
-Python's check of a division by zero.
+Scratch holds, for each lane of pixels, the combined ratio, the number of indices, the least departure of
+the veil's indices and the prediction, one lane behind the other, so that distances are known when the
+kernel is compiled. Lanes are sliced before they are walked: an index that might be negative would keep the
+loop out of SIMD registers, as would Python's check of a division by zero.
 """
 
 from collections.abc import Callable
@@ -45,7 +45,7 @@ def _take_kernel(terms: int, spatial_too: bool) -> Callable[..., None]:
         coefficients: np.ndarray,
         sigma: np.ndarray,
         basis: np.ndarray,
-        reference: np.float32,
+        reference: float,
         own: np.ndarray,
         spatial: np.ndarray,
         side: int,
@@ -136,7 +136,7 @@ def take_index(
     terms: np.ndarray,
     sigma: np.ndarray,
     basis: np.ndarray,
-    reference: np.float32,
+    reference: float,
     own: np.ndarray,
     spatial: np.ndarray,
     spatial_too: bool,
@@ -151,11 +151,12 @@ def take_index(
 ) -> None:
     """Take pixels start..stop of one index of a look into scratch, which the first index clears.
 
-    Where it `counts`, its evidence is added, or the larger kept (not `added`). Where it `veils`, it lowers the least
-    departure (in sigmas), to `UNKNOWN` where it was not seen or has no history.
+    Where it `counts`, its evidence is added, or the larger kept (not `added`). Where it `veils`, it lowers
+    the least departure (in sigmas), to `UNKNOWN` where it was not seen or has no history.
 
-    sigma > 0: the prediction is terms @ basis; sigma < 0: `reference` (NaN: none today) plus terms @ basis, with sigma
-    -sigma, which only the kernel for `spatial_too` reads; 0: no baseline. own, spatial: gain, centre, low, high, sigma floor (stored units) of either kind.
+    sigma > 0: the prediction is terms @ basis; sigma < 0: `reference` (NaN: none today) plus terms @ basis,
+    with sigma -sigma, which only the kernel for `spatial_too` reads; 0: no baseline. own, spatial: gain,
+    centre, low, high, sigma floor (stored units) of either kind.
     """
     _TAKE[basis.size, spatial_too](
         values,
@@ -177,8 +178,8 @@ def take_index(
 
 
 @nb.njit(
-    "void(float32[::1], boolean, float32, float32, float32, float32, float32, float32, float32, boolean, int64, int64,"
-    " int16[::1])",
+    "void(float32[::1], boolean, float32, float32, float32, float32, float32, float32, float32, boolean,"
+    " int64, int64, int16[::1])",
     nogil=True,
     cache=True,
     error_model="numpy",
@@ -198,11 +199,11 @@ def settle(
     stop: int,
     out: np.ndarray,
 ) -> None:
-    """Add one look's evidence, in whole units, to `out` at start..stop, which the first look of the day clears.
+    """Add one look's evidence, in whole units, to `out` at start..stop, which the day's first look clears.
 
-    The sum of n indices (`added`) is divided by 1 + (n - 1) * correlation and clipped: at `high` where the least
-    departure is `UNKNOWN`, at `veiled` where it is above `departure`, at `unveiled` elsewhere. `out` is -32768 where no
-    look saw the pixel.
+    The sum of n indices (`added`) is divided by 1 + (n - 1) * correlation and clipped: at `high` where the
+    least departure is `UNKNOWN`, at `veiled` where it is above `departure`, at `unveiled` elsewhere. `out`
+    is -32768 where no look saw the pixel.
     """
     nodata = np.int16(-32768)
     zero, one = np.float32(0), np.float32(1)

@@ -1,7 +1,8 @@
 """Page's sums of one day, and the status that follows from them.
 
-Every intermediate number is brought back to 16 bits at once, so that loops hold as many pixels in a SIMD register as
-the stored types allow. Lanes are sliced before they are walked: an index that might be negative would keep them out.
+Every intermediate number is brought back to 16 bits at once, so that loops hold as many pixels in a SIMD
+register as the stored types allow. Lanes are sliced before they are walked: an index that might be negative
+would keep them out.
 """
 
 import numba as nb
@@ -10,7 +11,8 @@ import numpy as np
 from selvawatch.core.status import Status
 
 NONE, PROVISIONAL, CONFIRMED, WITHDRAWN, CLOSED = (
-    int(status) for status in (Status.NONE, Status.PROVISIONAL, Status.CONFIRMED, Status.WITHDRAWN, Status.CLOSED)
+    int(status)
+    for status in (Status.NONE, Status.PROVISIONAL, Status.CONFIRMED, Status.WITHDRAWN, Status.CLOSED)
 )
 
 STATUS_BITS = 7
@@ -34,13 +36,13 @@ _SLOT = "uint8[::1], uint16[::1], uint8[::1], uint8[::1]"
 
 @nb.njit(f"void(int16[::1], uint16, {_SLOT})", nogil=True, cache=True, error_model="numpy")
 def _page(
-    lane: np.ndarray, day: int, total: np.ndarray, since: np.ndarray, gap: np.ndarray, looks: np.ndarray
+    lane: np.ndarray, day: np.uint16, total: np.ndarray, since: np.ndarray, gap: np.ndarray, looks: np.ndarray
 ) -> None:
     """Add a lane of evidence to one sum, S = max(0, S + evidence), and keep when its run began, in place.
 
-    lane: evidence (whole units; `MISSING`: not seen); frozen (1: the run stays as it is and only its looks are
-    counted); then the sum before and the new sum, which are written there. The gap is the days from the look before the
-    run to its first day: 0 where there was none, 255 for that and more.
+    lane: evidence (whole units; `MISSING`: not seen); frozen (1: the run stays as it is and only its looks
+    are counted); then the sum before and the new sum, which are written there. The gap is the days from the
+    look before the run to its first day: 0 where there was none, 255 for that and more.
     """
     zero, byte = np.int16(0), np.int16(255)
     nothing, one, most = np.uint8(0), np.uint8(1), np.uint8(255)
@@ -107,9 +109,9 @@ def add_day(
 ) -> None:
     """Add a day's evidence of pixels start..stop to the three sums, in place.
 
-    optical, radar: evidence, read only where the day has looks of that kind. limits: rows optical, radar, joint:
-    day_low, day_high, provisional; limits[2, 3] is the least that radar may say in the joint sum. A pixel that is not
-    monitored, or that nobody saw, keeps its state. `active`: see `ABOVE`, `OPEN`.
+    optical, radar: evidence, read only where the day has looks of that kind. limits: rows optical, radar,
+    joint: day_low, day_high, provisional; limits[2, 3] is the least that radar may say in the joint sum. A
+    pixel that is not monitored, or that nobody saw, keeps its state. `active`: see `ABOVE`, `OPEN`.
     """
     zero, one = np.int16(0), np.int16(1)
     today, most = np.uint16(day), np.uint16(65535)
@@ -153,9 +155,13 @@ def add_day(
             decided = (status == np.uint8(CONFIRMED)) | (status == np.uint8(CLOSED))
             scratch[9 * LANE + p] = one if decided else zero
         if has_optical:
-            _page(optic, today, sum_o[first:last], since_o[first:last], gap_o[first:last], looks_o[first:last])
+            _page(
+                optic, today, sum_o[first:last], since_o[first:last], gap_o[first:last], looks_o[first:last]
+            )
         if has_radar:
-            _page(radio, today, sum_r[first:last], since_r[first:last], gap_r[first:last], looks_r[first:last])
+            _page(
+                radio, today, sum_r[first:last], since_r[first:last], gap_r[first:last], looks_r[first:last]
+            )
         _page(joint, today, sum_j[first:last], since_j[first:last], gap_j[first:last], looks_j[first:last])
         newest, counted = last_look[first:last], looks_total[first:last]
         for p in range(newest.size):
@@ -163,13 +169,20 @@ def add_day(
             newest[p] = today if seen else newest[p]
             count = counted[p]
             counted[p] = np.uint16(count + np.uint16(1)) if seen & (count != most) else count
-        activity, by_o, by_r, by_j = active[first:last], sum_o[first:last], sum_r[first:last], sum_j[first:last]
+        activity, by_o, by_r, by_j = (
+            active[first:last],
+            sum_o[first:last],
+            sum_r[first:last],
+            sum_j[first:last],
+        )
         for p in range(activity.size):
             above = (by_o[p] >= level_o) | (by_r[p] >= level_r) | (by_j[p] >= level_j)
             status = flag[p] & status_bits
             undecided = (status == np.uint8(PROVISIONAL)) | (status == np.uint8(CONFIRMED))
             moving = (joint[p] != MISSING) & (above | undecided)
-            activity[p] = (np.uint8(ABOVE) if above else np.uint8(0)) | (np.uint8(OPEN) if moving else np.uint8(0))
+            activity[p] = (np.uint8(ABOVE) if above else np.uint8(0)) | (
+                np.uint8(OPEN) if moving else np.uint8(0)
+            )
 
 
 @nb.njit(
@@ -208,9 +221,9 @@ def decide(
 ) -> None:
     """Move the status of the open pixels of rows first..last by at most one legal move, in place.
 
-    levels: rows optical, radar, joint: withdrawn, provisional, confirmed, confirmed alone. Neighbours count by what
-    they knew that day: their own sums, never their status. On confirmation the run that confirmed is kept in the place
-    of the joint run.
+    levels: rows optical, radar, joint: withdrawn, provisional, confirmed, confirmed alone. Neighbours count
+    by what they knew that day: their own sums, never their status. On confirmation the run that confirmed
+    is kept in the place of the joint run.
     """
     stop = last * columns
     for block in range(first * columns, stop, 256):

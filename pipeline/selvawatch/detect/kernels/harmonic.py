@@ -1,8 +1,8 @@
 """Masked harmonic least squares with screened refits, time-major int16 in, SIMD across pixels.
 
-For a harmonic basis the Gram matrix of masked looks has 4H + 1 distinct entries: sums of cos and sin of 0..2H times
-the yearly angle (product-to-sum). A tile of pixels is copied next to each other first, so that every pass but the
-first reads from cache; sums lie in flat scratch, one lane of pixels behind the other.
+For a harmonic basis the Gram matrix of masked looks has 4H + 1 distinct entries: sums of cos and sin of
+0..2H times the yearly angle (product-to-sum). A tile of pixels is copied next to each other first, so that
+every pass but the first reads from cache; sums lie in flat scratch, one lane of pixels behind the other.
 """
 
 import math
@@ -31,17 +31,22 @@ def trig_columns(harmonics: int) -> int:
 
 @nb.njit("void(float32[::1], float32[::1], float32[::1])", nogil=True, cache=True, error_model="numpy")
 def _take_product(out: np.ndarray, left: np.ndarray, right: np.ndarray) -> None:
-    """out -= left * right, of one lane."""
+    """Out -= left * right, of one lane."""
     for p in range(LANE):
         out[p] -= left[p] * right[p]
 
 
-@nb.njit("void(float32[::1], float32[::1], float32[::1], int64, float32)", nogil=True, cache=True, error_model="numpy")
+@nb.njit(
+    "void(float32[::1], float32[::1], float32[::1], int64, float32)",
+    nogil=True,
+    cache=True,
+    error_model="numpy",
+)
 def _solve(sums: np.ndarray, matrix: np.ndarray, beta: np.ndarray, harmonics: int, ridge: float) -> None:
     """Coefficients of a lane from its sums, by Cholesky; a pixel without enough looks gets zeros.
 
-    sums: (6H + 3) lanes: the 4H + 1 weight sums, the 2H + 1 value sums, the sum of squares. matrix: scratch of K * K
-    lanes. beta: K lanes, out.
+    sums: (6H + 3) lanes: the 4H + 1 weight sums, the 2H + 1 value sums, the sum of squares. matrix: scratch
+    of K * K lanes. beta: K lanes, out.
     """
     terms = 2 * harmonics + 1
     half, zero, one = np.float32(0.5), np.float32(0), np.float32(1)
@@ -117,9 +122,14 @@ def _solve(sums: np.ndarray, matrix: np.ndarray, beta: np.ndarray, harmonics: in
     error_model="numpy",
 )
 def _spread(
-    sums: np.ndarray, beta: np.ndarray, sigma: np.ndarray, harmonics: int, ridge: float, kept_variance: float
+    sums: np.ndarray,
+    beta: np.ndarray,
+    sigma: np.ndarray,
+    harmonics: int,
+    ridge: float,
+    kept_variance: np.float32,
 ) -> None:
-    """Residual sigma of a lane, corrected for the variance that screening cut off; 0 where there is no fit."""
+    """Residual sigma of a lane, corrected for the variance that screening cut off; 0 without a fit."""
     terms = 2 * harmonics + 1
     zero, one = np.float32(0), np.float32(1)
     squares = sums[(6 * harmonics + 2) * LANE : (6 * harmonics + 3) * LANE]
@@ -139,10 +149,20 @@ def _spread(
         sigma[p] = np.sqrt(rest / (over * kept_variance)) if free > zero else zero
 
 
-@nb.njit("void(float32[::1], float32[::1], float32[:,::1], int64, int64)", nogil=True, cache=True, error_model="numpy")
+@nb.njit(
+    "void(float32[::1], float32[::1], float32[:,::1], int64, int64)",
+    nogil=True,
+    cache=True,
+    error_model="numpy",
+)
 def _sum_group(sums: np.ndarray, group: np.ndarray, trig: np.ndarray, date: int, harmonics: int) -> None:
     """Add four dates, weights and values of a lane, to its sums."""
-    w0, w1, w2, w3 = group[:LANE], group[LANE : 2 * LANE], group[2 * LANE : 3 * LANE], group[3 * LANE : 4 * LANE]
+    w0, w1, w2, w3 = (
+        group[:LANE],
+        group[LANE : 2 * LANE],
+        group[2 * LANE : 3 * LANE],
+        group[3 * LANE : 4 * LANE],
+    )
     y0, y1 = group[4 * LANE : 5 * LANE], group[5 * LANE : 6 * LANE]
     y2, y3 = group[6 * LANE : 7 * LANE], group[7 * LANE : 8 * LANE]
     columns, terms = 4 * harmonics + 1, 2 * harmonics + 1
@@ -161,7 +181,9 @@ def _sum_group(sums: np.ndarray, group: np.ndarray, trig: np.ndarray, date: int,
         total[p] += (y0[p] * y0[p] + y1[p] * y1[p]) + (y2[p] * y2[p] + y3[p] * y3[p])
 
 
-@nb.njit("void(int16[::1], float32[::1], float32[::1], float32[::1])", nogil=True, cache=True, error_model="numpy")
+@nb.njit(
+    "void(int16[::1], float32[::1], float32[::1], float32[::1])", nogil=True, cache=True, error_model="numpy"
+)
 def _weigh(look: np.ndarray, centre: np.ndarray, weight: np.ndarray, value: np.ndarray) -> None:
     """Weights (1 = observed) and centred values of a lane of one date."""
     for p in range(LANE):
@@ -267,7 +289,9 @@ def _fit_kernel(harmonics: int) -> Callable[..., None]:
                         for p in range(LANE):
                             seen[p] = sums[p]
                     _solve(sums, matrix, beta, harmonics, ridge)
-                    _spread(sums, beta, sigma, harmonics, ridge, one if stage == 0 else kept_variance[stage - 1])
+                    _spread(
+                        sums, beta, sigma, harmonics, ridge, one if stage == 0 else kept_variance[stage - 1]
+                    )
                 for p in range(LANE):
                     walk[p] = zero
                     reach[p] = zero
@@ -280,14 +304,25 @@ def _fit_kernel(harmonics: int) -> Callable[..., None]:
                         walk[p] += rest[p] if keep else zero
                         off = abs(walk[p])
                         reach[p] = off if off > reach[p] else reach[p]
-                _write(out, first - start + at, min(LANE, size - at), harmonics, sums, beta, centre, sigma, seen, reach)
+                _write(
+                    out,
+                    first - start + at,
+                    min(LANE, size - at),
+                    harmonics,
+                    sums,
+                    beta,
+                    centre,
+                    sigma,
+                    seen,
+                    reach,
+                )
 
     return fit
 
 
 @nb.njit(
-    "void(int16[:,::1], int64, int64, int64, float32[::1], float32[::1], float32[::1], float32[::1], float32[::1],"
-    " float32[::1])",
+    "void(int16[:,::1], int64, int64, int64, float32[::1], float32[::1], float32[::1], float32[::1],"
+    " float32[::1], float32[::1])",
     nogil=True,
     cache=True,
     error_model="numpy",
@@ -313,7 +348,9 @@ def _write(
             level = b[p] + (centre[p] if k == 0 else zero)
             level = level if level < top else top
             level = level if level > -top else -top
-            plane[p] = np.int16(np.floor(level + np.float32(0.5))) if sums[p] > np.float32(terms) else np.int16(0)
+            plane[p] = (
+                np.int16(np.floor(level + np.float32(0.5))) if sums[p] > np.float32(terms) else np.int16(0)
+            )
     for p in range(size):
         looks = sums[p]
         fitted = looks > np.float32(terms)
@@ -323,7 +360,9 @@ def _write(
         out[terms + 1, first + p] = np.int16(min(looks if fitted else seen[p], byte))
         share = np.floor(np.float32(100) * looks / max(seen[p], one) + np.float32(0.5))
         out[terms + 2, first + p] = np.int16(share) if fitted else np.int16(0)
-        out[terms + 3, first + p] = np.int16(np.floor(min(shift, byte) + np.float32(0.5))) if fitted else np.int16(0)
+        out[terms + 3, first + p] = (
+            np.int16(np.floor(min(shift, byte) + np.float32(0.5))) if fitted else np.int16(0)
+        )
 
 
 _FITS = {harmonics: _fit_kernel(harmonics) for harmonics in (1, 2, 3)}
@@ -340,9 +379,10 @@ def fit(
 ) -> None:
     """Fit pixels start..stop of a (time, pixel) int16 stack into `out`, (terms + EXTRA, stop - start) int16.
 
-    `out` holds the coefficients and sigma in stored units, the looks kept (at most 255), the share kept (percent) and
-    the shift (reach of the walk of kept residuals over sigma * sqrt(looks), in twentieths); zeros but for the looks
-    where there were too few. trig: (time, 4H + 1) float32: 1, then cos and sin of 1..2H times the yearly angle.
+    `out` holds the coefficients and sigma in stored units, the looks kept (at most 255), the share kept
+    (percent) and the shift (reach of the walk of kept residuals over sigma * sqrt(looks), in twentieths);
+    zeros but for the looks where there were too few. trig: (time, 4H + 1) float32: 1, then cos and sin of
+    1..2H times the yearly angle.
     """
     padded = np.zeros((-(-trig.shape[0] // 4) * 4, trig.shape[1]), np.float32)
     padded[: trig.shape[0]] = trig

@@ -1,4 +1,4 @@
-"""Medians of the newest observations of each pixel."""
+"""Medians of the newest, or the first, observations of each pixel since a day."""
 
 import numba
 import numpy as np
@@ -10,14 +10,23 @@ _NODATA = int(NODATA)
 
 
 @numba.njit(
-    [numba.void(numba.int16[:, ::1], numba.int64[::1], numba.int64[::1], numba.int64, numba.float32[::1])],
+    [
+        numba.void(
+            numba.int16[:, ::1],
+            numba.int64[::1],
+            numba.int64[::1],
+            numba.int64,
+            numba.boolean,
+            numba.float32[::1],
+        )
+    ],
     nogil=True,
     cache=True,
 )
-def newest_median(
-    stack: np.ndarray, days: np.ndarray, since: np.ndarray, looks: int, median: np.ndarray
+def median_since(
+    stack: np.ndarray, days: np.ndarray, since: np.ndarray, looks: int, newest: bool, median: np.ndarray
 ) -> None:
-    """Median of the newest `looks` observed values on or after a day, into `median`; NaN where there is none.
+    """Median of some `looks` observed values on or after a day, into `median`; NaN where there is none.
 
     Parameters
     ----------
@@ -29,6 +38,8 @@ def newest_median(
         (pixel,) int64: first day that counts.
     looks
         At least 1.
+    newest
+        Whether the newest looks count, or the first.
     median
         (pixel,) float32, in stored units.
     """
@@ -39,7 +50,8 @@ def newest_median(
         lanes = min(_LANES, pixels - first)
         for lane in range(lanes):
             count[lane] = 0
-        for time in range(times - 1, -1, -1):
+        for step in range(times):
+            time = times - 1 - step if newest else step
             for lane in range(lanes):
                 value = stack[time, first + lane]
                 found = count[lane]
