@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_NO_INPUT := 1
 
-.PHONY: demo test lint bench live clean help
+.PHONY: demo test lint bench live schemas picture clean help
 
 help:            ## what there is
 	@grep -E '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed 's/:.*##/  /'
@@ -34,6 +34,12 @@ bench: $(STAMP)  ## speed, as ratios within one run; never part of the tests
 
 live: $(STAMP)   ## one small request to each real archive; needs the internet
 	$(BIN)/python -m pytest tests/live -m live
+
+schemas: $(STAMP) ## outputs/schemas/ again, after a column or a layer has changed
+	$(BIN)/python -m selvawatch.write.schemas outputs/schemas
+
+picture: $(STAMP) ## docs/images/ again, from the demo's run; needs chromium
+	$(BIN)/python docs/picture.py
 
 clean:           ## remove the virtual environment and build leftovers; outputs/ stays
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,115 @@
+"""Schemas of what a run gives out, from the tables of columns and layers; run as a module, it writes them.
+
+A table's schema is a JSON Schema of one row as an object: the properties of a GeoJSON feature, a row of
+`selvawatch alerts list --json`, or a line of CSV with its cells typed.
+"""
+
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from selvawatch.attribute.tables import TABLES as ANALYSTS_TABLES
+from selvawatch.core.files import write_text
+from selvawatch.core.layers import LAYERS
+from selvawatch.core.table import Column, Table, Tier
+from selvawatch.core.tables import TABLES
+from selvawatch.write.legend import LEGENDS
+from selvawatch.write.raster import PRODUCT_LAYERS
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+_TYPES: dict[str, dict[str, str]] = {
+    "text": {"type": "string"},
+    "date": {"type": "string", "format": "date"},
+    "int": {"type": "integer"},
+    "float": {"type": "number"},
+    "bool": {"type": "boolean"},
+}
+
+
+def table_schema(table: Table, title_es: str = "", *, whole: bool = True) -> dict[str, Any]:
+    """JSON Schema of a row; the outline is no property, `x-geometry` says whether rows have one.
+
+    whole: every row has the public columns, and no other than these; False: columns stand as they were asked for.
+    """
+    columns = [column for column in table.columns if column.dtype != "geometry"]
+    schema: dict[str, Any] = {
+        "$schema": DIALECT,
+        "title": table.name,
+        "description": table.description,
+        "type": "object",
+        "properties": {column.name: _property(column) for column in columns},
+        "x-geometry": len(columns) < len(table.columns),
+    }
+    if title_es:
+        schema["x-title-es"] = title_es
+    if whole:
+        schema["additionalProperties"] = False
+        schema["required"] = [column.name for column in columns if column.tier == Tier.PUBLIC]
+    return schema
+
+
+def layers_schema() -> dict[str, Any]:
+    """Every raster layer of a tile: stored type, nodata, unit, codes, and whether it is given out."""
+    return {
+        "title": "layers",
+        "description": "Raster layers of a tile; those given out are one cloud-optimised GeoTIFF each.",
+        "layers": [
+            {
+                "name": layer.name,
+                "dtype": layer.dtype,
+                "nodata": layer.nodata,
+                "unit": "days since 1970-01-01" if layer.unit == "day" else layer.unit,
+                "description": layer.description,
+                "label_es": layer.label_es,
+                "given_out": layer.name in PRODUCT_LAYERS,
+                "codes": [
+                    {
+                        "code": swatch.code,
+                        "label_en": swatch.label_en,
+                        "label_es": swatch.label_es,
+                        "colour": swatch.css if swatch.opaque else "transparent",
+                    }
+                    for swatch in LEGENDS.get(layer.name, ())
+                ],
+            }
+            for layer in LAYERS.values()
+        ],
+    }
+
+
+def schemas() -> Mapping[str, dict[str, Any]]:
+    """Every schema by file name."""
+    made = {f"{table.name}.json": table_schema(table) for table in TABLES.values()}
+    for spec in ANALYSTS_TABLES.values():
+        table = Table(name=spec.name, description=spec.description, columns=spec.columns)
+        made[f"{spec.name}.json"] = table_schema(table, spec.title_es, whole=False)
+    return {"layers.json": layers_schema(), **made}
+
+
+def write_schemas(folder: Path) -> list[Path]:
+    """Write every schema into a folder and return the files; equal code, equal bytes."""
+    return [
+        write_text(folder / name, json.dumps(schema, indent=1, ensure_ascii=False) + "\n")
+        for name, schema in sorted(schemas().items())
+    ]
+
+
+def _property(column: Column) -> dict[str, Any]:
+    says: dict[str, Any] = dict(_TYPES[column.dtype])
+    if column.nullable:
+        says["type"] = [says["type"], "null"]
+    if column.choices:
+        says["enum"] = [*column.choices, None] if column.nullable else list(column.choices)
+    says["description"] = column.description
+    says["x-label-es"] = column.label_es
+    if column.unit:
+        says["x-unit"] = column.unit
+    says["x-tier"] = column.tier.name.lower()
+    return says
+
+
+if __name__ == "__main__":
+    write_schemas(Path(sys.argv[1]) if len(sys.argv) > 1 else Path("outputs/schemas"))
