@@ -19,7 +19,8 @@ from selvawatch.events.patches import EventRule, Ground, alert_pixels, patch_lab
 
 GRID = Grid(crs="EPSG:32719", resolution=10.0, tile_px=16, anchor_x=370_000, anchor_y=8_580_000)
 GROUND = Ground(grid=GRID, equal_area=equal_area_crs(-70.2, -12.8), prefix="MDD")
-RULE = EventRule(min_ha=0.04, onset_gap_days=120, support_ha=0.02, close_after_days=365)
+SHARE = {"loss_looks": 5, "lost_share": 0.5, "core_quantile": 0.75, "bare_fall": 0.65, "least_fall": 0.1}
+RULE = EventRule(min_ha=0.04, onset_gap_days=120, support_ha=0.02, close_after_days=365, **SHARE)
 DAY = 19_000
 TILE = GRID.tile("x0000y0000")
 EAST = GRID.tile("x0001y0000")
@@ -304,3 +305,24 @@ def test_patches_are_those_of_a_flood_fill(seed):
     ):
         fast.setdefault(label, set()).add((row, column))
     assert [fast[label] for label in sorted(fast)] == labels_slow(drawn, 120)
+
+
+def _fallen(fall: np.ndarray) -> Detected:
+    drawn = state(TILE, " ".join(["......", ".AAAA.", ".AAAA.", ".AAAA.", ".AAAA.", "......"]))
+    full = np.full((GRID.tile_px, GRID.tile_px), np.nan, np.float32)
+    full[1:5, 1:5] = fall
+    return detect_events(None, {TILE: drawn.assign(fall=(("y", "x"), full))}, GROUND, RULE, DAY + 60, {})
+
+
+def test_a_rim_that_was_lost_by_less_than_half_is_no_part_of_the_event():
+    fall = np.full((4, 4), 0.6, np.float32)
+    fall[0, :] = 0.25
+    fall[3, 3] = np.nan
+    assert _fallen(fall).events.geometry.area.sum() == pytest.approx(12 * GRID.resolution**2)
+
+
+def test_bare_soil_beside_a_pond_stays_in_the_event_and_noise_does_not():
+    fall = np.full((4, 4), 1.0, np.float32)
+    fall[0, :] = 0.4
+    fall[3, :] = 0.05
+    assert _fallen(fall).events.geometry.area.sum() == pytest.approx(12 * GRID.resolution**2)

@@ -1,10 +1,10 @@
-"""After-composites: what a place looks like since it was lost, as medians of its last clear looks."""
+"""Composites since a loss: what a place looks like now, and what it looked like when it was lost."""
 
 import numpy as np
 import xarray as xr
 
 from selvawatch.core.stack import check_stack
-from selvawatch.detect.kernels.newest import newest_median
+from selvawatch.detect.kernels.since import median_since
 
 
 def after_composite(stack: xr.DataArray, since: xr.DataArray, looks: int) -> xr.DataArray:
@@ -21,6 +21,22 @@ def after_composite(stack: xr.DataArray, since: xr.DataArray, looks: int) -> xr.
     looks
         Most looks that enter a median, at least 1.
     """
+    return _composite(stack, since, looks, newest=True)
+
+
+def loss_composite(stack: xr.DataArray, onset: xr.DataArray, looks: int) -> xr.DataArray:
+    """Median of each pixel's first clear looks since its onset, (y, x) float32; NaN without onset or look.
+
+    Lazy where the stack is. It does not change any more once the looks are there, whatever grows later.
+
+    stack: as for `after_composite`. onset: day of loss, (y, x); 0 = none. looks: most looks, at least 1.
+    """
+    composite = _composite(stack, onset, looks, newest=False)
+    lost = xr.DataArray(onset.data > 0, dims=("y", "x"))
+    return composite.where(lost)
+
+
+def _composite(stack: xr.DataArray, since: xr.DataArray, looks: int, *, newest: bool) -> xr.DataArray:
     if looks < 1:
         raise ValueError(f"looks is {looks}, need at least 1")
     check_stack(stack)
@@ -29,11 +45,11 @@ def after_composite(stack: xr.DataArray, since: xr.DataArray, looks: int) -> xr.
     if stack.chunks is not None:
         first = first.chunk({"y": stack.chunks[1], "x": stack.chunks[2]})
     composite = xr.apply_ufunc(
-        _last_median,
+        _median,
         stack,
         first,
         input_core_dims=[["time"], []],
-        kwargs={"days": days, "looks": looks, "scale": float(stack.attrs["scale"])},
+        kwargs={"days": days, "looks": looks, "scale": float(stack.attrs["scale"]), "newest": newest},
         dask="parallelized",
         output_dtypes=[np.float32],
         join="override",
@@ -41,12 +57,12 @@ def after_composite(stack: xr.DataArray, since: xr.DataArray, looks: int) -> xr.
     return composite.transpose("y", "x").rename(stack.name)
 
 
-def _last_median(
-    values: np.ndarray, since: np.ndarray, *, days: np.ndarray, looks: int, scale: float
+def _median(
+    values: np.ndarray, since: np.ndarray, *, days: np.ndarray, looks: int, scale: float, newest: bool
 ) -> np.ndarray:
-    """Median over time (last axis) of the newest `looks` observed values on or after `since`."""
+    """Median over time (last axis) of the newest or first `looks` observed values on or after `since`."""
     rows, columns, times = values.shape
     stack = np.ascontiguousarray(np.moveaxis(values, -1, 0)).reshape(times, rows * columns)
     median = np.empty(rows * columns, np.float32)
-    newest_median(stack, days, np.ascontiguousarray(since, np.int64).reshape(-1), looks, median)
+    median_since(stack, days, np.ascontiguousarray(since, np.int64).reshape(-1), looks, newest, median)
     return (median * np.float32(scale)).reshape(rows, columns)

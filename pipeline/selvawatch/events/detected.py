@@ -14,7 +14,15 @@ from selvawatch.core.table import Table
 from selvawatch.core.tables import CELLS, EVENTS
 from selvawatch.errors import TableError
 from selvawatch.events.outline import outlines
-from selvawatch.events.patches import EventRule, Ground, Pixels, alert_pixels, minimum_px, patch_labels
+from selvawatch.events.patches import (
+    EventRule,
+    Ground,
+    Pixels,
+    alert_pixels,
+    minimum_px,
+    mostly_lost,
+    patch_labels,
+)
 from selvawatch.events.track import Looked, Patches, Tracked, cell_frame, nothing, track
 
 log = logging.getLogger(__name__)
@@ -94,6 +102,8 @@ def detect_events(
     closed = (worked["status"] == "closed").to_numpy(bool)
     frozen = np.where(_at(closed, pixels.previous, False), pixels.previous, -1)
     labels = patch_labels(pixels, rule.onset_gap_days, frozen)
+    lost = mostly_lost(pixels, labels, rule)
+    pixels, labels = pixels.take(lost), labels[lost]
     kept = _kept(pixels, labels, rule, ground, (worked["status"] != "withdrawn").to_numpy(bool))
     reasons = _reasons(pixels, kept, withdrawn_px)
     pixels, labels = pixels.take(kept), labels[kept]

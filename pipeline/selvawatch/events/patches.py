@@ -35,11 +35,28 @@ class EventRule:
     """Area that must hold a status or confidence before the event does, hectares of the pixel CRS."""
     close_after_days: int
     """Days without growth after which a confirmed event is closed."""
+    loss_looks: int
+    """First clear looks since the onset that tell how much of a pixel was lost (`loss_composite`)."""
+    lost_share: float
+    """Share of a pixel that must be lost: its fall against that of the event's core."""
+    core_quantile: float
+    """Quantile of the falls of an event's pixels that stands for its core."""
+    bare_fall: float
+    """NDVI fall from forest to bare soil: a core of water, which falls further, shuts out no soil."""
+    least_fall: float
+    """NDVI fall below which a pixel was not lost at all, whatever its core."""
 
     def __post_init__(self) -> None:
         """Refuse numbers that contradict each other."""
         if self.min_ha < 0 or self.support_ha < 0:
             raise ValueError(f"min_ha {self.min_ha} and support_ha {self.support_ha} must not be negative")
+        if self.loss_looks < 1 or not 0 <= self.lost_share <= 1 or not 0 < self.core_quantile < 1:
+            raise ValueError(
+                "need loss_looks >= 1, lost_share 0 to 1, core_quantile between 0 and 1;"
+                f" got {self.loss_looks}, {self.lost_share} and {self.core_quantile}"
+            )
+        if not 0 <= self.least_fall <= self.bare_fall:
+            raise ValueError(f"need 0 <= least_fall <= bare_fall, got {self.least_fall} and {self.bare_fall}")
         if not 0 <= self.onset_gap_days < self.close_after_days:
             raise ValueError(
                 f"onset_gap_days is {self.onset_gap_days}, need 0 or more and less than"
@@ -77,6 +94,8 @@ class Pixels:
     confirmed_on: np.ndarray
     looks: np.ndarray
     """Days with a usable look since the onset, int32."""
+    fall: np.ndarray
+    """NDVI fall at the loss, float32; NaN = not measured."""
     tile: np.ndarray
     """Position of the pixel's tile among the sorted tiles, int32."""
     previous: np.ndarray
@@ -99,7 +118,8 @@ def alert_pixels(tiles: Mapping[Tile, xr.Dataset], previous: np.ndarray) -> tupl
     Parameters
     ----------
     tiles
-        State (y, x) of `core.layers.LAYERS` by tile; read one after the other and let go.
+        State (y, x) of `core.layers.LAYERS` by tile, and `fall` (of NDVI at the loss) where it was measured;
+        read one after the other and let go.
     previous
         Geometries of the previous events in the grid's CRS; where two overlap the later one counts.
     """
@@ -120,6 +140,11 @@ def alert_pixels(tiles: Mapping[Tile, xr.Dataset], previous: np.ndarray) -> tupl
                 row=y.astype(np.int64) - (tile.row + 1) * tile.grid.tile_px,
                 status=status[y, x].astype(np.uint8),
                 confidence=state["confidence"].values[y, x].astype(np.uint8),
+                fall=(
+                    state["fall"].values[y, x].astype(np.float32)
+                    if "fall" in state
+                    else np.full(len(y), np.nan, np.float32)
+                ),
                 tile=np.full(len(y), number, np.int32),
                 previous=owner[y, x],
                 **days,
@@ -188,3 +213,21 @@ def patch_labels(pixels: Pixels, onset_gap_days: int, frozen: np.ndarray) -> np.
     rank = np.empty(len(first), np.int64)
     rank[np.argsort(first)] = np.arange(len(first))
     return rank[inverse]
+
+
+def mostly_lost(pixels: Pixels, labels: np.ndarray, rule: EventRule) -> np.ndarray:
+    """Whether each pixel was lost for the most part, bool: its NDVI fall against that of its patch's core.
+
+    A sensor of 30 m, a radar box and mixed pixels spread a loss over its rim; the fall of the first looks
+    tells what was lost. A pixel whose fall was not measured is kept.
+    """
+    known = np.flatnonzero(np.isfinite(pixels.fall))
+    if not known.size:
+        return np.ones(len(pixels), np.bool_)
+    order = known[np.lexsort((pixels.fall[known], labels[known]))]
+    patch, first, count = np.unique(labels[order], return_index=True, return_counts=True)
+    core = np.full(int(labels.max()) + 1, np.nan, np.float32)
+    place = first + np.floor((count - 1) * rule.core_quantile).astype(np.int64)
+    core[patch] = pixels.fall[order[place]]
+    needed = np.maximum(rule.least_fall, rule.lost_share * np.minimum(core, rule.bare_fall))
+    return ~(pixels.fall < needed[labels])

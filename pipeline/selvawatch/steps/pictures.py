@@ -44,7 +44,7 @@ def take_pictures(
     alerts: gpd.GeoDataFrame,
     top: int,
 ) -> dict[str, Pictures]:
-    """Pictures by alert id of the first alerts by rank; without a usable look on both sides there are none."""
+    """Pictures by alert id of the first alerts by rank; none without a usable look on both sides."""
     by_id = {scene.id: scene for scene in scenes}
     taken: dict[str, Pictures] = {}
     live = alerts[alerts["status"] != "withdrawn"].sort_values("rank").head(top)

@@ -22,7 +22,7 @@ from selvawatch.core.status import Reason
 from selvawatch.detect import fusion
 from selvawatch.detect.baseline import fit_baselines, forest_reason, name_of
 from selvawatch.errors import SiteError
-from selvawatch.events.composite import after_composite
+from selvawatch.events.composite import after_composite, loss_composite
 from selvawatch.prepare.observations import look_path, open_stack, read_look
 from selvawatch.prepare.take import TakenIn, take_in
 from selvawatch.site import Site
@@ -32,7 +32,7 @@ from selvawatch.store.folders import Store, new_folder
 
 log = logging.getLogger(__name__)
 
-STATE_VERSION = 1
+STATE_VERSION = 2
 """Raised when the same looks would give another state: older states are then replayed, not continued."""
 
 COMPOSITE_DAYS = 365
@@ -111,6 +111,12 @@ def open_layers(store: Store, tile: str, state: str) -> xr.Dataset:
     return _load(store.state(tile, state) / "layers.zarr")
 
 
+def open_fallen(store: Store, tile: str, state: str) -> xr.Dataset:
+    """Layers of a state and `fall`, (y, x) float32: the NDVI fall at the loss, NaN = not measured."""
+    composite = xr.open_zarr(store.state(tile, state) / "composite.zarr", consolidated=False, chunks=None)
+    return open_layers(store, tile, state).assign(fall=composite["fall"].load())
+
+
 def open_composite(store: Store, tile: str, state: str) -> xr.Dataset:
     """What a tile looks like since its losses, (y, x) float32 by index, and `ndvi_baseline`; in memory."""
     return _load(store.state(tile, state) / "composite.zarr")
@@ -135,10 +141,9 @@ def _fit(site: Site, store: Store, tile: Tile, taken: Sequence[TakenIn], rule: s
         return name
     stacks = {}
     for stream, index in site.model.pairs():
-        times = to_times(np.array([key.day for key in keys if key.stream == stream.stream], np.int64))
-        if times.size:
-            stack = open_stack(store.observations(tile.id), stream.stream, index.index, first, last)
-            stacks[stream.stream, index.index] = stack.sel(time=times)
+        if times := [key.day for key in keys if key.stream == stream.stream]:
+            stack = _stack(store.observations(tile.id), stream.stream, index.index, times)
+            stacks[stream.stream, index.index] = stack
     forest = _forest(site, tile)
     if not stacks and forest is None:
         raise SiteError(
@@ -210,28 +215,44 @@ def _advance(
 def _composite(
     site: Site, store: Store, tile: Tile, keys: Sequence[LookKey], layers: xr.Dataset, baselines: xr.Dataset
 ) -> xr.Dataset:
-    """Medians of the last clear looks since the onset, of the first optical stream that has looked lately."""
-    parts: dict[str, xr.DataArray] = {}
-    blank = xr.full_like(layers["onset"], np.nan, dtype=np.float32)
-    optical = [stream for stream in site.model.streams if stream.kind == "optical"]
+    """What the tile looks like since its losses, of the first optical stream that has looked lately.
+
+    (y, x) float32: medians of the last clear looks since the onset by index; `ndvi_baseline`; `fall`, the
+    NDVI fall over the first clear looks since the onset.
+    """
+    blank = np.full(layers["onset"].shape, np.nan, np.float32)
+    parts = {"ndvi": blank, "ndvi_baseline": blank, "fall": blank}
     last = keys[-1].day if keys else 0
-    for stream in optical:
-        days = [key.day for key in keys if key.stream == stream.stream and key.day > last - COMPOSITE_DAYS]
-        if not days:
+    folder = store.observations(tile.id)
+    for stream in (one for one in site.model.streams if one.kind == "optical"):
+        days = [key.day for key in keys if key.stream == stream.stream]
+        lately = [day for day in days if day > last - COMPOSITE_DAYS]
+        if not lately:
             continue
-        times = to_times(np.array(days, np.int64))
-        folder = store.observations(tile.id)
-        for index in read_look(look_path(folder, stream.stream, days[-1])).values:
-            stack = open_stack(folder, stream.stream, index, days[0], days[-1]).sel(time=times)
-            since = layers["onset"].assign_coords(y=stack["y"], x=stack["x"])
-            parts[index] = after_composite(stack, since, site.cause_rule.measures.looks).compute()
+        for index in read_look(look_path(folder, stream.stream, lately[-1])).values:
+            stack = _stack(folder, stream.stream, index, lately)
+            parts[index] = after_composite(
+                stack, _on(stack, layers["onset"]), site.cause_rule.measures.looks
+            ).to_numpy()
+        if any(index.index == "ndvi" for index in stream.indices):
+            scale = next(index.scale for index in stream.indices if index.index == "ndvi")
+            terms = baselines[name_of(stream.stream, "ndvi", "terms")][0].to_numpy().astype(np.float32)
+            own = baselines[name_of(stream.stream, "ndvi", "sigma")].to_numpy() > 0
+            parts["ndvi_baseline"] = np.where(own, terms * np.float32(scale), np.float32(np.nan))
+            stack = _stack(folder, stream.stream, "ndvi", days)
+            then = loss_composite(stack, _on(stack, layers["onset"]), site.event_rule.loss_looks).to_numpy()
+            parts["fall"] = parts["ndvi_baseline"] - then
         break
-    for stream in optical:
-        for index in stream.indices:
-            if index.index == "ndvi" and "ndvi_baseline" not in parts:
-                terms = baselines[name_of(stream.stream, "ndvi", "terms")][0].astype(np.float32)
-                parts["ndvi_baseline"] = terms.where(terms != 0) * np.float32(index.scale)
-    return xr.Dataset({name: (("y", "x"), part.values) for name, part in {"ndvi": blank, **parts}.items()})
+    return xr.Dataset({name: (("y", "x"), part) for name, part in sorted(parts.items())})
+
+
+def _stack(folder: Path, stream: str, index: str, days: Sequence[int]) -> xr.DataArray:
+    """The lazy stack of an index on some days."""
+    return open_stack(folder, stream, index, days[0], days[-1]).sel(time=to_times(np.array(days, np.int64)))
+
+
+def _on(stack: xr.DataArray, layer: xr.DataArray) -> xr.DataArray:
+    return layer.assign_coords(y=stack["y"], x=stack["x"])
 
 
 def look_keys(taken: Iterable[TakenIn], first_day: int, last_day: int) -> tuple[LookKey, ...]:

@@ -15,7 +15,7 @@ from selvawatch.events.detected import detect_events
 from selvawatch.events.features import Reference, features
 from selvawatch.events.track import Tracked
 from selvawatch.site import Site
-from selvawatch.steps.tile import TileState, open_composite, open_layers
+from selvawatch.steps.tile import TileState, open_composite, open_fallen
 from selvawatch.store.folders import Store
 
 
@@ -26,7 +26,7 @@ class _Lazy(Mapping[Tile, xr.Dataset]):
         self._store, self._states, self._composite = store, states, composite
 
     def __getitem__(self, tile: Tile) -> xr.Dataset:
-        opened = open_composite if self._composite else open_layers
+        opened = open_composite if self._composite else open_fallen
         return opened(self._store, tile.id, self._states[tile])
 
     def __iter__(self) -> Iterator[Tile]:

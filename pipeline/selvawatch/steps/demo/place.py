@@ -19,6 +19,9 @@ TILE = "x0036y0838"
 
 AREA = "la-pampa"
 
+_MARGIN_DEGREES = 1e-5
+"""The area ends about a metre inside its tile, so that rounding does not draw the neighbours in."""
+
 _EMPTY_OWNERS = ("simulated", "site", "store", "prefect")
 
 
@@ -78,7 +81,7 @@ def _lay_site(template: Path, site: Path, tile: Tile) -> None:
     (site / "aoi").mkdir(parents=True, exist_ok=True)
     for path in sorted(template.glob("*.toml")):
         shutil.copyfile(path, site / "aoi" / path.name)
-    outline = shapely.transform(tile.lonlat_outline, lambda at: at.round(9))
+    outline = shapely.transform(tile.lonlat_outline.buffer(-_MARGIN_DEGREES), lambda at: at.round(9))
     area = {
         "type": "Feature",
         "properties": {

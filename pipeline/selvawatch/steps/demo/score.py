@@ -97,14 +97,12 @@ def score_demo(place: DemoPlace) -> tuple[Score, Score]:
     layers = open_layers(store, place.tile.id, state.state)
     status = layers["status"].to_numpy()
     settled = (status == Status.CONFIRMED) | (status == Status.CLOSED)
-    confirmed_on = np.where(settled, layers["confirmed_on"].to_numpy().astype(np.int64), 0)
-    events = read_tracked(store.run(current.run_id) / "internal").events
-    events = events[events["status"].isin(["confirmed", "closed"])]
-    labels = _event_labels(events, place.tile)
-    alerted = np.isin(status, (Status.PROVISIONAL, Status.CONFIRMED, Status.CLOSED)) & (
-        _event_labels(read_tracked(store.run(current.run_id) / "internal").events, place.tile) > 0
-    )
-    ours = _score(truth, confirmed_on, labels, len(events), alerted, place)
+    every = read_tracked(store.run(current.run_id) / "internal").events
+    live = every[every["status"] != "withdrawn"]
+    confirmed = live[live["status"] != "provisional"]
+    alerted = _event_labels(live, place.tile) > 0
+    confirmed_on = np.where(settled & alerted, layers["confirmed_on"].to_numpy().astype(np.int64), 0)
+    ours = _score(truth, confirmed_on, _event_labels(confirmed, place.tile), len(confirmed), alerted, place)
     naive_on = _naive(store, place, state, truth.forest)
     patches, count = ndimage.label(naive_on > 0, _EIGHT)
     sizes = np.bincount(patches.ravel(), minlength=count + 1)
