@@ -34,6 +34,9 @@ class Repair:
 
 def split_layer(text: str | Path) -> tuple[Path, str | None]:
     """Path and layer of `FILE[:layer]`; the whole text is the path where such a file exists."""
+    if str(text).startswith("/vsi"):
+        file, mark, layer = str(text).partition(":")
+        return Path(file), layer if mark else None
     whole = Path(text)
     if whole.exists() or ":" not in whole.name:
         return whole, None
@@ -59,7 +62,7 @@ def read_vector(
         For a missing file, an unreadable one, an unnamed layer among several, no CRS, or no geometry.
     """
     path, layer = split_layer(file)
-    if not path.exists():
+    if not path.exists() and not str(path).startswith("/vsi"):
         raise LayerError("no such file", where=path, do="give the path of a vector file, as FILE[:layer]")
     frame = _read(path, layer, encoding)
     if not isinstance(frame, gpd.GeoDataFrame) or frame.active_geometry_name is None:

@@ -72,7 +72,8 @@ def take(
     where: str = "",
 ) -> Taken:
     """A frame of a source, in the pixel CRS, as one snapshot of a layer (see `read_layer`)."""
-    if missing := [name for name in entry.columns if name not in frame.columns]:
+    replaced = {entry.holder_column} if "holder_type" in frame.columns else set()
+    if missing := [name for name in entry.columns if name not in {*frame.columns, *replaced}]:
         raise LayerError(
             "columns that the manifest names are missing",
             where=where or entry.name,
@@ -120,7 +121,7 @@ def _types(frame: gpd.GeoDataFrame, entry: LayerEntry) -> np.ndarray:
 def _rows(
     frame: gpd.GeoDataFrame, types: list[str], entry: LayerEntry, taken: pd.Timestamp, salt: bytes
 ) -> pd.DataFrame:
-    holders = _text_column(frame, entry.holder_column)
+    holder_types, holder_hashes = _holders(frame, entry, salt)
     status = _text_column(frame, entry.status_column)
     applied = _date_column(frame, entry.applied_column, entry)
     start = _date_column(frame, entry.from_column, entry)
@@ -143,8 +144,8 @@ def _rows(
             "name": _text_column(frame, entry.name_column),
             "layer": entry.name,
             "source": entry.source,
-            "holder_type": [holder_type(one) for one in holders],
-            "holder_hash": [holder_hash(one, salt) for one in holders],
+            "holder_type": holder_types,
+            "holder_hash": holder_hashes,
             "status": status,
             "applied_on": applied,
             "valid_from": start,
@@ -158,6 +159,17 @@ def _rows(
     )
 
 
+def _holders(
+    frame: gpd.GeoDataFrame, entry: LayerEntry, salt: bytes
+) -> tuple[list[str | None], list[str | None]]:
+    """Type and hash of each holder: made of the name, or as a snapshot already has them."""
+    if entry.holder_column and entry.holder_column not in frame:
+        types = [one or "unknown" for one in texts(frame["holder_type"])]
+        return list(types), texts(frame["holder_hash"])
+    names = _text_column(frame, entry.holder_column)
+    return [holder_type(one) for one in names], [holder_hash(one, salt) for one in names]
+
+
 def _keys(frame: gpd.GeoDataFrame, rights: gpd.GeoDataFrame, entry: LayerEntry) -> list[str]:
     """Keys of the source, made unique in an order that the order of rows does not decide."""
     outlines = [hashlib.sha256(one).hexdigest()[:12] for one in rights.geometry.normalize().to_wkb()]
@@ -167,7 +179,8 @@ def _keys(frame: gpd.GeoDataFrame, rights: gpd.GeoDataFrame, entry: LayerEntry) 
         if entry.id_with_outline:
             keys = [f"{key}/{outline}" for key, outline in zip(keys, outlines, strict=True)]
     else:
-        plain = frame.drop(columns=["geometry", *([entry.holder_column] if entry.holder_column else [])])
+        persons = {entry.holder_column, "holder_type", "holder_hash"}
+        plain = frame.drop(columns=["geometry", *(one for one in frame.columns if one in persons)])
         rows = ["|".join(str(value) for value in row) for row in plain.itertuples(index=False)]
         keys = [
             hashlib.sha256(f"{row}|{outline}".encode()).hexdigest()[:16]

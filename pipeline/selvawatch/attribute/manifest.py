@@ -24,6 +24,8 @@ class Manifest:
     """What `aoi/zones.toml` says."""
 
     layer: tuple[LayerEntry, ...]
+    contact: str = ""
+    """Address or page that keepers of services may turn to; fetching needs it."""
 
     def __post_init__(self) -> None:
         """Refuse two layers of one name."""

@@ -49,10 +49,9 @@ def published_comparison(inputs: Inputs, options: Options) -> pd.DataFrame:
         perhaps = here & (low < end) & (start <= high)
         covered = "-" not in one.areas and first < end and start <= last
         full = covered and first <= start + 31 and end <= last + 1
-        values = [
-            float(frame[name].to_numpy()[mine].sum()) if covered else np.nan
-            for name in ("ha", "ha_lo", "ha_hi")
-        ]
+        chosen = (("ha", mine), ("ha_lo", surely), ("ha_hi", perhaps))
+        sums = [float(frame[name].to_numpy()[rows].sum()) for name, rows in chosen]
+        values = sums if covered else [np.nan] * 3
         records.append(
             {
                 "place": one.place,

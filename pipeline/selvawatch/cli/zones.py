@@ -1,0 +1,120 @@
+"""`selvawatch zones`: the layers of the register."""
+
+import datetime as dt
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(help="Layers of the register: fetch, import, accept, status, check.", no_args_is_help=True)
+
+SiteOption = Annotated[
+    Path | None, typer.Option("--site", help="Folder with aoi/ and models/; default: the packaged site.")
+]
+StoreOption = Annotated[str, typer.Option("--store", help="Folder with the results.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+DateOption = Annotated[
+    dt.datetime | None,
+    typer.Option("--date", formats=["%Y-%m-%d"], help="Day the layer was taken; default: today."),
+]
+
+
+def _date(given: dt.datetime | None) -> dt.date:
+    return dt.datetime.now(dt.UTC).date() if given is None else given.date()
+
+
+@app.command()
+def fetch(
+    layers: Annotated[list[str] | None, typer.Argument(help="Layers; default: all with a service.")] = None,
+    date: DateOption = None,
+    site: SiteOption = None,
+    store: StoreOption = "outputs",
+    as_json: JsonOption = False,
+) -> None:
+    """Ask the publishers; a layer that fails keeps its last snapshot."""
+    from selvawatch.site import Site, default_site
+    from selvawatch.steps.zones import client_for, fetch_zones
+    from selvawatch.store.folders import open_store
+
+    loaded = Site.load(site or default_site())
+    done = fetch_zones(loaded, open_store(store), layers or [], date=_date(date), client=client_for(loaded))
+    for one in done:
+        if as_json:
+            typer.echo(json.dumps(asdict(one), ensure_ascii=False))
+        elif one.record is None:
+            typer.echo(f"{one.layer}: failed, the last snapshot stays: {one.error}", err=True)
+        else:
+            held = f", QUARANTINED: {one.record.why}" if one.record.why else ""
+            typer.echo(f"{one.layer}: {one.record.features} features, {one.record.sha256[:12]}{held}")
+    if any(one.record is None for one in done):
+        raise typer.Exit(1)
+
+
+@app.command("import")
+def import_(
+    layer: Annotated[str, typer.Argument(help="Name of the layer in zones.toml.")],
+    file: Annotated[str, typer.Argument(metavar="FILE[:LAYER]")],
+    date: DateOption = None,
+    site: SiteOption = None,
+    store: StoreOption = "outputs",
+) -> None:
+    """Take a layer in from a file."""
+    from selvawatch.site import Site, default_site
+    from selvawatch.steps.zones import import_zone
+    from selvawatch.store.folders import open_store
+
+    loaded = Site.load(site or default_site())
+    record = import_zone(loaded, open_store(store), layer, file, date=_date(date))
+    held = f", QUARANTINED: {record.why}" if record.why else ""
+    typer.echo(f"{layer}: {record.features} features, {record.area_ha:.1f} ha, {record.sha256[:12]}{held}")
+
+
+@app.command()
+def accept(
+    layer: Annotated[str, typer.Argument(help="Layer with a quarantined snapshot.")],
+    store: StoreOption = "outputs",
+) -> None:
+    """Use a quarantined snapshot from now on."""
+    from selvawatch.attribute.snapshots import accept as accepted
+    from selvawatch.steps.zones import SNAPSHOTS
+    from selvawatch.store.folders import open_store
+
+    record = accepted(open_store(store).folder / SNAPSHOTS, layer)
+    typer.echo(f"{layer}: snapshot of {record.date} accepted, {record.features} features")
+
+
+@app.command()
+def status(
+    date: DateOption = None,
+    site: SiteOption = None,
+    store: StoreOption = "outputs",
+    as_json: JsonOption = False,
+) -> None:
+    """How old each layer is, and what is missing."""
+    from selvawatch.site import Site, default_site
+    from selvawatch.steps.zones import zones_status
+    from selvawatch.store.folders import open_store
+
+    loaded = Site.load(site or default_site())
+    for one in zones_status(loaded, open_store(store), today=_date(date)):
+        if as_json:
+            typer.echo(json.dumps(asdict(one), default=str, ensure_ascii=False))
+            continue
+        age = "never taken" if one.date is None else f"{one.date} ({one.age_days} days)"
+        count = "" if one.features is None else f", {one.features} features"
+        typer.echo(f"{one.layer}: {age}{count}, {one.state}{'' if one.verified else ', entry not verified'}")
+
+
+@app.command()
+def check(site: SiteOption = None, store: StoreOption = "outputs") -> None:
+    """Verify the snapshots in use and list what was repaired or is not dated."""
+    from selvawatch.site import Site, default_site
+    from selvawatch.steps.zones import check_zones
+    from selvawatch.store.folders import open_store
+
+    lines = check_zones(Site.load(site or default_site()), open_store(store))
+    for line in lines:
+        typer.echo(line)
+    typer.echo(f"{len(lines)} remarks")

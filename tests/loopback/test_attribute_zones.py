@@ -1,0 +1,352 @@
+"""Layers fetched from a server with the manners of the real ones, kept as snapshots, used as a register."""
+
+import dataclasses
+import datetime as dt
+import json
+import zipfile
+
+import geopandas as gpd
+import pytest
+import shapely
+from geoserver import GeoServer, Layer, Manners
+
+from selvawatch.attribute.entries import Fetch, LayerEntry
+from selvawatch.attribute.manifest import Manifest
+from selvawatch.attribute.snapshots import accept, records
+from selvawatch.errors import LayerError, SourceError, StoreError
+from selvawatch.site import Site, default_site
+from selvawatch.sources.geoservices import Client, arcgis_layer, wfs_layer
+from selvawatch.steps.zones import (
+    SNAPSHOTS,
+    all_snapshots,
+    check_zones,
+    client_for,
+    fetch_zones,
+    import_zone,
+    zones_status,
+)
+from selvawatch.store.folders import Store
+
+FIRST, SECOND = dt.date(2026, 10, 1), dt.date(2026, 11, 1)
+CODES = {
+    "type": "coded",
+    "codedValues": [{"code": "T", "name": "TITULADO"}, {"code": "P", "name": "TRAMITE"}],
+}
+FIELDS = [
+    {"name": "CODIGOU", "type": "esriFieldTypeString"},
+    {"name": "TIT_CONCES", "type": "esriFieldTypeString"},
+    {"name": "M_RUC", "type": "esriFieldTypeString"},
+    {"name": "FEC_DENU", "type": "esriFieldTypeDate"},
+    {"name": "ESTADO", "type": "esriFieldTypeString", "domain": CODES},
+    {"name": "LEYENDA", "type": "esriFieldTypeString"},
+]
+
+
+def ring(number, side=0.01):
+    west, south = -70.2 + (number % 40) * 0.01, -13.0 + (number // 40) * 0.01
+    return [
+        [west, south],
+        [west, south + side],
+        [west + side, south + side],
+        [west + side, south],
+        [west, south],
+    ]
+
+
+def titles(count):
+    return [
+        {
+            "OBJECTID": 3 * number + 7,
+            "CODIGOU": f"01{number:05d}",
+            "TIT_CONCES": f"QUISPE MAMANI {number}, JUAN",
+            "M_RUC": f"1046{number:07d}",
+            "FEC_DENU": -86_400_000 * number,
+            "ESTADO": "T" if number % 3 else "P",
+            "LEYENDA": "TITULADO" if number % 3 else "TRAMITE",
+            "rings": [ring(number)],
+        }
+        for number in range(count)
+    ]
+
+
+def layer(count=130, **rest):
+    return Layer(
+        name="Catastro Minero", number=4, features=titles(count), fields=FIELDS, record_limit=50, **rest
+    )
+
+
+@pytest.fixture
+def client():
+    return Client(
+        contact="tests@example.org", version="0", timeout_s=10, tries=3, wait_s=0, sleep=lambda _: None
+    )
+
+
+def cadastre(url, **fetch):
+    return LayerEntry(
+        name="mining-cadastre",
+        title="Catastro",
+        kind="right",
+        type="other_right",
+        source="INGEMMET",
+        licence="cite",
+        type_column="LEYENDA",
+        types={"TITULADO": "mining", "TRAMITE": "mining_application"},
+        id_columns=("CODIGOU",),
+        holder_column="TIT_CONCES",
+        status_column="LEYENDA",
+        applied_column="FEC_DENU",
+        open_ended=True,
+        listed_is_valid=True,
+        fetch=Fetch(
+            **{
+                "kind": "arcgis",
+                "url": url,
+                "layer": "Catastro_Minero",
+                "max_lost_share": 0.05,
+                "drop": ("M_RUC",),
+                **fetch,
+            }
+        ),
+    )
+
+
+def site_with(entry, contact="tests@example.org"):
+    manifest = Manifest(layer=(entry,), contact=contact)
+    return dataclasses.replace(Site.load(default_site()), manifest=manifest)
+
+
+def test_all_features_come_by_ranges_of_ids_with_dates_and_labels(client):
+    with GeoServer([layer()]) as server:
+        frame = arcgis_layer(client, server.arcgis, "catastro minero", "")
+        assert len(frame) == 130
+        assert frame["FEC_DENU"].dt.tz_convert(None).min() == dt.datetime(1970, 1, 1) - dt.timedelta(days=129)
+        assert set(frame["ESTADO_label"]) == {"TITULADO", "TRAMITE"}
+        assert frame.crs.to_epsg() == 4326
+        assert not any("resultOffset" in one for one in server.manners.requests)
+        assert all(
+            one.startswith("Mozilla/5.0") and "tests@example.org" in one for one in server.manners.agents
+        )
+        assert any("/Público/" in one for one in server.manners.requests)
+
+
+def test_a_layer_is_found_by_name_after_its_number_moved(client):
+    for number in (4, 8):
+        moved = dataclasses.replace(layer(), number=number)
+        other = Layer(name="Otra", number=12 - number, features=[])
+        with GeoServer([other, moved]) as server:
+            assert len(arcgis_layer(client, server.arcgis, "Catastro Minero", "")) == 130
+            with pytest.raises(SourceError, match="no such layer"):
+                arcgis_layer(client, server.arcgis, "Zonas", "")
+
+
+@pytest.mark.parametrize("manners", [{"drop_first": 2}, {"half_answers": 2}])
+def test_drops_and_half_answers_are_asked_for_again(client, manners):
+    with GeoServer([layer()], Manners(**manners)) as server:
+        assert len(arcgis_layer(client, server.arcgis, "Catastro Minero", "")) == 130
+
+
+@pytest.mark.parametrize(
+    ("manners", "message"),
+    [
+        ({"lose": 40}, "other features than it listed"),
+        ({"down": True}, "does not answer"),
+        ({"half_answers": 99}, "no JSON"),
+        ({"drop_first": 99}, "does not answer"),
+        ({"error_in_reply": "Failed to execute query."}, "refuses.*Failed to execute"),
+    ],
+)
+def test_what_is_not_whole_is_an_error_in_one_line(client, manners, message):
+    with GeoServer([layer()], Manners(**manners)) as server:
+        with pytest.raises(SourceError, match=message) as caught:
+            arcgis_layer(client, server.arcgis, "Catastro Minero", "")
+        assert "\n" not in str(caught.value)
+
+
+def test_wfs_is_paged_and_counted(client):
+    with GeoServer([layer()]) as server:
+        assert len(wfs_layer(client, server.wfs, "Catastro Minero", "")) == 130
+    with GeoServer([layer()], Manners(lose=3)) as server, pytest.raises(SourceError, match="than it counted"):
+        wfs_layer(client, server.wfs, "Catastro Minero", "")
+
+
+def test_no_name_of_a_person_reaches_the_disk(client, tmp_path):
+    store = Store(tmp_path)
+    with GeoServer([layer()]) as server:
+        site = site_with(cadastre(server.arcgis))
+        (done,) = fetch_zones(site, store, [], date=FIRST, client=client)
+    assert done.error == ""
+    for path in tmp_path.rglob("*"):
+        if path.is_file():
+            body = path.read_bytes()
+            assert b"QUISPE" not in body, path
+            assert b"1046000" not in body, path
+    kept = gpd.read_parquet(store.folder / SNAPSHOTS / "mining-cadastre" / done.record.file)
+    assert kept["holder_hash"].str.len().eq(32).all()
+    assert set(kept["holder_type"]) == {"natural_person"}
+    assert (store.folder / SNAPSHOTS / ".salt").stat().st_mode & 0o077 == 0
+
+
+def test_snapshots_become_a_register_with_history(client, tmp_path):
+    from selvawatch.attribute.manifest import read_register
+
+    store = Store(tmp_path)
+    served = layer()
+    with GeoServer([served]) as server:
+        site = site_with(cadastre(server.arcgis))
+        fetch_zones(site, store, [], date=FIRST, client=client)
+        served.features = [one for one in served.features if one["OBJECTID"] != 10]
+        fetch_zones(site, store, [], date=SECOND, client=client)
+    register, _ = read_register(site.manifest, all_snapshots(site, store), crs=site.grid.crs)
+    assert len(register) == 130
+    gone = register.rights[register.rights["recorded_to"].notna()]
+    assert gone["source_key"].tolist() == ["0100001"]
+    assert register.layer_dates() == {"mining-cadastre": "2026-11-01"}
+    assert register.oldest_days(dt.date(2026, 12, 1)) == 30
+    assert register.rights["holder_type"].eq("natural_person").all()
+
+
+def test_a_failed_fetch_keeps_the_last_snapshot_and_its_age(client, tmp_path):
+    store = Store(tmp_path)
+    with GeoServer([layer()]) as server:
+        site = site_with(cadastre(server.arcgis))
+        fetch_zones(site, store, [], date=FIRST, client=client)
+        before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+        server.manners.down = True
+        (done,) = fetch_zones(site, store, [], date=SECOND, client=client)
+    assert "does not answer" in done.error
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+    (report,) = zones_status(site, store, today=SECOND)
+    assert (report.date, report.age_days, report.state) == (FIRST, 31, "in use")
+
+
+def test_a_snapshot_that_lost_too_much_is_quarantined_until_accepted(client, tmp_path):
+    store = Store(tmp_path)
+    served = layer()
+    with GeoServer([served]) as server:
+        site = site_with(cadastre(server.arcgis))
+        fetch_zones(site, store, [], date=FIRST, client=client)
+        served.features = served.features[:100]
+        (done,) = fetch_zones(site, store, [], date=SECOND, client=client)
+    assert done.record.state == "quarantined"
+    assert [one.date for one in all_snapshots(site, store)] == [FIRST]
+    (report,) = zones_status(site, store, today=SECOND)
+    assert "one quarantined" in report.state
+    accept(store.folder / SNAPSHOTS, "mining-cadastre")
+    assert [one.date for one in all_snapshots(site, store)] == [FIRST, SECOND]
+    with pytest.raises(LayerError, match="nothing is quarantined"):
+        accept(store.folder / SNAPSHOTS, "mining-cadastre")
+
+
+def test_equal_content_is_kept_once_and_nothing_is_overwritten(client, tmp_path):
+    store = Store(tmp_path)
+    with GeoServer([layer()]) as server:
+        site = site_with(cadastre(server.arcgis))
+        for date in (FIRST, SECOND, SECOND):
+            fetch_zones(site, store, [], date=date, client=client)
+    folder = store.folder / SNAPSHOTS / "mining-cadastre"
+    assert len(list(folder.glob("*.parquet"))) == 1
+    assert [one.date for one in records(store.folder / SNAPSHOTS, "mining-cadastre")] == [
+        "2026-10-01",
+        "2026-11-01",
+    ]
+
+
+def test_a_snapshot_that_was_changed_on_disk_is_refused(client, tmp_path):
+    store = Store(tmp_path)
+    with GeoServer([layer()]) as server:
+        site = site_with(cadastre(server.arcgis))
+        (done,) = fetch_zones(site, store, [], date=FIRST, client=client)
+    path = store.folder / SNAPSHOTS / "mining-cadastre" / done.record.file
+    path.write_bytes(path.read_bytes()[:-1] + b"x")
+    with pytest.raises(StoreError, match="not what its record says"):
+        all_snapshots(site, store)
+
+
+def test_a_renamed_column_fails_the_fetch_and_not_the_register(client, tmp_path):
+    store = Store(tmp_path)
+    served = layer()
+    with GeoServer([served]) as server:
+        site = site_with(cadastre(server.arcgis))
+        fetch_zones(site, store, [], date=FIRST, client=client)
+        served.fields = [
+            {**one, "name": "CODIGO"} if one["name"] == "CODIGOU" else one for one in served.fields
+        ]
+        served.features = [
+            {("CODIGO" if key == "CODIGOU" else key): value for key, value in one.items()}
+            for one in served.features
+        ]
+        (done,) = fetch_zones(site, store, [], date=SECOND, client=client)
+    assert "CODIGOU" in done.error
+    assert len(all_snapshots(site, store)) == 1
+
+
+def test_invalid_rings_are_kept_as_they_came_and_repaired_in_the_register(client, tmp_path):
+    store = Store(tmp_path)
+    served = layer(3)
+    west, south = -70.0, -12.9
+    served.features[0]["rings"] = [
+        [
+            [west, south],
+            [west + 0.01, south + 0.01],
+            [west + 0.01, south],
+            [west, south + 0.01],
+            [west, south],
+        ]
+    ]
+    with GeoServer([served]) as server:
+        site = site_with(cadastre(server.arcgis))
+        fetch_zones(site, store, [], date=FIRST, client=client)
+    lines = check_zones(site, store)
+    assert any("invalid ring" in line for line in lines), lines
+
+
+def test_a_zipped_latin_1_shapefile_is_fetched_and_imported(client, tmp_path):
+    source = tmp_path / "source"
+    source.mkdir()
+    frame = gpd.GeoDataFrame(
+        {"NOMBDIST": ["ÑUÑOA", "HUEPETUHE"], "IDDIST": ["1", "2"]},
+        geometry=[shapely.Polygon(ring(0)), shapely.Polygon(ring(1))],
+        crs=4326,
+    )
+    frame.to_file(source / "d.shp", encoding="ISO-8859-1")
+    (source / "d.cpg").unlink(missing_ok=True)
+    archive = tmp_path / "d.zip"
+    with zipfile.ZipFile(archive, "w") as packed:
+        for path in sorted(source.iterdir()):
+            packed.write(path, path.name)
+    entry = LayerEntry(
+        name="districts", title="Distritos", kind="place", type="district", source="INEI", licence="cite",
+        id_columns=("IDDIST",), name_column="NOMBDIST", encoding="ISO-8859-1", open_ended=True,
+        listed_is_valid=True,
+    )  # fmt: skip
+    store = Store(tmp_path / "store")
+    record = import_zone(site_with(entry), store, "districts", str(archive), date=FIRST)
+    assert record.features == 2
+    with GeoServer([]) as server:
+        server.files = {"d.zip": archive.read_bytes(), "half.zip": archive.read_bytes()[:200]}
+        for name, wanted in (("d.zip", ""), ("half.zip", "half an archive"), ("d.rar", "unpack it")):
+            fetch = Fetch(kind="archive", url=f"{server.root}/files/{name}", layer="", max_lost_share=0.0)
+            site = site_with(dataclasses.replace(entry, fetch=fetch))
+            (done,) = fetch_zones(site, store, [], date=SECOND, client=client)
+            assert wanted in done.error
+            assert bool(done.error) == bool(wanted), done.error
+    kept = gpd.read_parquet(store.folder / SNAPSHOTS / "districts" / record.file)
+    assert sorted(kept["NOMBDIST"]) == ["HUEPETUHE", "ÑUÑOA"]
+
+
+def test_services_are_not_asked_without_saying_who_asks():
+    with pytest.raises(LayerError, match="contact"):
+        client_for(site_with(cadastre("http://127.0.0.1:9"), contact=""))
+
+
+def test_the_command_prints_one_line_a_layer_and_fails_when_one_failed(tmp_path):
+    from typer.testing import CliRunner
+
+    from selvawatch.cli.zones import app
+
+    done = CliRunner().invoke(app, ["status", "--store", str(tmp_path), "--date", "2026-10-01", "--json"])
+    assert done.exit_code == 0, done.output
+    lines = [json.loads(line) for line in done.output.splitlines()]
+    assert {one["layer"] for one in lines} >= {"mining-cadastre", "isolated-peoples", "reinfo"}
+    assert all(one["state"] == "none" for one in lines)
