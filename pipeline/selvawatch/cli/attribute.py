@@ -81,7 +81,7 @@ def attribute(
         out,
         crs=crs,
         equal_area=equal_area,
-        register=None if zones else read_zones(loaded).register,
+        register=None if zones else read_zones(loaded, open_store(store)).register,
         area_field=area_field,
         date_field=date_field,
         repair=repair,

@@ -5,7 +5,7 @@ import sys
 import typer
 
 from selvawatch import __version__
-from selvawatch.cli import alerts, attribute, monitor, validate
+from selvawatch.cli import alerts, attribute, monitor, table, validate, zones
 from selvawatch.errors import SelvawatchError
 
 app = typer.Typer(
@@ -18,7 +18,9 @@ app = typer.Typer(
 app.command()(monitor.demo)
 app.command()(monitor.scenes)
 app.command()(monitor.monitor)
+app.add_typer(zones.app, name="zones")
 app.command()(attribute.attribute)
+app.command()(table.table)
 app.add_typer(alerts.app, name="alerts")
 app.command()(alerts.bulletin)
 app.add_typer(validate.app, name="validate")

@@ -8,7 +8,7 @@ import shapely
 
 from selvawatch.attribute.alerts import Setting, alerts_of, describe, outline_cells
 from selvawatch.attribute.faces import Faces, faces_of
-from selvawatch.attribute.manifest import References, read_register, site_snapshots
+from selvawatch.attribute.manifest import References, read_register
 from selvawatch.attribute.overlay import Pieces, attribute, extent_of
 from selvawatch.attribute.register import Register
 from selvawatch.attribute.tables.base import Inputs
@@ -16,6 +16,8 @@ from selvawatch.events.rank import rank
 from selvawatch.events.track import Tracked
 from selvawatch.provenance import code_version
 from selvawatch.site import Site
+from selvawatch.steps.zones import all_snapshots
+from selvawatch.store.folders import Store
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,11 +58,14 @@ class Attributed:
         )
 
 
-def read_zones(site: Site) -> Zones:
-    """The register and references of a site; LayerError for a layer that cannot be used."""
+def read_zones(site: Site, store: Store | None = None) -> Zones:
+    """The register and references of a site, from its own snapshots and those fetched into a store.
+
+    LayerError for a layer that cannot be used.
+    """
     register, references = read_register(
         site.manifest,
-        site_snapshots(site.manifest, site.zones_folder),
+        all_snapshots(site, store),
         crs=site.grid.crs,
         areas=site.areas,
     )

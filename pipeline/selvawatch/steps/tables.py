@@ -50,7 +50,7 @@ def make_table(site: Site, store: Store, wanted: Wanted) -> Released:
     """
     if wanted.name not in TABLES:
         raise TableError("unknown table", got=wanted.name, needed=sorted(TABLES))
-    zones = read_zones(site)
+    zones = read_zones(site, store)
     if wanted.product:
         inputs, day = _of_product(site, store, zones, wanted.product)
     else:
