@@ -19,8 +19,9 @@ from selvawatch.steps.observed import observation
 from selvawatch.steps.pictures import take_pictures
 from selvawatch.steps.plan import RunPlan, open_plan, plan_run, read_inputs
 from selvawatch.steps.publish import Published, Told, publish
+from selvawatch.steps.run_files import read_tracked, write_tracked
 from selvawatch.steps.tile import TileState, advance_tile, current_state
-from selvawatch.steps.tracked import read_tracked, reference_lines, track_events, write_tracked
+from selvawatch.steps.tracked import reference_lines, track_events
 from selvawatch.store.folders import Store, new_folder, open_store
 from selvawatch.store.ledger import AlertRow, RunRow, SceneRow, TileRow, exclusive
 from selvawatch.write.content import Run

@@ -18,7 +18,7 @@ from selvawatch.core.tables import ALERTS, CELLS
 from selvawatch.errors import StoreError, TableError
 from selvawatch.site import Site
 from selvawatch.steps.attributed import Zones, of_cells, read_zones
-from selvawatch.steps.tracked import read_tracked
+from selvawatch.steps.run_files import read_tracked
 from selvawatch.store.folders import Store
 from selvawatch.store.ledger import RunRow
 from selvawatch.write.tiers import Released, apply

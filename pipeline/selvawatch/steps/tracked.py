@@ -1,7 +1,6 @@
 """From the tiles' states to events with causes: detect, track, classify."""
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
@@ -9,7 +8,6 @@ import shapely
 import xarray as xr
 
 from selvawatch.core.grid import Tile
-from selvawatch.core.tables import CELLS, EVENTS
 from selvawatch.events.cause import classify, with_causes
 from selvawatch.events.detected import detect_events
 from selvawatch.events.features import Reference, features
@@ -63,23 +61,6 @@ def track_events(
         site.grid.resolution,
     )
     return with_causes(detected.tracked, classify(measured, site.cause_rule))
-
-
-def read_tracked(folder: Path) -> Tracked:
-    """Events and cells as a run wrote them."""
-    events = gpd.read_parquet(folder / "events.parquet")
-    cells = gpd.read_parquet(folder / "cells.parquet")
-    return Tracked(
-        events=gpd.GeoDataFrame(EVENTS.check(events), geometry="geometry", crs=events.crs),
-        cells=gpd.GeoDataFrame(CELLS.check(cells), geometry="geometry", crs=cells.crs),
-    )
-
-
-def write_tracked(folder: Path, tracked: Tracked) -> None:
-    """Write events and cells for the next run."""
-    folder.mkdir(parents=True)
-    tracked.events.to_parquet(folder / "events.parquet", index=False)
-    tracked.cells.to_parquet(folder / "cells.parquet", index=False)
 
 
 def _looked(says: TileState) -> dict[str, list[int]]:

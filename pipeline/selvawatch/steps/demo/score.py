@@ -17,8 +17,8 @@ from selvawatch.errors import StoreError
 from selvawatch.prepare.observations import look_path, read_look
 from selvawatch.sources.simulate import Cause
 from selvawatch.steps.demo.place import DemoPlace
+from selvawatch.steps.run_files import read_tracked
 from selvawatch.steps.tile import TileState, current_state, open_layers
-from selvawatch.steps.tracked import read_tracked
 from selvawatch.store.folders import Store
 
 NAIVE_NBR = 0.35
