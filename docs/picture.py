@@ -22,7 +22,7 @@ def main() -> None:
     program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if program is None:
         sys.exit("picture: no chromium on this machine; apt-get install chromium")
-    pages = (("bulletin-es.html", "demo-bulletin.png", 820, 1980), ("map-es.html", "demo-map.png", 1000, 640))
+    pages = (("bulletin-es.html", "demo-bulletin.png", 820, 2160), ("map-es.html", "demo-map.png", 1000, 640))
     for page, name, width, height in pages:
         _picture(
             program,
@@ -57,9 +57,22 @@ def _picture(program: str, page: Path, out: Path, width: int, height: int) -> No
         )
         out.parent.mkdir(parents=True, exist_ok=True)
         with Image.open(shot) as image:
-            small = image.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
+            whole = image.convert("RGB")
+            small = whole.crop((0, 0, whole.width, _last_gap(whole))).quantize(
+                COLOURS, dither=Image.Dither.NONE
+            )
             small.save(out, optimize=True)
     print(out.relative_to(ROOT))
+
+
+def _last_gap(image: Image.Image) -> int:
+    """Row of the last gap between two blocks in the lower quarter of a page; its end where there is none."""
+    margin = 26
+    for row in range(image.height - 1, 3 * image.height // 4, -1):
+        line = image.crop((margin, row, image.width - margin, row + 1))
+        if all(low == high for low, high in line.getextrema()):
+            return row
+    return image.height
 
 
 if __name__ == "__main__":
