@@ -54,7 +54,10 @@ class Grid:
         return Tile(grid=self, column=column, row=row)
 
     def tiles(self, geometry: shapely.Geometry) -> list["Tile"]:
-        """Tiles that share ground with a geometry in the grid's CRS: row by row from the south-west."""
+        """Tiles that share ground with a geometry in the grid's CRS: row by row from the south-west.
+
+        Less than a hundredth of a pixel is rounding (of an outline kept in degrees, say), not ground.
+        """
         if geometry.is_empty:
             return []
         west, south, east, north = geometry.bounds
@@ -62,7 +65,8 @@ class Grid:
         rows = range(self._index(south, self.anchor_y), self._index(north, self.anchor_y) + 1)
         candidates = [Tile(grid=self, column=column, row=row) for row in rows for column in columns]
         shapely.prepare(geometry)
-        return [tile for tile in candidates if geometry.intersection(tile.polygon).area > 0]
+        least = 0.01 * self.resolution**2
+        return [tile for tile in candidates if geometry.intersection(tile.polygon).area > least]
 
     def _index(self, value: float, anchor: float) -> int:
         return math.floor((value - anchor) / self.tile_m)

@@ -1,6 +1,7 @@
 """A scene: one acquisition of one sensor as a catalogue describes it, not yet read."""
 
 import datetime as dt
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
@@ -70,7 +71,7 @@ class Scene:
 def scene_to_json(scene: Scene) -> dict[str, Any]:
     """A JSON-able mapping that `scene_from_json` turns back into an equal scene."""
     values = asdict(replace(scene, assets={}, footprint=None))  # type: ignore[arg-type]
-    values["assets"] = {key: asdict(asset) for key, asset in sorted(scene.assets.items())}
+    values["assets"] = {key: _plain(asdict(asset)) for key, asset in sorted(scene.assets.items())}
     values["footprint"] = scene.footprint.wkb_hex
     values["time"] = scene.time.isoformat()
     values["properties"] = dict(sorted(scene.properties.items()))
@@ -85,5 +86,12 @@ def scene_from_json(values: Mapping[str, Any]) -> Scene:
     return Scene(**{**values, "assets": assets, "footprint": footprint, "time": time})
 
 
+def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
+    """An asset's values with a nodata that JSON has no number for (NaN, infinities) as text, as STAC does."""
+    nodata = values["nodata"]
+    return {**values, "nodata": nodata if nodata is None or math.isfinite(nodata) else str(nodata)}
+
+
 def _tuples(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
+    plain = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
+    return {**plain, "nodata": None if values["nodata"] is None else float(values["nodata"])}

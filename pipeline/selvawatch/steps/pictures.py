@@ -49,7 +49,7 @@ def take_pictures(
     taken: dict[str, Pictures] = {}
     live = alerts[alerts["status"] != "withdrawn"].sort_values("rank").head(top)
     for alert in live.itertuples():
-        for tile in site.grid.tiles(shapely.Point(alert.utm_e, alert.utm_n).buffer(1)):
+        for tile in site.grid.tiles(shapely.Point(alert.utm_e, alert.utm_n).buffer(site.grid.resolution)):
             if tile.id in states:
                 made = _pictures(site, store, states[tile.id], by_id, alert.geometry, _days(alert))
                 if made is not None:
