@@ -12,7 +12,7 @@ from selvawatch.core.stack import NODATA, check_stack
 from selvawatch.core.status import Reason
 from selvawatch.detect import harmonic
 from selvawatch.detect.kernels import harmonic as kernels
-from selvawatch.detect.model import IndexModel, Model, StreamModel
+from selvawatch.detect.model import IndexModel, Model, SpatialReference, StreamModel
 from selvawatch.detect.reference import forest_level
 from selvawatch.errors import StackError
 
@@ -84,11 +84,13 @@ def forest_reason(
     )
     seen = long = usable = low = noisy = decided = blank
     for stream, index in model.pairs():
+        if not index.counts:
+            continue
         looks, sigma = (baselines[name_of(stream.stream, index.index, part)] for part in ("looks", "sigma"))
-        seen = seen | (looks > 0)
-        if index.counts:
+        usable = usable | (sigma != 0)
+        if stream.kind == "optical":
+            seen = seen | (looks > 0)
             long = long | (looks >= index.harmonic.minimum_looks)
-            usable = usable | (sigma != 0)
     for rule in model.forest:
         for stream, index in model.pairs():
             if stream.kind == "optical" and index.index == rule.index:
@@ -100,10 +102,10 @@ def forest_reason(
                 noisy = noisy | (open_ & (sigma > rule.maximum_sigma / index.scale))
                 decided = decided | open_
     forest = ~blank if external_forest is None else external_forest.astype(bool)
-    known = decided if external_forest is None else ~blank
-    reason = xr.where(usable & known, np.uint8(Reason.MONITORED), np.uint8(Reason.SHORT_HISTORY))
-    reason = xr.where(~usable & long, np.uint8(Reason.UNSTABLE_HISTORY), reason)
-    reason = xr.where(~usable & ~seen, np.uint8(Reason.NEVER_CLEAR), reason)
+    watched = usable & (decided if external_forest is None else ~blank)
+    reason = xr.where(watched, np.uint8(Reason.MONITORED), np.uint8(Reason.SHORT_HISTORY))
+    reason = xr.where(~watched & long, np.uint8(Reason.UNSTABLE_HISTORY), reason)
+    reason = xr.where(~watched & ~seen, np.uint8(Reason.NEVER_CLEAR), reason)
     reason = xr.where(noisy, np.uint8(Reason.UNSTABLE_HISTORY), reason)
     reason = xr.where(low | ~forest, np.uint8(Reason.NOT_FOREST), reason)
     return reason.astype(np.uint8).rename("reason")
@@ -154,7 +156,7 @@ def _fit(
     chunks = stack.chunks[1:]
     arguments: list[da.Array | None] = [None, None]
     if rule is not None and forest is not None:
-        level = dask.delayed(forest_level)
+        level = dask.delayed(_level)
         looks = [da.from_delayed(level(look, forest, rule), (), np.float64) for look in stack.data]
         arguments = [da.from_array(forest, chunks=chunks)[None], da.stack(looks).rechunk(-1)[:, None, None]]
     return da.map_blocks(
@@ -167,6 +169,10 @@ def _fit(
         chunks=((index.harmonic.terms + kernels.EXTRA,), *chunks),
         meta=np.empty((0, 0, 0), np.int16),
     )
+
+
+def _level(look: np.ndarray, forest: np.ndarray, rule: SpatialReference) -> np.ndarray:
+    return np.array(forest_level(look, forest, rule))
 
 
 def _fit_chunk(

@@ -9,7 +9,7 @@ the last look and the number of looks.
 import math
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from itertools import groupby
+from itertools import groupby, pairwise
 
 import numpy as np
 import xarray as xr
@@ -191,6 +191,13 @@ class _Steps:
     def step(self, pool: ThreadPoolExecutor, day: int, looks: list[Look]) -> None:
         """Add the looks of one day, which are in order of stream."""
         known = [look for look in looks if self._model.knows(look.stream)]
+        for before, after in pairwise(known):
+            if before.stream == after.stream:
+                raise StackError(
+                    "a stream comes twice on a day",
+                    where=f"{after.stream}, day {day}",
+                    do="merge same-day scenes before detecting",
+                )
         prepared = [look for look in map(self._ground.prepare, known) if look.says]
         if not prepared:
             return

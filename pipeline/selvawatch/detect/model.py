@@ -202,15 +202,16 @@ class StreamModel:
     """How haze is told from loss; None: it is not."""
 
     def __post_init__(self) -> None:
-        """Refuse a stream without evidence."""
-        _need(any(index.counts for index in self.indices), "indices", "none that counts", "one that counts")
+        """Refuse a stream without evidence, or with a veil of indices that it does not read."""
+        names = [index.index for index in self.indices]
+        _need(self.kind in ("optical", "radar"), "kind", self.kind, "optical or radar")
+        _need(self.combine in ("sum", "most"), "combine", self.combine, "sum or most")
+        _need(0 <= self.correlation <= 1, "correlation", self.correlation, "0 to 1")
+        _need(self.low <= 0 < self.high, "low, high", (self.low, self.high), "low <= 0 < high")
+        _need(bool(names) and len(set(names)) == len(names), "indices", names, "one or more, each once")
+        _need(any(index.counts for index in self.indices), "indices", names, "at least one that counts")
         if self.veil is not None:
-            _need(
-                set(self.veil.indices) <= {index.index for index in self.indices},
-                "veil",
-                self.veil.indices,
-                "indices of the stream",
-            )
+            _need(set(self.veil.indices) <= set(names), "veil", self.veil.indices, f"some of {names}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

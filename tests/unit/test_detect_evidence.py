@@ -1,0 +1,170 @@
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from detect_made import LEVELS, fused, look, quiet_baselines, random_looks
+from selvawatch.core.stack import NODATA
+from selvawatch.detect.evidence import EvidenceGround
+from selvawatch.detect.harmonic import angles
+from selvawatch.detect.reference import forest_level
+from selvawatch.errors import StackError
+
+MODEL = fused()
+
+
+def evidence(day_look, baselines=None):
+    baselines = quiet_baselines(day_look.shape) if baselines is None else baselines
+    return EvidenceGround(MODEL, baselines).of_day([day_look])
+
+
+def slow_evidence(day_look, baselines, row, column, level=None):
+    """Written from the description: one pixel, in float64; None where nothing was seen."""
+    stream = MODEL.stream(day_look.stream)
+    ratios, departures = [], {}
+    for index in stream.indices:
+        if index.index not in day_look.values:
+            continue
+        name = f"{stream.stream}.{index.index}"
+        value = int(day_look.values[index.index][row, column])
+        sigma = int(baselines[f"{name}.sigma"][row, column])
+        terms = baselines[f"{name}.terms"].values[:, row, column].astype(float)
+        if value == NODATA or sigma == 0:
+            continue
+        rule = index.evidence
+        predicted = terms @ angles(np.array([day_look.day]), index.harmonic.harmonics)[0].astype(float)
+        gain, centre, floor = rule.gain, rule.centre, rule.sigma_floor
+        if sigma < 0:
+            if level is None or math.isnan(level[index.index]):
+                continue
+            predicted += level[index.index]
+            gain, centre, floor = index.reference.gain, index.reference.centre, index.reference.noise
+        z = (value - predicted) / max(abs(sigma), floor / index.scale)
+        z = {"fall": -z, "rise": z, "both": abs(z)}[rule.side]
+        if sigma > 0:
+            departures[index.index] = z
+        if index.counts:
+            ratios.append(min(max(gain * (z - centre), rule.low), rule.high))
+    if not ratios:
+        return None
+    together = max(ratios)
+    if stream.combine == "sum":
+        together = sum(ratios) / (1 + (len(ratios) - 1) * stream.correlation)
+    high = stream.high
+    if stream.veil is not None and set(stream.veil.indices) <= set(departures):
+        hazy = min(departures[name] for name in stream.veil.indices) > stream.veil.departure
+        high = stream.veil.veiled if hazy else stream.veil.unveiled
+    return min(max(together, stream.low), high) / MODEL.unit
+
+
+@pytest.mark.parametrize("missing", [0.0, 0.4])
+def test_the_kernels_are_the_slow_evidence(missing):
+    rng = np.random.default_rng(7)
+    shape = (4, 300)
+    baselines = quiet_baselines(shape)
+    for name in baselines:
+        if str(name).endswith(".terms"):
+            baselines[name][1:] = rng.integers(-400, 400, baselines[name][1:].shape)
+    baselines["landsat.ndvi.sigma"][0] = 0
+    for day_look in random_looks(rng, shape, range(19_000, 19_030), loss_from=19_010, missing=missing):
+        got = evidence(day_look, baselines)
+        for column in range(0, shape[1], 7):
+            for row in (0, 3):
+                expected = slow_evidence(day_look, baselines, row, column)
+                if expected is None:
+                    assert got[row, column] == NODATA
+                else:
+                    # rounded to whole units; float32 may round a half the other way
+                    assert abs(got[row, column] - expected) <= 0.502
+
+
+def test_the_fallback_is_the_slow_evidence():
+    rng = np.random.default_rng(8)
+    shape = (4, 300)
+    forest = np.ones(shape, bool)
+    baselines = quiet_baselines(shape)
+    for stream, index in MODEL.pairs():
+        if index.reference is not None:
+            name = f"{stream.stream}.{index.index}"
+            baselines[f"{name}.terms"][:, 1:] = 0
+            baselines[f"{name}.terms"][0, 1:] = -200
+            baselines[f"{name}.sigma"][1:] = -800
+    baselines["reference_forest"] = (("y", "x"), forest)
+    for day_look in random_looks(rng, shape, range(19_000, 19_020), loss_from=19_010, missing=0.3):
+        level = {
+            index.index: forest_level(day_look.values[index.index], forest, index.reference)
+            for index in MODEL.stream(day_look.stream).indices
+            if index.reference is not None
+        }
+        got = evidence(day_look, baselines)
+        for column in range(0, shape[1], 11):
+            for row in (0, 3):
+                expected = slow_evidence(day_look, baselines, row, column, level)
+                assert (got[row, column] == NODATA) == (expected is None)
+                assert expected is None or abs(got[row, column] - expected) <= 0.502
+
+
+@pytest.mark.parametrize("stream", ["sentinel-2", "landsat"])
+def test_darker_never_speaks_more_for_forest(stream):
+    shape = (1, 2000)
+    falling = np.linspace(9000, -10_000, shape[1])
+    ndvi_only = look(19_000, stream, shape, ndvi=falling[None], nbr=None, mndwi=None)
+    assert (np.diff(evidence(ndvi_only)[0]) >= 0).all()
+    pond = look(19_000, stream, shape, ndvi=falling[None], nbr=LEVELS["nbr"], mndwi=9000)
+    assert (np.diff(evidence(pond)[0]) >= 0).all()
+    assert evidence(pond)[0, -1] == round(2.75 / MODEL.unit)
+
+
+def test_radar_is_monotone_and_two_bands_do_not_count_twice():
+    shape = (1, 500)
+    falling = np.linspace(-400, -2500, shape[1])[None]
+    both = evidence(look(19_000, "sentinel-1-ascending", shape, vv=falling, vh=falling - 580))
+    assert (np.diff(both[0]) >= 0).all()
+    drop = look(19_000, "sentinel-1-ascending", vv=LEVELS["vv"] - 250, vh=LEVELS["vh"] - 250)
+    alone = look(19_000, "sentinel-1-ascending", vv=LEVELS["vv"] - 250, vh=None)
+    one, two = int(evidence(alone)[0, 0]), int(evidence(drop)[0, 0])
+    assert 0 < one < two < 2 * one
+
+
+def test_haze_says_less_than_soil_and_less_than_a_pond():
+    def of(**values):
+        return int(evidence(look(19_000, **values))[0, 0])
+
+    soil = of(ndvi=2000, nbr=-500, mndwi=LEVELS["mndwi"])
+    pond = of(ndvi=-2000, nbr=LEVELS["nbr"], mndwi=6000)
+    haze = of(ndvi=4000, nbr=4500, mndwi=-1500)
+    unknown = of(ndvi=4000, nbr=None, mndwi=None)
+    assert soil == pond > unknown > haze > 0
+
+
+def test_extremes_of_the_type_are_clipped_not_wrapped():
+    for value in (32_767, -32_767):
+        said = evidence(look(19_000, ndvi=value, nbr=value, mndwi=value))[0, 0]
+        assert abs(int(said)) <= round(2.75 / MODEL.unit)
+    assert evidence(look(19_000, ndvi=NODATA, nbr=NODATA, mndwi=NODATA))[0, 0] == NODATA
+
+
+def test_a_quantile_of_too_little_forest_is_not_known():
+    rule = next(index.reference for _, index in MODEL.pairs() if index.reference is not None)
+    forest = np.ones((20, 20), bool)
+    values = np.arange(400, dtype=np.int16).reshape(20, 20)
+    assert forest_level(values, forest, rule) == math.ceil(rule.quantile * 400) - 1
+    values[:11] = NODATA
+    assert math.isnan(forest_level(values, forest, rule))
+    assert math.isnan(forest_level(values[11:13], forest[11:13], rule))
+
+
+def test_a_look_of_another_shape_or_scale_is_refused():
+    baselines = quiet_baselines((1, 1))
+    with pytest.raises(StackError, match="shape"):
+        evidence(look(19_000, shape=(2, 2)), baselines)
+    wrong = look(19_000)
+    wrong = replace(wrong, scales={**wrong.scales, "ndvi": 1e-3})
+    with pytest.raises(StackError, match="scale"):
+        evidence(wrong, baselines)
+
+
+def test_a_look_without_an_index_that_counts_says_nothing():
+    said = EvidenceGround(MODEL, quiet_baselines((1, 1))).of_day([look(19_000, ndvi=None, nbr=None)])
+    assert said[0, 0] == NODATA
