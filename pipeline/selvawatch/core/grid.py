@@ -120,7 +120,7 @@ class Tile:
 
     @property
     def lonlat_outline(self) -> shapely.Polygon:
-        """The tile's outline in WGS 84 longitude and latitude, its sides cut so that they keep their course."""
+        """The outline in WGS 84 longitude and latitude, its sides cut so that they keep their course."""
         transformer = Transformer.from_crs(self.grid.crs, "EPSG:4326", always_xy=True)
         outline = shapely.segmentize(self.polygon, self.grid.tile_m / 8)
         return shapely.transform(outline, lambda x, y: transformer.transform(x, y), interleaved=False)

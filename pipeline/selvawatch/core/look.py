@@ -30,7 +30,9 @@ class Look:
         shapes = {array.shape for array in self.values.values()}
         kinds = {str(array.dtype) for array in self.values.values()}
         if len(shapes) != 1 or kinds != {"int16"}:
-            raise ValueError(f"look has shapes {sorted(shapes)} and types {sorted(kinds)}; need one shape, int16")
+            raise ValueError(
+                f"look has shapes {sorted(shapes)} and types {sorted(kinds)}; need one shape, int16"
+            )
 
     @property
     def shape(self) -> tuple[int, int]:
