@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from selvawatch.cli.options import site_folder
 from selvawatch.core.table import Tier
 
 
@@ -27,7 +28,7 @@ def attribute(
         str, typer.Option(help="Register columns for whom: public, partner, restricted.")
     ] = "public",
     site: Annotated[
-        Path | None, typer.Option(help="Folder with aoi/ and models/; default: the packaged site.")
+        Path | None, typer.Option(help="Folder with aoi/ and models/; default: here, or the packaged site.")
     ] = None,
     encoding: Annotated[
         str, typer.Option(help="How a raster is read: hansen, gfw-integrated, mapbiomas-mining or mask.")
@@ -44,7 +45,7 @@ def attribute(
     """One row for each loss feature and zone that share ground; rows without a zone lie outside all."""
     from selvawatch.attribute.products import Product
     from selvawatch.errors import SiteError
-    from selvawatch.site import Site, default_site
+    from selvawatch.site import Site
     from selvawatch.steps.attribute_loss import RasterLoss, attribute_file, loss_product
     from selvawatch.steps.attributed import read_zones
     from selvawatch.steps.tables import keep_product
@@ -55,7 +56,7 @@ def attribute(
         raise SiteError("unknown tier", got=tier, needed=list(names))
     if out is None and not register_as:
         raise SiteError("nothing to do", do="give --out FILE, --register-as NAME, or both")
-    loaded = Site.load(site or default_site())
+    loaded = Site.load(site_folder(site))
     crs, equal_area = loaded.grid.crs, loaded.equal_area
     raster = RasterLoss(encoding=encoding, year=year) if encoding else None
     if register_as:

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from selvawatch.cli.options import site_folder
 from selvawatch.core.table import Tier
 
 
@@ -28,7 +29,7 @@ def table(
     tier: Annotated[str, typer.Option(help="public, partner or restricted.")] = "public",
     out: Annotated[Path | None, typer.Option(help="File to write: .csv, .xlsx or .parquet.")] = None,
     site: Annotated[
-        Path | None, typer.Option(help="Folder with aoi/ and models/; default: the packaged site.")
+        Path | None, typer.Option(help="Folder with aoi/ and models/; default: here, or the packaged site.")
     ] = None,
     store: Annotated[str, typer.Option(help="Folder with the results.")] = "outputs",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
@@ -36,7 +37,7 @@ def table(
     """A table, written to --out or printed. Every share says what it is a share of."""
     from selvawatch.attribute.tables import TABLES, Options
     from selvawatch.errors import TableError
-    from selvawatch.site import Site, default_site
+    from selvawatch.site import Site
     from selvawatch.steps.tables import Wanted, make_table, write_table
     from selvawatch.store.folders import open_store
 
@@ -62,7 +63,7 @@ def table(
         as_of=as_of,
         product=product,
     )
-    released = make_table(Site.load(site or default_site()), open_store(store), wanted)
+    released = make_table(Site.load(site_folder(site)), open_store(store), wanted)
     if out is not None:
         path = write_table(out, released, wanted)
         rows = len(released.frame)

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Accuracy against a reference, with confidence intervals.", no_args_is_help=True)
 
 SiteOption = Annotated[
-    Path | None, typer.Option("--site", help="Folder with aoi/ and models/; default: the packaged site.")
+    Path | None,
+    typer.Option("--site", help="Folder with aoi/ and models/; default: here, or the packaged site."),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 DetectorOption = Annotated[
@@ -160,9 +161,10 @@ def loss(
 
 
 def _load(folder: Path | None) -> "Site":
-    from selvawatch.site import Site, default_site
+    from selvawatch.cli.options import site_folder
+    from selvawatch.site import Site
 
-    return Site.load(folder or default_site())
+    return Site.load(site_folder(folder))
 
 
 def _model(site: "Site", detector: str | None) -> "Model":

@@ -8,10 +8,13 @@ from typing import Annotated
 
 import typer
 
+from selvawatch.cli.options import site_folder
+
 app = typer.Typer(help="Layers of the register: fetch, import, accept, status, check.", no_args_is_help=True)
 
 SiteOption = Annotated[
-    Path | None, typer.Option("--site", help="Folder with aoi/ and models/; default: the packaged site.")
+    Path | None,
+    typer.Option("--site", help="Folder with aoi/ and models/; default: here, or the packaged site."),
 ]
 StoreOption = Annotated[str, typer.Option("--store", help="Folder with the results.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -34,11 +37,11 @@ def fetch(
     as_json: JsonOption = False,
 ) -> None:
     """Ask the publishers; a layer that fails keeps its last snapshot."""
-    from selvawatch.site import Site, default_site
+    from selvawatch.site import Site
     from selvawatch.steps.zones import client_for, fetch_zones
     from selvawatch.store.folders import open_store
 
-    loaded = Site.load(site or default_site())
+    loaded = Site.load(site_folder(site))
     done = fetch_zones(loaded, open_store(store), layers or [], date=_date(date), client=client_for(loaded))
     for one in done:
         if as_json:
@@ -61,11 +64,11 @@ def import_(
     store: StoreOption = "outputs",
 ) -> None:
     """Take a layer in from a file."""
-    from selvawatch.site import Site, default_site
+    from selvawatch.site import Site
     from selvawatch.steps.zones import import_zone
     from selvawatch.store.folders import open_store
 
-    loaded = Site.load(site or default_site())
+    loaded = Site.load(site_folder(site))
     record = import_zone(loaded, open_store(store), layer, file, date=_date(date))
     held = f", QUARANTINED: {record.why}" if record.why else ""
     typer.echo(f"{layer}: {record.features} features, {record.area_ha:.1f} ha, {record.sha256[:12]}{held}")
@@ -93,11 +96,11 @@ def status(
     as_json: JsonOption = False,
 ) -> None:
     """How old each layer is, and what is missing."""
-    from selvawatch.site import Site, default_site
+    from selvawatch.site import Site
     from selvawatch.steps.zones import zones_status
     from selvawatch.store.folders import open_store
 
-    loaded = Site.load(site or default_site())
+    loaded = Site.load(site_folder(site))
     for one in zones_status(loaded, open_store(store), today=_date(date)):
         if as_json:
             typer.echo(json.dumps(asdict(one), default=str, ensure_ascii=False))
@@ -110,11 +113,11 @@ def status(
 @app.command()
 def check(site: SiteOption = None, store: StoreOption = "outputs") -> None:
     """Verify the snapshots in use and list what was repaired or is not dated."""
-    from selvawatch.site import Site, default_site
+    from selvawatch.site import Site
     from selvawatch.steps.zones import check_zones
     from selvawatch.store.folders import open_store
 
-    lines = check_zones(Site.load(site or default_site()), open_store(store))
+    lines = check_zones(Site.load(site_folder(site)), open_store(store))
     for line in lines:
         typer.echo(line)
     typer.echo(f"{len(lines)} remarks")
