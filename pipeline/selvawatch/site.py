@@ -18,6 +18,7 @@ from selvawatch.core.files import digest, file_digest
 from selvawatch.core.grid import Grid, Tile
 from selvawatch.core.hectares import equal_area_crs
 from selvawatch.core.settings import load
+from selvawatch.detect.common import CommonShift
 from selvawatch.detect.model import Model
 from selvawatch.errors import SiteError
 from selvawatch.events.cause import CauseRule
@@ -94,6 +95,7 @@ class Models:
     """Files with the numbers of each method, relative to the site or to the packaged one."""
 
     detector: str = "models/fused.toml"
+    common: str = "models/common.toml"
     screening: str = "models/screening.toml"
     cause: str = "models/cause.toml"
     events: str = "models/events.toml"
@@ -145,6 +147,8 @@ class Site:
     says: SiteFile
     areas: tuple[Area, ...]
     model: Model
+    common_shift: CommonShift
+    """What is taken off a look before it is held against the baselines."""
     recipe: Recipe
     """How scenes become looks."""
     event_rule: EventRule
@@ -169,7 +173,7 @@ class Site:
         """
         says = load(SiteFile, folder / file)
         used = {"site": folder / file, "areas": folder / says.areas}
-        for name in ("detector", "screening", "cause", "events", "ranking"):
+        for name in ("detector", "common", "screening", "cause", "events", "ranking"):
             used[name] = _find(folder, getattr(says.models, name))
         for name in ("zones", "rules", "priorities", "periods", "tables"):
             used[name] = _find(folder, getattr(says, name))
@@ -181,6 +185,7 @@ class Site:
             says=says,
             areas=_read_areas(used["areas"]),
             model=load(Model, used["detector"]),
+            common_shift=load(CommonShift, used["common"]),
             recipe=Recipe(screening=load(Screening, used["screening"])),
             event_rule=load(EventRule, used["events"]),
             cause_rule=load(CauseRule, used["cause"]),

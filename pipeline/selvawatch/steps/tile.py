@@ -21,6 +21,7 @@ from selvawatch.core.look import Look
 from selvawatch.core.status import Reason
 from selvawatch.detect import fusion
 from selvawatch.detect.baseline import fit_baselines, forest_reason, name_of
+from selvawatch.detect.common import without_common_shift
 from selvawatch.errors import SiteError
 from selvawatch.events.composite import after_composite, loss_composite
 from selvawatch.prepare.observations import look_path, open_stack, read_look
@@ -191,7 +192,10 @@ def _advance(
     else:
         reason = _load(store.baseline(tile.id, baseline) / "reason.zarr")["reason"]
         state = fusion.start(site.model, reason, resolution=site.grid.resolution)
-    looks = _looks(store.observations(tile.id), keys[done:])
+    looks = (
+        without_common_shift(look, site.model, baselines, site.common_shift)
+        for look in _looks(store.observations(tile.id), keys[done:])
+    )
     state = fusion.advance(site.model, baselines, state, looks, workers=WORKERS)
     says = TileState(
         tile=tile.id,
@@ -279,6 +283,7 @@ def _baseline_rule(site: Site) -> str:
         {
             "version": STATE_VERSION,
             "model": site.model.digest,
+            "common": asdict(site.common_shift),
             "recipe": site.recipe.digest,
             "history": [str(days.history_from), str(days.history_to), str(days.monitoring_from)],
             "forest": file_digest(mask) if site.says.forest_mask else "",

@@ -1,0 +1,108 @@
+"""The common shift: smoke goes, loss stays."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from selvawatch.core.look import Look
+from selvawatch.core.settings import load
+from selvawatch.core.stack import NODATA
+from selvawatch.detect.baseline import name_of
+from selvawatch.detect.common import CommonShift, block_shifts, without_common_shift
+from selvawatch.detect.model import Model
+
+MODEL = load(Model, Path(__file__).resolve().parents[2] / "models" / "fused.toml")
+RULE = CommonShift(block_px=16, step_px=2, minimum_px=8, most={"ndvi": 0.15})
+SIDE, LEVEL, SIGMA = 32, 8300, 250
+NOISE = 0.85 * SIGMA
+"""Five standard errors of a quartile of the 64 pixels that are measured in a block."""
+
+
+def _forest(seed=1):
+    rng = np.random.default_rng(seed)
+    terms = np.zeros((3, SIDE, SIDE), np.int16)
+    terms[0] = LEVEL
+    sigma = np.full((SIDE, SIDE), SIGMA, np.int16)
+    return terms, sigma, (LEVEL + rng.normal(0, SIGMA, (SIDE, SIDE))).astype(np.int16)
+
+
+def _shift(stored, terms, sigma):
+    return block_shifts(stored, terms, sigma, np.array([1.0, 0.0, 0.0]), RULE)
+
+
+def test_clear_forest_has_no_shift_worth_taking_off():
+    terms, sigma, stored = _forest()
+    assert np.abs(_shift(stored, terms, sigma)).max() < NOISE
+
+
+@settings(deadline=None, max_examples=25)
+@given(st.sampled_from([-1200, -800, 600]), st.integers(0, 1000))
+def test_smoke_over_a_block_is_measured_and_its_neighbour_is_left_alone(smoke, seed):
+    terms, sigma, stored = _forest(seed)
+    stored[:16, :16] += smoke
+    shift = _shift(stored, terms, sigma)
+    assert shift[0, 0] == pytest.approx(smoke, abs=NOISE)
+    assert np.abs(shift[1, 1]) < NOISE
+
+
+@pytest.mark.parametrize("share", [0.1, 0.4, 0.6])
+def test_loss_of_much_of_a_block_is_not_taken_for_a_shift(share):
+    terms, sigma, stored = _forest()
+    stored[:, : int(SIDE * share)] -= 6000
+    wide = CommonShift(block_px=32, step_px=2, minimum_px=8, most={"ndvi": 0.15})
+    shift = block_shifts(stored, terms, sigma, np.array([1.0, 0.0, 0.0]), wide)
+    assert np.abs(shift).max() < 3 * SIGMA
+
+
+def test_a_block_that_was_hardly_seen_or_holds_no_forest_has_no_shift():
+    terms, sigma, stored = _forest()
+    stored -= 1000
+    stored[:16, :16] = NODATA
+    sigma[16:, 16:] = 0
+    shift = _shift(stored, terms, sigma)
+    assert shift[0, 0] == 0 and shift[1, 1] == 0 and shift[0, 1] < -500
+
+
+def test_a_rule_without_samples_is_refused():
+    with pytest.raises(ValueError, match="step_px"):
+        CommonShift(block_px=16, step_px=32, minimum_px=8, most={})
+    with pytest.raises(ValueError, match="most"):
+        CommonShift(block_px=16, step_px=2, minimum_px=8, most={"ndvi": -1.0})
+
+
+def test_a_look_is_freed_of_smoke_within_the_bound_and_keeps_what_was_not_seen():
+    terms, sigma, stored = _forest()
+    full = np.zeros((5, SIDE, SIDE), np.int16)
+    full[0] = terms[0]
+    parts = {}
+    for index in MODEL.stream("sentinel-2").indices:
+        parts[name_of("sentinel-2", index.index, "terms")] = (("term", "y", "x"), full)
+        parts[name_of("sentinel-2", index.index, "sigma")] = (("y", "x"), sigma)
+    stored[:16] -= 1000
+    stored[16:] -= 4000
+    stored[0, 0] = NODATA
+    look = Look(
+        day=19800,
+        stream="sentinel-2",
+        values={"ndvi": stored},
+        scales={"ndvi": 1e-4},
+        scene_ids=("a",),
+        clear_share=1.0,
+    )
+    freed = without_common_shift(look, MODEL, xr.Dataset(parts), RULE).values["ndvi"]
+    assert freed[0, 0] == NODATA
+    assert np.median(freed[:16]) == pytest.approx(LEVEL, abs=SIGMA)
+    assert np.median(freed[16:]) == pytest.approx(LEVEL - 4000 + 1500, abs=SIGMA)
+    other = Look(
+        day=19800,
+        stream="unknown",
+        values={"ndvi": stored},
+        scales={"ndvi": 1e-4},
+        scene_ids=("a",),
+        clear_share=1.0,
+    )
+    assert without_common_shift(other, MODEL, xr.Dataset(parts), RULE) is other
