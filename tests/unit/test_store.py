@@ -4,7 +4,7 @@ import pytest
 
 from selvawatch.core.files import folder_digests
 from selvawatch.errors import StoreError
-from selvawatch.store.folders import Store, new_folder, open_store
+from selvawatch.store.folders import Store, new_folder, open_store, prune
 from selvawatch.store.ledger import AlertRow, Ledger, RunRow, SceneRow, TileRow, exclusive
 
 
@@ -123,3 +123,11 @@ def test_a_left_over_folder_is_replaced(tmp_path):
 def test_an_address_that_is_no_folder_is_refused():
     with pytest.raises(StoreError, match="not supported"):
         open_store("s3://bucket/store")
+
+
+def test_only_what_is_kept_stays(tmp_path):
+    for name in ("a", "b", "c"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "file").write_text(name)
+    assert prune(tmp_path, {"b", "x"}) == ["a", "c"]
+    assert [path.name for path in tmp_path.iterdir()] == ["b"]

@@ -70,7 +70,7 @@ class Scene:
 
 def scene_to_json(scene: Scene) -> dict[str, Any]:
     """A JSON-able mapping that `scene_from_json` turns back into an equal scene."""
-    values = asdict(replace(scene, assets={}, footprint=None))  # type: ignore[arg-type]
+    values = asdict(replace(scene, assets={}, footprint=None))
     values["assets"] = {key: _plain(asdict(asset)) for key, asset in sorted(scene.assets.items())}
     values["footprint"] = scene.footprint.wkb_hex
     values["time"] = scene.time.isoformat()

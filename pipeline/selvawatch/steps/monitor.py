@@ -22,7 +22,7 @@ from selvawatch.steps.publish import Published, Told, publish
 from selvawatch.steps.run_files import read_tracked, write_tracked
 from selvawatch.steps.tile import TileState, advance_tile, current_state
 from selvawatch.steps.tracked import reference_lines, track_events
-from selvawatch.store.folders import Store, new_folder, open_store
+from selvawatch.store.folders import Store, new_folder, open_store, prune
 from selvawatch.store.ledger import AlertRow, RunRow, SceneRow, TileRow, exclusive
 from selvawatch.write.content import Run
 
@@ -179,6 +179,11 @@ def _finish(
             for row in alerts.itertuples()
         ],
     )
+    for tile, name in states.items():
+        before = known.get(tile)
+        kept = [says[tile], before] if before is not None else [says[tile]]
+        prune(store.state(tile, name).parent, {one.state for one in kept})
+        prune(store.folder / "baselines" / tile, {one.baseline for one in kept})
     return report
 
 

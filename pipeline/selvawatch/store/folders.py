@@ -3,7 +3,7 @@
 import os
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,6 +84,17 @@ def new_folder(path: Path) -> Iterator[Path]:
         _sync_folder(path.parent)
     finally:
         shutil.rmtree(part, ignore_errors=True)
+
+
+def prune(folder: Path, keep: Collection[str]) -> list[str]:
+    """Remove the folders below `folder` that are not to be kept; their names, sorted.
+
+    The current state of a tile and the one before it are kept: what a reader may have open is not taken away.
+    """
+    gone = sorted(path.name for path in folder.glob("*") if path.is_dir() and path.name not in keep)
+    for name in gone:
+        shutil.rmtree(folder / name)
+    return gone
 
 
 def _sync(folder: Path) -> None:
