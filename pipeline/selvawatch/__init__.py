@@ -1,3 +1,60 @@
 """selvawatch: monitoring of mining-driven forest loss, from satellite scenes to attributed alerts."""
 
+import importlib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
+
 __version__ = "0.1.0"
+
+
+def table(
+    name: str,
+    *,
+    site: Path | str | None = None,
+    store: Path | str = "outputs",
+    by: tuple[str, ...] = (),
+    accounting: str = "exclusive",
+    clock: str = "at-loss",
+    measure: str = "loss_all",
+    scale: str = "",
+    periods: str = "",
+    area: str = "",
+    as_of: str = "",
+    product: str = "",
+    tier: str = "public",
+) -> "pd.DataFrame":
+    """A table by name as `selvawatch table NAME` makes it, with the same options; `table("list")` names them.
+
+    Parameters
+    ----------
+    site
+        Folder with `aoi/` and `models/`; None: the packaged site.
+    store
+        Folder with the results.
+
+    Raises
+    ------
+    SelvawatchError
+        For an unknown table, option, product or tier, or a store without a run.
+    """
+    # By name, so that the ground may import this package's version without pulling everything in.
+    return importlib.import_module("selvawatch.steps.tables").table_frame(
+        name,
+        site=site,
+        store=store,
+        options={
+            "by": tuple(by),
+            "accounting": accounting,
+            "clock": clock,
+            "measure": measure,
+            "scale": scale,
+            "periods": periods,
+            "area": area,
+        },
+        as_of=as_of,
+        product=product,
+        tier=tier,
+    )

@@ -1,8 +1,10 @@
 """Use case: a table by name, from the store's current run or a loss product, written or returned."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import geopandas as gpd
 import pandas as pd
@@ -16,10 +18,10 @@ from selvawatch.core.files import replacing, write_text
 from selvawatch.core.table import Column, Table, Tier
 from selvawatch.core.tables import ALERTS, CELLS
 from selvawatch.errors import StoreError, TableError
-from selvawatch.site import Site
+from selvawatch.site import Site, default_site
 from selvawatch.steps.attributed import Zones, of_cells, read_zones
 from selvawatch.steps.run_files import read_tracked
-from selvawatch.store.folders import Store
+from selvawatch.store.folders import Store, open_store
 from selvawatch.store.ledger import RunRow
 from selvawatch.write.tiers import Released, apply
 from selvawatch.write.vector import write_csv, write_geoparquet, write_xlsx
@@ -61,6 +63,28 @@ def make_table(site: Site, store: Store, wanted: Wanted) -> Released:
     columns = tuple(one for one in (PRODUCT, *spec.columns) if one.name in frame.columns)
     table = Table(name=spec.name, description=spec.description, columns=columns)
     return apply(table, frame, wanted.tier, site.says.tiers, day)
+
+
+def table_frame(
+    name: str,
+    *,
+    site: Path | str | None,
+    store: Path | str,
+    options: Mapping[str, Any],
+    as_of: str,
+    product: str,
+    tier: str,
+) -> pd.DataFrame:
+    """A table as a DataFrame, or for `list` all names, titles and descriptions (see `selvawatch.table`)."""
+    if name == "list":
+        rows = [(one.name, one.title_es, one.description) for one in TABLES.values()]
+        return pd.DataFrame(rows, columns=["name", "title_es", "description"])
+    tiers = {one.name.lower(): one for one in Tier}
+    if tier not in tiers:
+        raise TableError("unknown tier", got=tier, needed=list(tiers))
+    wanted = Wanted(name=name, options=Options(**options), tier=tiers[tier], as_of=as_of, product=product)
+    loaded = Site.load(default_site() if site is None else Path(site))
+    return pd.DataFrame(make_table(loaded, open_store(str(store)), wanted).frame)
 
 
 PRODUCT = Column(
