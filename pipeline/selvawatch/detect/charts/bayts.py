@@ -1,0 +1,104 @@
+"""Iterative Bayesian updating (Reiche et al. 2015, doi:10.3390/rs70504973; R package bayts)."""
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from itertools import groupby
+
+import numpy as np
+import xarray as xr
+
+from selvawatch.core.look import Look
+from selvawatch.core.stack import decode
+from selvawatch.detect.charts.process import blank, moved
+from selvawatch.detect.kernels import charts as kernels
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Densities:
+    """Gaussian densities of one stream's values for forest and for not forest."""
+
+    forest_mean: float
+    forest_sd: float
+    loss_mean: float
+    loss_sd: float
+
+    def ratio(self, values: np.ndarray) -> np.ndarray:
+        """Log-likelihood ratio of not forest against forest, of physical values; NaN where NaN."""
+        forest = -0.5 * ((values - self.forest_mean) / self.forest_sd) ** 2 - math.log(self.forest_sd)
+        loss = -0.5 * ((values - self.loss_mean) / self.loss_sd) ** 2 - math.log(self.loss_sd)
+        return np.asarray(loss - forest)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bayts:
+    """The bayts update in log-odds: flag, update, confirm or drop."""
+
+    weight: float
+    """Smallest probability, and 1 - the largest, that one look may give (block weighting), in (0, 0.5)."""
+    confirm: float
+    """Probability of change at which a flag is confirmed, in (0.5, 1)."""
+
+    def __post_init__(self) -> None:
+        """Refuse probabilities that are none."""
+        if not 0 < self.weight < 0.5 or not 0.5 < self.confirm < 1:
+            raise ValueError(f"need 0 < weight < 0.5 and 0.5 < confirm < 1; got {self}")
+
+    def start(self, like: xr.DataArray) -> xr.Dataset:
+        """The process before the first look: `before`, `total` float32, `flagged`, `alarm` uint16 days."""
+        return blank(like, before=np.float32, total=np.float32, flagged=np.uint16)
+
+    def bounded(self, ratio: np.ndarray) -> np.ndarray:
+        """A log-likelihood ratio under block weighting."""
+        most = math.log((1 - self.weight) / self.weight)
+        return np.clip(ratio, -most, most)
+
+    def update(self, process: xr.Dataset, ratio: xr.DataArray, day: int) -> xr.Dataset:
+        """The process after one day; ratio: (y, x) float32, bounded, added over streams, NaN = not seen."""
+        level = math.log(self.confirm / (1 - self.confirm))
+
+        def step(flat: np.ndarray, parts: dict[str, np.ndarray]) -> None:
+            # a sum of two float32 bounds lies a rounding below the level that it should reach
+            bound = level * (1 - 1e-6)
+            kernels.bayts(flat, day, bound, parts["before"], parts["total"], parts["flagged"], parts["alarm"])
+
+        return moved(process, ratio, step)
+
+
+def bayts_alarms(
+    chart: Bayts,
+    densities: Mapping[tuple[str, str], Densities],
+    looks: Iterable[Look],
+    forest: xr.DataArray,
+    *,
+    quantile: float,
+    since: int,
+) -> xr.Dataset:
+    """The process after all looks: values less the day's quantile over forest, streams of a day added.
+
+    forest: (y, x) bool. since: first day that may flag; the last look before it is the one before. Days in
+    order.
+    """
+    mask = forest.to_numpy().astype(bool)
+    process = chart.start(forest)
+    for day, same_day in groupby(looks, key=lambda look: look.day):
+        total = np.full(mask.shape, np.nan)
+        for look in same_day:
+            for index, stored in look.values.items():
+                if (look.stream, index) not in densities:
+                    continue
+                values = decode(stored, look.scales[index]).astype(np.float64)
+                if not np.isfinite(values[mask]).any():
+                    continue
+                values -= np.nanquantile(values[mask], quantile)
+                ratio = chart.bounded(densities[look.stream, index].ratio(values))
+                total = np.where(np.isnan(total), ratio, np.where(np.isnan(ratio), total, total + ratio))
+        ratio_of_day = xr.DataArray(total.astype(np.float32), dims=("y", "x"))
+        if day >= since:
+            process = chart.update(process, ratio_of_day, day)
+        else:
+            before = process["before"].to_numpy()
+            process = process.assign(
+                before=(("y", "x"), np.where(np.isnan(total), before, total).astype(np.float32))
+            )
+    return process

@@ -1,0 +1,38 @@
+"""EWMA control chart on residuals (Brooks et al. 2014, doi:10.1109/TGRS.2013.2272545)."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+
+from selvawatch.detect.charts.process import blank, moved
+from selvawatch.detect.kernels import charts as kernels
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ewma:
+    """Exponentially weighted mean of residuals in sigmas against its own standard deviation."""
+
+    weight: float
+    """Weight of the newest residual, in (0, 1]."""
+    limit: float
+    """Standard deviations of the mean at which it alarms."""
+    bound: float
+    """Residuals count at most this many sigmas: no cloud decides alone, and no change is left out."""
+
+    def __post_init__(self) -> None:
+        """Refuse weights and limits that are none."""
+        if not 0 < self.weight <= 1 or self.limit <= 0 or self.bound <= 0:
+            raise ValueError(f"need 0 < weight <= 1, limit > 0, bound > 0; got {self}")
+
+    def start(self, looks: xr.DataArray) -> xr.Dataset:
+        """The process at 0: `process` float32, `alarm` uint16."""
+        return blank(looks, process=np.float32)
+
+    def update(self, process: xr.Dataset, residual: xr.DataArray, day: int) -> xr.Dataset:
+        """The process after one more look; residual in sigmas, loss negative, NaN = not seen."""
+
+        def step(z: np.ndarray, parts: dict[str, np.ndarray]) -> None:
+            kernels.ewma(z, day, self.weight, self.limit, self.bound, parts["process"], parts["alarm"])
+
+        return moved(process, residual, step)

@@ -1,0 +1,24 @@
+"""Processes of charts: Datasets that a kernel moves without changing the one given."""
+
+from collections.abc import Callable
+
+import numpy as np
+import xarray as xr
+
+
+def blank(like: xr.DataArray, **parts: type) -> xr.Dataset:
+    """A Dataset (y, x) of zeros: the parts named, and `alarm` (uint16)."""
+    shape = (like.sizes["y"], like.sizes["x"])
+    types = {**parts, "alarm": np.uint16}
+    return xr.Dataset({name: (("y", "x"), np.zeros(shape, dtype)) for name, dtype in types.items()})
+
+
+def moved(
+    process: xr.Dataset, residual: xr.DataArray, step: Callable[[np.ndarray, dict[str, np.ndarray]], None]
+) -> xr.Dataset:
+    """A new process: copies of all parts, moved by `step`, which gets residuals and parts by pixel."""
+    parts = {str(name): process[name].to_numpy().copy() for name in process}
+    pixels = residual.size
+    flat = {name: part.reshape(*part.shape[:-2], pixels) for name, part in parts.items()}
+    step(np.ascontiguousarray(residual.to_numpy(), np.float32).reshape(pixels), flat)
+    return xr.Dataset({name: (process[name].dims, part) for name, part in parts.items()})

@@ -1,0 +1,63 @@
+"""What a chart is, and how one runs over looks."""
+
+from collections.abc import Iterable
+from typing import Protocol
+
+import numpy as np
+import xarray as xr
+
+from selvawatch.core.look import Look
+from selvawatch.core.stack import NODATA
+from selvawatch.detect import harmonic
+from selvawatch.detect.baseline import name_of
+from selvawatch.detect.model import Model
+from selvawatch.errors import StackError
+
+
+class Chart(Protocol):
+    """A detector of one index: a process per pixel, moved by residuals, and the day it first left its bound.
+
+    A process is a Dataset (y, x), at least with `alarm` (uint16 day, 0 = none).
+    """
+
+    def start(self, looks: xr.DataArray) -> xr.Dataset:
+        """The process before the first residual; looks: (y, x), screened looks of the history."""
+
+    def update(self, process: xr.Dataset, residual: xr.DataArray, day: int) -> xr.Dataset:
+        """The process after a look; residual: (y, x) float32 in sigmas, loss negative, NaN = not seen."""
+
+
+def residual(baselines: xr.Dataset, model: Model, look: Look, index: str) -> xr.DataArray:
+    """Residual of a look in sigmas, (y, x) float32, turned so that loss is negative; NaN: none."""
+    rule = next(each for each in model.stream(look.stream).indices if each.index == index)
+    terms = baselines[name_of(look.stream, index, "terms")].to_numpy().astype(np.float32)
+    sigma = baselines[name_of(look.stream, index, "sigma")].to_numpy().astype(np.float32)
+    basis = harmonic.angles(np.array([look.day]), rule.harmonic.harmonics)[0]
+    values = look.values[index]
+    known = (values != NODATA) & (sigma > 0)
+    floor = np.float32(rule.evidence.sigma_floor / rule.scale)
+    z = (values.astype(np.float32) - np.tensordot(basis, terms, axes=1)) / np.maximum(sigma, floor)
+    turned = -z if rule.evidence.side == "rise" else z
+    return xr.DataArray(np.where(known, turned, np.float32(np.nan)).astype(np.float32), dims=("y", "x"))
+
+
+def alarms(
+    chart: Chart, model: Model, baselines: xr.Dataset, looks: Iterable[Look], *, stream: str, index: str
+) -> xr.DataArray:
+    """Day of each pixel's first alarm, (y, x) uint16, 0 = none, after one stream's looks in order of day.
+
+    Raises
+    ------
+    StackError
+        When looks are out of order.
+    """
+    process = chart.start(baselines[name_of(stream, index, "looks")])
+    last = 0
+    for look in looks:
+        if look.stream != stream or index not in look.values:
+            continue
+        if look.day <= last:
+            raise StackError("looks are out of order", got=f"day {look.day}", needed=f"after day {last}")
+        last = look.day
+        process = chart.update(process, residual(baselines, model, look, index), look.day)
+    return process["alarm"]
