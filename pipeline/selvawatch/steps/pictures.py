@@ -104,15 +104,17 @@ def _best(
     scenes: Mapping[str, Scene],
     site: Site,
 ) -> tuple[TakenIn, Window] | None:
-    """The nearest look that shows the ground; the clearest of those tried where none shows it all."""
-    ranked: list[tuple[float, int, TakenIn]] = []
+    """The nearest look of the finest sensor that shows the ground; the clearest where none shows it all."""
+    ranked: list[tuple[bool, float, float, int, TakenIn]] = []
+    finest = min((SENSORS[one.sensor].resolution for one in candidates), default=0)
     for number, one in enumerate(candidates[: 4 * TRIED]):
-        share = _clear_share(store, tile, one, bounds)
-        ranked.append((-share, number, one))
-        if share >= CLEAR:
+        share, resolution = _clear_share(store, tile, one, bounds), SENSORS[one.sensor].resolution
+        hidden = share < CLEAR
+        ranked.append((hidden, -share if hidden else 0.0, resolution, number, one))
+        if not hidden and resolution == finest:
             break
-    for share, _, one in sorted(ranked)[:TRIED]:
-        if share == 0:
+    for hidden, less, _, _, one in sorted(ranked, key=lambda row: row[:4])[:TRIED]:
+        if hidden and less == 0:
             return None
         window = _window(scenes[one.scene_id], bounds, site)
         if window is not None:
