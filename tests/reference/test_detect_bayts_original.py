@@ -55,7 +55,7 @@ def test_it_confirms_what_the_original_confirmed(archive):
     inside = forest.values
     ours = (process["alarm"].values > 0) & inside
     theirs = np.isfinite(archive["bayts_r_confirmed_date"].values) & inside
-    # The original took its 95 % quantile over the whole scene, of which this archive is the northern half: its
+    # The original took its 95 % quantile over the whole scene, of which this archive is the north half: its
     # reference lies higher, so that it confirms more, but nothing that we confirm did it leave out.
     assert (ours & ~theirs).sum() == 0
     assert (ours & theirs).sum() >= 0.88 * theirs.sum()
