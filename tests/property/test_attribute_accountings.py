@@ -57,7 +57,7 @@ def hectares(cut, owned, accounting, clock="at-loss"):
     return rows.groupby(["class", "validity"])[["ha", "ha_lo", "ha_hi"]].sum()
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=25)
 @given(
     st.lists(rights(), max_size=8),
     st.lists(shapes(), min_size=1, max_size=4),
@@ -75,7 +75,7 @@ def test_additive_accountings_with_outside_are_the_whole_loss(rows, loss, clock)
         assert (table["ha"] <= table["ha_hi"] + 1e-9).all()
 
 
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=20)
 @given(st.lists(rights(), min_size=1, max_size=6), st.lists(shapes(), min_size=1, max_size=3))
 def test_outside_is_what_no_right_in_force_covers(rows, loss):
     owned = register(rows)
@@ -96,7 +96,7 @@ def test_outside_is_what_no_right_in_force_covers(rows, loss):
     assert outside == pytest.approx(slow, abs=TOLERANCE_HA)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=15)
 @given(
     st.lists(rights(), min_size=1, max_size=6),
     st.lists(shapes(), min_size=1, max_size=3),
@@ -126,7 +126,7 @@ def test_cutting_a_right_in_two_moves_no_hectare(rows, loss, at):
         assert difference < 3e-4, accounting
 
 
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=15)
 @given(st.lists(rights(), max_size=6), rights(), st.lists(shapes(), min_size=1, max_size=3))
 def test_a_right_of_lower_priority_moves_no_exclusive_hectare_above_it(rows, added, loss):
     lost = cells(loss)
@@ -140,7 +140,7 @@ def test_a_right_of_lower_priority_moves_no_exclusive_hectare_above_it(rows, add
             assert one == pytest.approx(other, abs=TOLERANCE_HA)
 
 
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=12)
 @given(
     st.lists(rights(), max_size=6),
     st.lists(shapes(), min_size=1, max_size=3),
@@ -158,7 +158,7 @@ def test_order_of_input_rows_changes_nothing(rows, loss, random):
         pd.testing.assert_frame_equal(one, other, check_exact=True)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=15)
 @given(st.lists(rights(), max_size=6), st.lists(shapes(), min_size=1, max_size=3))
 def test_inclusive_is_each_type_on_its_own(rows, loss):
     owned = register(rows)

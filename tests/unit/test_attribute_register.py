@@ -120,6 +120,11 @@ def test_imported_vertices_stand_on_a_grid_of_one_millimetre():
     np.testing.assert_allclose(coordinates * 1000, np.round(coordinates * 1000), atol=1e-6)
 
 
+def test_the_grid_of_the_import_does_not_snap_later_overlays():
+    rights = taken([{"type": "mining", "geometry": box(0, 0, 10, 10)}]).rights
+    assert (shapely.get_precision(rights.geometry.to_numpy()) == 0).all()
+
+
 def test_milliseconds_before_1970_and_blank_texts_are_read_as_what_they_are():
     stamps = pd.Series([0, -86_400_000 * 365, 1_262_304_000_000, np.nan])
     assert [str(one)[:10] for one in dates(stamps)] == ["1970-01-01", "1969-01-01", "2010-01-01", "NaT"]

@@ -118,6 +118,8 @@ def polygons(geometries: np.ndarray, keys: list[str]) -> tuple[np.ndarray, tuple
     fixed = before.copy()
     fixed[~valid] = shapely.make_valid(fixed[~valid])
     fixed = shapely.set_precision(fixed, GRID_M, mode="valid_output")
+    # The grid belongs to the import alone: kept on the geometries it would snap every later overlay.
+    fixed = shapely.set_precision(fixed, 0.0, mode="pointwise")
     fixed = np.array([_polygonal(geometry) for geometry in fixed], object)
     area_before = np.nan_to_num(shapely.area(before)) / 10_000
     area_after = np.nan_to_num(shapely.area(fixed)) / 10_000
