@@ -53,8 +53,8 @@ class RangeHandler(http.server.SimpleHTTPRequestHandler):
         self.send_header("Content-Type", "application/json" if path.suffix == ".json" else "image/tiff")
         self.send_header("Content-Length", str(len(part)))
         self.end_headers()
-        self.wfile.write(part)
         self.sent.append((path.name, len(part)))
+        self.wfile.write(part)
 
     def log_message(self, *_):
         pass

@@ -12,7 +12,8 @@ import stac_folder
 from selvawatch.core.days import to_day
 from selvawatch.core.grid import Grid
 from selvawatch.errors import SceneError
-from selvawatch.sources.load import _nearest, picture_bands, read_scene, read_window
+from selvawatch.sources.load import picture_bands, read_scene, read_window
+from selvawatch.sources.place import nearest
 from selvawatch.sources.source import open_source
 
 EVERYWHERE = shapely.box(-180, -90, 180, 90)
@@ -113,7 +114,7 @@ def test_landsat_of_the_northern_zone_meets_the_grid_by_the_declared_rule(tmp_pa
 @pytest.mark.parametrize("offset", [0.0, 15.0, -7.5, 3.333, 1234.5])
 @pytest.mark.parametrize("sign", [1, -1])
 def test_the_nearest_pixel_is_that_of_exact_fractions(file_step, offset, sign):
-    got = _nearest(350_000.0, sign * 10.0, 50, 350_000.0 - sign * offset, sign * file_step)
+    got = nearest(350_000.0, sign * 10.0, 50, 350_000.0 - sign * offset, sign * file_step)
     start, step = Fraction(350_000) - Fraction(str(350_000.0 - sign * offset)), Fraction(sign * 10)
     width = Fraction(str(sign * file_step))
     assert got.tolist() == [math.floor((start + step * (2 * j + 1) / 2) / width) for j in range(50)]
@@ -125,7 +126,7 @@ def test_another_crs_is_reprojected_by_nearest(tmp_path):
     stac_folder.sentinel_2(tmp_path, "S", TIME, bands, WEST, NORTH)
     (scene,) = scenes(tmp_path)
     x, y = rasterio.warp.transform("EPSG:32719", grid.crs, [WEST + 1280], [NORTH - 1280])
-    tile = grid.tiles(shapely.box(x[0], y[0], x[0] + 1, y[0] + 1))[0]
+    tile = grid.tiles(shapely.box(x[0], y[0], x[0] + 2, y[0] + 2))[0]
     got = read_scene(scene, tile, ["red"])["red"]
     xs, ys = np.meshgrid(got["x"].values, got["y"].values)
     east, north = rasterio.warp.transform(grid.crs, "EPSG:32719", xs.ravel(), ys.ravel())

@@ -24,16 +24,14 @@ from odc.geo.geobox import GeoBox
 from rasterio.enums import Resampling
 from rasterio.errors import RasterioError
 from rasterio.vrt import WarpedVRT
-from rasterio.windows import Window
 
 from selvawatch.core.grid import Tile
 from selvawatch.core.scene import Asset, Scene
 from selvawatch.errors import SceneError
-from selvawatch.sources.sensor import Band
+from selvawatch.sources.place import epsg_of, place
+from selvawatch.sources.sensor import Band, Scaling
 from selvawatch.sources.sensors import asset_of, scaling_of, sensor_of
 
-_FALSE_NORTHING = 10_000_000.0
-_UTM_TWINS = {326: 327, 327: 326}
 _RIO = {
     "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",
     "GDAL_HTTP_MAX_RETRY": "5",
@@ -60,20 +58,36 @@ def read_scene(scene: Scene, tile: Tile, bands: Sequence[str], halo_px: int = 0)
         When any file cannot be read whole, contradicts its item, or its scale cannot be told; `reason` says
         which.
     """
-    sensor = sensor_of(scene)
+    geobox = around(tile, halo_px)
+    return dataset(scene, tile, geobox, read_layers(scene, geobox, wanted(scene, bands)))
+
+
+def around(tile: Tile, halo_px: int) -> GeoBox:
+    """A tile's pixels with as many of the same grid around them."""
     west, _, _, north = tile.bounds
     step, size = tile.grid.resolution, tile.grid.tile_px + 2 * halo_px
     corner = Affine(step, 0, west - halo_px * step, 0, -step, north + halo_px * step)
-    geobox = GeoBox((size, size), corner, tile.grid.crs)
+    return GeoBox((size, size), corner, tile.grid.crs)
+
+
+def wanted(scene: Scene, bands: Sequence[str]) -> dict[str, Band]:
+    """The bands and the quality layers that come with them, by name."""
+    sensor = sensor_of(scene)
     layers = {name: sensor.bands[name] for name in bands}
-    layers |= {
+    return layers | {
         name: band for name, band in sensor.quality.items() if band.needed or sensor.asset(name, scene.assets)
     }
-    read = read_layers(scene, geobox, layers)
-    centres = np.arange(size) + 0.5
+
+
+def dataset(scene: Scene, tile: Tile, geobox: GeoBox, layers: dict[str, np.ndarray]) -> xr.Dataset:
+    """Layers (y, x) on a geobox as every source gives them."""
+    step, corner = tile.grid.resolution, geobox.affine
     return xr.Dataset(
-        {name: (("y", "x"), values) for name, values in read.items()},
-        coords={"y": corner.f - step * centres, "x": corner.c + step * centres},
+        {name: (("y", "x"), values) for name, values in layers.items()},
+        coords={
+            "y": corner.f - step * (np.arange(geobox.shape[0]) + 0.5),
+            "x": corner.c + step * (np.arange(geobox.shape[1]) + 0.5),
+        },
         attrs={"scene": scene.id, "sensor": scene.sensor, "crs": tile.grid.crs},
     )
 
@@ -129,43 +143,29 @@ def read_layers(scene: Scene, geobox: GeoBox, layers: dict[str, Band]) -> dict[s
 
 
 def _read_file(
-    scene: Scene, asset: Asset, geobox: GeoBox, band: Band, name: str, scaling: tuple[float, float] | None
+    scene: Scene, asset: Asset, geobox: GeoBox, band: Band, name: str, scaling: Scaling | None
 ) -> np.ndarray:
     """One layer on the geobox; scaling None: codes as stored."""
     with rasterio.open(asset.href, driver="GTiff") as file:
         _check(scene, asset, file, name)
         nodata = _nodata(scene, asset, band, file, name)
-        shift = _northing_shift(_epsg(file.crs), geobox.crs.epsg if geobox.crs else None)
-        if shift is None or not _north_up(file.transform):
+        fill = _fill(nodata) if scaling is None else np.nan
+        placed = place(geobox, epsg_of(file.crs), file.transform, (file.height, file.width))
+        if placed is None:
             raw = _reproject(file, asset.band, geobox, nodata)
-            return raw if scaling is None else _physical(raw, scaling, nodata)
-        rows = _nearest(
-            geobox.affine.f, geobox.affine.e, geobox.shape[0], file.transform.f + shift, file.transform.e
-        )
-        columns = _nearest(
-            geobox.affine.c, geobox.affine.a, geobox.shape[1], file.transform.c, file.transform.a
-        )
-        inside = (_inside(rows, file.height), _inside(columns, file.width))
-        fill = _fill(nodata)
-        if any(part.start == part.stop for part in inside):
-            raw = np.full(tuple(geobox.shape), fill if scaling is None else 0, file.dtypes[asset.band - 1])
-            return raw if scaling is None else np.full(raw.shape, np.nan, np.float32)
-        rows, columns = rows[inside[0]], columns[inside[1]]
-        window = Window(columns[0], rows[0], columns[-1] - columns[0] + 1, rows[-1] - rows[0] + 1)
-        raw = file.read(asset.band, window=window)
-    values = raw if scaling is None else _physical(raw, scaling, nodata)
-    values = _spread(values, rows - rows[0], columns - columns[0])
-    if values.shape == tuple(geobox.shape):
-        return values
-    whole = np.full(tuple(geobox.shape), fill if scaling is None else np.nan, values.dtype)
-    whole[inside] = values
-    return whole
+            return raw if scaling is None else physical(raw, scaling, nodata)
+        if placed.empty:
+            return np.full(
+                tuple(geobox.shape), fill, file.dtypes[asset.band - 1] if scaling is None else np.float32
+            )
+        raw = file.read(asset.band, window=placed.window)
+    return placed.spread(raw if scaling is None else physical(raw, scaling, nodata), fill)
 
 
 def _check(scene: Scene, asset: Asset, file: Any, name: str) -> None:
     """Refuse a file that is not what its item says."""
     where = f"scene {scene.id}, {name}"
-    code = _epsg(file.crs)
+    code = epsg_of(file.crs)
     if code is None:
         raise SceneError("the file has no known CRS", reason="crs", where=where, got=file.crs or "none")
     if asset.crs and asset.crs != f"EPSG:{code}":
@@ -230,62 +230,38 @@ def _fill(nodata: float | None) -> float:
     return 0 if nodata is None else nodata
 
 
-def _physical(raw: np.ndarray, scaling: tuple[float, float], nodata: float | None) -> np.ndarray:
-    """float32 physical values of stored ones; NaN where there is no data."""
+def physical(raw: np.ndarray, scaling: Scaling, nodata: float | None) -> np.ndarray:
+    """float32 physical values of stored ones; NaN where there is no data.
+
+    An offset of whole steps is taken off the stored number itself, so that two archives that keep the same
+    ground with and without it give equal bits.
+    """
     if raw.dtype in (np.uint8, np.uint16):
         return np.take(_table(raw.dtype.itemsize, scaling, nodata), raw, mode="clip")
-    scale, offset = scaling
     values = raw.astype(np.float32)
     if scaling != (1.0, 0.0):
-        values = (raw.astype(np.float64) * scale + offset).astype(np.float32)
+        values = _scaled(raw, scaling)
     if nodata is not None and not np.isnan(nodata):
         values[raw == nodata] = np.nan
     return values
 
 
+def _scaled(raw: np.ndarray, scaling: Scaling) -> np.ndarray:
+    scale, offset = scaling
+    steps = round(offset / scale)
+    if abs(steps * scale - offset) < 1e-9 * abs(scale):
+        return ((raw.astype(np.float64) + steps) * scale).astype(np.float32)
+    return (raw.astype(np.float64) * scale + offset).astype(np.float32)
+
+
 @functools.lru_cache(maxsize=32)
-def _table(itemsize: int, scaling: tuple[float, float], nodata: float | None) -> np.ndarray:
+def _table(itemsize: int, scaling: Scaling, nodata: float | None) -> np.ndarray:
     """float32 physical value of every possible stored number."""
-    table = (np.arange(1 << (8 * itemsize), dtype=np.float64) * scaling[0] + scaling[1]).astype(np.float32)
+    table = _scaled(np.arange(1 << (8 * itemsize)), scaling)
     if nodata is not None and 0 <= nodata < table.size:
         table[int(nodata)] = np.nan
     table.flags.writeable = False
     return table
-
-
-def _nearest(start: float, step: float, count: int, file_start: float, file_step: float) -> np.ndarray:
-    """Index of the file pixel that each target centre lies in; a centre on an edge belongs to the pixel that
-    starts there.
-
-    Both axes run the same way (steps of equal sign). Exact in integers where all four lengths are whole
-    millimetres; else a centre within a millionth of a pixel of an edge counts as on it.
-    """
-    lengths = np.array([start, step, file_start, file_step], np.float64) * 1000
-    whole = np.rint(lengths)
-    if np.abs(lengths - whole).max() < 1e-4:
-        first, width, file_first, file_width = (int(value) for value in whole)
-        twice = 2 * (first - file_first) + width * (2 * np.arange(count, dtype=np.int64) + 1)
-        return twice // (2 * file_width) if file_width > 0 else (-twice) // (-2 * file_width)
-    centres = (start + step * (np.arange(count) + 0.5) - file_start) / file_step
-    return np.floor(np.round(centres, 6)).astype(np.int64)
-
-
-def _inside(indices: np.ndarray, size: int) -> slice:
-    """Slice of the (non-decreasing) indices that lie in a file of that many pixels."""
-    return slice(int(np.searchsorted(indices, 0)), int(np.searchsorted(indices, size)))
-
-
-def _spread(values: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
-    """values[rows][:, columns], without copies where the indices are the pixels themselves."""
-    if not _is_range(columns, values.shape[1]):
-        values = values.take(columns, axis=1)
-    if not _is_range(rows, values.shape[0]):
-        values = values.take(rows, axis=0)
-    return values
-
-
-def _is_range(indices: np.ndarray, size: int) -> bool:
-    return indices.size == size and bool((indices == np.arange(size)).all())
 
 
 def _reproject(file: Any, band: int, geobox: GeoBox, nodata: float | None) -> np.ndarray:
@@ -304,32 +280,6 @@ def _reproject(file: Any, band: int, geobox: GeoBox, nodata: float | None) -> np
         nodata=fill,
     ) as warped:
         return np.asarray(warped.read(band))
-
-
-@functools.lru_cache(maxsize=64)
-def _epsg_of_text(text: str) -> int | None:
-    return rasterio.crs.CRS.from_string(text).to_epsg()
-
-
-def _epsg(crs: Any) -> int | None:
-    """EPSG code of a file's CRS; None when it has none."""
-    return _epsg_of_text(crs.to_wkt()) if crs else None
-
-
-def _northing_shift(file_epsg: int | None, epsg: int | None) -> float | None:
-    """Metres to add to a file's northings to be in the target CRS; None when more than that is needed."""
-    if file_epsg is None or epsg is None:
-        return None
-    if file_epsg == epsg:
-        return 0.0
-    (hemisphere, zone), (target, target_zone) = divmod(file_epsg, 100), divmod(epsg, 100)
-    if zone == target_zone and 1 <= zone <= 60 and _UTM_TWINS.get(hemisphere) == target:
-        return _FALSE_NORTHING if target == 327 else -_FALSE_NORTHING
-    return None
-
-
-def _north_up(transform: Affine) -> bool:
-    return bool(transform.b == 0 and transform.d == 0 and transform.a > 0 and transform.e < 0)
 
 
 def _plain(error: Exception) -> str:
