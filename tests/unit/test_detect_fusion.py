@@ -289,3 +289,12 @@ def test_advancing_does_not_change_the_state_given():
     before = state.copy(deep=True)
     fusion.advance(MODEL, quiet_baselines((1, 1)), state, [look(START + 5, **SOIL)])
     assert state.identical(before)
+
+
+def test_what_cannot_be_written_can_be_read():
+    frozen = look(START, **SOIL)
+    baselines = quiet_baselines((1, 1))
+    for array in [*frozen.values.values(), *(baselines[name].values for name in baselines)]:
+        array.setflags(write=False)
+    state = fusion.start(MODEL, monitored((1, 1)), resolution=30.0)
+    assert pixel(fusion.advance(MODEL, baselines, state, [frozen]))["status"] == Status.PROVISIONAL

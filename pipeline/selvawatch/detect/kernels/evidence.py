@@ -27,6 +27,9 @@ STAYED = np.float32(1e9)
 """Start of the least departure, before any index of the veil was looked at."""
 
 
+_READ = nb.types.Array(nb.int16, 1, "C", readonly=True)
+
+
 def scratch(pixels: int) -> np.ndarray:
     """Scratch that a span of that many pixels needs."""
     return np.empty(-(-pixels // LANE) * LANE * SLOTS, np.float32)
@@ -34,8 +37,23 @@ def scratch(pixels: int) -> np.ndarray:
 
 def _take_kernel(terms: int, spatial_too: bool) -> Callable[..., None]:
     @nb.njit(
-        "void(int16[::1], int16[:,::1], int16[::1], float32[::1], float32, float32[::1], float32[::1], int64,"
-        " boolean, boolean, boolean, boolean, int64, int64, float32[::1])",
+        nb.void(
+            _READ,
+            nb.types.Array(nb.int16, 2, "C", readonly=True),
+            _READ,
+            nb.float32[::1],
+            nb.float32,
+            nb.float32[::1],
+            nb.float32[::1],
+            nb.int64,
+            nb.boolean,
+            nb.boolean,
+            nb.boolean,
+            nb.boolean,
+            nb.int64,
+            nb.int64,
+            nb.float32[::1],
+        ),
         nogil=True,
         cache=True,
         error_model="numpy",

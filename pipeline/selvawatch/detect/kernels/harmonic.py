@@ -219,7 +219,16 @@ def _fit_kernel(harmonics: int) -> Callable[..., None]:
                 rest[p] -= c[p] * cos + s[p] * sin
 
     @nb.njit(
-        "void(int16[:,::1], int64, int64, float32[:,::1], float32, float32[::1], float32[::1], int16[:,::1])",
+        nb.void(
+            nb.types.Array(nb.int16, 2, "C", readonly=True),
+            nb.int64,
+            nb.int64,
+            nb.float32[:, ::1],
+            nb.float32,
+            nb.float32[::1],
+            nb.float32[::1],
+            nb.int16[:, ::1],
+        ),
         nogil=True,
         cache=True,
         error_model="numpy",
