@@ -200,3 +200,14 @@ def test_cells_of_events_that_were_not_released_are_held_back():
     released = apply(ALERTS, frame, Tier.PUBLIC, RULE, DATA_DAY, cells=loss)
     kept = apply(CELLS, loss, Tier.PUBLIC, RULE, DATA_DAY, of=released)
     assert kept.frame["ha"].tolist() == [2.0, 3.0] and kept.frame["ha"].sum() == released.frame["ha"].sum()
+
+
+@pytest.mark.parametrize("tier", [Tier.PUBLIC, Tier.PARTNER])
+def test_ranks_of_a_lower_tier_have_no_gaps_that_tell_of_withheld_alerts(tier):
+    near = ["yes", "no", "yes", "no", "no", "yes"]
+    frame = alerts(6, isolated_peoples=near, rank=[1, 2, 3, 4, 5, 6])
+    seen = apply(ALERTS, frame, tier, RULE, DATA_DAY + 10_000)
+    whole = apply(ALERTS, frame, Tier.RESTRICTED, RULE, DATA_DAY + 10_000)
+    assert seen.frame["rank"].tolist() == [1, 2, 3]
+    assert seen.frame["event_id"].tolist() == [frame["event_id"][at] for at in (1, 3, 4)]
+    assert whole.frame["rank"].tolist() == [1, 2, 3, 4, 5, 6]

@@ -229,7 +229,12 @@ ALERTS = Table(
     columns=columns(
         column("alert_id", "text", "Event id and version, as `E.vN`.", "Alerta"),
         EVENTS.columns,
-        column("rank", "int", "Place in the ranking of its run, from 1.", "Prioridad"),
+        column(
+            "rank",
+            "int",
+            "Place in the ranking of its run, from 1, among the rows of this tier.",
+            "Prioridad",
+        ),
         column("score", "float", "Score of the ranking, 0 to 100.", "Puntaje"),
         column("rank_reasons", "text", "Codes of the reasons, separated by spaces.", "Motivos de prioridad"),
         column("area_name", "text", "Area of interest.", "Área de interés", nullable=True),

@@ -107,7 +107,8 @@ def apply(
 
     cells: CELLS of the same alerts or events; the public tier then gets those that still grow as they were
     known when the delay began, instead of not at all. of: alerts already released; rows of other events are
-    held back.
+    held back. Below the restricted tier ranks are counted anew: their gaps would tell how many rows, and how
+    urgent ones, were withheld.
     """
     checked = table.check(frame)
     before = len(checked)
@@ -121,6 +122,8 @@ def apply(
         protected |= unknown
     recent = _too_recent(checked, tier, rule, data_day) & ~protected
     kept = checked[~(protected | recent)].reset_index(drop=True)
+    if "rank" in kept.columns and tier != Tier.RESTRICTED:
+        kept["rank"] = kept["rank"].rank(method="first").astype("int64")
     located = _is_located(table)
     columns = tuple(column for column in table.columns if _may_have(column, tier, located))
     names = [column.name for column in columns]
