@@ -142,7 +142,8 @@ def _joined(
 def _growth(frame: pd.DataFrame, events: pd.DataFrame | None) -> np.ndarray:
     if events is None or not len(events):
         return np.ones(len(frame))
-    ratio = (events["ha_hi"] / events["ha"]).set_axis(events["event_id"])
+    grown = events[events["ha"] > 0].drop_duplicates("event_id", keep="last")
+    ratio = (grown["ha_hi"] / grown["ha"]).set_axis(grown["event_id"])
     return np.asarray(frame["event_id"].map(ratio).fillna(1.0), np.float64)
 
 

@@ -28,6 +28,7 @@ def table(
     product: Annotated[str, typer.Option(help="A loss product kept by `attribute --register-as`.")] = "",
     tier: Annotated[str, typer.Option(help="public, partner or restricted.")] = "public",
     out: Annotated[Path | None, typer.Option(help="File to write: .csv, .xlsx or .parquet.")] = None,
+    plot: Annotated[Path | None, typer.Option(help="Picture of `ha` with its bounds: .png or .svg.")] = None,
     site: Annotated[
         Path | None, typer.Option(help="Folder with aoi/ and models/; default: here, or the packaged site.")
     ] = None,
@@ -38,7 +39,7 @@ def table(
     from selvawatch.attribute.tables import TABLES, Options
     from selvawatch.errors import TableError
     from selvawatch.site import Site
-    from selvawatch.steps.tables import Wanted, make_table, write_table
+    from selvawatch.steps.tables import Wanted, make_table, plot_table, write_table
     from selvawatch.store.folders import open_store
 
     if name == "list":
@@ -64,10 +65,14 @@ def table(
         product=product,
     )
     released = make_table(Site.load(site_folder(site)), open_store(store), wanted)
+    if plot is not None:
+        typer.echo(str(plot_table(plot, released, wanted)), err=as_json)
     if out is not None:
         path = write_table(out, released, wanted)
         rows = len(released.frame)
         typer.echo(f'{{"out": "{path.as_posix()}", "rows": {rows}}}' if as_json else f"{path}: {rows} rows")
+    elif plot is not None:
+        return
     elif as_json:
         typer.echo(released.frame.to_json(orient="records", date_format="iso", force_ascii=False))
     else:

@@ -23,6 +23,7 @@ from selvawatch.steps.attributed import Zones, of_cells, read_zones
 from selvawatch.steps.run_files import read_tracked
 from selvawatch.store.folders import Store, open_store
 from selvawatch.store.ledger import RunRow
+from selvawatch.write.plots import draw_bars
 from selvawatch.write.tiers import Released, apply
 from selvawatch.write.vector import write_csv, write_geoparquet, write_xlsx
 
@@ -112,6 +113,31 @@ def write_table(out: Path, released: Released, wanted: Wanted) -> Path:
     if suffix == ".parquet":
         return write_geoparquet(out, released, provenance)
     return write_xlsx(out, released, provenance)
+
+
+def plot_table(out: Path, released: Released, wanted: Wanted) -> Path:
+    """Draw `ha` of a table as bars with their bounds (.png or .svg) and return the path."""
+    suffix = out.suffix.lower()
+    if suffix not in (".png", ".svg"):
+        raise TableError("unknown picture format", where=out, got=suffix or "no suffix", needed=".png, .svg")
+    frame = released.frame
+    if "ha" not in frame or not len(frame):
+        raise TableError("nothing to draw", where=wanted.name, got=f"{len(frame)} rows")
+    numbers = [one.name for one in released.table.columns if one.dtype == "text"]
+    skipped = {"loss_product", "share_of", "measure", "accounting", "clock", "scale", "period_set"}
+    skipped |= {"register_version", "layer_dates"}
+    keys = [name for name in numbers if name not in skipped and name in frame]
+    labels = [" · ".join(str(value) for value in row if value) for row in frame[keys].to_numpy().tolist()]
+    draw_bars(
+        out,
+        labels=labels,
+        values=frame["ha"].to_numpy(float),
+        low=frame["ha_lo"].to_numpy(float),
+        high=frame["ha_hi"].to_numpy(float),
+        title=f"{TABLES[wanted.name].title_es} ({wanted.options.measure}, {wanted.options.accounting})",
+        unit="ha",
+    )
+    return out
 
 
 def keep_product(folder: Path, product: Product, cells: gpd.GeoDataFrame) -> Path:

@@ -10,9 +10,11 @@ import geopandas as gpd
 
 from selvawatch import __version__
 from selvawatch.attribute.entries import LayerEntry
+from selvawatch.attribute.faces import SLIVER_HA, faces_of
 from selvawatch.attribute.files import read_vector
 from selvawatch.attribute.layers import read_layer
-from selvawatch.attribute.manifest import Snapshot, site_snapshots
+from selvawatch.attribute.manifest import Snapshot, read_register, site_snapshots
+from selvawatch.attribute.overlay import extent_of
 from selvawatch.attribute.snapshots import (
     ACCEPTED,
     SnapshotRecord,
@@ -145,7 +147,22 @@ def check_zones(site: Site, store: Store) -> list[str]:
             f" {repair.ha_before:.4f} -> {repair.ha_after:.4f} ha"
             for repair in taken.repairs
         ]
-    return told
+    return told + _slivers(site, store)
+
+
+def _slivers(site: Site, store: Store) -> list[str]:
+    """Ground in faces so small that they are likely drawing errors between layers; kept and counted."""
+    register, _ = read_register(
+        site.manifest, all_snapshots(site, store), crs=site.grid.crs, areas=site.areas
+    )
+    if not len(register):
+        return []
+    extent = extent_of([register.rights])
+    faces = faces_of(register.rights, extent, equal_area=site.equal_area, register_version=register.version)
+    small = faces.slivers()
+    return [
+        f"{len(small)} of {len(faces)} faces are slivers under {SLIVER_HA} ha: {faces.ha[small].sum():.4f} ha"
+    ]
 
 
 def _fetch(site: Site, store: Store, entry: LayerEntry, date: dt.date, client: Client) -> SnapshotRecord:

@@ -123,7 +123,7 @@ HOW = (
     column("layer_dates", "text", "Date of each layer, as layer=date.", "Fecha de capas"),
 )
 CLASS = (
-    column("class", "text", "Type, zone, combination, or `outside`.", "Clase"),
+    column("class", "text", "Type, zone, combination; outside: in none of `layer_dates`.", "Clase"),
     column("validity", "text", "in_force, unknown (dates missing), or empty.", "Vigencia"),
 )
 
