@@ -265,7 +265,7 @@ def _report(
         mining_ha=round(float(by_type.loc[by_type["cause"] == "mining", "ha"].sum()), 6),
         scenes_read=sum(one.scenes_read for one in sensors),
         scenes_unread=len(told.observation.unread),
-        tiles=len(says),
+        tiles=len(says.keys() | failed.keys()),
         failed=dict(failed),
         loss_by_type=restricted.by_type,
     )

@@ -1,6 +1,7 @@
 """The plan of a run: what to bring up to which day, decided once, before any pixel is read."""
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from selvawatch.provenance import code_digest
 from selvawatch.site import Site
 from selvawatch.sources.source import Problem, open_source
 from selvawatch.store.folders import Store, open_store
+from selvawatch.store.ledger import RunRow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +24,7 @@ class RunPlan:
     """What a run needs to know, small enough to hand to any worker."""
 
     run_id: str
-    """Digest of the run's inputs: equal inputs, equal id."""
+    """Digest of the run's inputs: equal inputs, equal id; a try after failed tiles has its own."""
     site: str
     """Folder of the site."""
     site_file: str
@@ -82,18 +84,17 @@ def plan_run(site: Site, store: Store, area: str, until_day: int, source: str) -
             needed=f"scenes over {area} (tiles {', '.join(tile.id for tile in site.tiles(wanted)[:3])})",
             do="check the area's polygon, or the folder",
         )
-    run_id = digest(
-        {
-            "site": site.digest,
-            "code": code_digest(),
-            "area": area,
-            "until": until_day,
-            "source": [(scene.collection, scene.id, scene.digest) for scene in inputs.scenes],
-            "problems": [(problem.scene_id, problem.reason) for problem in inputs.problems],
-            "unsearched": inputs.unsearched,
-        }
-    )[:16]
+    facts = {
+        "site": site.digest,
+        "code": code_digest(),
+        "area": area,
+        "until": until_day,
+        "source": [(scene.collection, scene.id, scene.digest) for scene in inputs.scenes],
+        "problems": [(problem.scene_id, problem.reason) for problem in inputs.problems],
+        "unsearched": inputs.unsearched,
+    }
     runs = store.ledger.runs()
+    run_id, done = _run_id(facts, runs)
     plan = RunPlan(
         run_id=run_id,
         site=str(site.folder),
@@ -104,11 +105,22 @@ def plan_run(site: Site, store: Store, area: str, until_day: int, source: str) -
         source=source,
         tiles=tiles,
         sequence=len(runs) + 1,
-        done=any(run.run_id == run_id for run in runs),
+        done=done,
     )
     if not plan.done:
         _write_inputs(store.plan(run_id), inputs)
     return plan
+
+
+def _run_id(facts: Mapping[str, object], runs: Sequence[RunRow]) -> tuple[str, bool]:
+    """Id of the run of these inputs and whether it was committed; after failed tiles, of the next try."""
+    committed = {run.run_id: run for run in runs}
+    attempt = 0
+    run_id = digest(facts)[:16]
+    while run_id in committed and committed[run_id].result["failed"]:
+        attempt += 1
+        run_id = digest({**facts, "attempt": attempt})[:16]
+    return run_id, run_id in committed
 
 
 def open_plan(plan: RunPlan) -> tuple[Site, Store]:
