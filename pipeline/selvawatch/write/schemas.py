@@ -32,7 +32,7 @@ _TYPES: dict[str, dict[str, str]] = {
 def table_schema(table: Table, title_es: str = "", *, whole: bool = True) -> dict[str, Any]:
     """JSON Schema of a row; the outline is no property, `x-geometry` says whether rows have one.
 
-    whole: every row has the public columns, and no other than these; False: columns stand as they were asked for.
+    whole: every row has the public columns, and none but these; False: columns stand as they were asked for.
     """
     columns = [column for column in table.columns if column.dtype != "geometry"]
     schema: dict[str, Any] = {
