@@ -43,10 +43,6 @@ class Store:
         """Folder of a run's products."""
         return self.folder / "runs" / run_id
 
-    def faces(self, digest: str) -> Path:
-        """File of the planar faces of one register version."""
-        return self.folder / "faces" / f"{digest[:16]}.parquet"
-
 
 def open_store(text: str) -> Store:
     """The store at a path.
@@ -89,9 +85,10 @@ def new_folder(path: Path) -> Iterator[Path]:
 def prune(folder: Path, keep: Collection[str]) -> list[str]:
     """Remove the folders below `folder` that are not to be kept; their names, sorted.
 
-    The current state of a tile and the one before it are kept: what a reader may have open is not taken away.
+    The current state of a tile and the one before it are kept: what a reader may have open is not taken away, nor
+    what another process is still filling (hidden folders).
     """
-    gone = sorted(path.name for path in folder.glob("*") if path.is_dir() and path.name not in keep)
+    gone = sorted(path.name for path in folder.glob("[!.]*") if path.is_dir() and path.name not in keep)
     for name in gone:
         shutil.rmtree(folder / name)
     return gone
