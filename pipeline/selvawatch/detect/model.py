@@ -212,6 +212,11 @@ class StreamModel:
         _need(any(index.counts for index in self.indices), "indices", names, "at least one that counts")
         if self.veil is not None:
             _need(set(self.veil.indices) <= set(names), "veil", self.veil.indices, f"some of {names}")
+            _need(self.combine == "most", "combine with a veil", self.combine, "most")
+        else:
+            _need(
+                all(index.counts for index in self.indices), "indices", names, "all counting, without a veil"
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,8 +1,8 @@
 """Evidence of one look: log-likelihood ratios of residuals, combined over indices, as whole units.
 
-Scratch holds, for each lane of pixels, the combined ratio, the number of indices, the least departure of
-the veil's indices and the prediction, one lane behind the other, so that distances are known when the
-kernel is compiled. Lanes are sliced before they are walked: an index that might be negative would keep the
+Scratch holds, for each lane of pixels, the combined ratio, then the number of indices that were added or
+the least departure of the veil's indices, then the prediction: one lane behind the other, so that distances
+are known when the kernel is compiled. Lanes are sliced before they are walked: an index that might be negative would keep the
 loop out of SIMD registers, as would Python's check of a division by zero.
 """
 
@@ -17,7 +17,7 @@ FALL, BOTH, RISE = -1, 0, 1
 LANE = 1024
 """Pixels of a lane."""
 
-SLOTS = 4
+SLOTS = 3
 """Values of scratch for each pixel."""
 
 UNKNOWN = np.float32(-1e9)
@@ -35,7 +35,7 @@ def scratch(pixels: int) -> np.ndarray:
     return np.empty(-(-pixels // LANE) * LANE * SLOTS, np.float32)
 
 
-def _take_kernel(terms: int, spatial_too: bool) -> Callable[..., None]:
+def _take_kernel(terms: int, spatial_too: bool, added: bool) -> Callable[..., None]:
     @nb.njit(
         nb.void(
             _READ,
@@ -46,7 +46,6 @@ def _take_kernel(terms: int, spatial_too: bool) -> Callable[..., None]:
             nb.float32[::1],
             nb.float32[::1],
             nb.int64,
-            nb.boolean,
             nb.boolean,
             nb.boolean,
             nb.boolean,
@@ -70,7 +69,6 @@ def _take_kernel(terms: int, spatial_too: bool) -> Callable[..., None]:
         first_index: bool,
         counts: bool,
         veils: bool,
-        added: bool,
         start: int,
         stop: int,
         lanes: np.ndarray,
@@ -91,11 +89,9 @@ def _take_kernel(terms: int, spatial_too: bool) -> Callable[..., None]:
             base = (first - start) * SLOTS
             lane = lanes[base : base + SLOTS * LANE]
             if first_index:
-                empty = zero if added else UNKNOWN
                 for p in range(LANE):
-                    lane[p] = empty
-                    lane[LANE + p] = zero
-                    lane[2 * LANE + p] = STAYED
+                    lane[p] = zero if added else UNKNOWN
+                    lane[LANE + p] = zero if added else STAYED
             value, spreads = values[first:last], sigma[first:last]
             c0, c1, c2 = coefficients[0, first:last], coefficients[1, first:last], coefficients[2, first:last]
             c3, c4 = coefficients[min(3, terms - 1), first:last], coefficients[min(4, terms - 1), first:last]
@@ -110,10 +106,10 @@ def _take_kernel(terms: int, spatial_too: bool) -> Callable[..., None]:
                 if terms > 5:
                     predicted += np.float32(c5[p]) * a5
                     predicted += np.float32(c6[p]) * a6
-                lane[3 * LANE + p] = predicted
+                lane[2 * LANE + p] = predicted
             for p in range(value.size):
                 spread = np.float32(spreads[p])
-                predicted = lane[3 * LANE + p]
+                predicted = lane[2 * LANE + p]
                 usable = (value[p] != nodata) & (spreads[p] != np.int16(0))
                 by_history = usable
                 least, slope, middle, bottom, top = floor, gain, centre, low, high
@@ -134,19 +130,24 @@ def _take_kernel(terms: int, spatial_too: bool) -> Callable[..., None]:
                 ratio = slope * (departure - middle)
                 ratio = ratio if ratio > bottom else bottom
                 ratio = ratio if ratio < top else top
-                usable = usable & counts
-                before = lane[p]
-                larger = ratio if ratio > before else before
-                lane[p] = (before + ratio if added else larger) if usable else before
-                lane[LANE + p] += one if usable else zero
-                departure = departure if by_history else UNKNOWN
-                smallest = lane[2 * LANE + p]
-                lane[2 * LANE + p] = departure if (departure < smallest) & veils else smallest
+                before, beside = lane[p], lane[LANE + p]
+                if added:
+                    lane[p] = before + ratio if usable else before
+                    lane[LANE + p] = beside + one if usable else beside
+                else:
+                    lane[p] = ratio if usable & counts & (ratio > before) else before
+                    departure = departure if by_history else UNKNOWN
+                    lane[LANE + p] = departure if veils & (departure < beside) else beside
 
     return take
 
 
-_TAKE = {(terms, spatial): _take_kernel(terms, spatial) for terms in (3, 5, 7) for spatial in (False, True)}
+_TAKE = {
+    (terms, spatial, added): _take_kernel(terms, spatial, added)
+    for terms in (3, 5, 7)
+    for spatial in (False, True)
+    for added in (False, True)
+}
 
 
 def take_index(
@@ -169,14 +170,15 @@ def take_index(
 ) -> None:
     """Take pixels start..stop of one index of a look into scratch, which the first index clears.
 
-    Where it `counts`, its evidence is added, or the larger kept (not `added`). Where it `veils`, it lowers
-    the least departure (in sigmas), to `UNKNOWN` where it was not seen or has no history.
+    `added`: its evidence is added and counted. Otherwise, where it `counts`, the larger evidence is kept, and
+    where it `veils`, it lowers the least departure (in sigmas), to `UNKNOWN` where it was not seen or has no
+    history.
 
     sigma > 0: the prediction is terms @ basis; sigma < 0: `reference` (NaN: none today) plus terms @ basis,
     with sigma -sigma, which only the kernel for `spatial_too` reads; 0: no baseline. own, spatial: gain,
     centre, low, high, sigma floor (stored units) of either kind.
     """
-    _TAKE[basis.size, spatial_too](
+    _TAKE[basis.size, spatial_too, added](
         values,
         terms,
         sigma,
@@ -188,7 +190,6 @@ def take_index(
         first_index,
         counts,
         veils,
-        added,
         start,
         stop,
         lanes,
@@ -239,7 +240,7 @@ def settle(
                 n = lane[LANE + p]
                 seen = n > zero
                 ratio = ratio / (one + (n - one) * correlation)
-            gap = lane[2 * LANE + p]
+            gap = UNKNOWN if added else lane[LANE + p]
             top = (veiled if gap > departure else unveiled) if gap > UNKNOWN else high
             ratio = ratio if ratio > low else low
             ratio = ratio if ratio < top else top

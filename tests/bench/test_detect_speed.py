@@ -1,0 +1,123 @@
+"""Speed of the detector as ratios within one run: to a plain pass over the same bytes, and fits a second."""
+
+import threading
+import time
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from detect_made import LEVELS, SCALES, START, fused, look, monitored
+from selvawatch.core.days import to_times
+from selvawatch.core.stack import NODATA
+from selvawatch.detect import fusion, harmonic
+from selvawatch.detect.model import Model
+
+THREADS = 2
+SIDE = 4096
+"""Pixels of a side: 16.8 million, whose state and baselines fit no cache."""
+
+
+def best_of(runs: int, work: Callable[[], object]) -> float:
+    """Processor seconds, of all threads together and divided by `THREADS`, of the cheapest of some runs.
+
+    Processor time, so that other work on the machine shows less.
+    """
+    fastest = float("inf")
+    for _ in range(runs):
+        begun = time.process_time()
+        work()
+        fastest = min(fastest, time.process_time() - begun)
+    return fastest / THREADS
+
+
+def plain_pass(read: int, written: int) -> float:
+    """Seconds of a pass of two threads that reads and writes that many bytes."""
+    half = (read + written) // 2 // THREADS
+    pairs = [(np.zeros(half, np.uint8), np.ones(half, np.uint8)) for _ in range(THREADS)]
+
+    def copy_all() -> None:
+        threads = [threading.Thread(target=np.copyto, args=pair) for pair in pairs]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    return best_of(5, copy_all)
+
+
+def forest(model: Model, streams: tuple[str, ...]) -> xr.Dataset:
+    variables = {}
+    for stream, index in model.pairs():
+        shape = (SIDE, SIDE) if stream.stream in streams else (1, 1)
+        terms = np.zeros((index.harmonic.terms, *shape), np.int16)
+        terms[0] = LEVELS[index.index]
+        terms[1:] = 40
+        name = f"{stream.stream}.{index.index}"
+        sigma = np.full(shape, 300 if SCALES[index.index] == 1e-4 else 100, np.int16)
+        full = (SIDE, SIDE)
+        variables[f"{name}.terms"] = (
+            (f"t{index.harmonic.terms}", "y", "x"),
+            np.broadcast_to(terms, (len(terms), *full)),
+        )
+        variables[f"{name}.sigma"] = (("y", "x"), np.broadcast_to(sigma, full))
+    return xr.Dataset(variables)
+
+
+@pytest.mark.bench
+@pytest.mark.parametrize(
+    ("stream", "indices"), [("sentinel-2", 1), ("sentinel-2", 3), ("sentinel-1-ascending", 2)]
+)
+def test_an_update_costs_at_most_twice_a_plain_pass(stream: str, indices: int) -> None:
+    model = fused()
+    rng = np.random.default_rng(1)
+    tile = rng.standard_normal((256, SIDE), dtype=np.float32)
+    cloud = rng.random((256, SIDE)) < 0.4
+    values = {}
+    for number, index in enumerate(model.stream(stream).indices):
+        noise = 300 if index.scale == 1e-4 else 100
+        stored = np.where(cloud, NODATA, LEVELS[index.index] + noise * tile).astype(np.int16)
+        values[index.index] = np.tile(stored, (SIDE // 256, 1)) if number < indices else None
+    looks = []
+    for shift in range(4):
+        rolled = {
+            name: None if array is None else np.roll(array, 37 * shift, axis=1)
+            for name, array in values.items()
+        }
+        looks.append(look(START + shift, stream, (SIDE, SIDE), **rolled))
+    state = fusion.start(model, monitored((SIDE, SIDE)), resolution=30.0)
+    arrays = {name: state[name].to_numpy().reshape(-1).copy() for name in fusion.STATE}
+    steps = fusion._Steps(
+        model, forest(model, (stream,)), state, arrays, THREADS
+    )  # one step, without the copy
+    with fusion.ThreadPoolExecutor(THREADS) as pool:
+        shown = iter(looks)
+
+        def update() -> None:
+            one = next(shown)
+            steps.step(pool, one.day, [one])
+
+        seconds = best_of(len(looks), update)
+    terms = sum(2 * i.harmonic.terms + 2 + 2 for i in model.stream(stream).indices[:indices])
+    plain = plain_pass(SIDE * SIDE * (24 + terms), SIDE * SIDE * 24)
+    print(
+        f"\n{stream}, {indices} indices: {SIDE * SIDE / seconds / 1e6:.0f} M px/s,"
+        f" {seconds / plain:.2f} plain passes"
+    )
+    assert seconds < 2 * plain
+
+
+@pytest.mark.bench
+def test_a_robust_fit_of_138_dates_reads_millions_of_pixels_a_second() -> None:
+    rule = fused().streams[0].indices[0].harmonic
+    rng = np.random.default_rng(2)
+    days = np.arange(18_000, 18_000 + 138 * 8, 8)
+    values = (8200 + 300 * rng.standard_normal((138, 512, 1024), dtype=np.float32)).astype(np.int16)
+    values[rng.random(values.shape) < 0.4] = NODATA
+    stack = xr.DataArray(
+        values, dims=("time", "y", "x"), coords={"time": to_times(days)}, attrs={"scale": 1e-4}
+    )
+    seconds = best_of(3, lambda: harmonic.fit(stack, rule, workers=THREADS))
+    print(f"\nrobust fit, {len(rule.screens)} refits: {512 * 1024 / seconds / 1e6:.2f} M px/s")
+    assert 512 * 1024 / seconds > 1e6
