@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from command_line import Command
 from selvawatch.core.grid import Grid, Tile
 from selvawatch.sources.simulate import (
     ChangePlan,
@@ -16,6 +17,7 @@ from selvawatch.sources.simulate import (
     WeatherPlan,
     simulate,
 )
+from small_site import Place, lay_site
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -71,3 +73,29 @@ def small_archive(
 ) -> Simulated:
     """A simulated archive over `small_tile` (about 160 scenes, 4 s); treat its files as read-only."""
     return simulate(small_plan, tmp_path_factory.mktemp("archive") / "simulated", small_tile)
+
+
+@pytest.fixture(scope="session")
+def small_run(
+    small_archive: Simulated,
+    small_plan: SimulationPlan,
+    small_tile: Tile,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Place:
+    """The small archive monitored to its last day, once (about 10 s); treat its store as read-only."""
+    folder = tmp_path_factory.mktemp("small")
+    place = Place(
+        site=lay_site(folder / "site", small_archive, small_plan, small_tile),
+        archive=small_archive.catalog.parent,
+        store=folder / "store",
+        until=small_plan.last_day.isoformat(),
+        tile=small_tile,
+    )
+    place.run()
+    return place
+
+
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    """`selvawatch WORDS` inside the test's process."""
+    return Command(monkeypatch, capsys)

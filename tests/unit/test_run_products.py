@@ -1,0 +1,339 @@
+"""What a whole run gives out, each file opened by the program that people will open it with."""
+
+import csv
+import io
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from xml.etree import ElementTree
+
+import geopandas as gpd
+import numpy as np
+import openpyxl
+import pandas as pd
+import pyarrow.parquet
+import pyogrio
+import pystac
+import pytest
+import rasterio.features
+import shapely
+from pystac.validation import JsonSchemaSTACValidator
+from rio_cogeo.cogeo import cog_validate
+
+import chromium
+from conftest import ROOT
+from selvawatch.core.files import file_digest
+from selvawatch.core.hectares import equal_area_crs, hectares
+from selvawatch.core.layers import LAYERS
+from selvawatch.core.status import Status
+from selvawatch.core.tables import ALERTS
+from selvawatch.steps.tile import open_layers
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("small_run")]
+
+TIERS = ("public", "restricted")
+DEMO_CENTRE = (-70.16, -12.79)
+
+
+@pytest.fixture(scope="module", params=TIERS)
+def tier(request, small_run):
+    return small_run.products / request.param
+
+
+@pytest.fixture(scope="module")
+def public(small_run):
+    return small_run.products / "public"
+
+
+@pytest.fixture(scope="module")
+def restricted(small_run):
+    return small_run.products / "restricted"
+
+
+def alerts_of(folder):
+    return gpd.read_parquet(folder / "alerts.parquet")
+
+
+def test_both_tiers_hold_alerts(tier):
+    assert len(alerts_of(tier)) >= 3
+
+
+def test_alerts_are_the_same_in_every_vector_format(tier):
+    expected = alerts_of(tier)
+    assert set(expected.columns) <= {one.name for one in ALERTS.columns}
+    for form in ("gpkg", "geojson", "kml"):
+        read = pyogrio.read_dataframe(tier / f"alerts.{form}")
+        assert len(read) == len(expected), form
+        assert read.crs is not None and read.geometry.is_valid.all()
+    for form in ("gpkg", "geojson"):
+        read = pyogrio.read_dataframe(tier / f"alerts.{form}")
+        assert sorted(read["alert_id"]) == sorted(expected["alert_id"])
+        np.testing.assert_allclose(sorted(read["ha"]), sorted(expected["ha"]), atol=1e-9)
+
+
+def test_the_geopackage_lies_where_the_parquet_lies(tier):
+    expected, read = alerts_of(tier), pyogrio.read_dataframe(tier / "alerts.gpkg")
+    moved = read.to_crs(expected.crs).set_index("alert_id").geometry
+    for row in expected.itertuples():
+        assert moved[row.alert_id].symmetric_difference(row.geometry).area < 1.0
+
+
+def test_parquet_bears_crs_and_provenance(tier):
+    said = pyarrow.parquet.read_schema(tier / "alerts.parquet").metadata
+    geo = json.loads(said[b"geo"])
+    assert geo["columns"]["geometry"]["crs"]["id"] == {"authority": "EPSG", "code": 32719}
+    assert any(b"run_id" in key or b"run_id" in value for key, value in said.items())
+
+
+def test_gpx_points_are_the_alerts(tier):
+    points = pyogrio.read_dataframe(tier / "alerts.gpx", layer="waypoints")
+    assert len(points) == len(alerts_of(tier))
+    assert points.total_bounds[1] > -12.9 and points.total_bounds[3] < -12.8
+    ElementTree.parse(tier / "alerts.kml")
+
+
+def test_csv_and_workbook_hold_the_rows_of_the_parquet(tier):
+    expected = alerts_of(tier)
+    text = (tier / "alerts.csv").read_text(encoding="utf-8-sig")
+    rows = list(csv.DictReader(io.StringIO(text)))
+    assert [row["alert_id"] for row in rows] == expected["alert_id"].tolist()
+    book = openpyxl.load_workbook(tier / "alerts.xlsx", read_only=True)
+    cells = {str(cell) for sheet in book for row in sheet.iter_rows(values_only=True) for cell in row}
+    assert set(expected["alert_id"]) <= cells
+    book.close()
+
+
+def test_tables_are_the_same_as_csv_and_parquet_and_explained(tier):
+    explained = {
+        (row[0], row[1])
+        for row in csv.reader(
+            io.StringIO((tier / "tables" / "diccionario.csv").read_text(encoding="utf-8-sig"))
+        )
+    }
+    for name in ("loss_by_type", "loss_by_zone", "loss_by_period"):
+        text = pd.read_csv(tier / "tables" / f"{name}.csv", encoding="utf-8-sig")
+        typed = pd.read_parquet(tier / "tables" / f"{name}.parquet")
+        assert list(text.columns) == list(typed.columns)
+        np.testing.assert_allclose(text["ha"], typed["ha"], atol=1e-9)
+        assert {(name, column) for column in typed.columns} <= explained
+
+
+def test_every_raster_is_a_cog_of_the_committed_layer(small_run, restricted):
+    layers = open_layers(small_run.opened, small_run.tile.id, small_run.state.state)
+    paths = {path.stem.removeprefix(f"{small_run.tile.id}-"): path for path in restricted.glob("tiles/*.tif")}
+    assert {"status", "confidence", "reason", "onset", "confirmed_on"} <= set(paths)
+    for name, path in paths.items():
+        good, errors, warnings = cog_validate(path, quiet=True)
+        assert good and not errors and not warnings, (path.name, errors, warnings)
+        with rasterio.open(path) as file:
+            assert file.crs.to_epsg() == 32719 and file.transform == small_run.tile.transform
+            assert file.dtypes == (LAYERS[name].dtype,) and file.nodata == LAYERS[name].nodata
+            np.testing.assert_array_equal(file.read(1), layers[name].to_numpy())
+            assert file.tags()["selvawatch_run_id"] == small_run.products.name
+
+
+def test_the_catalogue_is_valid_and_every_file_is_the_one_it_means(tier):
+    catalogue = pystac.Catalog.from_file(str(tier / "catalog.json"))
+    validator = JsonSchemaSTACValidator()
+    found = [catalogue, *catalogue.get_children(), *catalogue.get_items(recursive=True)]
+    assert len(found) >= 5
+    for one in found:
+        kind = one.STAC_OBJECT_TYPE
+        validator.validate_core(one.to_dict(include_self_link=False), kind, "1.1.0", one.self_href)
+    files = set()
+    for item in catalogue.get_items(recursive=True):
+        for asset in item.assets.values():
+            path = Path(asset.get_absolute_href())
+            assert asset.extra_fields["file:checksum"] == "1220" + file_digest(path)
+            files.add(path.resolve())
+    told = {path.resolve() for path in tier.rglob("*") if path.is_file() and path.suffix != ".json"}
+    assert files == told
+
+
+class Page(HTMLParser):
+    """Elements left open, and addresses that would be fetched."""
+
+    VOID = {"meta", "link", "br", "img", "rect", "circle", "path", "line", "input", "hr"}
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.fetched: list[str] = []
+        self.text: list[str] = []
+
+    def handle_starttag(self, tag, attrs):
+        values = dict(attrs)
+        address = values.get("src") or (values.get("href") if tag == "link" else None)
+        if address and not address.startswith("data:"):
+            self.fetched.append(address)
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        if tag not in self.VOID:
+            assert self.open and self.open[-1] == tag, (tag, self.open[-3:])
+            self.open.pop()
+
+    def handle_startendtag(self, tag, attrs):
+        if tag not in self.VOID:
+            return
+        self.handle_starttag(tag, attrs)
+
+    def handle_data(self, data):
+        self.text.append(data)
+
+
+@pytest.mark.parametrize("name", ["bulletin-es", "bulletin-en", "map-es", "map-en"])
+def test_pages_are_whole_and_fetch_nothing(tier, name):
+    page = Page()
+    page.feed((tier / f"{name}.html").read_text(encoding="utf-8"))
+    page.close()
+    assert page.open in ([], ["html"]) and page.fetched == []
+    assert len(" ".join(page.text)) > 500
+
+
+def test_the_bulletin_tells_the_alerts_in_two_languages(tier):
+    expected = alerts_of(tier)
+    live = expected[expected["status"] != "withdrawn"]
+    for lang in ("es", "en"):
+        for form in ("html", "txt"):
+            text = (tier / f"bulletin-{lang}.{form}").read_text(encoding="utf-8")
+            assert all(name in text for name in live.sort_values("rank")["alert_id"][:3]), (lang, form)
+        message = (tier / f"bulletin-{lang}-message.txt").read_text(encoding="utf-8")
+        assert 0 < len(message) <= 1000
+    assert "ilegal" not in (tier / "bulletin-es.txt").read_text(encoding="utf-8").lower()
+
+
+@pytest.mark.parametrize("name", ["bulletin-es", "map-es"])
+def test_chromium_draws_the_page_without_network_and_without_complaint(tier, name):
+    shot = ROOT / "build" / "screenshots" / f"{name}-{tier.name}.png"
+    assert chromium.console(tier / f"{name}.html", shot) == []
+    assert shot.stat().st_size > 20_000
+
+
+def readable(folder):
+    """What a reader may see of every file of a folder, as one text."""
+    parts = []
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        if path.suffix == ".parquet":
+            table = pyarrow.parquet.read_table(path)
+            parts += [str(table.schema), table.drop_columns(_shapes(table)).to_pandas().to_csv()]
+        elif path.suffix == ".gpkg":
+            parts += [pd.DataFrame(pyogrio.read_dataframe(path)).to_csv()]
+        elif path.suffix == ".xlsx":
+            book = openpyxl.load_workbook(path, read_only=True)
+            parts += [str(row) for sheet in book for row in sheet.iter_rows(values_only=True)]
+            book.close()
+        elif path.suffix != ".tif":
+            parts.append(path.read_text(encoding="utf-8-sig"))
+    return "\n".join(parts)
+
+
+def _shapes(table):
+    return [name for name in table.column_names if name == "geometry"]
+
+
+def test_the_public_tier_names_no_holder_and_no_code_of_a_right(small_archive, public, restricted):
+    secrets = set()
+    for layer, columns in (
+        ("mining_titles", ("TIT_CONCES", "CODIGOU")),
+        ("forest_concessions", ("NOMTIT", "CONTRA")),
+        ("farm_plots", ("TITULAR", "UNIDAD_CAT")),
+    ):
+        frame = pyogrio.read_dataframe(small_archive.register, layer=layer)
+        secrets |= {
+            str(value) for column in columns for value in frame[column].dropna() if len(str(value)) > 3
+        }
+    assert len(secrets) > 10
+    seen = readable(public)
+    assert not [secret for secret in secrets if secret in seen]
+    inside = readable(restricted)
+    holders = set(
+        pyogrio.read_dataframe(small_archive.register, layer="mining_titles")["TIT_CONCES"].dropna()
+    )
+    assert not [name for name in holders if name in inside]
+
+
+def test_the_public_tier_shows_places_as_squares_of_a_kilometre(public, restricted):
+    exact, coarse = alerts_of(restricted), alerts_of(public)
+    bounds = coarse.geometry.bounds.to_numpy()
+    assert (bounds % 1000 == 0).all() and (bounds[:, 2:] - bounds[:, :2] == 1000).all()
+    assert (coarse.geometry.area == 1e6).all()
+    assert (coarse[["utm_e", "utm_n"]].to_numpy() % 1000 == 500).all()
+    inside = exact.set_index("alert_id").geometry.representative_point()
+    for row in coarse.itertuples():
+        assert row.geometry.covers(inside[row.alert_id])
+    assert not (public / "tiles").exists()
+
+
+def test_no_exact_coordinate_of_an_alert_is_in_any_public_file(public, restricted):
+    seen = readable(public)
+    pair = re.compile(r"(-?\d+\.\d{3,})[^\d-]{1,12}(-?\d+\.\d{3,})")
+    told = np.array([[float(one), float(other)] for one, other in pair.findall(seen)])
+    assert len(told) > 10
+    for row in alerts_of(restricted).itertuples():
+        for x, y in ((row.lon, row.lat), (row.utm_e, row.utm_n)):
+            near = 1e-5 if abs(x) < 360 else 1.0
+            for known in (told, told[:, ::-1]):
+                assert not (np.abs(known - [x, y]) < near).all(axis=1).any(), row.alert_id
+        assert f"{row.utm_e:.0f}" not in seen and f"{row.utm_n:.0f}" not in seen
+    assert "data:image/jpeg" not in seen and "data:image/png" not in (public / "bulletin-es.html").read_text(
+        encoding="utf-8"
+    )
+    assert "data:image" in (restricted / "bulletin-es.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("clock", ["at-loss", "today"])
+@pytest.mark.parametrize("accounting", ["exclusive", "fractional", "combination"])
+@pytest.mark.parametrize("name", ["loss_by_type", "loss_by_zone"])
+def test_additive_accountings_and_outside_are_the_total_loss(small_run, restricted, name, accounting, clock):
+    table = pd.read_parquet(restricted / "tables" / f"{name}.parquet")
+    part = table[(table["accounting"] == accounting) & (table["clock"] == clock)]
+    cells = gpd.read_parquet(small_run.products / "internal" / "cells.parquet")
+    total = cells["ha"].sum()
+    assert total > 1 and "outside" in set(part["class"])
+    assert part["additive"].astype(str).str.lower().eq("true").all()
+    assert part["ha"].sum() == pytest.approx(total, abs=1e-6)
+    assert part["loss_all"].sum() == pytest.approx(total, abs=1e-6)
+    assert part["loss_mining"].sum() == pytest.approx(cells_of_mining(small_run), abs=1e-6)
+
+
+def cells_of_mining(small_run):
+    folder = small_run.products / "internal"
+    events, cells = gpd.read_parquet(folder / "events.parquet"), gpd.read_parquet(folder / "cells.parquet")
+    mining = set(events.loc[events["cause"] == "mining", "event_id"])
+    return cells.loc[cells["event_id"].isin(mining), "ha"].sum()
+
+
+def test_the_inclusive_accounting_says_that_it_does_not_add_up(restricted):
+    table = pd.read_parquet(restricted / "tables" / "loss_by_type.parquet")
+    part = table[table["accounting"] == "inclusive"]
+    assert len(part) and part["additive"].astype(str).str.lower().eq("false").all()
+
+
+def test_outside_is_the_ground_that_no_zone_covers(small_run, restricted, small_archive):
+    """The same hectares by bare shapely on the register's own polygons."""
+    names = ("protected_areas", "buffer_zones", "mining_corridor", "exclusion_zones", "isolated_peoples")
+    zones = [pyogrio.read_dataframe(small_archive.register, layer=one) for one in (*names, "water_margins")]
+    covered = shapely.union_all([shape for frame in zones for shape in frame.geometry])
+    cells = gpd.read_parquet(small_run.products / "internal" / "cells.parquet")
+    bare = cells.geometry.difference(covered).to_numpy()
+    expected = hectares(bare, "EPSG:32719", equal_area_crs(*DEMO_CENTRE)).sum()
+    table = pd.read_parquet(restricted / "tables" / "loss_by_zone.parquet")
+    told = table[(table["class"] == "outside") & (table["accounting"] != "inclusive")]
+    assert len(told) == 6 and expected > 0
+    np.testing.assert_allclose(told["ha"], expected, atol=1e-4)
+
+
+def test_the_loss_told_is_the_ground_of_the_pixels_called_lost(small_run):
+    layers = open_layers(small_run.opened, small_run.tile.id, small_run.state.state)
+    status = layers["status"].to_numpy()
+    lost = np.isin(status, (Status.PROVISIONAL, Status.CONFIRMED, Status.CLOSED))
+    pixel = shapely.box(0, 0, 10, 10)
+    placed = shapely.transform(pixel, lambda at: at + small_run.tile.bounds[:2])
+    pixel_ha = hectares(np.array([placed]), "EPSG:32719", equal_area_crs(*DEMO_CENTRE))[0]
+    cells = gpd.read_parquet(small_run.products / "internal" / "cells.parquet")
+    drawn = rasterio.features.geometry_mask(cells.geometry, lost.shape, small_run.tile.transform, invert=True)
+    assert not (drawn & ~lost).any()
+    assert cells["ha"].sum() == pytest.approx(drawn.sum() * pixel_ha, rel=1e-4)

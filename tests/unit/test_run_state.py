@@ -1,0 +1,262 @@
+"""What a run leaves in the store, whatever way it got there: in parts, late, past bad scenes, killed."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+import small_site
+from command_line import PACKAGE, WARNINGS
+from selvawatch.core.days import iso
+from selvawatch.core.files import file_digest, folder_digests
+from selvawatch.core.grid import Grid
+from selvawatch.errors import SelvawatchError, StoreError
+from selvawatch.steps import monitor as steps
+from selvawatch.store.ledger import exclusive
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("small_state")]
+
+MIDWAY = "2024-04-30"
+
+
+def committed(place):
+    """What of a store is committed: the ledger's bytes and the files its current run and state consist of."""
+    return {"ledger": file_digest(place.store / "ledger.sqlite"), **folder_digests(place.products)}
+
+
+def events_of(place):
+    """Events and cells of the current run, by content."""
+    return {path.name: file_digest(path) for path in sorted((place.products / "internal").iterdir())}
+
+
+def clearest(place, first, last, sensor="sentinel-2"):
+    """Id of the scene of a sensor between two days that shows most of the tile."""
+    rows = [
+        one
+        for one in place.state.taken
+        if one.sensor == sensor and one.state == "read" and first <= iso(one.day) <= last
+    ]
+    return max(rows, key=lambda one: (one.clear_share, one.scene_id)).scene_id
+
+
+@pytest.fixture
+def place(small_run, tmp_path):
+    """The small site with an empty store."""
+    return replace(small_run, store=tmp_path / "store")
+
+
+@pytest.fixture(scope="module")
+def midway(small_run, tmp_path_factory):
+    """The small site run to a day in the middle; treat its store as read-only."""
+    place = replace(small_run, store=tmp_path_factory.mktemp("midway") / "store")
+    place.run(MIDWAY)
+    return place
+
+
+@pytest.fixture
+def begun(midway, place):
+    """The same in a store of the test's own."""
+    shutil.copytree(midway.store, place.store)
+    return place
+
+
+@pytest.fixture
+def changed(place, tmp_path):
+    """An empty store and a copy of the archive that may be changed."""
+    return replace(place, archive=small_site.copy_archive(place.archive, tmp_path / "archive"))
+
+
+def test_a_second_run_with_the_same_inputs_changes_no_byte(small_run):
+    before, report = folder_digests(small_run.store), small_run.run()
+    assert folder_digests(small_run.store) == before
+    assert report.run_id == small_run.products.name
+    assert report == steps.report_of(small_run.opened.ledger.runs()[0])
+
+
+def test_another_store_gets_the_same_bytes(small_run, place):
+    place.run()
+    other, one = folder_digests(place.store), folder_digests(small_run.store)
+    says_where = {"ledger.sqlite", f"runs/{place.products.name}/report.json"}
+    assert set(one) == set(other)
+    assert {name for name in one if one[name] != other[name]} <= says_where
+
+
+def test_in_two_parts_the_layers_are_those_of_one_run(small_run, begun):
+    assert 0 < len(begun.state.looks) < len(small_run.state.looks)
+    begun.run()
+    assert begun.state.looks == small_run.state.looks
+    assert begun.arrays() == small_run.arrays()
+    assert begun.state.state == small_run.state.state
+
+
+def test_a_scene_that_arrives_late_leaves_the_state_of_one_in_time(small_run, changed):
+    late = clearest(small_run, "2024-02-01", MIDWAY)
+    whole = changed.archive
+    without = replace(
+        changed, archive=small_site.copy_archive(whole, whole.with_name("without")), store=changed.store
+    )
+    small_site.unlink_items(without.archive, [late])
+    without.run(MIDWAY)
+    assert late not in {one.scene_id for one in without.state.taken}
+    replace(without, archive=whole).run()
+    assert late in {one.scene_id for one in without.state.taken}
+    assert without.arrays() == small_run.arrays()
+    assert without.state.state == small_run.state.state
+
+
+def test_an_unreadable_scene_is_recorded_and_all_else_is_as_if_it_did_not_exist(small_run, changed):
+    bad = clearest(small_run, "2024-01-01", MIDWAY)
+    without = replace(
+        changed,
+        archive=small_site.copy_archive(changed.archive, changed.archive.with_name("without")),
+        store=changed.store.with_name("other"),
+    )
+    small_site.unlink_items(without.archive, [bad])
+    asset = max(
+        small_site.folder_of(changed.archive, bad).glob("*.tif"), key=lambda path: path.stat().st_size
+    )
+    small_site.replace_file(asset, lambda content: content[: len(content) // 2])
+
+    report = changed.run(MIDWAY)
+    assert report.scenes_unread == 1 and report.failed == {}
+    (row,) = [one for one in changed.opened.ledger.scenes() if one.state != "read"]
+    assert row.scene_id == bad and row.reason
+    text = (changed.products / "public" / "bulletin-es.txt").read_text(encoding="utf-8")
+    assert "No leídas 1" in text
+    assert bad in (changed.products / "public" / "bulletin-es.html").read_text(encoding="utf-8")
+
+    without.run(MIDWAY)
+    assert changed.arrays() == without.arrays()
+    assert events_of(changed) == events_of(without)
+
+
+def test_a_scene_that_can_be_read_again_is_taken_in_by_the_next_run(small_run, changed):
+    bad = clearest(small_run, "2024-01-01", MIDWAY)
+    asset = small_site.folder_of(changed.archive, bad) / "red.tif"
+    content = asset.read_bytes()
+    small_site.replace_file(asset, lambda content: content[:200])
+    changed.run(MIDWAY)
+    assert [one.scene_id for one in changed.state.taken if one.state != "read"] == [bad]
+    small_site.replace_file(asset, lambda _: content)
+    changed.run()
+    assert all(one.state == "read" for one in changed.state.taken)
+    assert changed.arrays() == small_run.arrays()
+
+
+def test_an_error_between_the_tiles_and_the_commit_changes_nothing_committed(begun, monkeypatch):
+    before = committed(begun)
+
+    def broken(*_args, **_keywords):
+        raise SelvawatchError("the disk is full")
+
+    monkeypatch.setattr(steps, "publish", broken)
+    with pytest.raises(SelvawatchError, match="disk is full"):
+        begun.run()
+    assert committed(begun) == before
+    assert not [path for path in begun.store.rglob(".*") if path.is_dir()]
+
+
+KILLED = """
+import os, signal, sys
+from selvawatch.steps import monitor as steps
+
+def die(*_args, **_keywords):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+steps.{step} = die
+steps.monitor({site!r}, "aoi/site.toml", {store!r}, {area!r}, {until!r}, {source!r})
+"""
+
+
+@pytest.mark.parametrize("step", ["track_events", "AlertRow"])
+def test_a_killed_run_changes_nothing_committed_and_a_rerun_succeeds(small_run, begun, step):
+    """Killed after the tiles, and with all products there, before the commit."""
+    place, before = begun, committed(begun)
+    code = KILLED.format(
+        step=step,
+        site=str(place.site),
+        store=str(place.store),
+        area=small_site.AREA,
+        until=place.until,
+        source=place.source,
+    )
+    done = subprocess.run(
+        [sys.executable, *WARNINGS, "-c", code],
+        env={**os.environ, "PYTHONPATH": str(PACKAGE)},
+        timeout=300,
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    assert committed(place) == before
+    assert place.run().failed == {}
+    assert place.arrays() == small_run.arrays()
+    assert place.opened.ledger.current().run_id == small_run.products.name
+
+
+def test_two_runs_on_one_store_do_not_mix(begun):
+    before = committed(begun)
+    with exclusive(begun.store), pytest.raises(StoreError, match="another run is using the store"):
+        begun.run()
+    assert committed(begun) == before
+
+
+def test_a_run_in_which_every_tile_failed_commits_nothing(begun, monkeypatch):
+    before = committed(begun)
+    monkeypatch.setattr(steps, "advance_tile", failing)
+    with pytest.raises(SelvawatchError, match="no tile could be brought up"):
+        begun.run()
+    assert committed(begun) == before
+
+
+def failing(_plan, tile):
+    raise SelvawatchError("the tile cannot be read", where=tile)
+
+
+def test_a_tile_that_failed_stops_no_other_and_is_brought_up_by_the_same_command(
+    small_archive, small_plan, small_run, small_tile, tmp_path, monkeypatch
+):
+    quarters = Grid(crs=small_tile.grid.crs, resolution=10, tile_px=64)
+    tiles = [tile.id for tile in quarters.tiles(small_tile.polygon)]
+    site = small_site.lay_site(
+        tmp_path / "site",
+        small_archive,
+        small_plan,
+        replace(small_tile, grid=quarters),
+        small_tile.lonlat_outline,
+    )
+    place = replace(small_run, site=site, store=tmp_path / "store")
+    real = steps.advance_tile
+
+    def one_fails(plan, tile):
+        return failing(plan, tile) if tile == tiles[1] else real(plan, tile)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(steps, "advance_tile", one_fails)
+        report = place.run(MIDWAY)
+    with pytest.raises(SelvawatchError, match=f"1 of 4 tiles .*{tiles[1]}.*run the command again"):
+        report.checked()
+    assert set(place.opened.ledger.tiles()) == set(tiles) - {tiles[1]}
+    again = place.run(MIDWAY)
+    assert again.checked().run_id != report.run_id
+    assert set(place.opened.ledger.tiles()) == set(tiles)
+    before = folder_digests(place.store)
+    assert place.run(MIDWAY) == again
+    assert folder_digests(place.store) == before
+
+
+def test_a_plan_says_what_it_will_read(small_run):
+    plans = sorted((small_run.store / "plans").glob("*.json"))
+    said = json.loads(plans[0].read_text(encoding="utf-8"))
+    assert (
+        len(plans) == 1
+        and {one["id"] for one in said["scenes"]} == {one.scene_id for one in small_run.state.taken}
+        and Path(small_run.store).is_dir()
+    )
