@@ -226,3 +226,12 @@ def test_order_of_events_and_rights_changes_no_answer():
     mixed = found.sample(frac=1, random_state=1)
     other = described(mixed, register(rows[::-1])).loc[one.index]
     pd.testing.assert_frame_equal(one, other)
+
+
+def test_no_event_is_described_by_a_table_without_rows():
+    rights = register([right("mining", square(0))])
+    found = events([])
+    table = described(found, rights, cells([]))
+    assert len(table) == 0
+    ranks = pd.DataFrame({"rank": [], "score": [], "rank_reasons": []}, index=pd.Index([], name="event_id"))
+    assert len(alerts_of(found, table, ranks)) == 0

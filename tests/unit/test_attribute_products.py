@@ -247,6 +247,11 @@ def test_on_the_register_each_row_says_whether_the_right_was_in_force_and_no_id_
     assert "zone_right_id" in attributed_columns(rights)
 
 
+def test_a_register_without_layers_is_an_error_and_not_all_outside(files, tmp_path):
+    with pytest.raises(LayerError, match="no layer.*zones import"):
+        attributed(files, tmp_path / "o.csv", zones="", register=made.register([]))
+
+
 def attributed_columns(rights):
     (layer,) = register_layers(rights, Tier.RESTRICTED).values()
     return [f"zone_{name}" for name in layer.columns]

@@ -175,6 +175,9 @@ def test_loss_of_a_month_stands_in_its_period_and_in_both_when_the_day_is_uncert
     assert table.loc["mercurio", ["ha", "ha_lo", "ha_hi"]].tolist() == [1.0, 0.0, 1.0]
     assert table.loc["no_period", "ha"] == 1.0
     assert table["ha"].sum() == pytest.approx(3.0)
+    late = inputs(lost, register([]), watched_from=(dt.date(2018, 1, 1) - dt.date(1970, 1, 1)).days)
+    watched = of("loss_by_period", late, periods="legal").set_index("period")["watched"]
+    assert watched[["2010-15", "2016-19-02", "mercurio"]].tolist() == ["no", "partly", "yes"]
     months = of("loss_by_period", inputs(lost, register([])), periods="month")
     assert {"1999-05", "2019-02"} == set(months["period"][months["ha"] > 0])
 
@@ -279,7 +282,12 @@ def test_rings_count_exact_days_and_the_control_lies_beyond():
     lost = cells([box(500, 500, 600, 600), box(1500, 0, 1600, 100), box(40_000, 0, 40_100, 100)], ha=1.0)
     lost["onset"] = pd.to_datetime(["2018-01-01", "2020-01-01", "2020-01-01"]).astype("datetime64[ms]")
     lost["onset_earliest"] = lost["onset_latest"] = lost["onset"]
-    table = of("displacement_rings", inputs(lost, owned)).set_index(["ring", "side"])
+    watched = inputs(lost, owned, watched_from=0)
+    table = of("displacement_rings", watched).set_index(["ring", "side"])
+    assert table["watched"].eq("yes").all()
+    partly = of("displacement_rings", inputs(lost, owned)).set_index(["ring", "side"])
+    assert partly.loc[("area", "before"), "watched"] == "partly"
+    assert partly.loc[("area", "before"), "ha_per_month"] == pytest.approx(1 / 414 * 30.44)
     assert table.loc[("area", "before"), "ha_per_month"] == pytest.approx(1 / 779 * 30.44)
     assert table.loc[("0-5 km", "after"), "ha"] == pytest.approx(1.0)
     assert table.loc[("beyond 20 km (control)", "after"), "ha"] == pytest.approx(1.0)
@@ -313,6 +321,8 @@ def test_a_published_figure_stands_beside_ours_only_where_days_and_place_meet():
     mine = table[(table["place"] == "Pariamanu") & (table["source"] == "MAAP #130")]
     assert mine["ha"].tolist() == [1.0, 0.0]
     assert mine["ratio"].iloc[0] == pytest.approx(1 / 72)
+    later = of("published_comparison", inputs(lost, owned, watched_from=made.TODAY))
+    assert later["ha"].isna().all()
     assert table[table["place"] == "Chaspa"]["ha"].isna().all()
 
 

@@ -100,6 +100,11 @@ def attribute_file(
         layers = {name: read_vector(file, crs=crs) for name, file in _named(zones).items()}
     elif register is not None:
         layers = register_layers(register, tier)
+        if not layers:
+            raise LayerError(
+                "the site's register has no layer",
+                do="take some in with `selvawatch zones fetch` or `zones import`, or give --zones",
+            )
     else:
         raise LayerError("no zones", do="name a file with --zones, or a site with layers in zones.toml")
     result = attribute_layer(lost, layers, equal_area=equal_area, area_field=area_field, repair=repair)

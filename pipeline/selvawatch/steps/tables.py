@@ -187,7 +187,8 @@ def _of_run(site: Site, store: Store, zones: Zones, wanted: Wanted) -> tuple[Inp
             run = past
     pieces, faces = _run_pieces(site, store, zones, run, wanted.tier)
     before = None if earlier is None else _run_pieces(site, store, zones, earlier, wanted.tier)[0]
-    return _inputs(site, zones, pieces, faces, before), run.until_day
+    start = to_day(site.days.monitoring_from)
+    return _inputs(site, zones, pieces, faces, watched_from=start, earlier=before), run.until_day
 
 
 def _run_pieces(site: Site, store: Store, zones: Zones, run: RunRow, tier: Tier) -> tuple[Pieces, Faces]:
@@ -217,7 +218,15 @@ def _cut(
     return attribute(cells, faces, register, today=today, events=events), faces
 
 
-def _inputs(site: Site, zones: Zones, pieces: Pieces, faces: Faces, earlier: Pieces | None = None) -> Inputs:
+def _inputs(
+    site: Site,
+    zones: Zones,
+    pieces: Pieces,
+    faces: Faces,
+    *,
+    watched_from: int | None = None,
+    earlier: Pieces | None = None,
+) -> Inputs:
     return Inputs(
         pieces=pieces,
         register=zones.register,
@@ -226,5 +235,6 @@ def _inputs(site: Site, zones: Zones, pieces: Pieces, faces: Faces, earlier: Pie
         settings=site.tables,
         faces=faces,
         references=zones.references,
+        watched_from=watched_from,
         earlier=earlier,
     )

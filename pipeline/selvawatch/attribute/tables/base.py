@@ -43,6 +43,8 @@ class Inputs:
     """Faces of the register, for tables of the register itself."""
     references: References | None = None
     """Roads, rivers, water, for nearness."""
+    watched_from: int | None = None
+    """First day that loss was looked for; None: taken to be the first day of any loss."""
     earlier: Pieces | None = None
     """Pieces of an earlier state of knowledge, for `revisions`."""
 
@@ -140,6 +142,29 @@ def by_columns() -> tuple[Column, ...]:
         column("event_id", "text", "Event.", "Evento"),
         column("product", "text", "Name and version of the loss product.", "Producto"),
     )
+
+
+def watched(inputs: Inputs) -> tuple[int, int]:
+    """First day that was watched, and the first day after; an empty run of days where nothing is dated."""
+    first = inputs.watched_from
+    if first is None:
+        frame = inputs.pieces.frame
+        days = np.concatenate([day_numbers(frame[name], -1) for name in ("onset", "onset_earliest")])
+        days = days[days >= 0]
+        first = int(days.min()) if len(days) else inputs.pieces.today + 1
+    return first, inputs.pieces.today + 1
+
+
+def watched_days(inputs: Inputs, start: int, end: int) -> int:
+    """How many of the days from `start` to before `end` were watched."""
+    first, after = watched(inputs)
+    return max(0, min(end, after) - max(start, first))
+
+
+def coverage(inputs: Inputs, start: int, end: int) -> str:
+    """Whether the days were watched: `yes`, `partly` or `no`. No loss on days not watched says nothing."""
+    days = watched_days(inputs, start, end)
+    return "no" if days == 0 else "yes" if days >= end - start else "partly"
 
 
 def settings_of(inputs: Inputs) -> TableSettings:

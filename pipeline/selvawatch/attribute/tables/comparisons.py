@@ -13,9 +13,11 @@ from selvawatch.attribute.tables.base import (
     Options,
     TableSpec,
     counted_pieces,
+    coverage,
     dimension,
     settings_of,
 )
+from selvawatch.attribute.tables.loss import WATCHED
 from selvawatch.core.days import to_day
 from selvawatch.core.table import column, columns
 from selvawatch.errors import TableError
@@ -35,8 +37,6 @@ def published_comparison(inputs: Inputs, options: Options) -> pd.DataFrame:
     frame = inputs.pieces.frame
     kept = counted_pieces(inputs, replace(options, area="")) & (frame["cause"] == "mining").to_numpy()
     onset = day_numbers(frame["onset"], -1)
-    dated = onset[kept & (onset >= 0)]
-    first, last = (int(dated.min()), inputs.pieces.today) if len(dated) else (1, 0)
     low, high = day_numbers(frame["onset_earliest"], -1), day_numbers(frame["onset_latest"], -1)
     low, high = np.where(low == -1, onset, low), np.where(high == -1, onset, high)
     area = dimension(inputs, "area")
@@ -47,8 +47,8 @@ def published_comparison(inputs: Inputs, options: Options) -> pd.DataFrame:
         mine = here & (start <= onset) & (onset < end)
         surely = mine & (start <= low) & (high < end)
         perhaps = here & (low < end) & (start <= high)
-        covered = "-" not in one.areas and first < end and start <= last
-        full = covered and first <= start + 31 and end <= last + 1
+        reach = "no" if "-" in one.areas else coverage(inputs, start, end)
+        covered, full = reach != "no", reach == "yes"
         chosen = (("ha", mine), ("ha_lo", surely), ("ha_hi", perhaps))
         sums = [float(frame[name].to_numpy()[rows].sum()) for name, rows in chosen]
         values = sums if covered else [np.nan] * 3
@@ -63,7 +63,7 @@ def published_comparison(inputs: Inputs, options: Options) -> pd.DataFrame:
                 "ha_lo": values[1],
                 "ha_hi": values[2],
                 "ratio": values[0] / one.ha if covered and full and one.ha else np.nan,
-                "period_covered": "yes" if full else "partly" if covered else "no",
+                "watched": reach,
                 "source": one.source,
                 "note": one.note,
             }
@@ -137,7 +137,7 @@ SPECS = (
             column("published_ha", "float", "What was published.", "Publicado", unit="ha"),
             THREE,
             column("ratio", "float", "Ours / published, of full periods.", "Razón", nullable=True),
-            column("period_covered", "text", "Whether our loss reaches over the days.", "Periodo cubierto"),
+            WATCHED,
             column("source", "text", "Source.", "Fuente"),
             column("note", "text", "Note.", "Nota"),
         ),

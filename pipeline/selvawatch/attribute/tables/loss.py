@@ -21,6 +21,7 @@ from selvawatch.attribute.tables.base import (
     added,
     by_columns,
     classes,
+    coverage,
     how,
     periods_of,
     scale_of,
@@ -32,6 +33,9 @@ from selvawatch.core.table import Column, column, columns
 PERIOD = (
     column("period", "text", "Period of the loss; no_period: in none of the set.", "Periodo"),
     column("period_set", "text", "Set of periods.", "Conjunto de periodos"),
+)
+WATCHED = column(
+    "watched", "text", "Whether its days were watched: yes, partly, no (then 0 ha says nothing).", "Vigilado"
 )
 
 
@@ -60,6 +64,13 @@ def loss_by_period(inputs: Inputs, options: Options) -> pd.DataFrame:
         additive=True,
     )
     table["period_set"] = periods.name
+    bounds = dict(zip(periods.names, periods.bounds(), strict=True))
+    today = inputs.pieces.today + 1
+    table["watched"] = [
+        coverage(inputs, bounds[one][0], min(bounds[one][1], today)) if one in bounds else ""
+        for one in table["period"]
+    ]
+    table.loc[table["watched"] == "no", ["share", "share_pct"]] = np.nan
     plain = replace(options, accounting="combination")
     return how(table, inputs, plain).assign(accounting="none", clock="none")
 
@@ -251,7 +262,7 @@ SPECS = (
         description="Forest loss by period.",
         title_es="Pérdida por periodo",
         build=loss_by_period,
-        columns=_spec_columns(PERIOD),
+        columns=_spec_columns(PERIOD, WATCHED),
     ),
     TableSpec(
         name="loss_type_zone_period",

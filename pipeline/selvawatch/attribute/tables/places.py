@@ -19,11 +19,14 @@ from selvawatch.attribute.tables.base import (
     added,
     by_columns,
     counted_pieces,
+    coverage,
     dimension,
     how,
     settings_of,
+    watched_days,
     whole,
 )
+from selvawatch.attribute.tables.loss import WATCHED
 from selvawatch.attribute.tables.rendering import rendered
 from selvawatch.core.days import to_date, to_day
 from selvawatch.core.table import column, columns
@@ -79,7 +82,8 @@ def displacement_rings(inputs: Inputs, options: Options) -> pd.DataFrame:
     area = shapely.union_all(shapes.to_numpy())
     far = inputs.pieces.frame
     borders = [area, *(area.buffer(1000 * distance) for distance in says.rings_km)]
-    world = shapely.box(*far.total_bounds).union(borders[-1]).envelope.buffer(1000)
+    world = shapely.box(*far.total_bounds) if len(far) else area
+    world = world.union(borders[-1]).envelope.buffer(1000)
     rings = [area]
     rings += [outer.difference(inner) for inner, outer in zip(borders[:-1], borders[1:], strict=True)]
     rings.append(world.difference(borders[-1]))
@@ -103,8 +107,9 @@ def displacement_rings(inputs: Inputs, options: Options) -> pd.DataFrame:
     table = added(inputs, replace(options, by=()), rows, ["ring", "side"])
     every = pd.MultiIndex.from_product([labels, list(bounds)], names=["ring", "side"])
     table = table.set_index(["ring", "side"]).reindex(every, fill_value=0).reset_index()
-    days = table["side"].map({name: end - start for name, (start, end) in bounds.items()})
+    days = table["side"].map({name: watched_days(inputs, *one) for name, one in bounds.items()})
     table["days"] = days
+    table["watched"] = table["side"].map({name: coverage(inputs, *one) for name, one in bounds.items()})
     table["ha_per_month"] = np.where(days > 0, table["ha"] / np.maximum(days, 1) * DAYS_PER_MONTH, np.nan)
     before = table[table["side"] == "before"].set_index("ring")["ha_per_month"]
     ratio = table["ha_per_month"] / table["ring"].map(before.where(before > 0))
@@ -193,7 +198,8 @@ SPECS = (
             column("side", "text", "before or after.", "Lado"),
             column("from_day", "text", "First day.", "Desde"),
             column("to_day", "text", "First day after.", "Hasta"),
-            column("days", "int", "Days counted.", "Días", unit="day"),
+            column("days", "int", "Days of these that were watched: the divisor.", "Días", unit="day"),
+            WATCHED,
             column("ha_per_month", "float", "Loss per 30.44 days.", "Por mes", unit="ha", nullable=True),
             column("ratio_to_before", "float", "After / before.", "Razón", nullable=True),
             HECTARES,
