@@ -18,8 +18,8 @@ from selvawatch.core.files import digest, file_digest
 from selvawatch.core.grid import Grid, Tile
 from selvawatch.core.hectares import equal_area_crs
 from selvawatch.core.settings import load
-from selvawatch.detect.common import CommonShift
 from selvawatch.detect.model import Model
+from selvawatch.detect.shift import CommonShift
 from selvawatch.errors import SiteError
 from selvawatch.events.cause import CauseRule
 from selvawatch.events.patches import EventRule, Ground
@@ -45,6 +45,8 @@ def init_site(folder: Path) -> list[Path]:
     SiteError
         When the folder holds a site already; nothing is overwritten.
     """
+    if folder.exists() and not folder.is_dir():
+        raise SiteError("this is a file", where=folder, needed="a new or empty folder")
     if (folder / "aoi").exists() or (folder / "models").exists():
         raise SiteError("there is a site already", where=folder, do="give an empty folder")
     for part in ("aoi", "models", "flows"):
@@ -177,6 +179,8 @@ class Site:
             used[name] = _find(folder, getattr(says.models, name))
         for name in ("zones", "rules", "priorities", "periods", "tables"):
             used[name] = _find(folder, getattr(says, name))
+        if says.forest_mask:
+            used["forest_mask"] = _forest_mask(folder, file, says.forest_mask)
         manifest = load(Manifest, used["zones"])
         files = {one.layer: one.sha256 for one in site_snapshots(manifest, used["zones"].parent)}
         return Site(
@@ -248,6 +252,15 @@ def _find(folder: Path, name: str) -> Path:
     return own if own.exists() else default_site() / name
 
 
+def _forest_mask(folder: Path, file: str, name: str) -> Path:
+    path = folder / name
+    if not path.is_file():
+        raise SiteError(
+            "the forest mask is missing", where=path, do=f"write it, or correct forest_mask in {file}"
+        )
+    return path
+
+
 def _read_areas(path: Path) -> tuple[Area, ...]:
     try:
         features = json.loads(path.read_text(encoding="utf-8"))["features"]
@@ -260,7 +273,7 @@ def _read_areas(path: Path) -> tuple[Area, ...]:
         raise SiteError(
             "the areas cannot be read",
             where=path,
-            got=repr(error),
+            got=f"no {error}" if isinstance(error, KeyError) else error,
             needed="a GeoJSON collection of polygons with name, title and version",
         ) from error
     names = [area.name for area in areas]

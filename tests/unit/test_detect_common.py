@@ -12,8 +12,9 @@ from selvawatch.core.look import Look
 from selvawatch.core.settings import load
 from selvawatch.core.stack import NODATA
 from selvawatch.detect.baseline import name_of
-from selvawatch.detect.common import CommonShift, block_shifts, without_common_shift
+from selvawatch.detect.common import block_shifts, without_common_shift
 from selvawatch.detect.model import Model
+from selvawatch.detect.shift import CommonShift
 
 MODEL = load(Model, Path(__file__).resolve().parents[2] / "models" / "fused.toml")
 RULE = CommonShift(block_px=16, step_px=2, minimum_px=8, most={"ndvi": 0.15})

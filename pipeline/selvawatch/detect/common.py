@@ -1,7 +1,6 @@
 """What a whole neighbourhood shares on one day (smoke, haze, light, wet ground) is taken off a look."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import xarray as xr
@@ -11,33 +10,10 @@ from selvawatch.core.stack import NODATA
 from selvawatch.detect import harmonic
 from selvawatch.detect.baseline import name_of
 from selvawatch.detect.model import Model
+from selvawatch.detect.shift import CommonShift
 
 _GAUSS_QUARTILE = 0.6745
 """Upper quartile of a standard normal distribution."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CommonShift:
-    """How the shift that a block of forest shares on one day is measured and taken off."""
-
-    block_px: int
-    """Side of a block, pixels; a tile's first block begins at its north-west corner."""
-    step_px: int
-    """Every so many pixels in both directions one is measured."""
-    minimum_px: int
-    """Fewest measured pixels of forest that make a block's shift; below, it is 0."""
-    most: Mapping[str, float]
-    """Largest shift that is taken off, by index, in its units; an index that is absent is left alone."""
-
-    def __post_init__(self) -> None:
-        """Refuse blocks without samples."""
-        if not 0 < self.step_px <= self.block_px or self.minimum_px < 1:
-            raise ValueError(
-                f"need 0 < step_px <= block_px and minimum_px >= 1, got {self.step_px}, {self.block_px}"
-                f" and {self.minimum_px}"
-            )
-        if strange := {name: limit for name, limit in self.most.items() if not limit >= 0}:
-            raise ValueError(f"most is {strange}, need 0 or more")
 
 
 def without_common_shift(look: Look, model: Model, baselines: xr.Dataset, rule: CommonShift) -> Look:

@@ -12,6 +12,7 @@ from selvawatch.attribute.manifest import References, read_register
 from selvawatch.attribute.overlay import Pieces, attribute, extent_of
 from selvawatch.attribute.register import Register
 from selvawatch.attribute.tables.base import Inputs
+from selvawatch.core.days import to_day
 from selvawatch.events.rank import rank
 from selvawatch.events.track import Tracked
 from selvawatch.provenance import code_version
@@ -55,6 +56,8 @@ class Attributed:
             periods=site.periods.by_name,
             faces=self.faces,
             settings=site.tables,
+            references=self.zones.references,
+            watched_from=to_day(site.days.monitoring_from),
         )
 
 

@@ -76,7 +76,9 @@ class RunReport:
 def plan(site: str, site_file: str, store: str, area: str, until: str, source: str) -> RunPlan:
     """The plan of a run; `until` is an ISO day, or `today` (UTC)."""
     day = to_day(dt.datetime.now(dt.UTC)) if until == "today" else to_day(until)
-    return plan_run(Site.load(Path(site), site_file), open_store(store), area, day, source)
+    loaded = Site.load(Path(site), site_file)
+    read_zones(loaded)  # a register that cannot be used is said now, not after hours of pixels
+    return plan_run(loaded, open_store(store), area, day, source)
 
 
 def monitor(site: str, site_file: str, store: str, area: str, until: str, source: str) -> RunReport:
@@ -122,7 +124,7 @@ def _finish(
     says = {tile: state for tile, state in known.items() if state is not None}
     says |= {tile: TileState.read(store.state(tile, name)) for tile, name in states.items()}
     inputs = read_inputs(run)
-    zones = read_zones(site)
+    zones = read_zones(site, store)
     tracked = track_events(
         site,
         store,

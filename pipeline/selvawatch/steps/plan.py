@@ -15,6 +15,7 @@ from selvawatch.errors import SourceError
 from selvawatch.provenance import code_digest
 from selvawatch.site import Site
 from selvawatch.sources.source import Problem, open_source
+from selvawatch.steps.zones import all_snapshots
 from selvawatch.store.folders import Store, open_store
 from selvawatch.store.ledger import RunRow
 
@@ -79,13 +80,14 @@ def plan_run(site: Site, store: Store, area: str, until_day: int, source: str) -
     if not tiles:
         raise SourceError(
             "no scene covers the area",
-            where=source,
+            where=f"source {source}",
             got=f"{len(inputs.scenes)} scenes elsewhere",
             needed=f"scenes over {area} (tiles {', '.join(tile.id for tile in site.tiles(wanted)[:3])})",
             do="check the area's polygon, or the folder",
         )
     facts = {
         "site": site.digest,
+        "zones": [(one.layer, str(one.date), one.sha256) for one in all_snapshots(site, store)],
         "code": code_digest(),
         "area": area,
         "until": until_day,
@@ -154,10 +156,17 @@ def _write_inputs(path: Path, inputs: Inputs) -> None:
 
 def _search(site: Site, source: str, ground: shapely.Geometry, area: str, until_day: int) -> Inputs:
     days = site.days
-    first = to_day(days.history_from or days.monitoring_from)
+    first, begins = to_day(days.history_from or days.monitoring_from), to_day(days.monitoring_from)
+    if until_day < begins:
+        raise SourceError(
+            "nothing is monitored so early",
+            where=f"--until {iso(until_day)}",
+            needed=f"{iso(begins)} or later",
+            do=f"give a later day, or an earlier monitoring_from in {site.folder / site.file}",
+        )
     found = open_source(source).search(ground, first, until_day)
     if not found.scenes:
-        _explain_nothing(source, ground, area, until_day, first)
+        _explain_nothing(source, ground, area, until_day, first, found.problems)
     limit = site.search.max_cloud_percent
     skipped = {scene.id for scene in found.scenes if (scene.cloud_percent or 0) > limit}
     return Inputs(
@@ -168,22 +177,38 @@ def _search(site: Site, source: str, ground: shapely.Geometry, area: str, until_
     )
 
 
-def _explain_nothing(source: str, ground: shapely.Geometry, area: str, until_day: int, first: int) -> None:
-    """Say why nothing was found: nothing at all, nothing over the area, or nothing so early."""
+def _explain_nothing(
+    source: str,
+    ground: shapely.Geometry,
+    area: str,
+    until_day: int,
+    first: int,
+    problems: Sequence[Problem],
+) -> None:
+    """Say why there is nothing to read: nothing usable, nothing so early, or nothing over the area."""
     opened = open_source(source)
+    where, watched = f"source {source}", "any area" if area == "all" else f"area {area}"
+    if problems:
+        raise SourceError(
+            f"no scene over {watched} can be used",
+            where=where,
+            got=f"{len(problems)} unusable, the first {problems[0].scene_id}: {problems[0].text}",
+            needed="at least one scene with every asset its sensor needs",
+            do="`selvawatch scenes` lists them all",
+        )
     later = opened.search(ground, first, until_day + 36_500).scenes
     if later:
         raise SourceError(
-            f"no scene of {area} from {iso(first)} to {iso(until_day)}",
-            where=source,
-            got=f"first scene on {iso(later[0].day)}",
+            f"no scene over {watched} until {iso(until_day)}",
+            where=where,
+            got=f"the first on {iso(later[0].day)}",
             needed=f"--until {iso(later[0].day)} or later",
         )
     anywhere = opened.search(shapely.box(-180, -90, 180, 90), first - 36_500, until_day + 36_500).scenes
     raise SourceError(
-        f"no scene covers {area}",
-        where=source,
-        got=f"{len(anywhere)} scenes elsewhere or earlier" if anywhere else "no usable scene at all",
-        needed=f"scenes over the area from {iso(first)} on",
-        do="check the area's polygon and the source",
+        f"no scene covers {watched}",
+        where=where,
+        got=f"{len(anywhere)} usable scenes, all elsewhere or before {iso(first)}",
+        needed=f"scenes over {watched} from {iso(first)} on",
+        do="check the polygon of the area, and the source",
     )
