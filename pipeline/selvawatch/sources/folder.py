@@ -40,10 +40,19 @@ class FolderSource:
         where = f"source folder:{folder}"
         if not path.is_dir():
             raise SourceError(
-                "the folder does not exist", where=where, needed="a folder with a STAC catalogue"
+                "the folder does not exist",
+                where=where,
+                got="no folder" if not path.exists() else "a file",
+                needed="a folder with a STAC catalogue",
+                do="correct the path after folder:",
             )
         if not any(path.iterdir()):
-            raise SourceError("the folder is empty", where=where, needed="a folder with a STAC catalogue")
+            raise SourceError(
+                "the folder is empty",
+                where=where,
+                needed="a folder with a STAC catalogue (catalog.json)",
+                do="correct the path after folder:, or fill the folder first",
+            )
         if not (path / "catalog.json").is_file():
             raise SourceError(
                 "the folder has no catalog.json",
@@ -66,7 +75,10 @@ class FolderSource:
         listed = list(self._items())
         if not listed:
             raise SourceError(
-                "the catalogue lists no scene", where=f"source {self.name}", needed="at least one item"
+                "the catalogue lists no scene",
+                where=f"source {self.name}",
+                needed="at least one item",
+                do="check its child and item links",
             )
         return collect(listed, geometry, first_day, last_day, self._resolve)
 
@@ -86,7 +98,11 @@ class FolderSource:
                 continue
             if content.get("type") not in ("Catalog", "Collection"):
                 raise SourceError(
-                    "catalog.json is no STAC catalogue", where=f"source {self.name}", got=path.name
+                    "a file it links to is no STAC catalogue" if path != root else "it is no STAC catalogue",
+                    where=f"source {self.name}, {path.relative_to(self.folder)}",
+                    got=f"type {content['type']!r}" if content.get("type") else "no JSON object with a type",
+                    needed="a STAC Catalog or Collection",
+                    do="write the catalogue again, or give another folder",
                 )
             for link in _links(content):
                 try:

@@ -123,6 +123,10 @@ def picture_bands(scene: Scene) -> tuple[str, ...]:
 
 def read_layers(scene: Scene, geobox: GeoBox, layers: dict[str, Band]) -> dict[str, np.ndarray]:
     """Layers of a scene on a geobox: float32 physical values, or codes as stored for quality layers."""
+    from selvawatch.sources.earthengine_pixels import PREFIX, read_image
+
+    if any(asset.href.startswith(PREFIX) for asset in scene.assets.values()):
+        return read_image(scene, geobox, layers)
     read = {}
     with rasterio.Env(**_RIO):
         for name, band in layers.items():

@@ -63,7 +63,10 @@ def place(geobox: GeoBox, epsg: int | None, transform: Affine, shape: tuple[int,
     columns = nearest(target.c, target.a, geobox.shape[1], transform.c, transform.a)
     inside = (_inside(rows, shape[0]), _inside(columns, shape[1]))
     return Placement(
-        rows=rows[inside[0]], columns=columns[inside[1]], inside=inside, shape=(geobox.shape[0], geobox.shape[1])
+        rows=rows[inside[0]],
+        columns=columns[inside[1]],
+        inside=inside,
+        shape=(geobox.shape[0], geobox.shape[1]),
     )
 
 

@@ -64,7 +64,10 @@ SENTINEL_2 = Sensor(
         swir16=("swir16", "B11"),
         swir22=("swir22", "B12"),
     ),
-    quality={"scl": Band(assets=("scl", "SCL"), kind="quality", nodata=0)},
+    quality={
+        "scl": Band(assets=("scl", "SCL"), kind="quality", nodata=0),
+        "cloud_score": Band(assets=("cs_cdf",), kind="quality", needed=False),
+    },
     clear=qa.scl_clear,
     indices=_OPTICAL,
     resolution=10,
@@ -139,6 +142,15 @@ SENTINEL_1 = Sensor(
     rule=_plain_rule,
     radar=True,
     orbit_needed=True,
+)
+SENTINEL_1_GRD = replace(
+    SENTINEL_1,
+    name="sentinel-1-grd",
+    collections=("COPERNICUS/S1_GRD",),
+    bands={
+        "vv": Band(assets=("VV",), kind="power"),
+        "vh": Band(assets=("VH",), kind="power", needed=False),
+    },
 )
 
 HLS_S30 = Sensor(
@@ -230,6 +242,7 @@ SENSORS: dict[str, Sensor] = {
         LANDSAT_8,
         LANDSAT_9,
         SENTINEL_1,
+        SENTINEL_1_GRD,
         HLS_S30,
         HLS_L30,
         HLS_VI,

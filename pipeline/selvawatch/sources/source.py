@@ -74,7 +74,9 @@ class Source(Protocol):
         ...
 
 
-KNOWN = ("folder:DIR", "stac:URL")
+FAMILIES = ("sentinel-2", "landsat", "sentinel-1")
+"""Sensors that a site names a source for."""
+KNOWN = ("folder:DIR", "stac:URL", "earthengine")
 """Forms of text that `open_source` knows."""
 
 
@@ -86,6 +88,7 @@ def open_source(text: str) -> Source:
     SourceError
         When the form is not known, or the folder is missing, empty or no STAC catalogue.
     """
+    from selvawatch.sources.earthengine import EarthEngineSource
     from selvawatch.sources.folder import FolderSource
     from selvawatch.sources.stac import StacSource
 
@@ -94,4 +97,6 @@ def open_source(text: str) -> Source:
         return FolderSource.open(rest)
     if kind == "stac" and separator and rest:
         return StacSource.open(rest)
+    if text == "earthengine":
+        return EarthEngineSource()
     raise SourceError("the source is not known", where=f"source {text}", needed=" or ".join(KNOWN))
