@@ -238,7 +238,11 @@ class Site:
         if not chosen:
             known = ", ".join(["all", *(area.name for area in self.areas)])
             raise SiteError(
-                "the area is not known", where=self.folder / self.says.areas, got=name, needed=known
+                "the area is not known",
+                where=self.folder / self.says.areas,
+                got=name,
+                needed=f"one of {known}",
+                do="correct --area, or add the area to the file",
             )
         return chosen
 

@@ -43,3 +43,8 @@ def main() -> None:
         app()
     except SelvawatchError as error:
         sys.exit(f"selvawatch: {error}")
+    except OSError as error:
+        where, what = error.filename2 or error.filename or "a file", error.strerror or str(error)
+        sys.exit(
+            f"selvawatch: {where}: {' '.join(what.split())}; check the path, its permissions and the disk"
+        )

@@ -9,6 +9,7 @@ import shapely
 from affine import Affine
 from odc.geo.geobox import GeoBox
 from pyproj import CRS, Transformer
+from pyproj.exceptions import CRSError
 
 _TILE_ID = re.compile(r"x(m?\d{4,})y(m?\d{4,})")
 
@@ -30,7 +31,11 @@ class Grid:
 
     def __post_init__(self) -> None:
         """Refuse what is not a grid in metres."""
-        if not CRS.from_user_input(self.crs).is_projected:
+        try:
+            projected = CRS.from_user_input(self.crs).is_projected
+        except CRSError as error:
+            raise ValueError(f"grid CRS {self.crs} is not known; give one such as EPSG:32719") from error
+        if not projected:
             raise ValueError(f"grid CRS {self.crs} is not projected; give a CRS in metres")
         if self.resolution <= 0 or self.tile_px <= 0:
             raise ValueError(f"resolution {self.resolution} and tile_px {self.tile_px} must be positive")

@@ -51,7 +51,7 @@ def parse(kind: type[T], values: Mapping[str, Any], where: object) -> T:
         key = ".".join(str(part) for part in first["loc"]) or kind.__name__
         message = first["msg"].removeprefix("Value error, ")
         given = first.get("input")
-        got = given if isinstance(given, str | int | float | bool) else type(given).__name__
+        got = given if isinstance(given, str | int | float | bool) else ""
         raise SiteError(f"{key}: {message}", where=where, got=got) from error
     except ValueError as error:
         raise SiteError(str(error), where=where) from error

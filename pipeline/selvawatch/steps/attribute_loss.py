@@ -92,7 +92,9 @@ def attribute_file(
         For a file that cannot be read or used, an unknown format or field; nothing is written then.
     """
     if out.suffix.lower() not in FORMATS:
-        raise LayerError("unknown format", where=out, got=out.suffix or "no suffix", needed=FORMATS)
+        raise LayerError(
+            "unknown format", where=out, got=out.suffix or "no suffix", needed=", ".join(FORMATS)
+        )
     lost = read_loss(loss, crs=crs, raster=raster)
     date_field = date_field or ("first" if raster is not None else "")
     days = _days(lost, date_field)

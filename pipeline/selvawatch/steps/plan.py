@@ -187,7 +187,7 @@ def _explain_nothing(
 ) -> None:
     """Say why there is nothing to read: nothing usable, nothing so early, or nothing over the area."""
     opened = open_source(source)
-    where, watched = f"source {source}", "any area" if area == "all" else f"area {area}"
+    where, watched = f"source {source}", "the site's areas" if area == "all" else f"area {area}"
     if problems:
         raise SourceError(
             f"no scene over {watched} can be used",

@@ -150,8 +150,8 @@ def _fit(site: Site, store: Store, tile: Tile, taken: Sequence[TakenIn], rule: s
         raise SiteError(
             "there is neither a history nor a forest mask",
             where=f"tile {tile.id}",
-            got="no scene read in the history",
-            needed="scenes from history_from to history_to, or forest_mask in the site file",
+            got=_unread_history(taken, first, last),
+            needed="scenes that can be read from history_from to history_to, or forest_mask in the site file",
         )
     baselines = fit_baselines(site.model, stacks, forest=forest, workers=WORKERS).compute()
     reason = forest_reason(site.model, baselines, forest)
@@ -160,6 +160,14 @@ def _fit(site: Site, store: Store, tile: Tile, taken: Sequence[TakenIn], rule: s
         _save(baselines, part / "baselines.zarr")
         _save(reason.to_dataset(name="reason"), part / "reason.zarr")
     return name
+
+
+def _unread_history(taken: Sequence[TakenIn], first_day: int, last_day: int) -> str:
+    """Why a history holds no look, for people."""
+    history = [one for one in taken if first_day <= one.day <= last_day]
+    if not history:
+        return "no scene in the history"
+    return f"{len(history)} scenes in the history, none of them readable; {history[0].text}"
 
 
 def _advance(

@@ -54,11 +54,18 @@ def open_store(text: str) -> Store:
     """
     if "://" in text:
         raise StoreError(
-            "this kind of store is not supported", where=text, needed="a folder", do="give a path"
+            "this kind of store is not supported", where=f"store {text}", needed="a folder", do="give a path"
         )
     folder = Path(text)
-    if folder.exists() and not folder.is_dir():
-        raise StoreError("the store is not a folder", where=folder, do="give another --store")
+    there = next((path for path in (folder, *folder.parents) if path.exists()), folder)
+    if there.exists() and not there.is_dir():
+        raise StoreError(
+            "the store is not a folder",
+            where=folder,
+            got=f"{there} is a file",
+            needed="a folder, or a path where one can be made",
+            do="give another --store",
+        )
     return Store(folder)
 
 

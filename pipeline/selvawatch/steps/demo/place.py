@@ -50,6 +50,10 @@ def prepare_demo(folder: Path, *, workers: int = 2) -> DemoPlace:
     StoreError
         When the folder holds something that is not a demo's.
     """
+    if folder.exists() and not folder.is_dir():
+        raise StoreError(
+            "this is a file", where=folder, needed="a folder for the demo", do="give another --store"
+        )
     if folder.exists():
         strange = sorted(path.name for path in folder.iterdir() if path.name not in _EMPTY_OWNERS)
         if strange:
