@@ -3,6 +3,9 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+# Debian keeps ensurepip in a package of its own: use pip where it is there, or install that package where we may.
+NEW_VENV := { rm -rf $(VENV); $(PYTHON) -m venv $(VENV) >/dev/null 2>&1 || { $(PYTHON) -m venv --without-pip --clear $(VENV) && $(PYTHON) -m pip --python $(BIN)/python install --quiet pip 2>/dev/null; }; }
+VENV_PACKAGE := { test "$$(id -u)" = 0 && command -v apt-get >/dev/null && apt-get update -qq && apt-get install -y -qq $(notdir $(PYTHON))-venv >/dev/null; }
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_NO_INPUT := 1
 
@@ -13,7 +16,7 @@ help:            ## what there is
 
 $(STAMP): pyproject.toml constraints.txt
 	@command -v $(PYTHON) >/dev/null || { echo "selvawatch: $(PYTHON) is not installed; got no interpreter, needed Python 3.11 or later; install it, or call make PYTHON=python3" >&2; exit 1; }
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { echo "selvawatch: $(PYTHON) cannot make a virtual environment; install the package python3-venv" >&2; rm -rf $(VENV); exit 1; }
+	@test -x $(BIN)/python || $(NEW_VENV) || { $(VENV_PACKAGE) && $(NEW_VENV); } || { rm -rf $(VENV); echo "selvawatch: $(PYTHON) cannot make a virtual environment; got no ensurepip, needed the package $(notdir $(PYTHON))-venv; install it" >&2; exit 1; }
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt "pip>=25.1"
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --group dev --editable .
 	@touch $@
