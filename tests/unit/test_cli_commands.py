@@ -1,0 +1,187 @@
+"""Every command that reads or serves what a run made, and the site folders that people make themselves."""
+
+import json
+from dataclasses import replace
+
+import geopandas as gpd
+import openpyxl
+import pyogrio
+import pytest
+
+import small_site
+from conftest import ROOT
+from selvawatch import __version__
+from selvawatch.core.files import folder_digests
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("small_run")]
+
+
+@pytest.fixture
+def store(small_run):
+    """The store of the small run; every command here must leave it as it is."""
+    before = folder_digests(small_run.store)
+    yield small_run.store
+    assert folder_digests(small_run.store) == before
+
+
+def test_monitor_ends_with_one_object_for_machines(small_run, store, command):
+    said = command(*small_run.words(), "--json")
+    assert said.code == 0 and said.err == ""
+    stable = (
+        "run_id store bulletin alerts tables observed_share events_new events_confirmed loss_ha mining_ha"
+    )
+    assert set(stable.split()) <= set(said.json)
+    assert said.json["store"] == str(store) and 0 < said.json["mining_ha"] <= said.json["loss_ha"]
+    assert f"{said.json['events']} events" in said.out.splitlines()[0]
+
+
+@pytest.mark.parametrize("tier", ["public", "restricted"])
+def test_alerts_list_shows_them_by_rank(small_run, store, command, tier):
+    said = command("alerts", "list", "--store", store, "--tier", tier, "--json")
+    expected = gpd.read_parquet(small_run.products / tier / "alerts.parquet").sort_values("rank")
+    assert [row["alert_id"] for row in said.json] == expected["alert_id"].tolist()
+    assert "geometry" not in said.json[0] and ("overlap_list" in said.json[0]) == (tier == "restricted")
+    lines = command("alerts", "list", "--store", store, "--tier", tier, "--top", 2).out.splitlines()
+    assert len(lines) == 2 and expected["alert_id"].iloc[0] in lines[0]
+
+
+def test_alerts_show_tells_one_alert_by_either_id(store, command):
+    (first, *_) = command("alerts", "list", "--store", store, "--json").json
+    for name in (first["alert_id"], first["event_id"]):
+        assert command("alerts", "show", name, "--store", store, "--json").json == first
+    lines = command("alerts", "show", first["alert_id"], "--store", store).out.splitlines()
+    assert any(line.split() == ["alert_id", first["alert_id"]] for line in lines)
+
+
+def test_alerts_show_names_what_it_does_not_know(store, command):
+    line = command("alerts", "show", "NOBODY", "--store", store).error
+    assert "NOBODY" in line and "selvawatch alerts list" in line
+
+
+@pytest.mark.parametrize("tier", ["public", "restricted"])
+@pytest.mark.parametrize("form", ["gpkg", "geojson", "kml", "gpx", "csv", "xlsx", "parquet"])
+def test_alerts_export_writes_the_product_of_the_tier(small_run, store, command, tmp_path, form, tier):
+    out = tmp_path / f"out.{form}"
+    said = command("alerts", "export", "--format", form, "--store", store, "--tier", tier, "--out", out)
+    assert said.code == 0 and said.out.strip() == str(out)
+    assert out.read_bytes() == (small_run.products / tier / f"alerts.{form}").read_bytes()
+    if form in ("gpkg", "geojson", "kml"):
+        assert len(pyogrio.read_dataframe(out)) > 0
+    if form == "xlsx":
+        openpyxl.load_workbook(out, read_only=True).close()
+
+
+def test_export_and_bulletin_give_the_public_tier_unless_asked(small_run, store, command, tmp_path):
+    command("alerts", "export", "--store", store, "--out", tmp_path / "out.gpkg")
+    command("bulletin", "--store", store, "--out", tmp_path / "out.html")
+    public = small_run.products / "public"
+    assert (tmp_path / "out.gpkg").read_bytes() == (public / "alerts.gpkg").read_bytes()
+    assert (tmp_path / "out.html").read_bytes() == (public / "bulletin-es.html").read_bytes()
+
+
+def test_an_unknown_format_is_answered_with_the_known_ones(store, command, tmp_path):
+    words = ["alerts", "export", "--format", "shp", "--store", store, "--out", tmp_path / "x.shp"]
+    line = command(*words).error
+    assert "alerts.shp" in line and "alerts.gpkg" in line and not (tmp_path / "x.shp").exists()
+
+
+@pytest.mark.parametrize(
+    ("lang", "form", "name"),
+    [
+        ("es", "html", "bulletin-es.html"),
+        ("en", "txt", "bulletin-en.txt"),
+        ("es", "message", "bulletin-es-message.txt"),
+    ],
+)
+def test_bulletin_says_where_it_is_or_copies_it(small_run, store, command, tmp_path, lang, form, name):
+    words = ["bulletin", "--lang", lang, "--format", form, "--store", store, "--tier", "restricted"]
+    path = small_run.products / "restricted" / name
+    assert command(*words).out.strip() == str(path)
+    command(*words, "--out", tmp_path / "copy")
+    assert (tmp_path / "copy").read_bytes() == path.read_bytes()
+
+
+@pytest.mark.parametrize("words", [["alerts", "list"], ["alerts", "show", "X"], ["bulletin"]])
+def test_a_store_without_a_run_says_what_to_do(command, tmp_path, words):
+    line = command(*words, "--store", tmp_path / "new").error
+    assert "selvawatch monitor" in line and not (tmp_path / "new").exists()
+
+
+def test_scenes_counts_what_there_is_by_sensor_and_month(small_run, command):
+    words = ["scenes", "--from", "2024-01-01", "--to", "2024-02-29", "--source", small_run.source]
+    said = command(*words, "--site", small_run.site, "--json").json
+    ids = [name for name, one in small_site.items(small_run.archive).items() if _between(one)]
+    assert sum(row["found"] for row in said["months"]) == len(ids) and said["problems"] == []
+    assert {row["month"] for row in said["months"]} == {"2024-01", "2024-02"}
+    assert "sentinel-1" in command(*words, "--site", small_run.site).out
+
+
+def _between(item):
+    return "2024-01-01" <= item["properties"]["datetime"][:10] <= "2024-02-29"
+
+
+def test_scenes_names_those_that_cannot_be_used(small_run, command, tmp_path):
+    archive = small_site.copy_archive(small_run.archive, tmp_path / "archive")
+    name = next(name for name, one in small_site.items(archive).items() if _between(one))
+    small_site.change_item(archive, name, lambda item: item["assets"].clear())
+    words = ["scenes", "--from", "2024-01-01", "--to", "2024-02-29", "--source", f"folder:{archive}"]
+    said = command(*words, "--site", small_run.site)
+    assert said.code == 0 and said.err.startswith(f"unusable: {name}: ")
+
+
+def test_scenes_between_days_without_any_says_so(small_run, command):
+    words = ["scenes", "--from", "2030-01-01", "--to", "2030-02-01", "--source", small_run.source]
+    assert command(*words, "--site", small_run.site).out == "no scene\n"
+
+
+def test_init_copies_a_site_that_monitor_can_run(small_run, command, tmp_path):
+    folder = tmp_path / "mine"
+    assert command("init", folder).code == 0
+    for part in ("aoi", "models", "flows"):
+        assert folder_digests(folder / part) == folder_digests(ROOT / part)
+    for path in sorted((small_run.site / "aoi").iterdir()):
+        (folder / "aoi" / path.name).write_bytes(path.read_bytes())
+    mine = replace(small_run, site=folder, store=tmp_path / "store")
+    said = command(*mine.words("2024-02-15"))
+    assert said.code == 0 and "2024-02-15" in said.out
+    assert mine.state.until_day > 0
+
+
+def test_init_overwrites_nothing(command, tmp_path):
+    (tmp_path / "aoi").mkdir()
+    (tmp_path / "aoi" / "mine.txt").write_text("mine")
+    assert "there is a site already" in command("init", tmp_path).error
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["aoi", "mine.txt"]
+
+
+def test_the_site_of_the_current_folder_is_used(small_run, store, command, monkeypatch):
+    monkeypatch.chdir(small_run.site)
+    words = ["--store", store, "--source", small_run.source, "--area", small_site.AREA]
+    said = command("monitor", *words, "--until", small_run.until)
+    assert said.code == 0 and "events" in said.out
+
+
+def test_doctor_finds_nothing_wrong_with_the_small_site(small_run, store, command):
+    said = command("doctor", "--site", small_run.site, "--store", store)
+    assert said.code == 0, said.out
+    assert "site demo" in said.out and f"run {small_run.products.name}" in said.out
+    assert f"selvawatch {__version__}" in said.out and "BAD" not in said.out
+
+
+def test_doctor_names_what_would_stop_a_run_and_ends_with_1(command, tmp_path):
+    (tmp_path / "file").write_text("mine")
+    said = command("doctor", "--site", tmp_path / "nosite", "--store", tmp_path / "file")
+    bad = [line for line in said.out.splitlines() if line.startswith("BAD")]
+    assert said.code == 1 and len(bad) == 2
+    assert "site.toml" in bad[0] and "not a folder" in bad[1]
+
+
+def test_serve_without_a_server_says_how_to_start_one(small_run, command, monkeypatch):
+    monkeypatch.delenv("PREFECT_API_URL", raising=False)
+    line = command("serve", "--site", small_run.site, "--source", small_run.source).error
+    assert "prefect server start" in line and "PREFECT_API_URL" in line
+
+
+def test_the_report_beside_the_products_is_what_the_command_said(small_run, command):
+    said = command(*small_run.words(), "--json").json
+    assert json.loads((small_run.products / "report.json").read_text(encoding="utf-8")) == said
