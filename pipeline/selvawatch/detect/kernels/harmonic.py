@@ -11,6 +11,8 @@ from collections.abc import Callable
 import numba as nb
 import numpy as np
 
+from selvawatch.detect.kernels.fused import fma
+
 LANE = 512
 """Pixels whose sums are held at once: the sums of a lane fit the first-level cache."""
 
@@ -33,7 +35,7 @@ def trig_columns(harmonics: int) -> int:
 def _take_product(out: np.ndarray, left: np.ndarray, right: np.ndarray) -> None:
     """Out -= left * right, of one lane."""
     for p in range(LANE):
-        out[p] -= left[p] * right[p]
+        out[p] = fma(-left[p], right[p], out[p])
 
 
 @nb.njit(
@@ -170,15 +172,15 @@ def _sum_group(sums: np.ndarray, group: np.ndarray, trig: np.ndarray, date: int,
         a0, a1, a2, a3 = trig[date, k], trig[date + 1, k], trig[date + 2, k], trig[date + 3, k]
         total = sums[k * LANE : (k + 1) * LANE]
         for p in range(LANE):
-            total[p] += (w0[p] * a0 + w1[p] * a1) + (w2[p] * a2 + w3[p] * a3)
+            total[p] = fma(w3[p], a3, fma(w2[p], a2, fma(w1[p], a1, fma(w0[p], a0, total[p]))))
     for k in range(terms):
         a0, a1, a2, a3 = trig[date, k], trig[date + 1, k], trig[date + 2, k], trig[date + 3, k]
         total = sums[(columns + k) * LANE : (columns + k + 1) * LANE]
         for p in range(LANE):
-            total[p] += (y0[p] * a0 + y1[p] * a1) + (y2[p] * a2 + y3[p] * a3)
+            total[p] = fma(y3[p], a3, fma(y2[p], a2, fma(y1[p], a1, fma(y0[p], a0, total[p]))))
     total = sums[(columns + terms) * LANE : (columns + terms + 1) * LANE]
     for p in range(LANE):
-        total[p] += (y0[p] * y0[p] + y1[p] * y1[p]) + (y2[p] * y2[p] + y3[p] * y3[p])
+        total[p] = fma(y3[p], y3[p], fma(y2[p], y2[p], fma(y1[p], y1[p], fma(y0[p], y0[p], total[p]))))
 
 
 @nb.njit(
@@ -197,26 +199,55 @@ def _fit_kernel(harmonics: int) -> Callable[..., None]:
     columns = 4 * harmonics + 1
     n_sums = columns + terms + 1
 
+    centre, bound, walk, reach = terms * LANE, (terms + 1) * LANE, (terms + 2) * LANE, (terms + 3) * LANE
+
     @nb.njit(
-        "void(int16[::1], float32[::1], float32[:,::1], float32[::1], int64, float32[::1])",
+        "void(int16[::1], float32[::1], float32[:,::1], int64, float32[::1], float32[::1])",
         nogil=True,
         cache=True,
         error_model="numpy",
     )
-    def rest_of(
-        look: np.ndarray, centre: np.ndarray, trig: np.ndarray, beta: np.ndarray, date: int, rest: np.ndarray
+    def screen(
+        look: np.ndarray,
+        lane: np.ndarray,
+        trig: np.ndarray,
+        date: int,
+        weight: np.ndarray,
+        value: np.ndarray,
     ) -> None:
         a0, a1, a2 = trig[date, 0], trig[date, 1], trig[date, 2]
-        b0, b1, b2 = beta[:LANE], beta[LANE : 2 * LANE], beta[2 * LANE : 3 * LANE]
+        a3, a4 = trig[date, min(3, terms - 1)], trig[date, min(4, terms - 1)]
+        a5, a6 = trig[date, min(5, terms - 1)], trig[date, min(6, terms - 1)]
         for p in range(LANE):
-            fitted = b0[p] * a0 + b1[p] * a1 + b2[p] * a2
-            rest[p] = np.float32(look[p]) - centre[p] - fitted
-        for order in range(1, harmonics):
-            k = 2 * order + 1
-            cos, sin = trig[date, k], trig[date, k + 1]
-            c, s = beta[k * LANE : (k + 1) * LANE], beta[(k + 1) * LANE : (k + 2) * LANE]
-            for p in range(LANE):
-                rest[p] -= c[p] * cos + s[p] * sin
+            centred = np.float32(look[p]) - lane[centre + p]
+            rest = fma(-lane[2 * LANE + p], a2, fma(-lane[LANE + p], a1, fma(-lane[p], a0, centred)))
+            if terms > 3:
+                rest = fma(-lane[4 * LANE + p], a4, fma(-lane[3 * LANE + p], a3, rest))
+            if terms > 5:
+                rest = fma(-lane[6 * LANE + p], a6, fma(-lane[5 * LANE + p], a5, rest))
+            keep = (look[p] != NODATA) & (abs(rest) <= lane[bound + p])
+            weight[p] = np.float32(1) if keep else np.float32(0)
+            value[p] = centred if keep else np.float32(0)
+
+    @nb.njit(
+        "void(int16[::1], float32[::1], float32[:,::1], int64)", nogil=True, cache=True, error_model="numpy"
+    )
+    def step(look: np.ndarray, lane: np.ndarray, trig: np.ndarray, date: int) -> None:
+        a0, a1, a2 = trig[date, 0], trig[date, 1], trig[date, 2]
+        a3, a4 = trig[date, min(3, terms - 1)], trig[date, min(4, terms - 1)]
+        a5, a6 = trig[date, min(5, terms - 1)], trig[date, min(6, terms - 1)]
+        for p in range(LANE):
+            rest = np.float32(look[p]) - lane[centre + p]
+            rest = fma(-lane[2 * LANE + p], a2, fma(-lane[LANE + p], a1, fma(-lane[p], a0, rest)))
+            if terms > 3:
+                rest = fma(-lane[4 * LANE + p], a4, fma(-lane[3 * LANE + p], a3, rest))
+            if terms > 5:
+                rest = fma(-lane[6 * LANE + p], a6, fma(-lane[5 * LANE + p], a5, rest))
+            keep = (look[p] != NODATA) & (abs(rest) <= lane[bound + p])
+            now = lane[walk + p] + (rest if keep else np.float32(0))
+            off = abs(now)
+            lane[walk + p] = now
+            lane[reach + p] = off if off > lane[reach + p] else lane[reach + p]
 
     @nb.njit(
         nb.void(
@@ -248,15 +279,11 @@ def _fit_kernel(harmonics: int) -> Callable[..., None]:
         tile = np.full(padded * TILE, NODATA, np.int16)
         sums = np.empty(n_sums * LANE, np.float32)
         matrix = np.empty(terms * terms * LANE, np.float32)
-        beta = np.zeros(terms * LANE, np.float32)
         group = np.empty(8 * LANE, np.float32)
+        lane = np.zeros((terms + 4) * LANE, np.float32)
+        beta, middle = lane[: terms * LANE], lane[centre : centre + LANE]
         sigma = np.zeros(LANE, np.float32)
-        bound = np.empty(LANE, np.float32)
-        centre = np.empty(LANE, np.float32)
-        rest = np.empty(LANE, np.float32)
         seen = np.empty(LANE, np.float32)
-        walk = np.empty(LANE, np.float32)
-        reach = np.empty(LANE, np.float32)
         for first in range(start, stop, TILE):
             size = min(TILE, stop - first)
             for t in range(stack.shape[0]):
@@ -267,32 +294,27 @@ def _fit_kernel(harmonics: int) -> Callable[..., None]:
                     near[p] = NODATA
             for at in range(0, size, LANE):
                 for p in range(LANE):
-                    centre[p] = zero
+                    middle[p] = zero
+                    lane[walk + p] = zero
+                    lane[reach + p] = zero
                 for t in range(padded - 1, -1, -1):
                     look = tile[t * TILE + at : t * TILE + at + LANE]
                     for p in range(LANE):
-                        centre[p] = np.float32(look[p]) if look[p] != NODATA else centre[p]
+                        middle[p] = np.float32(look[p]) if look[p] != NODATA else middle[p]
                 for stage in range(screens.size + 1):
                     for k in range(n_sums):
                         total = sums[k * LANE : (k + 1) * LANE]
                         for p in range(LANE):
                             total[p] = zero
-                    if stage > 0:
-                        far_off = screens[stage - 1]
-                        for p in range(LANE):
-                            bound[p] = far_off * (sigma[p] if sigma[p] > one else one)
                     for t in range(0, padded, 4):
                         for d in range(4):
                             look = tile[(t + d) * TILE + at : (t + d) * TILE + at + LANE]
                             weight = group[d * LANE : (d + 1) * LANE]
                             value = group[(4 + d) * LANE : (5 + d) * LANE]
-                            _weigh(look, centre, weight, value)
-                            if stage > 0:
-                                rest_of(look, centre, trig, beta, t + d, rest)
-                                for p in range(LANE):
-                                    keep = abs(rest[p]) <= bound[p]
-                                    weight[p] = weight[p] if keep else zero
-                                    value[p] = value[p] if keep else zero
+                            if stage == 0:
+                                _weigh(look, middle, weight, value)
+                            else:
+                                screen(look, lane, trig, t + d, weight, value)
                         _sum_group(sums, group, trig, t, harmonics)
                     if stage == 0:
                         for p in range(LANE):
@@ -301,18 +323,11 @@ def _fit_kernel(harmonics: int) -> Callable[..., None]:
                     _spread(
                         sums, beta, sigma, harmonics, ridge, one if stage == 0 else kept_variance[stage - 1]
                     )
-                for p in range(LANE):
-                    walk[p] = zero
-                    reach[p] = zero
-                    bound[p] = screens[screens.size - 1] * (sigma[p] if sigma[p] > one else one)
-                for t in range(stack.shape[0]):
-                    look = tile[t * TILE + at : t * TILE + at + LANE]
-                    rest_of(look, centre, trig, beta, t, rest)
+                    far_off = screens[min(stage, screens.size - 1)]
                     for p in range(LANE):
-                        keep = (look[p] != NODATA) & (abs(rest[p]) <= bound[p])
-                        walk[p] += rest[p] if keep else zero
-                        off = abs(walk[p])
-                        reach[p] = off if off > reach[p] else reach[p]
+                        lane[bound + p] = far_off * (sigma[p] if sigma[p] > one else one)
+                for t in range(stack.shape[0]):
+                    step(tile[t * TILE + at : t * TILE + at + LANE], lane, trig, t)
                 _write(
                     out,
                     first - start + at,
@@ -320,10 +335,10 @@ def _fit_kernel(harmonics: int) -> Callable[..., None]:
                     harmonics,
                     sums,
                     beta,
-                    centre,
+                    middle,
                     sigma,
                     seen,
-                    reach,
+                    lane[reach : reach + LANE],
                 )
 
     return fit
