@@ -89,7 +89,7 @@ def monitor(site: str, site_file: str, store: str, area: str, until: str, source
     for tile in () if run.done else run.tiles:
         try:
             states[tile] = advance_tile(run, tile)
-        except SelvawatchError as error:
+        except (SelvawatchError, OSError) as error:
             failed[tile] = str(error)
     return finish(run, states, failed)
 
