@@ -182,7 +182,8 @@ def test_a_file_that_is_gone_is_unreadable_and_names_no_host(archive):
     assert caught.value.reason == "unreadable" and "127.0.0.1" not in str(caught.value)
 
 
-def test_a_catalogue_that_does_not_answer_is_one_clear_error():
+def test_a_catalogue_that_does_not_answer_is_one_clear_error(monkeypatch):
+    monkeypatch.setattr("selvawatch.sources.stac._RETRIES", 0)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]

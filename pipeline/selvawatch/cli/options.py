@@ -14,7 +14,12 @@ SiteFileOption = Annotated[str, typer.Option("--site-file", help="Site file in t
 StoreOption = Annotated[str, typer.Option("--store", help="Folder that keeps state and products.")]
 AreaOption = Annotated[str, typer.Option("--area", help="Name of an area of the site, or all.")]
 SourceOption = Annotated[
-    str | None, typer.Option("--source", help="Where scenes come from: folder:DIR or stac:URL.")
+    str | None,
+    typer.Option(
+        "--source",
+        help="earth-search, planetary-computer, earthengine, stac:URL, folder:DIR, or SENSOR=SOURCE,...;"
+        " default: the site's [sources].",
+    ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="End with one JSON object for machines.")]
 TierOption = Annotated[str, typer.Option("--tier", help="public, partner or restricted.")]
@@ -47,27 +52,29 @@ def day_of(text: str, option: str) -> int:
 
 
 def the_source(given: str | None, folder: Path, site_file: str) -> str:
-    """The source given, or the one that the site names for all its sensors.
+    """The source given, or those that the site names for its sensors.
 
     Raises
     ------
     SourceError
-        When none is given and the site does not name exactly one.
+        When none is given and the site names none.
     """
     from selvawatch.errors import SourceError
     from selvawatch.site import Site
 
     if given is not None:
         return given
-    named = sorted(set(Site.load(folder, site_file).says.sources.values()))
-    if len(named) == 1:
-        return named[0]
+    named = Site.load(folder, site_file).says.sources
+    if len(set(named.values())) == 1:
+        return next(iter(named.values()))
+    if named:
+        return ",".join(f"{sensor}={source}" for sensor, source in sorted(named.items()))
     raise SourceError(
         "no source was given",
         where=folder / site_file,
-        got=f"{', '.join(named) or 'none'} in [sources]",
-        needed="one source",
-        do="give --source folder:DIR or --source stac:URL",
+        got="none in [sources]",
+        needed="a source of scenes",
+        do="give --source folder:DIR, --source stac:URL or --source earthengine",
     )
 
 

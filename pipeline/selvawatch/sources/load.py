@@ -31,6 +31,7 @@ from selvawatch.errors import SceneError
 from selvawatch.sources.place import epsg_of, place
 from selvawatch.sources.sensor import Band, Scaling
 from selvawatch.sources.sensors import asset_of, scaling_of, sensor_of
+from selvawatch.sources.signing import address_of
 
 _RIO = {
     "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",
@@ -150,7 +151,7 @@ def _read_file(
     scene: Scene, asset: Asset, geobox: GeoBox, band: Band, name: str, scaling: Scaling | None
 ) -> np.ndarray:
     """One layer on the geobox; scaling None: codes as stored."""
-    with rasterio.open(asset.href, driver="GTiff") as file:
+    with rasterio.open(address_of(asset.href), driver="GTiff") as file:
         _check(scene, asset, file, name)
         nodata = _nodata(scene, asset, band, file, name)
         fill = _fill(nodata) if scaling is None else np.nan

@@ -35,6 +35,8 @@ class SearchResult:
     """Sorted by day, sensor and id."""
     problems: tuple[Problem, ...] = ()
     """Sorted by id and reason."""
+    unsearched: tuple[str, ...] = ()
+    """Sensors that could not be searched, sorted; what is found is then not all there is."""
 
     @property
     def found(self) -> int:
@@ -76,22 +78,32 @@ class Source(Protocol):
 
 FAMILIES = ("sentinel-2", "landsat", "sentinel-1")
 """Sensors that a site names a source for."""
-KNOWN = ("folder:DIR", "stac:URL", "earthengine")
+KNOWN = (
+    "earth-search",
+    "planetary-computer",
+    "earthengine",
+    "stac:URL",
+    "folder:DIR",
+    "SENSOR=SOURCE,SENSOR=SOURCE",
+)
 """Forms of text that `open_source` knows."""
 
 
 def open_source(text: str) -> Source:
-    """The source that a text such as `folder:DIR` or `stac:URL` names.
+    """The source that a text such as `earth-search`, `stac:URL` or `folder:DIR` names.
 
     Raises
     ------
     SourceError
         When the form is not known, or the folder is missing, empty or no STAC catalogue.
     """
+    from selvawatch.sources.combined import CombinedSource
     from selvawatch.sources.earthengine import EarthEngineSource
     from selvawatch.sources.folder import FolderSource
     from selvawatch.sources.stac import StacSource
 
+    if CombinedSource.is_one(text):
+        return CombinedSource.open(text)
     kind, separator, rest = text.partition(":")
     if kind == "folder" and separator and rest:
         return FolderSource.open(rest)

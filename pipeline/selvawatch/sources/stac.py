@@ -4,6 +4,7 @@ import ipaddress
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 import shapely
@@ -16,10 +17,14 @@ from selvawatch.errors import SourceError
 from selvawatch.sources.items import Item, collect
 from selvawatch.sources.load import read_scene
 from selvawatch.sources.sensors import SENSORS
+from selvawatch.sources.signing import to_be_signed
 from selvawatch.sources.source import SearchResult
 
 _PAGE = 500
 _TIMEOUT_S = 60.0
+_RETRIES = 4
+_BACKOFF_S = 1.0
+_REDIRECTS = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +35,10 @@ class StacSource:
     """Landing page."""
     name: str
     """Text that opens it."""
+    collections: tuple[str, ...] = ()
+    """Collections that are searched; empty: all that a known sensor lists."""
+    signed: bool = False
+    """Whether addresses are signed for Planetary Computer when they are opened (`sources.signing`)."""
 
     @classmethod
     def open(cls, url: str) -> "StacSource":
@@ -67,12 +76,10 @@ class StacSource:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", NoConformsTo)
-                client = Client.open(self.url, timeout=_TIMEOUT_S)
+                client = Client.open(self.url, stac_io=_patient())
             if client.conforms_to("ITEM_SEARCH"):
-                known = {name for sensor in SENSORS.values() for name in sensor.collections}
-                listed = sorted(known & {collection.id for collection in client.get_collections()})
                 found = client.search(
-                    collections=listed or None,
+                    collections=list(self.collections) or _known(client) or None,
                     intersects=shapely.geometry.mapping(geometry),
                     datetime=f"{iso(first_day)}T00:00:00Z/{iso(last_day)}T23:59:59.999Z",
                     limit=_PAGE,
@@ -90,7 +97,31 @@ class StacSource:
 
     def _resolve(self, address: str, href: str) -> str:
         """Absolute address of an asset; ValueError when it is not one this source may open."""
-        return remote(urljoin(address, href), urlsplit(self.url).hostname or "")
+        opened = remote(urljoin(address, href), urlsplit(self.url).hostname or "")
+        return to_be_signed(opened) if self.signed else opened
+
+
+def _patient() -> Any:
+    """A connection that tries 429, 5xx and broken ones again, waits as long as it is told, and gives up."""
+    from pystac_client.stac_api_io import StacApiIO
+    from urllib3.util import Retry
+
+    retry = Retry(
+        total=_RETRIES,
+        redirect=_REDIRECTS,
+        backoff_factor=_BACKOFF_S,
+        backoff_jitter=0.5,
+        backoff_max=60.0,
+        status_forcelist=(429, 500, 502, 503, 504),
+        allowed_methods=None,
+    )
+    return StacApiIO(max_retries=retry, timeout=_TIMEOUT_S)
+
+
+def _known(client: Any) -> list[str]:
+    """Collections of an API that a known sensor lists."""
+    known = {name for sensor in SENSORS.values() for name in sensor.collections}
+    return sorted(known & {collection.id for collection in client.get_collections()})
 
 
 def remote(href: str, own_host: str) -> str:

@@ -173,7 +173,7 @@ def _search(site: Site, source: str, ground: shapely.Geometry, area: str, until_
         scenes=tuple(scene for scene in found.scenes if scene.id not in skipped),
         problems=found.problems,
         skipped=tuple(sorted(skipped)),
-        unsearched=(),
+        unsearched=found.unsearched,
     )
 
 
