@@ -11,6 +11,8 @@ from collections.abc import Callable
 import numba as nb
 import numpy as np
 
+from selvawatch.detect.kernels.fused import fma
+
 FALL, BOTH, RISE = -1, 0, 1
 """Sides of a departure."""
 
@@ -76,6 +78,7 @@ def _take_kernel(terms: int, spatial_too: bool, added: bool) -> Callable[..., No
         nodata = np.int16(-32768)
         zero, one = np.float32(0), np.float32(1)
         both, sign = side == BOTH, np.float32(side)
+        empty, unseen = (zero, zero) if added else (UNKNOWN, STAYED)
         have = not np.isnan(reference)
         level = reference if have else zero
         gain, centre, low, high, floor = own[0], own[1], own[2], own[3], own[4]
@@ -88,24 +91,20 @@ def _take_kernel(terms: int, spatial_too: bool, added: bool) -> Callable[..., No
             last = first + min(LANE, stop - first)
             base = (first - start) * SLOTS
             lane = lanes[base : base + SLOTS * LANE]
-            if first_index:
-                for p in range(LANE):
-                    lane[p] = zero if added else UNKNOWN
-                    lane[LANE + p] = zero if added else STAYED
             value, spreads = values[first:last], sigma[first:last]
             c0, c1, c2 = coefficients[0, first:last], coefficients[1, first:last], coefficients[2, first:last]
             c3, c4 = coefficients[min(3, terms - 1), first:last], coefficients[min(4, terms - 1), first:last]
             c5, c6 = coefficients[min(5, terms - 1), first:last], coefficients[min(6, terms - 1), first:last]
             for p in range(value.size):
                 predicted = np.float32(c0[p]) * a0
-                predicted += np.float32(c1[p]) * a1
-                predicted += np.float32(c2[p]) * a2
+                predicted = fma(np.float32(c1[p]), a1, predicted)
+                predicted = fma(np.float32(c2[p]), a2, predicted)
                 if terms > 3:
-                    predicted += np.float32(c3[p]) * a3
-                    predicted += np.float32(c4[p]) * a4
+                    predicted = fma(np.float32(c3[p]), a3, predicted)
+                    predicted = fma(np.float32(c4[p]), a4, predicted)
                 if terms > 5:
-                    predicted += np.float32(c5[p]) * a5
-                    predicted += np.float32(c6[p]) * a6
+                    predicted = fma(np.float32(c5[p]), a5, predicted)
+                    predicted = fma(np.float32(c6[p]), a6, predicted)
                 lane[2 * LANE + p] = predicted
             for p in range(value.size):
                 spread = np.float32(spreads[p])
@@ -130,7 +129,8 @@ def _take_kernel(terms: int, spatial_too: bool, added: bool) -> Callable[..., No
                 ratio = slope * (departure - middle)
                 ratio = ratio if ratio > bottom else bottom
                 ratio = ratio if ratio < top else top
-                before, beside = lane[p], lane[LANE + p]
+                before = empty if first_index else lane[p]
+                beside = unseen if first_index else lane[LANE + p]
                 if added:
                     lane[p] = before + ratio if usable else before
                     lane[LANE + p] = beside + one if usable else beside
