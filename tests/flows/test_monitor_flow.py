@@ -1,0 +1,232 @@
+"""The flow on a real Prefect server on loopback: seen by its API, fired by its schedule, failing aright."""
+
+import ast
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import small_site
+from command_line import PACKAGE
+from conftest import ROOT
+from selvawatch.core.grid import Grid
+from selvawatch.errors import SelvawatchError
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("flows")]
+
+FLOWS = ROOT / "flows"
+MIDWAY = "2024-04-30"
+RUN = """
+import sys
+sys.path.insert(0, {flows!r})
+import monitor as flows
+flows.advance = flows.advance.with_options(retries=0)
+flows.monitor(area={area!r}, until={until!r}, source={source!r}, site={site!r}, store={store!r},
+              site_file="aoi/site.toml")
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A Prefect server and the settings of those that talk to it."""
+
+    url: str
+    settings: dict[str, str]
+
+    def ask(self, path: str, **words: Any) -> Any:
+        """The answer to a POST."""
+        assert self.url.startswith("http://127.0.0.1:")
+        request = urllib.request.Request(
+            f"{self.url}/{path}",
+            data=json.dumps(words).encode(),
+            headers={"Content-Type": "application/json"},
+        )
+        with urllib.request.urlopen(request, timeout=20) as answer:
+            return json.loads(answer.read())
+
+    def run_flow(self, place: small_site.Place, until: str) -> subprocess.CompletedProcess:
+        """Run the monitoring flow in a process of its own against this server."""
+        code = RUN.format(
+            flows=str(FLOWS),
+            area=small_site.AREA,
+            until=until,
+            source=place.source,
+            site=str(place.site),
+            store=str(place.store),
+        )
+        return subprocess.run(
+            [sys.executable, "-c", code],
+            env=self.settings,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+
+    def runs(self) -> list[dict[str, Any]]:
+        """Every flow run, newest first."""
+        return self.ask("flow_runs/filter", sort="START_TIME_DESC")
+
+    def artifacts(self, run: dict[str, Any]) -> dict[str, dict[str, Any]]:
+        """Artifacts of a flow run by key."""
+        found = self.ask("artifacts/filter", artifacts={"flow_run_id": {"any_": [run["id"]]}})
+        return {one["key"]: one for one in found}
+
+
+@contextmanager
+def process(words: list[str], settings: dict[str, str], log: Path) -> Iterator[subprocess.Popen]:
+    """A child with children of its own; all of them are gone afterwards."""
+    with log.open("w") as sink:
+        child = subprocess.Popen(
+            words, env=settings, stdout=sink, stderr=subprocess.STDOUT, start_new_session=True
+        )
+        try:
+            yield child
+        finally:
+            for sent in (signal.SIGTERM, signal.SIGKILL):
+                try:
+                    os.killpg(child.pid, sent)
+                except ProcessLookupError:
+                    break
+                try:
+                    child.wait(10)
+                except subprocess.TimeoutExpired:
+                    continue
+            child.wait(10)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("prefect")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    settings = {key: value for key, value in os.environ.items() if not key.startswith("PREFECT_")} | {
+        "PREFECT_HOME": str(folder),
+        "PREFECT_API_URL": f"http://127.0.0.1:{port}/api",
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "PREFECT_SERVER_EPHEMERAL_ENABLED": "false",
+        "PREFECT_RUNNER_POLL_FREQUENCY": "2",
+        "PREFECT_LOGGING_LEVEL": "WARNING",
+        "DO_NOT_TRACK": "1",
+        "PYTHONPATH": str(PACKAGE),
+    }
+    words = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
+    log = folder / "server.log"
+    with process([*words, "--no-ui"], settings, log) as child:
+        until = time.monotonic() + 90
+        while not answers(f"http://127.0.0.1:{port}/api/health"):
+            assert child.poll() is None and time.monotonic() < until, log.read_text()
+            time.sleep(0.3)
+        yield Server(f"http://127.0.0.1:{port}/api", settings)
+
+
+def answers(url):
+    try:
+        with urllib.request.urlopen(url, timeout=5) as answer:
+            return answer.status == 200
+    except OSError:
+        return False
+
+
+def test_flows_are_thin():
+    flows = {}
+    for path in sorted(FLOWS.glob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.FunctionDef) and any(
+                "flow" in ast.dump(one) for one in node.decorator_list
+            ):
+                first = min(node.lineno, *(one.lineno for one in node.decorator_list))
+                flows[f"{path.name}:{node.name}"] = node.end_lineno - first + 1
+    assert flows and max(flows.values()) <= 25, flows
+
+
+def test_a_flow_run_is_seen_on_the_server_with_its_table_and_its_text(server, small_run, tmp_path):
+    place = replace(small_run, store=tmp_path / "store")
+    done = server.run_flow(place, place.until)
+    assert done.returncode == 0, done.stderr
+    run = server.runs()[0]
+    assert run["name"] == f"monitor {small_site.AREA} to {place.until}"
+    assert run["state"]["type"] == "COMPLETED"
+    (tile,) = server.ask("task_runs/filter", flow_runs={"id": {"any_": [run["id"]]}})
+    assert tile["name"] == f"tile {place.tile.id}" and tile["state"]["type"] == "COMPLETED"
+
+    report = json.loads((place.products / "report.json").read_text(encoding="utf-8"))
+    artifacts = server.artifacts(run)
+    table, text = artifacts[f"loss-{small_site.AREA}"], artifacts[f"bulletin-{small_site.AREA}"]
+    assert table["type"] == "table" and json.loads(table["data"]) == report["loss_by_type"]
+    assert text["type"] == "markdown" and report["bulletin"] in text["data"]
+    assert f"{report['loss_ha']:.1f} ha of forest loss" in text["data"]
+    assert "12.8" not in text["data"]
+    assert place.arrays() == small_run.arrays()
+    assert place.products.name == small_run.products.name
+
+
+def test_one_failing_tile_stops_no_other_and_fails_the_run_at_its_end(
+    server, small_archive, small_plan, small_run, small_tile, tmp_path
+):
+    quarters = Grid(crs=small_tile.grid.crs, resolution=10, tile_px=64)
+    tiles = [tile.id for tile in quarters.tiles(small_tile.polygon)]
+    small = replace(small_tile, grid=quarters)
+    outline = small_tile.lonlat_outline
+    site = small_site.lay_site(tmp_path / "site", small_archive, small_plan, small, outline)
+    place = replace(small_run, site=site, store=tmp_path / "store")
+    blocked = place.store / "observations" / tiles[2]
+    blocked.parent.mkdir(parents=True)
+    blocked.write_text("a file where a folder should be")
+
+    done = server.run_flow(place, MIDWAY)
+    assert done.returncode != 0
+    run = server.runs()[0]
+    assert run["state"]["type"] == "FAILED" and "1 of 4 tiles" in run["state"]["message"]
+    states = {
+        one["name"]: one["state"]["type"]
+        for one in server.ask("task_runs/filter", flow_runs={"id": {"any_": [run["id"]]}})
+    }
+    assert states == {f"tile {tile}": "FAILED" if tile == tiles[2] else "COMPLETED" for tile in tiles}
+    assert set(place.opened.ledger.tiles()) == set(tiles) - {tiles[2]}
+    assert tiles[2] in server.artifacts(run)[f"bulletin-{small_site.AREA}"]["data"]
+
+    with pytest.raises(SelvawatchError, match=f"1 of 4 tiles .*{tiles[2]}"):
+        place.run(MIDWAY).checked()
+    blocked.unlink()
+    again = server.run_flow(place, MIDWAY)
+    assert again.returncode == 0, again.stderr
+    assert server.runs()[0]["state"]["type"] == "COMPLETED"
+    assert set(place.opened.ledger.tiles()) == set(tiles)
+
+
+def test_a_served_flow_is_fired_by_its_schedule(server, small_run, tmp_path):
+    place = replace(small_run, store=tmp_path / "store")
+    known = {one["id"] for one in server.runs()}
+    command = "from selvawatch.cli.main import main; main()"
+    words = ["serve", "--site", place.site, "--store", place.store, "--source", place.source]
+    words += ["--area", small_site.AREA, "--every-seconds", 10]
+    log = tmp_path / "serve.log"
+    with process([sys.executable, "-c", command, *map(str, words)], server.settings, log) as child:
+        until = time.monotonic() + 120
+        finished = []
+        while not finished and time.monotonic() < until:
+            assert child.poll() is None, log.read_text()
+            time.sleep(1)
+            fired = [one for one in server.runs() if one["id"] not in known]
+            finished = [one for one in fired if one["state"]["type"] in ("COMPLETED", "FAILED", "CRASHED")]
+    assert finished, log.read_text()
+    (run, *_) = finished
+    assert run["state"]["type"] == "COMPLETED", (run["state"], log.read_text())
+    assert run["auto_scheduled"] and run["deployment_id"] is not None
+    (deployment,) = server.ask("deployments/filter")
+    assert deployment["name"] == f"selvawatch-{small_site.AREA}" and not deployment["paused"]
+    assert place.opened.ledger.current() is not None
+    assert json.loads((place.products / "report.json").read_text(encoding="utf-8"))["events"] > 0
