@@ -197,7 +197,7 @@ def landsat(
     platform: str = "landsat-8",
     **properties: Any,
 ) -> dict[str, Any]:
-    """Write a Landsat C2 L2 item of reflectances at 30 m (west, north in `crs`) and return it; NaN = no data."""
+    """Write a Landsat C2 L2 item of reflectances at 30 m (corner in `crs`) and return it; NaN = no data."""
     folder = item_folder(root, "landsat-c2-l2", name)
     place = Affine(30, 0, west, 0, -30, north)
     assets = {}

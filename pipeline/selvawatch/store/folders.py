@@ -92,7 +92,7 @@ def new_folder(path: Path) -> Iterator[Path]:
 def prune(folder: Path, keep: Collection[str]) -> list[str]:
     """Remove the folders below `folder` that are not to be kept; their names, sorted.
 
-    The current state of a tile and the one before it are kept: what a reader may have open is not taken away, nor
+    The current state of a tile and the one before it are kept: what a reader may have open stays, and so does
     what another process is still filling (hidden folders).
     """
     gone = sorted(path.name for path in folder.glob("[!.]*") if path.is_dir() and path.name not in keep)
