@@ -209,6 +209,7 @@ class StreamModel:
         _need(0 <= self.correlation <= 1, "correlation", self.correlation, "0 to 1")
         _need(self.low <= 0 < self.high, "low, high", (self.low, self.high), "low <= 0 < high")
         _need(bool(names) and len(set(names)) == len(names), "indices", names, "one or more, each once")
+        _need(self.combine == "most" or len(names) <= 3, "indices of a sum", names, "three or fewer")
         _need(any(index.counts for index in self.indices), "indices", names, "at least one that counts")
         if self.veil is not None:
             _need(set(self.veil.indices) <= set(names), "veil", self.veil.indices, f"some of {names}")

@@ -220,12 +220,13 @@ def settle(
 ) -> None:
     """Add one look's evidence, in whole units, to `out` at start..stop, which the day's first look clears.
 
-    The sum of n indices (`added`) is divided by 1 + (n - 1) * correlation and clipped: at `high` where the
-    least departure is `UNKNOWN`, at `veiled` where it is above `departure`, at `unveiled` elsewhere. `out`
-    is -32768 where no look saw the pixel.
+    The sum of n <= 3 indices (`added`) is divided by 1 + (n - 1) * correlation and clipped: at `high` where
+    the least departure is `UNKNOWN`, at `veiled` where it is above `departure`, at `unveiled` elsewhere.
+    `out` is -32768 where no look saw the pixel.
     """
     nodata = np.int16(-32768)
-    zero, one = np.float32(0), np.float32(1)
+    zero, one, two, three = np.float32(0), np.float32(1), np.float32(2), np.float32(3)
+    by_two, by_three = one / (one + correlation), one / (one + two * correlation)
     for first in range(start, stop, LANE):
         base = (first - start) * SLOTS
         lane = lanes[base : base + SLOTS * LANE]
@@ -239,7 +240,7 @@ def settle(
             if added:
                 n = lane[LANE + p]
                 seen = n > zero
-                ratio = ratio / (one + (n - one) * correlation)
+                ratio = ratio * (one if n < two else (by_two if n < three else by_three))
             gap = UNKNOWN if added else lane[LANE + p]
             top = (veiled if gap > departure else unveiled) if gap > UNKNOWN else high
             ratio = ratio if ratio > low else low
