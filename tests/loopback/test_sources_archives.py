@@ -87,7 +87,8 @@ def computer(served, monkeypatch):
     files, api = served
     monkeypatch.setenv("PLANETARY_COMPUTER_URL", api)
     monkeypatch.setenv("PC_SDK_SAS_URL", f"{files.address}{fault_server.TOKEN_PATH.rstrip('/')}")
-    monkeypatch.setenv("GDAL_HTTP_PROXY", f"127.0.0.1:{files.port}")
+    monkeypatch.setenv("http_proxy", files.address)
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
     monkeypatch.delenv("PC_SDK_SUBSCRIPTION_KEY", raising=False)
     library().Settings.get.cache_clear()
     library().TOKEN_CACHE.clear()

@@ -12,9 +12,11 @@ cost it 2.4 times bare rasterio windows (this module: 1.3 times, scaling include
 import functools
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import numpy as np
 import rasterio
@@ -24,25 +26,19 @@ from odc.geo.geobox import GeoBox
 from rasterio.enums import Resampling
 from rasterio.errors import RasterioError
 from rasterio.vrt import WarpedVRT
+from rasterio.windows import Window
 
 from selvawatch.core.grid import Tile
 from selvawatch.core.scene import Asset, Scene
 from selvawatch.errors import SceneError
 from selvawatch.sources.place import epsg_of, place
+from selvawatch.sources.remote import RemoteFile
 from selvawatch.sources.sensor import Band, Scaling
 from selvawatch.sources.sensors import asset_of, scaling_of, sensor_of
 from selvawatch.sources.signing import address_of
 
-_RIO = {
-    "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",
-    "GDAL_HTTP_MAX_RETRY": "5",
-    "GDAL_HTTP_RETRY_DELAY": "0.5",
-    "GDAL_HTTP_CONNECTTIMEOUT": "20",
-    "GDAL_HTTP_LOW_SPEED_TIME": "60",
-    "GDAL_HTTP_LOW_SPEED_LIMIT": "1000",
-    "GDAL_HTTP_MERGE_CONSECUTIVE_RANGES": "YES",
-    "VSI_CACHE": "TRUE",
-}
+_ON_WEB = "remote.tif"
+_RIO = {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR"}
 PICTURE_BANDS = ("red", "green", "blue")
 
 
@@ -151,7 +147,7 @@ def _read_file(
     scene: Scene, asset: Asset, geobox: GeoBox, band: Band, name: str, scaling: Scaling | None
 ) -> np.ndarray:
     """One layer on the geobox; scaling None: codes as stored."""
-    with rasterio.open(address_of(asset.href), driver="GTiff") as file:
+    with _opened(asset.href) as (file, on_web):
         _check(scene, asset, file, name)
         nodata = _nodata(scene, asset, band, file, name)
         fill = _fill(nodata) if scaling is None else np.nan
@@ -163,8 +159,50 @@ def _read_file(
             return np.full(
                 tuple(geobox.shape), fill, file.dtypes[asset.band - 1] if scaling is None else np.float32
             )
+        if on_web is not None:
+            on_web.prefetch(_blocks(file, asset.band, placed.window))
         raw = file.read(asset.band, window=placed.window)
     return placed.spread(raw if scaling is None else physical(raw, scaling, nodata), fill)
+
+
+@contextmanager
+def _opened(href: str) -> Iterator[tuple[Any, RemoteFile | None]]:
+    """An open dataset, and the file on the web that it reads, where it is one."""
+    address = address_of(href)
+    if urlsplit(address).scheme not in ("http", "https"):
+        with rasterio.open(address, driver="GTiff") as file:
+            yield file, None
+        return
+    on_web = RemoteFile(address)
+
+    def opener(path: str, mode: str = "rb") -> RemoteFile:
+        if path != _ON_WEB or "r" not in mode:
+            raise FileNotFoundError(path)
+        return on_web.again()
+
+    with rasterio.open(_ON_WEB, driver="GTiff", opener=opener) as file:
+        yield file, on_web
+
+
+def _blocks(file: Any, band: int, window: Window) -> list[tuple[int, int]]:
+    """First byte and bytes of the blocks of a window; OSError when the file holds no bytes of one of them.
+
+    A file that was cut or zeroed on its way may list blocks at no place, which GDAL reads as no data.
+    """
+    rows, columns = file.block_shapes[band - 1]
+    places = []
+    for row in range(int(window.row_off) // rows, int(window.row_off + window.height - 1) // rows + 1):
+        for column in range(
+            int(window.col_off) // columns, int(window.col_off + window.width - 1) // columns + 1
+        ):
+            said = [
+                file.get_tag_item(f"BLOCK_{what}_{column}_{row}", "TIFF", bidx=band)
+                for what in ("OFFSET", "SIZE")
+            ]
+            if not all(said):
+                raise OSError("the file lacks blocks")
+            places.append((int(said[0]), int(said[1])))
+    return places
 
 
 def _check(scene: Scene, asset: Asset, file: Any, name: str) -> None:

@@ -65,10 +65,10 @@ class _Unsigned(logging.Filter):
 
 @functools.lru_cache(maxsize=1)
 def _hush() -> None:
-    """Rasterio logs the names of its files, signatures included."""
+    """The web client and rasterio log what they open, signatures included."""
     only = _Unsigned()
     for name in list(logging.root.manager.loggerDict):
-        if name.split(".")[0] == "rasterio":
+        if name.split(".")[0] in ("rasterio", "urllib3"):
             logging.getLogger(name).addFilter(only)
 
 

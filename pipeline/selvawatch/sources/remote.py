@@ -1,0 +1,219 @@
+"""A file on the web, read by ranges: each byte once, every answer checked, patient but not for ever.
+
+GDAL's own reader is not used: it does not wait as long as a server asks it to (Retry-After), follows a
+redirect to anywhere, remembers for the life of the process that a file could not be opened, and logs signed
+addresses.
+"""
+
+import bisect
+import copy
+import io
+import random
+import re
+import threading
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from urllib.parse import urljoin, urlsplit
+
+import requests
+import urllib3.exceptions
+
+from selvawatch.sources.addresses import remote
+from selvawatch.sources.hosts import turn_at
+
+_HEAD_BYTES = 16_384
+_GAP_BYTES = 16_384
+_LEAST_BYTES = 65_536
+_REDIRECTS = 3
+_AGAIN = (408, 429, 500, 502, 503, 504)
+_sessions = threading.local()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """How long a server is waited for."""
+
+    tries: int = 5
+    """Times a request is made before it fails."""
+    wait_s: float = 1.0
+    """Seconds before the second try; doubled before each further one, and up to half as much again."""
+    longest_wait_s: float = 120.0
+    """Most seconds between two tries, also where the server asks for more."""
+    silence_s: float = 30.0
+    """Seconds without a byte after which a connection is given up."""
+    slowest: float = 20_000.0
+    """Bytes a second below which an answer is given up, after the seconds of `silence_s`."""
+
+
+PATIENCE = Patience()
+
+
+class RemoteFile(io.RawIOBase):
+    """A seekable file over http(s); OSError when anything but the bytes asked for comes back."""
+
+    def __init__(self, address: str, patience: Patience | None = None) -> None:
+        super().__init__()
+        self._address, self._patience = address, patience or PATIENCE
+        self._starts: list[int] = []
+        self._pieces: list[bytes] = []
+        self._place = 0
+        self.size = 0
+        self._fetch(0, _HEAD_BYTES)
+
+    def again(self) -> "RemoteFile":
+        """Another handle on the same bytes, at the file's start."""
+        other = copy.copy(self)
+        other._place = 0
+        return other
+
+    def readable(self) -> bool:
+        """Yes."""
+        return True
+
+    def seekable(self) -> bool:
+        """Yes."""
+        return True
+
+    def tell(self) -> int:
+        """Where the next read begins."""
+        return self._place
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Go to a place; it is returned."""
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._place, io.SEEK_END: self.size}[whence]
+        self._place = max(0, base + offset)
+        return self._place
+
+    def read(self, size: int | None = -1) -> bytes:
+        """The next bytes, at most so many; what is not here yet is fetched."""
+        end = self.size if size is None or size < 0 else min(self.size, self._place + size)
+        if self._place >= end:
+            return b""
+        out = bytearray()
+        while self._place < end:
+            piece = self._piece(self._place)
+            if piece is None:
+                after = bisect.bisect_right(self._starts, self._place)
+                limit = self._starts[after] if after < len(self._starts) else self.size
+                self._fetch(self._place, min(limit, max(end, self._place + _LEAST_BYTES)))
+                continue
+            start, content = piece
+            part = content[self._place - start : end - start]
+            out += part
+            self._place += len(part)
+        return bytes(out)
+
+    def prefetch(self, ranges: Iterable[tuple[int, int]]) -> None:
+        """Fetch (first byte, bytes) ranges with as few requests as their places allow."""
+        wanted = sorted(
+            (first, first + count)
+            for first, count in ranges
+            if (piece := self._piece(first)) is None or piece[0] + len(piece[1]) < first + count
+        )
+        while wanted:
+            first, end = wanted.pop(0)
+            while wanted and wanted[0][0] <= end + _GAP_BYTES:
+                end = max(end, wanted.pop(0)[1])
+            self._fetch(first, end)
+
+    def _piece(self, place: int) -> tuple[int, bytes] | None:
+        """Start and content of what is here at a place."""
+        index = bisect.bisect_right(self._starts, place) - 1
+        if index < 0 or place >= self._starts[index] + len(self._pieces[index]):
+            return None
+        return self._starts[index], self._pieces[index]
+
+    def _fetch(self, first: int, end: int) -> None:
+        content, size = fetch(self._address, first, min(end, self.size or end), self._patience)
+        if self.size and size != self.size:
+            raise OSError("the file changed while it was read")
+        self.size = size
+        index = bisect.bisect_left(self._starts, first)
+        self._starts.insert(index, first)
+        self._pieces.insert(index, content)
+
+
+def fetch(address: str, first: int, end: int, patience: Patience) -> tuple[bytes, int]:
+    """Bytes of a file from a first to an end, not included, and the file's size.
+
+    Raises
+    ------
+    OSError
+        After all tries; the text names no address.
+    """
+    why, wait, host = "", 0.0, urlsplit(address).hostname or ""
+    for attempt in range(patience.tries):
+        if attempt:
+            grown = patience.wait_s * 2 ** (attempt - 1) * (1 + random.random() / 2)
+            time.sleep(min(patience.longest_wait_s, max(wait, grown)))
+        wait = 0.0
+        try:
+            with turn_at(host), _opened(address, first, end, patience) as reply:
+                if reply.status_code in (200, 206):
+                    return _content(reply, first, end, patience)
+                why = f"status {reply.status_code}"
+                if reply.status_code not in _AGAIN:
+                    break
+                asked = reply.headers.get("Retry-After", "")
+                wait = float(asked) if asked.isdigit() else 0.0
+        except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
+            why = f"it breaks off ({type(error).__name__})"
+        except _BrokenError as error:
+            why = str(error)
+    raise OSError(why)
+
+
+class _BrokenError(Exception):
+    """An answer that is not what was asked for; worth another try."""
+
+
+def _opened(address: str, first: int, end: int, patience: Patience) -> requests.Response:
+    """The answer to a range request, not read yet; redirects lead only where an asset may lie."""
+    own_host = urlsplit(address).hostname or ""
+    for _ in range(_REDIRECTS + 1):
+        reply = _session().get(
+            address,
+            headers={"Range": f"bytes={first}-{end - 1}", "Accept-Encoding": "identity"},
+            timeout=patience.silence_s,
+            stream=True,
+            allow_redirects=False,
+        )
+        if not reply.is_redirect:
+            return reply
+        address = urljoin(address, reply.headers["Location"])
+        reply.close()
+        try:
+            remote(address, own_host)
+        except ValueError as error:
+            raise OSError(f"it is redirected to where it may not: {error}") from None
+    raise OSError("it is redirected in circles")
+
+
+def _content(reply: requests.Response, first: int, end: int, patience: Patience) -> tuple[bytes, int]:
+    """Content and size of the file, when the answer holds just what was asked for."""
+    began, out = time.monotonic(), bytearray()
+    while chunk := reply.raw.read1(_LEAST_BYTES):
+        out += chunk
+        if len(out) > end and reply.status_code == 200:
+            break
+        lasted = time.monotonic() - began
+        if lasted > patience.silence_s and len(out) < lasted * patience.slowest:
+            raise _BrokenError("it comes too slowly")
+    if reply.status_code == 200:
+        size = int(reply.headers.get("Content-Length") or len(out))
+        return bytes(out[first:end]), size
+    said = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+)", reply.headers.get("Content-Range", ""))
+    if said is None or int(said[1]) != first or len(out) != int(said[2]) + 1 - first:
+        raise _BrokenError("the answer holds another range than it says")
+    size = int(said[3])
+    if len(out) != min(end, size) - first:
+        raise _BrokenError("the answer holds another range than was asked for")
+    return bytes(out), size
+
+
+def _session() -> requests.Session:
+    if not hasattr(_sessions, "session"):
+        _sessions.session = requests.Session()
+    session: requests.Session = _sessions.session
+    return session
