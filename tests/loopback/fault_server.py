@@ -23,7 +23,7 @@ class Served:
     folder: Path
     port: int
     faults: dict[str, str] = field(default_factory=dict)
-    """Fault by pattern of the path: flaky, dead, short, zeroed, drip, long, busy, loop, elsewhere, gone."""
+    """By pattern of the path: flaky, dead, short, zeroed, rotten, drip, long, busy, loop, elsewhere."""
     requests: collections.Counter[str] = field(default_factory=collections.Counter)
     """Requests by path."""
     sent: collections.Counter[str] = field(default_factory=collections.Counter)
@@ -106,7 +106,7 @@ class _Handler(BaseHTTPRequestHandler):
         elif fault == "loop":
             self._status(302, {"Location": f"{parts.path}?{count}"})
         elif fault == "elsewhere":
-            self._status(302, {"Location": f"{served.address}/secret.tif"})
+            self._status(302, {"Location": f"http://localhost:{served.port}/secret.tif"})
         else:
             self._file(served, parts.path, fault)
 
@@ -123,6 +123,8 @@ class _Handler(BaseHTTPRequestHandler):
         part = content[first : last + 1]
         if fault == "zeroed" and asked:
             part = part[:600] + bytes(max(0, len(part) - 600)) if first == 0 else bytes(len(part))
+        if fault == "rotten" and first > 0:
+            part = bytes(len(part))
         headers = {"Accept-Ranges": "bytes"}
         if asked:
             headers["Content-Range"] = f"bytes {first}-{last}/{len(content)}"

@@ -107,15 +107,21 @@ class RemoteFile(io.RawIOBase):
     def prefetch(self, ranges: Iterable[tuple[int, int]]) -> None:
         """Fetch (first byte, bytes) ranges with as few requests as their places allow."""
         wanted = sorted(
-            (first, first + count)
+            (start, first + count)
             for first, count in ranges
-            if (piece := self._piece(first)) is None or piece[0] + len(piece[1]) < first + count
+            if (start := self._missing_from(first)) < first + count
         )
         while wanted:
             first, end = wanted.pop(0)
             while wanted and wanted[0][0] <= end + _GAP_BYTES:
                 end = max(end, wanted.pop(0)[1])
             self._fetch(first, end)
+
+    def _missing_from(self, place: int) -> int:
+        """The first byte from a place on that is not here."""
+        while (piece := self._piece(place)) is not None:
+            place = piece[0] + len(piece[1])
+        return place
 
     def _piece(self, place: int) -> tuple[int, bytes] | None:
         """Start and content of what is here at a place."""
