@@ -17,6 +17,7 @@ app = typer.Typer(
 )
 app.command()(monitor.demo)
 app.command()(monitor.scenes)
+app.command()(monitor.baseline)
 app.command()(monitor.monitor)
 app.add_typer(zones.app, name="zones")
 app.command()(attribute.attribute)

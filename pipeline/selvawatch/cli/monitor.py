@@ -74,6 +74,39 @@ def monitor(
     report.checked()
 
 
+def baseline(
+    area: AreaOption = "all",
+    first: Annotated[str | None, typer.Option("--from", help="First day; default: the site's.")] = None,
+    last: Annotated[str | None, typer.Option("--to", help="Last day; default: the site's.")] = None,
+    source: SourceOption = None,
+    site: SiteOption = None,
+    site_file: SiteFileOption = DEFAULT_SITE_FILE,
+    store: StoreOption = "outputs",
+) -> None:
+    """Fit the baselines of an area to the site's history now; the next monitor run uses them."""
+    from selvawatch.errors import SiteError
+    from selvawatch.site import Site
+    from selvawatch.steps.monitor import baseline as fit
+
+    folder = site_folder(site)
+    days = Site.load(folder, site_file).days
+    for given, known, name in (
+        (first, days.history_from, "history_from"),
+        (last, days.history_to, "history_to"),
+    ):
+        if given is not None and given != str(known):
+            raise SiteError(
+                "the days are not those of the site",
+                where=folder / site_file,
+                got=given,
+                needed=f"{name} = {known}",
+                do="set it in [days]: monitoring must find the same history again",
+            )
+    fitted = fit(str(folder), site_file, store, area, the_source(source, folder, site_file))
+    for tile, path in fitted.items():
+        typer.echo(f"{tile}  {path}")
+
+
 def scenes(
     first: Annotated[str, typer.Option("--from", help="First day.")],
     last: Annotated[str, typer.Option("--to", help="Last day.")],

@@ -11,7 +11,7 @@ import shapely
 from selvawatch.core.days import iso, to_day
 from selvawatch.core.files import digest
 from selvawatch.core.table import Tier
-from selvawatch.errors import SelvawatchError
+from selvawatch.errors import SelvawatchError, SiteError
 from selvawatch.provenance import code_digest, code_version
 from selvawatch.site import Site
 from selvawatch.steps.attributed import attribute_events, read_zones
@@ -20,7 +20,7 @@ from selvawatch.steps.pictures import take_pictures
 from selvawatch.steps.plan import RunPlan, open_plan, plan_run, read_inputs
 from selvawatch.steps.publish import Published, Told, publish
 from selvawatch.steps.run_files import read_tracked, write_tracked
-from selvawatch.steps.tile import TileState, advance_tile, current_state
+from selvawatch.steps.tile import TileState, advance_tile, baseline_tile, current_state
 from selvawatch.steps.tracked import reference_lines, track_events
 from selvawatch.store.folders import Store, new_folder, open_store, prune
 from selvawatch.store.ledger import AlertRow, RunRow, SceneRow, TileRow, exclusive
@@ -92,6 +92,27 @@ def monitor(site: str, site_file: str, store: str, area: str, until: str, source
         except (SelvawatchError, OSError) as error:
             failed[tile] = str(error)
     return finish(run, states, failed)
+
+
+def baseline(site: str, site_file: str, store: str, area: str, source: str) -> dict[str, Path]:
+    """Fit the baselines of an area's tiles to the site's history; folder by tile.
+
+    Raises
+    ------
+    SiteError
+        When the site has no history.
+    """
+    loaded = Site.load(Path(site), site_file)
+    last = loaded.days.history_to
+    if last is None:
+        raise SiteError(
+            "the site has no history to fit",
+            where=Path(site) / site_file,
+            needed="history_from and history_to in [days]",
+            do="give them, or rely on the model's fallback and a forest_mask",
+        )
+    run = plan_run(loaded, open_store(store), area, to_day(last), source)
+    return {tile: baseline_tile(run, tile) for tile in run.tiles}
 
 
 def finish(run: RunPlan, states: Mapping[str, str], failed: Mapping[str, str]) -> RunReport:

@@ -101,6 +101,20 @@ def advance_tile(plan: RunPlan, tile: str) -> str:
         return _advance(site, store, square, plan, taken, baseline, rule, before)
 
 
+def baseline_tile(plan: RunPlan, tile: str) -> Path:
+    """Take in a tile's history and fit its baseline now, so that the first run need not; the folder of the baseline.
+
+    The next `advance_tile` with the same scenes and numbers uses it; nothing that is committed changes.
+    """
+    site, store = open_plan(plan)
+    square = site.grid.tile(tile)
+    scenes = read_inputs(plan).of_tile(square)
+    source = open_source(plan.source)
+    taken = take_in(scenes, square, site.recipe, store.observations(tile), read=source.read, workers=WORKERS)
+    with dask.config.set(scheduler="threads", num_workers=WORKERS):
+        return store.baseline(tile, _fit(site, store, square, taken, _baseline_rule(site)))
+
+
 def current_state(store: Store, tile: str) -> TileState | None:
     """What the committed state of a tile says; None where there is none."""
     row = store.ledger.tiles().get(tile)

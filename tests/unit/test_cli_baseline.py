@@ -1,0 +1,24 @@
+"""`selvawatch baseline`: fitted ahead, it is the baseline that monitoring would have fitted."""
+
+import pytest
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("small_run")]
+
+
+def _words(small_run, store, *more):
+    return ("baseline", "--site", small_run.site, "--store", store, "--source", small_run.source, *more)
+
+
+def test_a_baseline_fitted_ahead_is_that_of_the_run_and_commits_nothing(small_run, command, tmp_path):
+    said = command(*_words(small_run, tmp_path / "store"))
+    assert said.code == 0
+    tile, path = said.out.split()
+    assert tile == small_run.tile.id
+    assert path.endswith(small_run.state.baseline)
+    assert not (tmp_path / "store" / "ledger.sqlite").exists()
+
+
+def test_days_that_are_not_the_site_s_are_refused(small_run, command, tmp_path):
+    line = command(*_words(small_run, tmp_path / "store", "--from", "1999-01-01")).error
+    assert "1999-01-01" in line and "history_from" in line
+    assert not (tmp_path / "store").exists()
