@@ -103,15 +103,14 @@ def baseline(site: str, site_file: str, store: str, area: str, source: str) -> d
         When the site has no history.
     """
     loaded = Site.load(Path(site), site_file)
-    last = loaded.days.history_to
-    if last is None:
+    if loaded.days.history_to is None:
         raise SiteError(
             "the site has no history to fit",
             where=Path(site) / site_file,
             needed="history_from and history_to in [days]",
             do="give them, or rely on the model's fallback and a forest_mask",
         )
-    run = plan_run(loaded, open_store(store), area, to_day(last), source)
+    run = plan_run(loaded, open_store(store), area, to_day(loaded.days.monitoring_from), source)
     return {tile: baseline_tile(run, tile) for tile in run.tiles}
 
 

@@ -102,7 +102,7 @@ def advance_tile(plan: RunPlan, tile: str) -> str:
 
 
 def baseline_tile(plan: RunPlan, tile: str) -> Path:
-    """Take in a tile's history and fit its baseline now, so that the first run need not; the folder of the baseline.
+    """Folder of a tile's baseline, after taking in its history and fitting it, so that the first run need not.
 
     The next `advance_tile` with the same scenes and numbers uses it; nothing that is committed changes.
     """
