@@ -102,7 +102,7 @@ def advance_tile(plan: RunPlan, tile: str) -> str:
 
 
 def baseline_tile(plan: RunPlan, tile: str) -> Path:
-    """Folder of a tile's baseline, after taking in its history and fitting it, so that the first run need not.
+    """Folder of a tile's baseline, fitted now to its history, so that the first run need not.
 
     The next `advance_tile` with the same scenes and numbers uses it; nothing that is committed changes.
     """
