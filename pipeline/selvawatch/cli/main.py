@@ -5,7 +5,7 @@ import sys
 import typer
 
 from selvawatch import __version__
-from selvawatch.cli import alerts, attribute, monitor, table, validate, zones
+from selvawatch.cli import alerts, attribute, mirror, monitor, table, validate, zones
 from selvawatch.errors import SelvawatchError
 
 app = typer.Typer(
@@ -19,6 +19,7 @@ app.command()(monitor.demo)
 app.command()(monitor.scenes)
 app.command()(monitor.baseline)
 app.command()(monitor.monitor)
+app.command()(mirror.mirror)
 app.add_typer(zones.app, name="zones")
 app.command()(attribute.attribute)
 app.command()(table.table)

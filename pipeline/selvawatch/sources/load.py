@@ -147,8 +147,8 @@ def _read_file(
     scene: Scene, asset: Asset, geobox: GeoBox, band: Band, name: str, scaling: Scaling | None
 ) -> np.ndarray:
     """One layer on the geobox; scaling None: codes as stored."""
-    with _opened(asset.href) as (file, on_web):
-        _check(scene, asset, file, name)
+    with opened_file(asset.href) as (file, on_web):
+        check_file(scene, asset, file, name)
         nodata = _nodata(scene, asset, band, file, name)
         fill = _fill(nodata) if scaling is None else np.nan
         placed = place(geobox, epsg_of(file.crs), file.transform, (file.height, file.width))
@@ -160,13 +160,13 @@ def _read_file(
                 tuple(geobox.shape), fill, file.dtypes[asset.band - 1] if scaling is None else np.float32
             )
         if on_web is not None:
-            on_web.prefetch(_blocks(file, asset.band, placed.window))
+            on_web.prefetch(blocks_of(file, asset.band, placed.window))
         raw = file.read(asset.band, window=placed.window)
     return placed.spread(raw if scaling is None else physical(raw, scaling, nodata), fill)
 
 
 @contextmanager
-def _opened(href: str) -> Iterator[tuple[Any, RemoteFile | None]]:
+def opened_file(href: str) -> Iterator[tuple[Any, RemoteFile | None]]:
     """An open dataset, and the file on the web that it reads, where it is one."""
     address = address_of(href)
     if urlsplit(address).scheme not in ("http", "https"):
@@ -184,7 +184,7 @@ def _opened(href: str) -> Iterator[tuple[Any, RemoteFile | None]]:
         yield file, on_web
 
 
-def _blocks(file: Any, band: int, window: Window) -> list[tuple[int, int]]:
+def blocks_of(file: Any, band: int, window: Window) -> list[tuple[int, int]]:
     """First byte and bytes of the blocks of a window; OSError when the file holds no bytes of one of them.
 
     A file that was cut or zeroed on its way may list blocks at no place, which GDAL reads as no data.
@@ -205,7 +205,7 @@ def _blocks(file: Any, band: int, window: Window) -> list[tuple[int, int]]:
     return places
 
 
-def _check(scene: Scene, asset: Asset, file: Any, name: str) -> None:
+def check_file(scene: Scene, asset: Asset, file: Any, name: str) -> None:
     """Refuse a file that is not what its item says."""
     where = f"scene {scene.id}, {name}"
     code = epsg_of(file.crs)

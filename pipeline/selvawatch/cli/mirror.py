@@ -1,0 +1,62 @@
+"""`selvawatch mirror`."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from selvawatch.cli.options import (
+    DEFAULT_SITE_FILE,
+    AreaOption,
+    JsonOption,
+    SiteFileOption,
+    SiteOption,
+    SourceOption,
+    day_of,
+    print_json,
+    site_folder,
+    the_source,
+)
+
+
+def mirror(
+    first: Annotated[str, typer.Option("--from", help="First day.")],
+    last: Annotated[str, typer.Option("--to", help="Last day.")],
+    to_folder: Annotated[Path, typer.Option("--to-folder", help="STAC folder that receives the copies.")],
+    area: AreaOption = "all",
+    source: SourceOption = None,
+    site: SiteOption = None,
+    site_file: SiteFileOption = DEFAULT_SITE_FILE,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say bytes and hours; copy nothing.")] = False,
+    rate_mb_s: Annotated[float, typer.Option(help="Megabytes a second that --dry-run reckons with.")] = 2.0,
+    as_json: JsonOption = False,
+) -> None:
+    """Copy an area's scenes into a folder, clipped; a later run fetches only what is new."""
+    from selvawatch.site import Site
+    from selvawatch.steps.mirror import mirror as run
+
+    folder = site_folder(site)
+    report = run(
+        Site.load(folder, site_file),
+        area,
+        day_of(first, "--from"),
+        day_of(last, "--to"),
+        the_source(source, folder, site_file),
+        to_folder,
+        dry_run,
+        rate_mb_s,
+    )
+    if as_json:
+        print_json(asdict(report))
+        return
+    typer.echo(
+        f"{report.found} scenes found: {report.new} {'to fetch' if dry_run else 'new'},"
+        f" {report.replaced} replaced, {report.here} here already, {report.cloudy} too cloudy,"
+        f" {len(report.unread)} unread, {len(report.unusable)} unusable; {report.bytes / 1e6:.1f} MB"
+        + (f", about {report.hours:.2f} h at {rate_mb_s:g} MB/s" if dry_run else "")
+    )
+    for text in (*report.unread, *report.unusable):
+        typer.echo(text, err=True)
+    for sensor in report.unsearched:
+        typer.echo(f"not searched: {sensor}", err=True)

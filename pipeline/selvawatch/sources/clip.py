@@ -1,0 +1,200 @@
+"""Keep a scene of any source as a STAC item of clipped, cloud-optimised files in a folder."""
+
+import json
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import rasterio
+import shapely
+from affine import Affine
+from rasterio.errors import RasterioError
+from rasterio.warp import transform_bounds
+from rasterio.windows import Window, from_bounds
+
+from selvawatch.core.files import canonical_json, file_digest, replacing, write_text
+from selvawatch.core.scene import Asset, Scene
+from selvawatch.errors import SceneError
+from selvawatch.sources.load import blocks_of, check_file, opened_file
+from selvawatch.sources.sensors import sensor_of
+
+_COLLECTION = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
+_SHA256 = "1220"
+_FROM = "selvawatch:source_digest"
+_MARGIN_M = 600.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """What became of a scene."""
+
+    state: str
+    """`new`, `replaced` (another digest was there) or `here` (nothing was fetched)."""
+    bytes: int
+    """Bytes that its files take."""
+
+
+def item_path(folder: Path, scene: Scene) -> Path:
+    """Where a scene's item lies; SceneError when its collection is no plain name."""
+    if not _COLLECTION.fullmatch(scene.collection) or ".." in scene.collection:
+        raise SceneError("the collection is no plain name", reason="id", where=f"scene {scene.id}")
+    return folder / scene.collection / scene.id / f"{scene.id}.json"
+
+
+def is_here(folder: Path, scene: Scene) -> bool:
+    """Whether a folder keeps a scene whole: the same digest, and every file of its size."""
+    item = _read(item_path(folder, scene))
+    files = item.get("assets", {}).values()
+    return item.get("properties", {}).get(_FROM) == scene.digest and all(
+        (place := item_path(folder, scene).parent / asset["href"]).is_file()
+        and place.stat().st_size == asset["file:size"]
+        for asset in files
+    )
+
+
+def keep_scene(scene: Scene, ground: shapely.Geometry, folder: Path) -> Kept:
+    """Write what a scene shows of a ground (WGS 84; its bounds and 600 m more) unless it is here already.
+
+    Numbers are kept as stored, with the item's scale and offset. The item is written last: a scene without
+    one is fetched again.
+
+    Raises
+    ------
+    SceneError
+        When a file cannot be read whole; no item is then written.
+    """
+    path = item_path(folder, scene)
+    if is_here(folder, scene):
+        item = _read(path)
+        return Kept(state="here", bytes=sum(asset["file:size"] for asset in item["assets"].values()))
+    state = "replaced" if path.is_file() else "new"
+    sensor = sensor_of(scene)
+    keys = {sensor.asset(name, scene.assets) for name in (*sensor.bands, *sensor.quality)} - {None}
+    assets = {}
+    for key in sorted(str(key) for key in keys):
+        assets[key] = _keep_file(scene, key, scene.assets[key], ground, path.parent)
+    write_text(path, canonical_json(_item(scene, assets, ground)) + "\n")
+    return Kept(state=state, bytes=sum(asset["file:size"] for asset in assets.values()))
+
+
+def write_catalogue(folder: Path) -> Path:
+    """Write catalog.json and every collection.json over a folder's items; the catalogue's path."""
+    children = []
+    collections = sorted({path.parents[1] for path in folder.glob("*/*/*.json")})
+    for place in collections:
+        links = [
+            {"rel": "item", "href": f"./{path.parent.name}/{path.name}", "type": "application/geo+json"}
+            for path in sorted(place.glob("*/*.json"))
+        ]
+        extent = {"spatial": {"bbox": [[-180, -90, 180, 90]]}, "temporal": {"interval": [[None, None]]}}
+        content = {"type": "Collection", "license": "other", "extent": extent}
+        write_text(place / "collection.json", canonical_json(_listing(place.name, links) | content) + "\n")
+        children.append({"rel": "child", "href": f"./{place.name}/collection.json"})
+    top = _listing("mirror", children) | {"type": "Catalog"}
+    return write_text(folder / "catalog.json", canonical_json(top) + "\n")
+
+
+def _listing(name: str, links: list[dict[str, str]]) -> dict[str, Any]:
+    return {"id": name, "stac_version": "1.0.0", "description": "Clipped copies of scenes.", "links": links}
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def _keep_file(
+    scene: Scene, key: str, asset: Asset, ground: shapely.Geometry, folder: Path
+) -> dict[str, Any]:
+    """Write one clipped file and give its STAC asset."""
+    place = folder / f"{key}.tif"
+    try:
+        with rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN="EMPTY_DIR"), opened_file(asset.href) as (file, web):
+            check_file(scene, asset, file, key)
+            window = _window(file, ground)
+            if web is not None:
+                web.prefetch(blocks_of(file, asset.band, window))
+            values = file.read(asset.band, window=window)
+            profile = {
+                "dtype": values.dtype,
+                "count": 1,
+                "height": values.shape[0],
+                "width": values.shape[1],
+                "crs": file.crs,
+                "transform": file.transform @ Affine.translation(window.col_off, window.row_off),
+                "nodata": asset.nodata if asset.nodata is not None else file.nodatavals[asset.band - 1],
+            }
+        with (
+            replacing(place) as part,
+            rasterio.open(
+                part, "w", driver="COG", compress="DEFLATE", predictor="YES", overviews="NONE", **profile
+            ) as out,
+        ):
+            out.write(values, 1)
+    except (RasterioError, OSError) as error:
+        raise SceneError(
+            f"{key} cannot be read",
+            reason="unreadable",
+            where=f"scene {scene.id}",
+            got=re.sub(r"\S*/\S*", "...", str(error))[:200],
+        ) from None
+    band = {"scale": asset.scale, "offset": asset.offset, "nodata": profile["nodata"]}
+    return {
+        "href": place.name,
+        "type": "image/tiff; application=geotiff; profile=cloud-optimized",
+        "proj:code": f"EPSG:{profile['crs'].to_epsg()}",
+        "proj:shape": list(values.shape),
+        "proj:transform": list(profile["transform"])[:6],
+        "file:size": place.stat().st_size,
+        "file:checksum": _SHA256 + file_digest(place),
+        "raster:bands": [{name: value for name, value in band.items() if value is not None}],
+    }
+
+
+def _window(file: Any, ground: shapely.Geometry) -> Window:
+    """Whole pixels of a file on the ground's bounds and a margin."""
+    west, south, east, north = transform_bounds("EPSG:4326", file.crs, *ground.bounds)
+    margin = _MARGIN_M
+    wanted = from_bounds(west - margin, south - margin, east + margin, north + margin, file.transform)
+    rows = max(0, math.floor(wanted.row_off)), min(file.height, math.ceil(wanted.row_off + wanted.height))
+    columns = max(0, math.floor(wanted.col_off)), min(file.width, math.ceil(wanted.col_off + wanted.width))
+    if rows[0] >= rows[1] or columns[0] >= columns[1]:
+        raise OSError("the file shows none of the ground")
+    return Window(columns[0], rows[0], columns[1] - columns[0], rows[1] - rows[0])
+
+
+def _item(scene: Scene, assets: Mapping[str, Any], ground: shapely.Geometry) -> dict[str, Any]:
+    shown = scene.footprint.intersection(shapely.box(*ground.bounds).buffer(0.01))
+    properties: dict[str, Any] = {
+        "datetime": scene.time.isoformat(),
+        "platform": scene.properties.get("platform", ""),
+        _FROM: scene.digest,
+    }
+    if "earthsearch:boa_offset_applied" in scene.properties:
+        applied = scene.properties["earthsearch:boa_offset_applied"] == "true"
+        properties["earthsearch:boa_offset_applied"] = applied
+    if scene.cloud_percent is not None:
+        properties["eo:cloud_cover"] = scene.cloud_percent
+    if scene.processing:
+        name = "s2:processing_baseline" if sensor_of(scene).stream == "sentinel-2" else "processing:version"
+        properties[name] = scene.processing
+    if scene.orbit:
+        properties["sat:orbit_state"] = scene.orbit
+    return {
+        "type": "Feature",
+        "stac_version": "1.0.0",
+        "stac_extensions": [],
+        "id": scene.id,
+        "collection": scene.collection,
+        "geometry": shapely.geometry.mapping(shown),
+        "bbox": list(shown.bounds),
+        "properties": properties,
+        "links": [],
+        "assets": dict(assets),
+    }

@@ -1,0 +1,124 @@
+"""Copy an area's scenes from a source into a STAC folder: clipped, hashed, only what is new."""
+
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import shapely
+
+from selvawatch.core.scene import Scene
+from selvawatch.errors import SceneError, SourceError
+from selvawatch.site import Site
+from selvawatch.sources.clip import is_here, keep_scene, write_catalogue
+from selvawatch.sources.earthengine_pixels import PREFIX
+from selvawatch.sources.sensors import sensor_of
+from selvawatch.sources.source import open_source
+
+_WORKERS = 4
+_STORED_BYTES = 1.4
+"""Bytes that a pixel of a packed 16-bit band takes, about."""
+_DEGREE_M = 111_320.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MirrorReport:
+    """What became of the scenes: found = new + replaced + here + cloudy + unread + unusable."""
+
+    found: int
+    new: int
+    """Scenes that were copied; of a dry run, those to copy, replacements among them."""
+    replaced: int
+    here: int
+    """Scenes that were in the folder already."""
+    cloudy: int
+    """Scenes with more cloud than the site reads; not copied."""
+    unread: tuple[str, ...]
+    """Why each scene that failed did, by id."""
+    unusable: tuple[str, ...]
+    """What the source lists and nobody can use."""
+    unsearched: tuple[str, ...]
+    """Sensors that could not be searched."""
+    bytes: int
+    """Bytes of the copied files; of a dry run, about what they would take."""
+    hours: float
+    """Hours that a dry run expects at the rate given; 0 otherwise."""
+
+
+def mirror(
+    site: Site,
+    area: str,
+    first_day: int,
+    last_day: int,
+    source: str,
+    folder: Path,
+    dry_run: bool = False,
+    rate_mb_s: float = 2.0,
+) -> MirrorReport:
+    """Bring a folder up to what a source has of an area between two days, both included.
+
+    A scene that fails is named and tried again by the next call; one whose digest changed is replaced.
+    rate_mb_s: megabytes a second that a dry run reckons with.
+
+    Raises
+    ------
+    SiteError
+        For an area the site does not know.
+    SourceError
+        When the source cannot be searched, or keeps images that are no files.
+    """
+    ground = shapely.union_all([one.geometry for one in site.select_areas(area)])
+    found = open_source(source).search(ground, first_day, last_day)
+    if any(asset.href.startswith(PREFIX) for scene in found.scenes for asset in scene.assets.values()):
+        raise SourceError(
+            "Earth Engine's images are no files", where=f"source {source}", needed="an archive of files"
+        )
+    limit = site.search.max_cloud_percent
+    wanted = [scene for scene in found.scenes if (scene.cloud_percent or 0) <= limit]
+    states: Counter[str] = Counter()
+    unread: list[str] = []
+    size = 0.0
+
+    def one(scene: Scene) -> tuple[str, float]:
+        try:
+            if dry_run:
+                here = is_here(folder, scene)
+                return ("here", 0.0) if here else ("new", _expected_bytes(scene, ground))
+            kept = keep_scene(scene, ground, folder)
+        except SceneError as error:
+            return str(error), 0.0
+        return kept.state, 0.0 if kept.state == "here" else float(kept.bytes)
+
+    with ThreadPoolExecutor(_WORKERS) as pool:
+        for state, count in pool.map(one, wanted):
+            if state in ("new", "replaced", "here"):
+                states[state] += 1
+            else:
+                unread.append(state)
+            size += count
+    if not dry_run and wanted:
+        write_catalogue(folder)
+    return MirrorReport(
+        found=found.found,
+        new=states["new"],
+        replaced=states["replaced"],
+        here=states["here"],
+        cloudy=len(found.scenes) - len(wanted),
+        unread=tuple(unread),
+        unusable=tuple(f"{problem.scene_id}: {problem.reason}" for problem in found.problems),
+        unsearched=found.unsearched,
+        bytes=int(size),
+        hours=round(size / (rate_mb_s * 1e6) / 3600, 3) if dry_run else 0.0,
+    )
+
+
+def _expected_bytes(scene: Scene, ground: shapely.Geometry) -> float:
+    """About what the clipped files of a scene will take."""
+    sensor = sensor_of(scene)
+    shown = shapely.box(*ground.bounds).intersection(shapely.box(*scene.footprint.bounds))
+    squared_m = shown.area * _DEGREE_M**2
+    total = 0.0
+    for asset in scene.assets.values():
+        step = abs(asset.transform[0]) if asset.transform else sensor.resolution
+        total += squared_m / step**2 * _STORED_BYTES
+    return total
