@@ -96,3 +96,15 @@ def test_chips_are_judged_without_a_site(tmp_path):
     result = run("mining", tmp_path / "c.npz", tmp_path / "c.csv", "--json")
     assert result.exit_code == 0
     assert json.loads(result.stdout)["n"] == 60
+
+
+def test_calibrate_gives_a_line_for_each_factor_with_fewer_alarms_at_higher_thresholds(cube_folder):
+    from selvawatch.cli.main import app as whole
+
+    words = ["calibrate", str(cube_folder), "--tag", "tiny", "--factor", "0.9", "--factor", "1.3"]
+    lines = CliRunner().invoke(whole, words).stdout.splitlines()
+    assert [line.split(":")[0] for line in lines] == ["thresholds x 0.9", "thresholds x 1.3"]
+    points = json.loads(CliRunner().invoke(whole, [*words, "--json"]).stdout)
+    assert points[0]["false_alarms"] >= points[1]["false_alarms"]
+    assert {kind["kind"] for kind in points[0]["power"]} <= {"soil", "pond"}
+    assert sum(kind["pixels"] for kind in points[0]["power"]) > 0

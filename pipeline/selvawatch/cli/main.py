@@ -5,7 +5,7 @@ import sys
 import typer
 
 from selvawatch import __version__
-from selvawatch.cli import alerts, attribute, mirror, monitor, table, validate, zones
+from selvawatch.cli import alerts, attribute, calibrate, mirror, monitor, table, validate, zones
 from selvawatch.errors import SelvawatchError
 
 app = typer.Typer(
@@ -26,6 +26,7 @@ app.command()(table.table)
 app.add_typer(alerts.app, name="alerts")
 app.command()(alerts.bulletin)
 app.add_typer(validate.app, name="validate")
+app.command()(calibrate.calibrate)
 app.command()(monitor.init)
 app.command()(monitor.serve)
 app.command()(monitor.doctor)
