@@ -23,7 +23,7 @@ from conftest import ROOT
 from selvawatch.core.grid import Grid
 from selvawatch.errors import SelvawatchError
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("flows")]
+pytestmark = pytest.mark.slow
 
 FLOWS = ROOT / "flows"
 MIDWAY = "2024-04-30"

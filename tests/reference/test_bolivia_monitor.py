@@ -22,7 +22,7 @@ from selvawatch.core.status import Reason, Status
 from selvawatch.steps.tile import current_state, open_layers
 from selvawatch.store.folders import Store
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("bolivia")]
+pytestmark = pytest.mark.slow
 
 SITE = """
 name = "bolivia-north"

@@ -11,7 +11,7 @@ import small_site
 from command_line import program
 from selvawatch.core.files import folder_digests
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("small_run")]
+pytestmark = pytest.mark.slow
 
 WEST, SOUTH = 358400, 8576000
 
@@ -177,7 +177,7 @@ def test_a_zones_file_of_the_site_is_refused_before_any_pixel_is_read(place, ref
 @pytest.mark.parametrize("source", ["gopher:somewhere", "folder", "nothing"])
 def test_an_unknown_source(place, refused, source):
     words = [*place.words(), "--source", source]
-    refused(place, words, f"source {source}", "not known", "needed folder:DIR or stac:URL")
+    refused(place, words, f"source {source}", "not known", "needed ", "folder:DIR", "stac:URL")
 
 
 def test_no_source_where_the_site_names_none(place, refused):

@@ -13,7 +13,7 @@ from conftest import ROOT
 from selvawatch import __version__
 from selvawatch.core.files import folder_digests
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("small_run")]
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture

@@ -30,7 +30,7 @@ from selvawatch.core.status import Status
 from selvawatch.core.tables import ALERTS
 from selvawatch.steps.tile import open_layers
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("small_run")]
+pytestmark = pytest.mark.slow
 
 TIERS = ("public", "restricted")
 DEMO_CENTRE = (-70.16, -12.79)

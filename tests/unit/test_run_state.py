@@ -20,7 +20,7 @@ from selvawatch.errors import SelvawatchError, StoreError
 from selvawatch.steps import monitor as steps
 from selvawatch.store.ledger import exclusive
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("small_state")]
+pytestmark = pytest.mark.slow
 
 MIDWAY = "2024-04-30"
 
