@@ -25,7 +25,7 @@ demo: $(STAMP)   ## simulate an archive, run the whole pipeline over it through 
 	@$(BIN)/python flows/demo.py
 
 test: $(STAMP)   ## the whole test suite, offline
-	$(BIN)/python -m pytest -n 2 --dist worksteal
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 lint: $(STAMP)   ## ruff, mypy, import-linter
 	$(BIN)/ruff check pipeline flows tests
