@@ -1,5 +1,6 @@
 """A STAC API or a static catalogue on the web as a source of scenes."""
 
+import re
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -90,7 +91,7 @@ class StacSource:
                 for whole in Catalog.from_file(self.url).get_items(recursive=True):
                     yield whole.get_self_href() or self.url, whole.to_dict(transform_hrefs=False)
         except (APIError, STACError, RequestException, OSError, ValueError, KeyError) as error:
-            text = str(error).split("?")[0][:200]
+            text = re.sub(r"HTTPS?ConnectionPool.*", "no answer", str(error).split("?")[0])[:200]
             raise SourceError(
                 "the catalogue cannot be searched", where=f"source {self.name}", got=text
             ) from error
