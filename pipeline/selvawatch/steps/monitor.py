@@ -110,7 +110,8 @@ def baseline(site: str, site_file: str, store: str, area: str, source: str) -> d
             needed="history_from and history_to in [days]",
             do="give them, or rely on the model's fallback and a forest_mask",
         )
-    run = plan_run(loaded, open_store(store), area, to_day(loaded.days.monitoring_from), source)
+    begins = to_day(loaded.days.monitoring_from)
+    run = plan_run(loaded, open_store(store), area, begins, source, baseline=True)
     return {tile: baseline_tile(run, tile) for tile in run.tiles}
 
 

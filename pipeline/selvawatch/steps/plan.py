@@ -11,7 +11,7 @@ from selvawatch.core.days import iso, to_day
 from selvawatch.core.files import canonical_json, digest, write_text
 from selvawatch.core.grid import Tile
 from selvawatch.core.scene import Scene, scene_from_json, scene_to_json
-from selvawatch.errors import SourceError
+from selvawatch.errors import SourceError, StoreError
 from selvawatch.provenance import code_digest
 from selvawatch.site import Site
 from selvawatch.sources.source import Problem, open_source
@@ -63,8 +63,12 @@ class Inputs:
         return tuple(scene for scene in self.scenes if scene.footprint.intersects(ground))
 
 
-def plan_run(site: Site, store: Store, area: str, until_day: int, source: str) -> RunPlan:
+def plan_run(
+    site: Site, store: Store, area: str, until_day: int, source: str, *, baseline: bool = False
+) -> RunPlan:
     """Search the source and decide what a run will do; nothing of the store's state changes.
+
+    baseline: the plan is for baselines alone, which may be fitted whatever day the store was brought up to.
 
     Raises
     ------
@@ -72,6 +76,8 @@ def plan_run(site: Site, store: Store, area: str, until_day: int, source: str) -
         For an area the site does not know.
     SourceError
         When the source cannot be searched, holds no scene of the area, or none as early as `until_day`.
+    StoreError
+        When the store has been brought up to a later day.
     """
     wanted = site.select_areas(area)
     ground = shapely.union_all([one.geometry for one in wanted])
@@ -97,6 +103,8 @@ def plan_run(site: Site, store: Store, area: str, until_day: int, source: str) -
     }
     runs = store.ledger.runs()
     run_id, done = _run_id(facts, runs)
+    if not (done or baseline):
+        _refuse_the_past(store, until_day)
     plan = RunPlan(
         run_id=run_id,
         site=str(site.folder),
@@ -112,6 +120,19 @@ def plan_run(site: Site, store: Store, area: str, until_day: int, source: str) -
     if not plan.done:
         _write_inputs(store.plan(run_id), inputs)
     return plan
+
+
+def _refuse_the_past(store: Store, until_day: int) -> None:
+    """A state cannot be led back: what was told since would be untold."""
+    latest = max((row.until_day for row in store.ledger.tiles().values()), default=until_day)
+    if until_day < latest:
+        raise StoreError(
+            "the store has been brought up to a later day",
+            where=store.folder,
+            got=f"--until {iso(until_day)}",
+            needed=f"{iso(latest)} or later",
+            do="give another --store to look back; `selvawatch table --as-of` tells what was known on a day",
+        )
 
 
 def _run_id(facts: Mapping[str, object], runs: Sequence[RunRow]) -> tuple[str, bool]:
