@@ -4,11 +4,12 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import shapely
+from pyproj import Transformer
 
 from selvawatch.core.files import folder_digests
 from selvawatch.core.grid import Tile
@@ -97,6 +98,19 @@ def lay_site(
     (folder / "aoi" / "zones.toml").write_text(zones, encoding="utf-8")
     write_area(folder / "aoi" / "areas.geojson", outline or tile.lonlat_outline)
     return folder
+
+
+def lay_halves(
+    folder: Path, simulated: Simulated, plan: SimulationPlan, tile: Tile
+) -> tuple[Path, list[str]]:
+    """The same site with tiles of half the side, over the south half: the site and its two tiles."""
+    small = replace(tile, grid=replace(tile.grid, tile_px=tile.grid.tile_px // 2))
+    west, south, east, north = tile.bounds
+    half = shapely.box(west, south, east, (south + north) / 2)
+    to_lonlat = Transformer.from_crs(tile.grid.crs, "EPSG:4326", always_xy=True)
+    outline = shapely.transform(shapely.segmentize(half, 100), to_lonlat.transform, interleaved=False)
+    site = lay_site(folder, simulated, plan, small, outline)
+    return site, [one.id for one in small.grid.tiles(half)]
 
 
 def write_area(path: Path, outline: shapely.Geometry) -> None:

@@ -20,7 +20,6 @@ import pytest
 import small_site
 from command_line import PACKAGE
 from conftest import ROOT
-from selvawatch.core.grid import Grid
 from selvawatch.errors import SelvawatchError
 
 pytestmark = pytest.mark.slow
@@ -176,29 +175,25 @@ def test_a_flow_run_is_seen_on_the_server_with_its_table_and_its_text(server, sm
 def test_one_failing_tile_stops_no_other_and_fails_the_run_at_its_end(
     server, small_archive, small_plan, small_run, small_tile, tmp_path
 ):
-    quarters = Grid(crs=small_tile.grid.crs, resolution=10, tile_px=64)
-    tiles = [tile.id for tile in quarters.tiles(small_tile.polygon)]
-    small = replace(small_tile, grid=quarters)
-    outline = small_tile.lonlat_outline
-    site = small_site.lay_site(tmp_path / "site", small_archive, small_plan, small, outline)
+    site, tiles = small_site.lay_halves(tmp_path / "site", small_archive, small_plan, small_tile)
     place = replace(small_run, site=site, store=tmp_path / "store")
-    blocked = place.store / "observations" / tiles[2]
+    blocked = place.store / "observations" / tiles[1]
     blocked.parent.mkdir(parents=True)
     blocked.write_text("a file where a folder should be")
 
     done = server.run_flow(place, MIDWAY)
     assert done.returncode != 0
     run = server.runs()[0]
-    assert run["state"]["type"] == "FAILED" and "1 of 4 tiles" in run["state"]["message"]
+    assert run["state"]["type"] == "FAILED" and "1 of 2 tiles" in run["state"]["message"]
     states = {
         one["name"]: one["state"]["type"]
         for one in server.ask("task_runs/filter", flow_runs={"id": {"any_": [run["id"]]}})
     }
-    assert states == {f"tile {tile}": "FAILED" if tile == tiles[2] else "COMPLETED" for tile in tiles}
-    assert set(place.opened.ledger.tiles()) == set(tiles) - {tiles[2]}
-    assert tiles[2] in server.artifacts(run)[f"bulletin-{small_site.AREA}"]["data"]
+    assert states == {f"tile {tile}": "FAILED" if tile == tiles[1] else "COMPLETED" for tile in tiles}
+    assert set(place.opened.ledger.tiles()) == set(tiles) - {tiles[1]}
+    assert tiles[1] in server.artifacts(run)[f"bulletin-{small_site.AREA}"]["data"]
 
-    with pytest.raises(SelvawatchError, match=f"1 of 4 tiles .*{tiles[2]}"):
+    with pytest.raises(SelvawatchError, match=f"1 of 2 tiles .*{tiles[1]}"):
         place.run(MIDWAY).checked()
     blocked.unlink()
     again = server.run_flow(place, MIDWAY)

@@ -15,7 +15,6 @@ import small_site
 from command_line import PACKAGE, WARNINGS
 from selvawatch.core.days import iso
 from selvawatch.core.files import file_digest, folder_digests
-from selvawatch.core.grid import Grid
 from selvawatch.errors import SelvawatchError, StoreError
 from selvawatch.steps import monitor as steps
 from selvawatch.store.ledger import exclusive
@@ -208,6 +207,22 @@ def test_two_runs_on_one_store_do_not_mix(begun):
     assert committed(begun) == before
 
 
+def test_a_day_before_that_of_the_store_is_refused(small_run, place):
+    shutil.copytree(small_run.store, place.store)
+    before = folder_digests(place.store)
+    with pytest.raises(StoreError, match=f"got --until {MIDWAY}; needed {place.until} or later"):
+        place.run(MIDWAY)
+    assert folder_digests(place.store) == before
+
+
+def test_an_earlier_run_that_was_committed_is_only_reported(begun):
+    first = begun.run(MIDWAY)
+    begun.run()
+    before = folder_digests(begun.store)
+    assert begun.run(MIDWAY) == first
+    assert folder_digests(begun.store) == before
+
+
 def test_a_run_in_which_every_tile_failed_commits_nothing(begun, monkeypatch):
     before = committed(begun)
     monkeypatch.setattr(steps, "advance_tile", failing)
@@ -223,15 +238,7 @@ def failing(_plan, tile):
 def test_a_tile_that_failed_stops_no_other_and_is_brought_up_by_the_same_command(
     small_archive, small_plan, small_run, small_tile, tmp_path, monkeypatch
 ):
-    quarters = Grid(crs=small_tile.grid.crs, resolution=10, tile_px=64)
-    tiles = [tile.id for tile in quarters.tiles(small_tile.polygon)]
-    site = small_site.lay_site(
-        tmp_path / "site",
-        small_archive,
-        small_plan,
-        replace(small_tile, grid=quarters),
-        small_tile.lonlat_outline,
-    )
+    site, tiles = small_site.lay_halves(tmp_path / "site", small_archive, small_plan, small_tile)
     place = replace(small_run, site=site, store=tmp_path / "store")
     real = steps.advance_tile
 
@@ -241,7 +248,7 @@ def test_a_tile_that_failed_stops_no_other_and_is_brought_up_by_the_same_command
     with monkeypatch.context() as patch:
         patch.setattr(steps, "advance_tile", one_fails)
         report = place.run(MIDWAY)
-    with pytest.raises(SelvawatchError, match=f"1 of 4 tiles .*{tiles[1]}.*run the command again"):
+    with pytest.raises(SelvawatchError, match=f"1 of 2 tiles .*{tiles[1]}.*run the command again"):
         report.checked()
     assert set(place.opened.ledger.tiles()) == set(tiles) - {tiles[1]}
     again = place.run(MIDWAY)
