@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import shapely
-from pyproj import Transformer
 
 from selvawatch.core.files import canonical_json
 from selvawatch.core.grid import Tile
@@ -43,9 +42,7 @@ class TakenIn:
 
 def scenes_on(scenes: Iterable[Scene], tile: Tile) -> list[Scene]:
     """Scenes whose footprint meets a tile, in the order given."""
-    to_lonlat = Transformer.from_crs(tile.grid.crs, "EPSG:4326", always_xy=True)
-    outline = shapely.segmentize(tile.polygon, tile.grid.tile_m / 8)
-    ground = shapely.transform(outline, lambda x, y: to_lonlat.transform(x, y), interleaved=False)
+    ground = tile.lonlat_outline
     shapely.prepare(ground)
     return [scene for scene in scenes if ground.intersects(scene.footprint)]
 

@@ -77,8 +77,9 @@ def plan(site: str, site_file: str, store: str, area: str, until: str, source: s
     """The plan of a run; `until` is an ISO day, or `today` (UTC)."""
     day = to_day(dt.datetime.now(dt.UTC)) if until == "today" else to_day(until)
     loaded = Site.load(Path(site), site_file)
-    read_zones(loaded)  # a register that cannot be used is said now, not after hours of pixels
-    return plan_run(loaded, open_store(store), area, day, source)
+    opened = open_store(store)
+    read_zones(loaded, opened)  # a register that cannot be used is said now, not after hours of pixels
+    return plan_run(loaded, opened, area, day, source)
 
 
 def monitor(site: str, site_file: str, store: str, area: str, until: str, source: str) -> RunReport:

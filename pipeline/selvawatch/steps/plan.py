@@ -12,6 +12,7 @@ from selvawatch.core.files import canonical_json, digest, write_text
 from selvawatch.core.grid import Tile
 from selvawatch.core.scene import Scene, scene_from_json, scene_to_json
 from selvawatch.errors import SourceError, StoreError
+from selvawatch.prepare.take import scenes_on
 from selvawatch.provenance import code_digest
 from selvawatch.site import Site
 from selvawatch.sources.source import Problem, open_source
@@ -59,8 +60,7 @@ class Inputs:
 
     def of_tile(self, tile: Tile) -> tuple[Scene, ...]:
         """Scenes whose footprint shares ground with a tile."""
-        ground = shapely.box(*tile.lonlat_bounds)
-        return tuple(scene for scene in self.scenes if scene.footprint.intersects(ground))
+        return tuple(scenes_on(self.scenes, tile))
 
 
 def plan_run(
