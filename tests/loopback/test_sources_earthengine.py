@@ -6,6 +6,7 @@ import ee
 import numpy as np
 import pytest
 import shapely
+from engine_account import engine_account
 
 import stac_folder
 from conftest import ROOT
@@ -33,20 +34,8 @@ OPTICAL = ("blue", "green", "red", "nir", "swir16", "swir22")
 @pytest.fixture
 def account(monkeypatch, tmp_path):
     """Give the environment of a service account for a server; nothing of it outlives the test."""
-    earthengine_pixels._begin.cache_clear()
-    monkeypatch.setenv("NO_GCE_CHECK", "true")
-    monkeypatch.setenv("EE_CLOUD_API_VERSION", earthengine_server.VERSION)
-    monkeypatch.delenv("EARTHENGINE_PROJECT", raising=False)
-
-    def enter(served):
-        path = earthengine_server.account().write(tmp_path / "key.json", served.address)
-        monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(path))
-        monkeypatch.setenv("EARTHENGINE_URL", served.address)
-        return served
-
-    yield enter
-    earthengine_pixels._begin.cache_clear()
-    ee.Reset()
+    with engine_account(monkeypatch, tmp_path) as enter:
+        yield enter
 
 
 @pytest.fixture(scope="module")
