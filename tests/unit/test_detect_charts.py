@@ -1,17 +1,19 @@
 import math
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
 
-from detect_made import START, fused, look, quiet_baselines
+from detect_made import MODELS, START, fused, look, quiet_baselines
 from selvawatch.core.stack import NODATA
 from selvawatch.detect.charts.bayts import Bayts, Densities
 from selvawatch.detect.charts.ewma import Ewma
 from selvawatch.detect.charts.protocol import alarms
+from selvawatch.detect.charts.settings import KINDS, ChartDetector, base_of, load_detector
 from selvawatch.detect.charts.sums import Cusum, Mosum
-from selvawatch.errors import StackError
+from selvawatch.errors import SiteError, StackError
 
 DAYS = np.arange(START, START + 600, 8)
 HISTORY = 80
@@ -160,3 +162,67 @@ def test_looks_out_of_order_are_refused():
 def test_parameters_that_are_none_are_refused(kind, values):
     with pytest.raises(ValueError, match="need"):
         kind(**values)
+
+
+@pytest.mark.parametrize("chart", CHARTS, ids=lambda chart: type(chart).__name__)
+def test_a_chart_reaches_its_bound_on_the_day_of_its_alarm_and_not_before(chart):
+    z = residuals(5)
+    process = chart.start(xr.DataArray(np.full((1, z.shape[1]), HISTORY, np.uint8), dims=("y", "x")))
+    assert (chart.reach(process) == 0).all()
+    for day, values in zip(DAYS.tolist(), z, strict=True):
+        process = chart.update(process, xr.DataArray(values[None], dims=("y", "x")), day)
+        reach, alarm = chart.reach(process), process["alarm"].values > 0
+        # float32 against float64 at the bound itself
+        assert (reach[alarm] > 1 - 1e-6).all()
+        assert (reach[~alarm] < 1 + 1e-6).all()
+    assert alarm.any()
+    assert not alarm.all()
+
+
+def test_bayts_reaches_one_where_it_confirms_and_stays_at_or_below_zero_without_a_flag():
+    chart = Bayts(weight=0.1, confirm=0.9)
+    process = chart.start(xr.DataArray(np.zeros((1, 3)), dims=("y", "x")))
+    for day, ratio in enumerate(([2.0, -2.0, 1.0], [2.0, -1.0, -2.0]), 1):
+        process = chart.update(process, xr.DataArray(np.array([ratio], np.float32), dims=("y", "x")), day)
+    lost, forest, dropped = chart.reach(process)[0]
+    assert process["alarm"].values[0].tolist() == [2, 0, 0]
+    assert lost >= 1
+    assert forest < 0
+    assert dropped < 0
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_every_kind_has_a_file_in_models_under_its_own_name(kind):
+    detector = load_detector(MODELS / f"{kind}.toml", fused())
+    assert isinstance(detector, ChartDetector)
+    assert (detector.name, detector.settings.kind) == (kind, kind)
+    assert base_of(detector) == fused()
+    assert (MODELS / f"{kind}.md").is_file()
+
+
+def test_a_file_without_a_kind_is_the_fused_detector():
+    assert load_detector(MODELS / "fused.toml", fused()) == fused()
+
+
+def test_the_digest_of_a_chart_follows_its_numbers_and_those_of_the_baselines():
+    detector = load_detector(MODELS / "ewma.toml", fused())
+    other_chart = replace(detector, settings=replace(detector.settings, chart=replace(CHARTS[0], limit=4.0)))
+    other_base = replace(detector, base=replace(fused(), close_after_days=10))
+    assert len({detector.digest, other_chart.digest, other_base.digest}) == 3
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (('kind = "ewma"', 'kind = "arima"'), "kind of detector is not known; got arima"),
+        (('weight = 0.3', 'weight = 3.0'), "need 0 < weight <= 1"),
+        (('weight = 0.3', 'wait = 0.3'), "chart.wait is not a known key"),
+        (('index = "vv"', 'index = "hh"'), "knows nothing of an index; got .*ascending hh"),
+        (('[chart]', '[kart]'), "kart is not a known key"),
+    ],
+)  # fmt: skip
+def test_a_file_that_says_what_no_chart_is_names_file_and_key(tmp_path, change, message):
+    path = tmp_path / "mine.toml"
+    path.write_text((MODELS / "ewma.toml").read_text("utf-8").replace(*change), encoding="utf-8")
+    with pytest.raises(SiteError, match=f"mine.toml.*{message}"):
+        load_detector(path, fused())

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 if TYPE_CHECKING:
-    from selvawatch.detect.model import Model
+    from selvawatch.detect.charts.settings import Detector
     from selvawatch.site import Site
     from selvawatch.steps.validate.report import ValidationReport
 
@@ -19,7 +19,12 @@ SiteOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 DetectorOption = Annotated[
-    str | None, typer.Option("--detector", help="Name of a model in models/; default: the site's detector.")
+    str | None,
+    typer.Option(
+        "--detector",
+        help="Name of a model in models/ (fused, ewma, cusum, mosum, bayts), or a TOML file;"
+        " default: the site's detector.",
+    ),
 ]
 
 
@@ -50,7 +55,7 @@ def series(
         validate_series(
             table,
             points,
-            _model(loaded, detector),
+            _detector(loaded, detector),
             loaded.recipe.screening,
             positive=positive or [],
             negative=negative or [ALL],
@@ -86,7 +91,7 @@ def raster(
     _say(
         validate_raster(
             cube,
-            _model(_load(site), detector),
+            _detector(_load(site), detector),
             truth=truth,
             mask=mask,
             bands=band or [],
@@ -110,8 +115,8 @@ def cube(
     """Accuracy and delay on a synthetic reference cube with known break days."""
     from selvawatch.steps.validate.judge_raster import validate_cube
 
-    model = _model(_load(site), detector)
-    _say(validate_cube(folder, tag, model, sensors=sensors, workers=workers), as_json)
+    chosen = _detector(_load(site), detector)
+    _say(validate_cube(folder, tag, chosen, sensors=sensors, workers=workers), as_json)
 
 
 @app.command()
@@ -167,21 +172,22 @@ def _load(folder: Path | None) -> "Site":
     return Site.load(site_folder(folder))
 
 
-def _model(site: "Site", detector: str | None) -> "Model":
-    """The site's model, or the one of that name in the site's or the packaged models."""
-    from selvawatch.core.settings import load
-    from selvawatch.detect.model import Model
+def _detector(site: "Site", name: str | None) -> "Detector":
+    """The site's detector, or the one of that name or file; charts run over the site's baselines."""
+    from selvawatch.detect.charts.settings import load_detector
     from selvawatch.errors import SiteError
     from selvawatch.site import default_site
 
-    if detector is None or detector == site.model.name:
+    if name is None or name == site.model.name:
         return site.model
-    paths = [folder / "models" / f"{detector}.toml" for folder in (site.folder, default_site())]
+    if name.endswith(".toml"):
+        return load_detector(Path(name), site.model)
+    paths = [folder / "models" / f"{name}.toml" for folder in (site.folder, default_site())]
     found = next((path for path in paths if path.exists()), None)
     if found is None:
         known = sorted({path.stem for folder in paths for path in folder.parent.glob("*.toml")})
-        raise SiteError("the detector is not known", where=paths[0], got=detector, needed=known)
-    return load(Model, found)
+        raise SiteError("the detector is not known", where=paths[0], got=name, needed=known)
+    return load_detector(found, site.model)
 
 
 def _say(report: "ValidationReport", as_json: bool) -> None:

@@ -1,7 +1,7 @@
 """Iterative Bayesian updating (Reiche et al. 2015, doi:10.3390/rs70504973; R package bayts)."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -64,8 +64,17 @@ class Bayts:
 
         return moved(process, ratio, step)
 
+    def reach(self, process: xr.Dataset) -> np.ndarray:
+        """How far each pixel's open flag stands towards confirmation, (y, x) float64; 1 = confirmed.
 
-def bayts_alarms(
+        Without a flag: what the last look said for forest, on the same scale (0 or below).
+        """
+        level = math.log(self.confirm / (1 - self.confirm))
+        last = np.minimum(process["before"].to_numpy().astype(np.float64), 0)
+        return np.where(process["flagged"].to_numpy() > 0, process["total"].to_numpy(), last) / level
+
+
+def bayts_processes(
     chart: Bayts,
     densities: Mapping[tuple[str, str], Densities],
     looks: Iterable[Look],
@@ -73,8 +82,8 @@ def bayts_alarms(
     *,
     quantile: float,
     since: int,
-) -> xr.Dataset:
-    """The process after all looks: values less the day's quantile over forest, streams of a day added.
+) -> Iterator[tuple[int, xr.Dataset]]:
+    """Day and process after each day of looks: values less the day's quantile over forest, streams added.
 
     forest: (y, x) bool. since: first day that may flag; the last look before it is the one before. Days in
     order.
@@ -101,4 +110,21 @@ def bayts_alarms(
             process = process.assign(
                 before=(("y", "x"), np.where(np.isnan(total), before, total).astype(np.float32))
             )
+        yield day, process
+
+
+def bayts_alarms(
+    chart: Bayts,
+    densities: Mapping[tuple[str, str], Densities],
+    looks: Iterable[Look],
+    forest: xr.DataArray,
+    *,
+    quantile: float,
+    since: int,
+) -> xr.Dataset:
+    """The process after all looks; arguments as `bayts_processes`."""
+    process = chart.start(forest)
+    days = bayts_processes(chart, densities, looks, forest, quantile=quantile, since=since)
+    for _, moved_on in days:
+        process = moved_on
     return process

@@ -1,5 +1,6 @@
 """EWMA control chart on residuals (Brooks et al. 2014, doi:10.1109/TGRS.2013.2272545)."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,3 +37,8 @@ class Ewma:
             kernels.ewma(z, day, self.weight, self.limit, self.bound, parts["process"], parts["alarm"])
 
         return moved(process, residual, step)
+
+    def reach(self, process: xr.Dataset) -> np.ndarray:
+        """How far each pixel stands towards its bound, (y, x) float64; above 1 = over it."""
+        level = self.limit * math.sqrt(self.weight / (2 - self.weight))
+        return -process["process"].to_numpy().astype(np.float64) / level

@@ -1,6 +1,6 @@
 """What a chart is, and how one runs over looks."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Protocol
 
 import numpy as np
@@ -26,6 +26,9 @@ class Chart(Protocol):
     def update(self, process: xr.Dataset, residual: xr.DataArray, day: int) -> xr.Dataset:
         """The process after a look; residual: (y, x) float32 in sigmas, loss negative, NaN = not seen."""
 
+    def reach(self, process: xr.Dataset) -> np.ndarray:
+        """How far each pixel stands towards its bound, (y, x) float64; above 1 = over it."""
+
 
 def residual(baselines: xr.Dataset, model: Model, look: Look, index: str) -> xr.DataArray:
     """Residual of a look in sigmas, (y, x) float32, turned so that loss is negative; NaN: none."""
@@ -41,10 +44,10 @@ def residual(baselines: xr.Dataset, model: Model, look: Look, index: str) -> xr.
     return xr.DataArray(np.where(known, turned, np.float32(np.nan)).astype(np.float32), dims=("y", "x"))
 
 
-def alarms(
+def processes(
     chart: Chart, model: Model, baselines: xr.Dataset, looks: Iterable[Look], *, stream: str, index: str
-) -> xr.DataArray:
-    """Day of each pixel's first alarm, (y, x) uint16, 0 = none, after one stream's looks in order of day.
+) -> Iterator[tuple[int, xr.Dataset]]:
+    """Day and process after each of one stream's looks, in order of day; other looks are left out.
 
     Raises
     ------
@@ -60,4 +63,20 @@ def alarms(
             raise StackError("looks are out of order", got=f"day {look.day}", needed=f"after day {last}")
         last = look.day
         process = chart.update(process, residual(baselines, model, look, index), look.day)
+        yield look.day, process
+
+
+def alarms(
+    chart: Chart, model: Model, baselines: xr.Dataset, looks: Iterable[Look], *, stream: str, index: str
+) -> xr.DataArray:
+    """Day of each pixel's first alarm, (y, x) uint16, 0 = none, after one stream's looks in order of day.
+
+    Raises
+    ------
+    StackError
+        When looks are out of order.
+    """
+    process = chart.start(baselines[name_of(stream, index, "looks")])
+    for _, moved_on in processes(chart, model, baselines, looks, stream=stream, index=index):
+        process = moved_on
     return process["alarm"]

@@ -41,6 +41,13 @@ class Cusum:
 
         return moved(process, residual, step)
 
+    def reach(self, process: xr.Dataset) -> np.ndarray:
+        """How far each pixel stands towards its bound, (y, x) float64; above 1 = over it, 0 before a look."""
+        x = _time(process)
+        late = np.maximum(x, 1 + 1e-9)
+        level = np.sqrt(late * (late - 1) * (self.critical**2 + np.log(late / (late - 1))))
+        return np.where(x > 1, -process["process"].to_numpy() / level, 0.0)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mosum:
@@ -88,3 +95,16 @@ class Mosum:
             )
 
         return moved(process, residual, step)
+
+    def reach(self, process: xr.Dataset) -> np.ndarray:
+        """How far each pixel stands towards its bound, (y, x) float64; above 1 = over it, 0 before a look."""
+        x = _time(process)
+        level = self.critical * np.sqrt(2 * np.maximum(np.log(x), 1))
+        return np.where(x > 1, -process["process"].to_numpy() / level, 0.0)
+
+
+def _time(process: xr.Dataset) -> np.ndarray:
+    """Looks in history and since over looks in history; 1 where there is no history."""
+    history = process["history"].to_numpy().astype(np.float64)
+    count = process["count"].to_numpy()
+    return 1 + np.divide(count, history, out=np.zeros(history.shape), where=history > 0)

@@ -1,8 +1,8 @@
-"""The detector over the looks of a validation: history to baselines, then day by day."""
+"""A detector over the looks of a validation: history to baselines, then day by day."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from itertools import groupby
 
 import numpy as np
@@ -12,7 +12,10 @@ from selvawatch.core.days import to_times
 from selvawatch.core.look import Look
 from selvawatch.core.stack import NODATA
 from selvawatch.core.status import Reason
-from selvawatch.detect.baseline import fit_baselines, forest_reason
+from selvawatch.detect.baseline import fit_baselines, forest_reason, name_of
+from selvawatch.detect.charts.bayts import bayts_processes
+from selvawatch.detect.charts.protocol import processes
+from selvawatch.detect.charts.settings import BaytsSettings, ChartDetector, Detector, base_of
 from selvawatch.detect.evidence import EvidenceGround
 from selvawatch.detect.fusion import advance, layers, start
 from selvawatch.detect.model import Model
@@ -32,15 +35,18 @@ class Watched:
     score: np.ndarray
     """float64: highest running sum over its confirmation threshold, the largest of the three accumulators;
     where no sum ever left 0, the evidence of the day that spoke least for forest, over the joint threshold.
+    Of a chart: the highest share of its bound that its process reached.
     """
     watched: np.ndarray
     """bool: the pixel was monitored."""
     last_day: int
     """Day of the last look."""
+    notes: tuple[str, ...] = ()
+    """What a reader of the figures must know of the detector."""
 
 
 def watch(
-    model: Model,
+    detector: Detector,
     baselines: xr.Dataset,
     reason: xr.DataArray,
     looks: Iterable[Look],
@@ -53,7 +59,15 @@ def watch(
 
     baselines, reason: as `detect.baseline` gives them. resolution: metres of a pixel. scored: False leaves
     all scores at 0, which is faster.
+
+    Raises
+    ------
+    LayerError
+        When a chart has no baseline to hold looks against.
     """
+    if isinstance(detector, ChartDetector):
+        return _watch_chart(detector, baselines, reason, looks)
+    model = detector
     state = start(model, reason, resolution=resolution)
     if not scored:
         state = advance(model, baselines, state, looks, workers=workers)
@@ -71,6 +85,53 @@ def watch(
             np.maximum(score, reached, out=score)
     least = np.minimum(best_day * (model.unit / model.joint.confirmed_alone), 0)
     return _watched(state, reason, np.where(score > 0, score, least))
+
+
+def _watch_chart(
+    detector: ChartDetector, baselines: xr.Dataset, reason: xr.DataArray, looks: Iterable[Look]
+) -> Watched:
+    monitored = reason.to_numpy() == Reason.MONITORED
+    settings = detector.settings
+    if isinstance(settings, BaytsSettings):
+        days = bayts_processes(
+            settings.chart,
+            {(one.stream, one.index): one for one in settings.densities},
+            looks,
+            xr.DataArray(monitored, dims=("y", "x")),
+            quantile=settings.quantile,
+            since=0,
+        )
+        named = ", ".join(f"{one.stream} {one.index}" for one in settings.densities)
+        notes = (f"{detector.name} reads {named}, less the day's {settings.quantile:g} quantile of forest",)
+    else:
+        usable = [
+            one
+            for one in settings.reads
+            if (baselines[name_of(one.stream, one.index, "sigma")].to_numpy() > 0).any()
+        ]
+        if not usable:
+            raise LayerError(
+                f"{detector.name} needs a stable history and there is none",
+                got=[f"{one.stream} {one.index}" for one in settings.reads],
+                do="give history years, or another detector",
+            )
+        read = usable[0]
+        days = processes(
+            settings.chart, detector.base, baselines, looks, stream=read.stream, index=read.index
+        )
+        notes = (f"{detector.name} reads {read.stream} {read.index}",)
+    score = np.full(monitored.shape, -np.inf)
+    alarm, last = np.zeros(monitored.shape, np.int64), 0
+    for day, process in days:
+        last, alarm = day, process["alarm"].to_numpy().astype(np.int64)
+        np.maximum(score, settings.chart.reach(process), out=score)
+    return Watched(
+        confirmed_on=np.where(monitored, alarm, 0),
+        score=np.where(np.isfinite(score), score, 0),
+        watched=monitored,
+        last_day=last,
+        notes=notes,
+    )
 
 
 def _watched(state: xr.Dataset, reason: xr.DataArray, score: np.ndarray) -> Watched:
@@ -166,16 +227,29 @@ def split_history(looks: Sequence[Look], years: float | None) -> tuple[list[Look
     return [look for look in looks if look.day < end], after
 
 
-def method_of(model: Model, read: dict[str, JsonValue], notes: Sequence[str]) -> Method:
-    """The method of a report: the model's name, digest and thresholds, and what was read."""
-    thresholds: dict[str, JsonValue] = {
-        "confirmed": {kind: getattr(model, kind).confirmed for kind in ("optical", "radar", "joint")},
-        "confirmed_alone": {
-            kind: getattr(model, kind).confirmed_alone for kind in ("optical", "radar", "joint")
-        },
-        "minimum_days": model.minimum_days,
-        "version": model.version,
-    }
+def method_of(detector: Detector, read: dict[str, JsonValue], notes: Sequence[str]) -> Method:
+    """The method of a report: the detector's name, digest and numbers, and what was read."""
     return Method(
-        detector=model.name, model_digest=model.digest, parameters=thresholds | read, notes=tuple(notes)
+        detector=detector.name,
+        model_digest=detector.digest,
+        parameters=_numbers(detector) | read,
+        notes=tuple(notes),
     )
+
+
+def _numbers(detector: Detector) -> dict[str, JsonValue]:
+    if isinstance(detector, ChartDetector):
+        settings = detector.settings
+        return {
+            "kind": settings.kind,
+            "chart": asdict(settings.chart),
+            "baselines": base_of(detector).name,
+            "version": settings.version,
+        }
+    kinds = ("optical", "radar", "joint")
+    return {
+        "confirmed": {kind: getattr(detector, kind).confirmed for kind in kinds},
+        "confirmed_alone": {kind: getattr(detector, kind).confirmed_alone for kind in kinds},
+        "minimum_days": detector.minimum_days,
+        "version": detector.version,
+    }

@@ -9,7 +9,7 @@ import numpy as np
 from selvawatch.core.days import iso
 from selvawatch.core.look import Look
 from selvawatch.core.stack import NODATA
-from selvawatch.detect.model import Model
+from selvawatch.detect.charts.settings import Detector, base_of
 from selvawatch.errors import LayerError
 from selvawatch.steps.validate.cube import RESOLUTION, Sensors, open_cube
 from selvawatch.steps.validate.detection import (
@@ -33,7 +33,7 @@ CUBE_BLOCKS = 10
 
 def validate_raster(
     path: Path,
-    model: Model,
+    detector: Detector,
     *,
     truth: str,
     mask: str | None,
@@ -51,16 +51,17 @@ def validate_raster(
     LayerError
         For an archive that cannot be used, or of which the model reads nothing.
     """
+    model = base_of(detector)
     archive = read_archive(path, truth, mask, bands, dates)
     looks = known_to(model, archive.looks)
     history, watched_looks = split_history(looks, history_years)
     baselines, reason = baselines_of(model, history, archive.mask.shape, archive.mask)
-    watched = watch(model, baselines, reason, watched_looks, resolution=archive.resolution)
+    watched = watch(detector, baselines, reason, watched_looks, resolution=archive.resolution)
     inside = archive.mask
     rows, columns = np.nonzero(inside)
     seen = sum(any((values[inside] != NODATA).any() for values in look.values.values()) for look in looks)
-    notes = [f"{seen} of {len(looks)} looks hold data inside the mask"]
-    if not history:
+    notes = [f"{seen} of {len(looks)} looks hold data inside the mask", *watched.notes]
+    if not history and model is detector:
         notes.append(
             "no stable history: the model's fallback, a high quantile of the same day's forest, is used"
         )
@@ -78,7 +79,7 @@ def validate_raster(
             watched_years=watched_years(watched.confirmed_on[inside], watched_looks[0].day, watched.last_day),
         ),
         method_of(
-            model,
+            detector,
             {
                 "file": path.name,
                 "truth": truth,
@@ -96,7 +97,7 @@ def validate_raster(
 
 
 def validate_cube(
-    folder: Path, tag: str, model: Model, *, sensors: Sensors = "all", workers: int = 1
+    folder: Path, tag: str, detector: Detector, *, sensors: Sensors = "all", workers: int = 1
 ) -> ValidationReport:
     """Accuracy and delay on a synthetic reference cube, by optical, radar or both.
 
@@ -109,6 +110,7 @@ def validate_cube(
         When the cube is not there or incomplete, or the model reads none of it.
     """
     cube = open_cube(folder, tag)
+    model = base_of(detector)
     looks = (look for look in (as_known(model, look) for look in cube.looks(sensors)) if look is not None)
     history: list[Look] = []
     first = None
@@ -125,11 +127,11 @@ def validate_cube(
     count = len(history)
     history.clear()
     later = chain([first], looks)
-    watched = watch(model, baselines, reason, later, resolution=RESOLUTION, workers=workers)
+    watched = watch(detector, baselines, reason, later, resolution=RESOLUTION, workers=workers)
     rows, columns = np.indices(shape)
     side = max(1, -(-shape[0] // CUBE_BLOCKS))
     confirmed_on = watched.confirmed_on.ravel()
-    notes = []
+    notes = [*watched.notes]
     if unwatched := int((~watched.watched).sum()):
         notes.append(f"{unwatched} pixels could not be monitored and count as not confirmed")
     return judge(
@@ -142,7 +144,7 @@ def validate_cube(
             watched_years=watched_years(confirmed_on, cube.history_end, watched.last_day),
         ),
         method_of(
-            model,
+            detector,
             {"cube": tag, "sensors": sensors, "shape": list(shape), "history_looks": count, "block_px": side},
             notes,
         ),

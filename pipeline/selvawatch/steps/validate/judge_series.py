@@ -11,7 +11,7 @@ from selvawatch.core.days import iso
 from selvawatch.core.look import Look
 from selvawatch.core.stack import NODATA
 from selvawatch.detect.baseline import fit_baselines, forest_reason
-from selvawatch.detect.model import Model
+from selvawatch.detect.charts.settings import Detector, base_of
 from selvawatch.errors import LayerError
 from selvawatch.prepare.indices import INDICES
 from selvawatch.prepare.mask import SCREENED_BANDS, Screening, screen
@@ -50,7 +50,7 @@ class _Result:
 def validate_series(
     series_path: Path,
     points_path: Path,
-    model: Model,
+    detector: Detector,
     screening: Screening,
     *,
     positive: Sequence[str] = (),
@@ -72,8 +72,8 @@ def validate_series(
         Column of the points that is true where a point is not judged.
     history_years
         Years of each point's series that are its stable history; None: no history, the fallback is used: the
-        Years of each point's series that are its stable history; None: no history, the fallback is used: the
         high quantile of all points of a day, and how far a point lies from it over its first clear looks.
+    sensor
         Stream that the series are of; None: sentinel-2 for bands, landsat for a ready index.
 
     Raises
@@ -84,11 +84,11 @@ def validate_series(
     series = read_series(series_path)
     indices, share = clear_indices(series_path, series, screening)
     stream = sensor or ("sentinel-2" if series.bands else "landsat")
-    looks = known_to(model, looks_of(series.days, stream, indices))
+    looks = known_to(base_of(detector), looks_of(series.days, stream, indices))
     if history_years is None:
-        result = _without_history(model, looks, scored=bool(positive))
+        result = _without_history(detector, looks, scored=bool(positive))
     else:
-        result = _after(model, looks, history_years, scored=bool(positive))
+        result = _after(detector, looks, history_years, scored=bool(positive))
     points = read_points(points_path, series.pids, exclude)
     lost, judged = _labelled(points_path, points, positive, negative)
     confirmed_on = result.watched.confirmed_on[0, ::GAP]
@@ -111,7 +111,7 @@ def validate_series(
             watched_years=years[judged],
         ),
         method_of(
-            model,
+            detector,
             {
                 "series": series_path.name,
                 "points": len(series.pids),
@@ -183,8 +183,9 @@ def _everywhere(looks: Sequence[Look]) -> xr.DataArray:
     return xr.DataArray(points, dims=("y", "x"))
 
 
-def _after(model: Model, looks: Sequence[Look], years: float, *, scored: bool) -> _Result:
+def _after(detector: Detector, looks: Sequence[Look], years: float, *, scored: bool) -> _Result:
     """Each point's first `years` as its history, the rest watched; the history alone says what is stable."""
+    model = base_of(detector)
     seen = np.stack([np.any([v != NODATA for v in look.values.values()], axis=0) for look in looks])
     days = np.array([look.day for look in looks])
     first = np.where(seen.any(axis=0), days[np.argmax(seen, axis=0)], days[0])
@@ -195,21 +196,22 @@ def _after(model: Model, looks: Sequence[Look], years: float, *, scored: bool) -
         raise LayerError("the history takes all looks", got=f"{years} years", do="give fewer history years")
     baselines = fit_baselines(model, histories(model, history))
     reason = forest_reason(model, baselines, _everywhere(looks))
-    notes = (f"the first {years:g} years of each point are its history",)
-    watched = watch(model, baselines, reason, later, resolution=model.support.distance, scored=scored)
+    watched = watch(detector, baselines, reason, later, resolution=model.support.distance, scored=scored)
+    notes = (f"the first {years:g} years of each point are its history", *watched.notes)
     return _Result(watched=watched, first_day=begins, notes=notes)
 
 
-def _without_history(model: Model, looks: Sequence[Look], *, scored: bool) -> _Result:
+def _without_history(detector: Detector, looks: Sequence[Look], *, scored: bool) -> _Result:
     """All looks watched; the first few of each point say how far its level lies from the fallback's."""
-    points = _everywhere(looks)
+    model, points = base_of(detector), _everywhere(looks)
     seen = np.stack([np.any([v != NODATA for v in look.values.values()], axis=0) for look in looks])
     first = np.cumsum(seen, axis=0) <= START_LOOKS
     start = [_kept(look, where) for look, where in zip(looks, first, strict=True)]
     baselines = fit_baselines(model, histories(model, start), forest=points)
     reason = forest_reason(model, baselines, points)
-    watched = watch(model, baselines, reason, looks, resolution=model.support.distance, scored=scored)
+    watched = watch(detector, baselines, reason, looks, resolution=model.support.distance, scored=scored)
     notes = (
+        *watched.notes,
         "no stable history: the fallback is used, a high quantile of all points of the same day, "
         f"and a point's own distance to it over its first {START_LOOKS} clear looks",
     )
