@@ -1,5 +1,7 @@
 """What alerts say of their ground: classes, zones, neutral legal context, nearness, order of rights."""
 
+from dataclasses import replace
+
 import geopandas as gpd
 import numpy as np
 import pandas as pd
@@ -12,6 +14,7 @@ from selvawatch.attribute.faces import faces_of
 from selvawatch.attribute.manifest import no_references
 from selvawatch.attribute.overlay import extent_of
 from selvawatch.attribute.rules import Rules
+from selvawatch.attribute.water import water_frame
 from selvawatch.core.settings import load
 from selvawatch.core.tables import ALERTS, EVENTS, Tier
 
@@ -174,7 +177,7 @@ def test_nearness_to_water_is_a_class_of_distance(metres, wanted):
     water = gpd.GeoDataFrame(
         {"name": ["río"], "year": [None]}, geometry=[box(100 + metres, 0, 900, 100)], crs=made.CRS
     )
-    river = type(references)(roads=references.roads, rivers=water, water=references.water)
+    river = replace(references, rivers=water)
     table = described(events([square(0)]), register([]), references=river)
     assert table["near_water"].tolist() == [wanted]
     assert table["distance_river_m"].tolist() == [max(0, metres)]
@@ -186,7 +189,7 @@ def test_water_of_another_year_does_not_count():
     table = described(
         events([square(0)]),
         register([]),
-        references=type(references)(roads=references.roads, rivers=references.rivers, water=water),
+        references=replace(references, water=water),
     )
     assert table["near_water"].tolist() == ["far"]
 
@@ -235,3 +238,13 @@ def test_no_event_is_described_by_a_table_without_rows():
     assert len(table) == 0
     ranks = pd.DataFrame({"rank": [], "score": [], "rank_reasons": []}, index=pd.Index([], name="event_id"))
     assert len(alerts_of(found, table, ranks)) == 0
+
+
+def test_river_water_of_the_year_makes_near_and_a_rule_apply_but_prohibits_nothing():
+    water = water_frame({2025: [box(-200, 0, -30, 100)], 2019: [box(0, 0, 900, 100)]}, made.CRS)
+    references = replace(no_references(made.CRS), river_water=water)
+    table = described(events([square(0), square(4)]), register([]), references=references)
+    assert table["near_water"].tolist() == ["under_50_m", "under_500_m"]
+    np.testing.assert_allclose(table["distance_river_m"], [30, 430])
+    assert table["legal_rules"].fillna("").tolist() == ["water-nearness", ""]
+    assert table["legal_context"].tolist() == ["undetermined"] * 2

@@ -14,6 +14,7 @@ from selvawatch.attribute.overlay import Pieces, attribute
 from selvawatch.attribute.register import IN_FORCE, NOT_IN_FORCE, Register, day_numbers
 from selvawatch.attribute.rules import Rules, contexts
 from selvawatch.attribute.seniority import later_mining
+from selvawatch.attribute.water import river_distance
 from selvawatch.core.tables import ALERTS, CELLS, EVENTS
 
 CONCESSIONS = (
@@ -212,7 +213,9 @@ def covered_ha(
 
 
 def _legal(table: pd.DataFrame, cut: Pieces, position: np.ndarray, setting: Setting) -> None:
-    found = contexts(cut, setting.register, setting.rules)
+    near = cut.frame.geometry.to_numpy()
+    river_m = river_distance(near, loss_years(cut.frame["onset"]), setting.references.river_water)
+    found = contexts(cut, setting.register, setting.rules, river_m)
     rows = found.assign(event=position, ha=cut.frame["ha"].to_numpy())
     summed = rows.groupby(["event", "legal_context"], as_index=False).agg({"ha": "sum"})
     best = summed.sort_values(["event", "ha", "legal_context"], ascending=[True, False, False])
@@ -258,9 +261,11 @@ def _distances(table: pd.DataFrame, events: gpd.GeoDataFrame, setting: Setting) 
     rights = setting.register.rights
     current = rights[rights["recorded_to"].isna()]
     references = setting.references
-    river = np.concatenate([references.rivers.geometry.to_numpy(), references.water.geometry.to_numpy()])
+    shapes = (references.rivers, references.water)
+    river = np.concatenate([one.geometry.to_numpy() for one in shapes])
     table["distance_road_m"] = nearest(outlines, references.roads.geometry.to_numpy())
-    table["distance_river_m"] = nearest(outlines, river)
+    of_year = river_distance(outlines, loss_years(events["onset"]), references.river_water)
+    table["distance_river_m"] = np.fmin(nearest(outlines, river), np.where(of_year < 0.01, 0.0, of_year))
     for kind, name in (
         ("protected_core", "distance_reserve_m"),
         ("native_community", "distance_community_m"),
@@ -278,21 +283,26 @@ def _near_water(events: gpd.GeoDataFrame, setting: Setting, margin: np.ndarray) 
     """Class of distance to rivers and to water of the year of loss; a water margin counts as under 50 m."""
     references = setting.references
     outlines = events.geometry.to_numpy()
-    found = np.full(len(events), np.inf)
-    years = pd.to_datetime(events["onset"]).dt.year.to_numpy()
-    found = np.fmin(found, nearest(outlines, references.rivers.geometry.to_numpy()))
+    years = loss_years(events["onset"])
+    found = nearest(outlines, references.rivers.geometry.to_numpy())
     of_year = pd.to_numeric(pd.Series(references.water["year"]), errors="coerce").to_numpy(np.float64)
     for year in np.unique(years):
         mine = years == year
         shapes = references.water.geometry.to_numpy()[np.isnan(of_year) | (of_year == year)]
         found[mine] = np.fmin(found[mine], nearest(outlines[mine], shapes))
+    found = np.fmin(found, river_distance(outlines, years, references.river_water))
     in_margin = nearest(outlines, margin) == 0
     classes = np.full(len(events), "far", object)
     for metres, name in reversed(_WATER_STEPS):
         classes[found <= metres if metres == 0 else found < metres] = name
     classes[in_margin & np.isin(classes, ["far", "under_500_m", "under_100_m"])] = "under_50_m"
-    known = len(references.rivers) + len(references.water) > 0
+    known = len(references.rivers) + len(references.water) + len(references.river_water) > 0
     return classes if known else np.where(in_margin, "under_50_m", "unknown")
+
+
+def loss_years(onset: pd.Series) -> np.ndarray:
+    """Calendar year of each day of loss, float64; NaN where there is none."""
+    return pd.to_datetime(onset).dt.year.to_numpy(np.float64)
 
 
 def nearest(outlines: np.ndarray, targets: np.ndarray) -> np.ndarray:

@@ -85,7 +85,9 @@ class References:
     roads: gpd.GeoDataFrame
     rivers: gpd.GeoDataFrame
     water: gpd.GeoDataFrame
-    """Water surfaces; column `year` (empty: any) says of which year."""
+    """Water surfaces of a layer; column `year` (empty: any) says of which year."""
+    river_water: gpd.GeoDataFrame
+    """River water told from imagery, column `year` (see `attribute.water`)."""
     dates: tuple[tuple[str, dt.date], ...] = ()
     """Day each layer was taken, by name."""
 
@@ -93,7 +95,7 @@ class References:
 def no_references(crs: str) -> References:
     """References without any layer: every distance is unknown."""
     empty = gpd.GeoDataFrame({"name": [], "year": []}, geometry=[], crs=crs)
-    return References(roads=empty, rivers=empty, water=empty)
+    return References(roads=empty, rivers=empty, water=empty, river_water=empty)
 
 
 def site_snapshots(manifest: Manifest, folder: Path) -> tuple[Snapshot, ...]:
@@ -217,5 +219,6 @@ def _references(manifest: Manifest, latest: dict[str, Snapshot], crs: str) -> Re
         roads=joined["road"],
         rivers=joined["river"],
         water=joined["water"],
+        river_water=empty,
         dates=tuple((name, latest[name].date) for name in sorted(latest)),
     )

@@ -8,6 +8,7 @@ import pandas as pd
 
 from selvawatch.attribute.overlay import Pieces
 from selvawatch.attribute.register import IN_FORCE, UNKNOWN, Register, day_numbers
+from selvawatch.attribute.water import WaterRule
 from selvawatch.core.days import to_day
 from selvawatch.core.tables import RIGHT_TYPES
 from selvawatch.errors import SiteError
@@ -45,6 +46,8 @@ class Rule:
     """Whether a person has read the norm itself, not a report of it."""
     end: dt.date | None = None
     """First day no longer in force; None while it lasts."""
+    water_m: float | None = None
+    """Also holds as near as this to river water of the year of loss, metres; 0: in that water; None: not."""
     note: str = ""
 
     def __post_init__(self) -> None:
@@ -60,6 +63,8 @@ class Rules:
     """What `aoi/rules.toml` says."""
 
     rule: tuple[Rule, ...]
+    water: WaterRule | None = None
+    """How river water of a year is told from imagery; None: it is not looked for."""
 
     def __post_init__(self) -> None:
         """Refuse two rules of one id."""
@@ -68,8 +73,12 @@ class Rules:
             raise SiteError("rules share an id", got=ids)
 
 
-def contexts(pieces: Pieces, register: Register, rules: Rules) -> pd.DataFrame:
+def contexts(
+    pieces: Pieces, register: Register, rules: Rules, river_m: np.ndarray | None = None
+) -> pd.DataFrame:
     """Legal context of each piece on the day of loss: `legal_context` and `rules` (a tuple of rule ids).
+
+    river_m: metres from each piece to river water of its year, NaN where that is not known; None: not known.
 
     Ground where a rule in force prohibits is `prohibited_area`. Ground where one allows, and none prohibits,
     is an allowed area, with or without a mining title in force. Where the validity of a zone or title that
@@ -91,6 +100,8 @@ def contexts(pieces: Pieces, register: Register, rules: Rules) -> pd.DataFrame:
         in_time = (to_day(rule.start) <= onset) & (onset < end)
         on_type = np.isin(kinds, rule.types)
         here = _any(piece[on_type & (state == IN_FORCE)], count)
+        if rule.water_m is not None and river_m is not None:
+            here |= river_m <= rule.water_m
         perhaps = _any(piece[on_type & (state == UNKNOWN)], count)
         sure[rule.effect] |= here & in_time & ~undated
         maybe[rule.effect] |= (perhaps & in_time) | ((here | perhaps) & undated)

@@ -1,6 +1,6 @@
 """From events to attributed, ranked alerts and tables: register, faces, overlay, rank."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import geopandas as gpd
 import pandas as pd
@@ -73,6 +73,11 @@ def read_zones(site: Site, store: Store | None = None) -> Zones:
         areas=site.areas,
     )
     return Zones(register=register, references=references)
+
+
+def with_river_water(zones: Zones, water: gpd.GeoDataFrame) -> Zones:
+    """The zones with river water told from imagery (year, geometry) among their references."""
+    return replace(zones, references=replace(zones.references, river_water=water))
 
 
 def attribute_events(

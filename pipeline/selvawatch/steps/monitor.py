@@ -14,11 +14,12 @@ from selvawatch.core.table import Tier
 from selvawatch.errors import SelvawatchError, SiteError
 from selvawatch.provenance import code_digest, code_version
 from selvawatch.site import Site
-from selvawatch.steps.attributed import attribute_events, read_zones
+from selvawatch.steps.attributed import attribute_events, read_zones, with_river_water
 from selvawatch.steps.observed import observation
 from selvawatch.steps.pictures import take_pictures
 from selvawatch.steps.plan import RunPlan, open_plan, plan_run, read_inputs
 from selvawatch.steps.publish import Published, Told, publish
+from selvawatch.steps.rivers import river_water_of
 from selvawatch.steps.run_files import read_tracked, write_tracked
 from selvawatch.steps.tile import TileState, advance_tile, baseline_tile, current_state
 from selvawatch.steps.tracked import reference_lines, track_events
@@ -156,6 +157,8 @@ def _finish(
         reference_lines(zones.references.rivers),
         reference_lines(zones.references.roads),
     )
+    water = river_water_of(site, store, says, tracked.events, zones.references.rivers, run.until_day)
+    zones = with_river_water(zones, water)
     attributed = attribute_events(site, zones, tracked, run.until_day, site.digest)
     watched = site.select_areas(run.area)
     told = Told(

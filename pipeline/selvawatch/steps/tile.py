@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -28,7 +28,9 @@ from selvawatch.prepare.observations import look_path, open_stack, read_look
 from selvawatch.prepare.take import TakenIn, take_in
 from selvawatch.site import Site
 from selvawatch.sources.source import open_source
+from selvawatch.steps.looks import LookKey, look_keys
 from selvawatch.steps.plan import RunPlan, open_plan, read_inputs
+from selvawatch.steps.water import keep_water
 from selvawatch.store.folders import Store, new_folder
 
 log = logging.getLogger(__name__)
@@ -41,16 +43,6 @@ COMPOSITE_DAYS = 365
 
 WORKERS = 2
 """Threads inside one tile; tiles themselves are spread over Prefect or dask workers."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LookKey:
-    """One look that a state has taken in."""
-
-    day: int
-    stream: str
-    scenes: str
-    """Digest of the ids and digests of the scenes it was made from."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +82,7 @@ def advance_tile(plan: RunPlan, tile: str) -> str:
     source = open_source(plan.source)
     taken = take_in(scenes, square, site.recipe, store.observations(tile), read=source.read, workers=WORKERS)
     log.info("%s: %d of %d scenes read", tile, sum(one.state == "read" for one in taken), len(taken))
+    keep_water(site, store, square, taken, plan.until_day)
     before = current_state(store, tile)
     with dask.config.set(scheduler="threads", num_workers=WORKERS):
         rule = _baseline_rule(site)
@@ -279,18 +272,6 @@ def _stack(folder: Path, stream: str, index: str, days: Sequence[int]) -> xr.Dat
 
 def _on(stack: xr.DataArray, layer: xr.DataArray) -> xr.DataArray:
     return layer.assign_coords(y=stack["y"], x=stack["x"])
-
-
-def look_keys(taken: Iterable[TakenIn], first_day: int, last_day: int) -> tuple[LookKey, ...]:
-    """The looks that scenes gave between two days, both included, by day and stream."""
-    groups: dict[tuple[int, str], list[tuple[str, str]]] = {}
-    for one in taken:
-        if one.state == "read" and first_day <= one.day <= last_day:
-            groups.setdefault((one.day, one.stream), []).append((one.scene_id, one.digest))
-    return tuple(
-        LookKey(day=day, stream=stream, scenes=digest(sorted(scenes))[:16])
-        for (day, stream), scenes in sorted(groups.items())
-    )
 
 
 def _looks(folder: Path, keys: Sequence[LookKey]) -> Iterator[Look]:
