@@ -1,23 +1,19 @@
 """Evaluate Earth Engine expression graphs over local GeoTIFFs; refuse what is not modelled."""
 
 import datetime as dt
-import math
+import functools
 import operator
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import reduce
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import rasterio
 from affine import Affine
-from rasterio.enums import Resampling
-from rasterio.vrt import WarpedVRT
+from pyproj import Transformer
 from shapely.geometry import shape
-
-MOST_LISTED = 5000
 
 
 class RefusedError(Exception):
@@ -78,30 +74,39 @@ def file_band(path: Path) -> Band:
         crs, transform = str(file.crs), tuple(file.transform)[:6]
 
     def read(grid: PixelGrid) -> Pixels:
-        with rasterio.open(path) as file:
-            fill = 0 if file.nodata is None else file.nodata
-            with WarpedVRT(
-                file,
-                crs=grid.crs,
-                transform=grid.transform,
-                width=grid.width,
-                height=grid.height,
-                resampling=Resampling.nearest,
-                src_nodata=fill,
-                nodata=fill,
-                add_alpha=False,
-            ) as warped:
-                values = warped.read(1)
-            inside = np.ones(values.shape, bool)
-            if str(file.crs) == grid.crs:
-                x = grid.transform.c + grid.transform.a * (np.arange(grid.width) + 0.5)
-                y = grid.transform.f + grid.transform.e * (np.arange(grid.height) + 0.5)
-                west, south, east, north = file.bounds
-                inside = ((y > south) & (y < north))[:, None] & ((x > west) & (x < east))[None, :]
-        seen = inside if file.nodata is None else inside & (values != fill)
-        return Pixels(values, seen, inside)
+        stored, nodata = _stored(path, path.stat().st_mtime_ns)
+        rows, columns, inside = _nearest(grid, crs, Affine(*transform), stored.shape)
+        values = np.where(inside, stored[rows, columns], stored.dtype.type(0))
+        known = np.ones_like(inside) if nodata is None else values != stored.dtype.type(nodata)
+        return Pixels(values, inside & known, inside)
 
     return Band(dtype, read, crs, transform, size)
+
+
+@functools.lru_cache(maxsize=64)
+def _stored(path: Path, _: int) -> tuple[np.ndarray, float | None]:
+    with rasterio.open(path) as file:
+        return file.read(1), file.nodata
+
+
+def _nearest(
+    grid: PixelGrid, crs: str, transform: Affine, shape_: tuple[int, ...]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Row and column of the file's pixel that each centre of a grid lies in, and whether it has one."""
+    x = grid.transform.c + grid.transform.a * (np.arange(grid.width) + 0.5)
+    y = grid.transform.f + grid.transform.e * (np.arange(grid.height) + 0.5)
+    x, y = np.meshgrid(x, y)
+    if grid.transform.b or grid.transform.d:
+        raise RefusedError(501, "a sheared grid is not modelled", "UNIMPLEMENTED")
+    if grid.crs != crs:
+        x, y = Transformer.from_crs(grid.crs, crs, always_xy=True).transform(x, y)
+    columns, rows = ~transform @ (x, y)
+    inside = (columns >= 0) & (columns < shape_[1]) & (rows >= 0) & (rows < shape_[0])
+    return (
+        np.where(inside, np.floor(rows), 0).astype(int),
+        np.where(inside, np.floor(columns), 0).astype(int),
+        inside,
+    )
 
 
 class Catalogue:
@@ -138,7 +143,10 @@ class Catalogue:
 def _select(input: Image, bandSelectors: list[Any], newNames: list[str] | None = None) -> Image:  # noqa: A002, N803
     chosen: list[str] = []
     for wanted in bandSelectors:
-        names = [name for name in input.bands if re.fullmatch(str(wanted), name)]
+        if isinstance(wanted, int):
+            names = list(input.bands)[wanted : wanted + 1]
+        else:
+            names = [name for name in input.bands if re.fullmatch(str(wanted), name)]
         if not names:
             raise RefusedError(
                 400,
@@ -171,12 +179,24 @@ def _constant(value: float) -> Image:
     return Image({"constant": Band(dtype, read)})
 
 
+def union(first: np.dtype, second: np.dtype) -> np.dtype:
+    """Type that holds the values of both: double or float where one is, else the least integer."""
+    kinds = {first.kind, second.kind}
+    if "f" in kinds:
+        return np.dtype("f8" if np.dtype("f8") in (first, second) else "f4")
+    limits = [np.iinfo(one) for one in (first, second)]
+    least, most = min(one.min for one in limits), max(one.max for one in limits)
+    for name in ("u1", "i1", "u2", "i2", "u4", "i4", "i8"):
+        if np.iinfo(name).min <= least and most <= np.iinfo(name).max:
+            return np.dtype(name)
+    raise RefusedError(501, f"no integer holds {least} to {most}", "UNIMPLEMENTED")
+
+
 def _unmask(input: Image, value: Image | None = None, sameFootprint: bool = True) -> Image:  # noqa: A002, N803
     filler = next(iter((value or _constant(0)).bands.values()))
 
     def change(band: Band) -> Band:
-        both = np.promote_types(band.dtype, filler.dtype) if band.dtype.kind != "f" else band.dtype
-        dtype = np.dtype("f8") if both in (np.int64, np.uint64) else both
+        dtype = union(band.dtype, filler.dtype)
 
         def read(grid: PixelGrid) -> Pixels:
             old, new = band.read(grid), filler.read(grid)
@@ -192,6 +212,9 @@ def _unmask(input: Image, value: Image | None = None, sameFootprint: bool = True
 def _cast(dtype: str) -> Callable[[Image], Image]:
     def cast(value: Image) -> Image:
         def change(band: Band) -> Band:
+            if band.dtype.kind == "f" and np.dtype(dtype).kind != "f":
+                raise RefusedError(501, "an integer made of a float is not modelled", "UNIMPLEMENTED")
+
             def read(grid: PixelGrid) -> Pixels:
                 pixels = band.read(grid)
                 return replace(pixels, values=pixels.values.astype(dtype))
@@ -285,6 +308,7 @@ def functions(catalogue: Catalogue) -> dict[str, Callable[..., Any]]:
         "Image.unmask": _unmask,
         "Image.toInt32": _cast("i4"),
         "Image.toFloat": _cast("f4"),
+        "Image.toDouble": _cast("f8"),
         "Image.linkCollection": _link,
     }
 
@@ -301,78 +325,36 @@ class Graph:
         self.done: dict[str, Any] = {}
 
     def value(self) -> Any:
-        return self._reference(self.result)
+        return self._reference(self.result, {})
 
-    def _reference(self, key: str) -> Any:
+    def _reference(self, key: str, given: Mapping[str, Any]) -> Any:
+        if given:
+            return self._node(self.nodes[key], given)
         if key not in self.done:
-            self.done[key] = self._node(self.nodes[key])
+            self.done[key] = self._node(self.nodes[key], given)
         return self.done[key]
 
-    def _node(self, node: Mapping[str, Any]) -> Any:
+    def _node(self, node: Mapping[str, Any], given: Mapping[str, Any]) -> Any:
         kind, content = next(iter(node.items()))
         if kind == "valueReference":
-            return self._reference(content)
+            return self._reference(content, given)
         if kind == "constantValue":
             return content
         if kind == "integerValue":
             return int(content)
+        if kind == "argumentReference":
+            return given[content]
         if kind == "arrayValue":
-            return [self._node(one) for one in content.get("values", [])]
+            return [self._node(one, given) for one in content.get("values", [])]
+        if kind == "dictionaryValue":
+            return {key: self._node(one, given) for key, one in content.get("values", {}).items()}
+        if kind == "functionDefinitionValue":
+            names, body = content["argumentNames"], content["body"]
+            return lambda *values: self._reference(body, {**given, **dict(zip(names, values, strict=True))})
         if kind == "functionInvocationValue":
             name = content.get("functionName")
             if name not in self.known:
                 raise RefusedError(501, f"the loopback server does not model {name}", "UNIMPLEMENTED")
-            return self.known[name](**{key: self._node(one) for key, one in content["arguments"].items()})
+            arguments = content.get("arguments", {})
+            return self.known[name](**{key: self._node(one, given) for key, one in arguments.items()})
         raise RefusedError(501, f"the loopback server does not model a {kind}", "UNIMPLEMENTED")
-
-
-def described(value: Any) -> Any:
-    """A value as the service writes it."""
-    if isinstance(value, Collection):
-        if len(value.images) > MOST_LISTED:
-            raise RefusedError(
-                400, f"Collection query aborted after accumulating over {MOST_LISTED} elements."
-            )
-        return {"type": "ImageCollection", "features": [described(image) for image in value.images]}
-    if isinstance(value, Image):
-        return {
-            "type": "Image",
-            "id": value.id,
-            "version": value.version,
-            "bands": [
-                {
-                    "id": name,
-                    "data_type": _pixel_type(band.dtype),
-                    "crs": band.crs,
-                    "crs_transform": list(band.transform),
-                    **({"dimensions": list(band.size)} if band.size else {}),
-                }
-                for name, band in value.bands.items()
-            ],
-            "properties": dict(value.properties),
-        }
-    return value
-
-
-def _pixel_type(dtype: np.dtype) -> dict[str, Any]:
-    if dtype.kind == "f":
-        return {"type": "PixelType", "precision": "float" if dtype.itemsize == 4 else "double"}
-    limits = np.iinfo(dtype)
-    return {"type": "PixelType", "precision": "int", "min": int(limits.min), "max": int(limits.max)}
-
-
-def pixels(image: Image, grid: PixelGrid, most_bytes: int) -> np.ndarray:
-    """A structured array of an image on a grid; masked pixels are 0, as the service writes them."""
-    a_pixel = sum(band.dtype.itemsize + 1 for band in image.bands.values())
-    size = reduce(operator.mul, (a_pixel, grid.width, grid.height))
-    if size > most_bytes:
-        raise RefusedError(
-            400, f"Total request size ({size} bytes) must be less than or equal to {most_bytes} bytes."
-        )
-    if max(grid.width, grid.height) > 32768 or not math.isfinite(sum(tuple(grid.transform))):
-        raise RefusedError(400, "Pixel grid dimensions must be less than or equal to 32768.")
-    out = np.zeros((grid.height, grid.width), [(name, band.dtype) for name, band in image.bands.items()])
-    for name, band in image.bands.items():
-        got = band.read(grid)
-        out[name] = np.where(got.seen, got.values, 0)
-    return out

@@ -20,13 +20,17 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import earthengine_answers as answers
 import earthengine_graph as graph
+import earthengine_operations as operations
 import ee
 import numpy as np
 from affine import Affine
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from pyproj import CRS
+from pyproj.exceptions import CRSError
 
 VERSION = "v1"
 MOST_BYTES = 50_331_648
@@ -89,6 +93,8 @@ class Served:
     grids: list[dict[str, Any]] = field(default_factory=list)
     most_bytes: int = MOST_BYTES
     token: str = "a-token-that-must-not-be-told"
+    at_once: int = 0
+    most_at_once: int = 0
 
 
 @contextlib.contextmanager
@@ -120,6 +126,9 @@ def _algorithms() -> dict[str, Any]:
     return dict(json.loads((_OWN / "algorithms.json").read_text()))
 
 
+_guard = threading.Lock()
+
+
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
@@ -135,7 +144,10 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self, body: bytes) -> None:
         served: Served = self.server.served  # type: ignore[attr-defined]
         path = urlsplit(self.path).path
-        served.requests[path.rpartition("/")[2]] += 1
+        with _guard:
+            served.requests[path.rpartition("/")[2]] += 1
+            served.at_once += 1
+            served.most_at_once = max(served.most_at_once, served.at_once)
         try:
             for fault in served.faults:
                 if fault.times > 0 and re.search(fault.path, path):
@@ -146,6 +158,9 @@ class _Handler(BaseHTTPRequestHandler):
             envelope = {"code": error.code, "message": str(error), "status": error.status}
             self._send(error.code, json.dumps({"error": envelope}).encode())
             return
+        finally:
+            with _guard:
+                served.at_once -= 1
         self._send(200, content if isinstance(content, bytes) else json.dumps(content).encode())
 
     def _send(self, code: int, body: bytes) -> None:
@@ -169,25 +184,35 @@ class _Handler(BaseHTTPRequestHandler):
             return _algorithms()
         asked = json.loads(body) if body else {}
         if path.endswith("/value:compute"):
-            return {"result": graph.described(self._value(served, asked))}
+            return {"result": answers.described(self._value(served, asked))}
         if path.endswith("/image:computePixels"):
             served.grids.append(asked["grid"])
-            return _packed(graph.pixels(self._value(served, asked), _grid(asked), served.most_bytes))
+            return _packed(answers.pixels(self._value(served, asked), _grid(asked), served.most_bytes))
         raise graph.RefusedError(404, f"the loopback server has no {path}", "NOT_FOUND")
 
     def _value(self, served: Served, asked: dict[str, Any]) -> Any:
-        return graph.Graph(asked["expression"], graph.functions(served.catalogue)).value()
+        known = graph.functions(served.catalogue) | operations.functions()
+        return graph.Graph(asked["expression"], known).value()
 
 
 def _grid(asked: dict[str, Any]) -> graph.PixelGrid:
     if asked.get("fileFormat") != "NPY":
         raise graph.RefusedError(501, f"format {asked.get('fileFormat')} is not modelled", "UNIMPLEMENTED")
     said, size = asked["grid"]["affineTransform"], asked["grid"]["dimensions"]
-    if not str(asked["grid"].get("crsCode", "")).startswith("EPSG:"):
-        raise graph.RefusedError(501, "only grids by EPSG code are modelled", "UNIMPLEMENTED")
     names = ("scaleX", "shearX", "translateX", "shearY", "scaleY", "translateY")
     transform = Affine(*(said.get(name, 0) for name in names))
-    return graph.PixelGrid(asked["grid"]["crsCode"], transform, size["width"], size["height"])
+    return graph.PixelGrid(_projection(asked["grid"]), transform, size["width"], size["height"])
+
+
+def _projection(grid: dict[str, Any]) -> str:
+    """A grid's CRS, by code of any authority or as WKT; the service refuses what names none."""
+    said = str(grid.get("crsCode") or grid.get("crsWkt") or "")
+    try:
+        crs = CRS.from_user_input(said)
+    except CRSError as error:
+        raise graph.RefusedError(400, f"The CRS of a map projection could not be parsed: {said}") from error
+    authority = crs.to_authority()
+    return ":".join(authority) if authority else str(crs.to_wkt())
 
 
 def _packed(array: np.ndarray) -> bytes:

@@ -145,7 +145,7 @@ def test_an_answer_that_would_be_too_large_is_asked_for_in_strips(pair, served, 
 def test_too_many_images_are_listed_in_halves(served, account, monkeypatch):
     account(served)
     whole = open_source("earthengine").search(EVERYWHERE, *DAYS)
-    monkeypatch.setattr("earthengine_graph.MOST_LISTED", 2)
+    monkeypatch.setattr("earthengine_answers.MOST_LISTED", 2)
     assert open_source("earthengine").search(EVERYWHERE, *DAYS) == whole
 
 
