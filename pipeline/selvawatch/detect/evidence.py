@@ -61,7 +61,7 @@ class PreparedLook:
     ) -> None:
         """Add the evidence of pixels start..stop to `out`, int16 units; a day's first look clears it.
 
-        lanes: scratch of `kernels.scratch` for that many pixels; None: made here.
+        out: of those pixels alone. lanes: scratch of `kernels.scratch` for that many pixels; None: made here.
         """
         if lanes is None:
             lanes = kernels.scratch(stop - start)

@@ -184,8 +184,6 @@ class _Steps:
         self._ground = EvidenceGround(model, baselines)
         self._arrays = arrays
         self._slots = [arrays[f"{part}_{name}"] for name in ACCUMULATORS for part in _SLOT]
-        self._optical = np.empty(self._pixels, np.int16)
-        self._radar = np.empty(self._pixels, np.int16)
         self._active = np.zeros(self._pixels, np.uint8)
 
     def step(self, pool: ThreadPoolExecutor, day: int, looks: list[Look]) -> None:
@@ -207,14 +205,14 @@ class _Steps:
 
         def add(first: int, last: int) -> None:
             lanes = scratch(_PIECE)
+            evidence = {"optical": np.empty(_PIECE, np.int16), "radar": np.empty(_PIECE, np.int16)}
             for start in range(first, last, _PIECE):
                 stop = min(start + _PIECE, last)
                 for look, first_look in zip(prepared, firsts, strict=True):
-                    out = self._optical if look.kind == "optical" else self._radar
-                    look.add(out, start, stop, first_look=first_look, lanes=lanes)
+                    look.add(evidence[look.kind], start, stop, first_look=first_look, lanes=lanes)
                 _add_day(
-                    self._optical,
-                    self._radar,
+                    evidence["optical"],
+                    evidence["radar"],
                     "optical" in kinds,
                     "radar" in kinds,
                     start,

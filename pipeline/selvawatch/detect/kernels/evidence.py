@@ -1,8 +1,8 @@
 """Evidence of one look: log-likelihood ratios of residuals, combined over indices, as whole units.
 
 Scratch holds, for each lane of pixels, the combined ratio, then the number of indices that were added or
-the least departure of the veil's indices, then the prediction: one lane behind the other, so that distances
-are known when the kernel is compiled. Lanes are sliced before they are walked: an index that might be
+the least departure of the veil's indices: one lane behind the other, so that distances are known when the
+kernel is compiled. Lanes are sliced before they are walked: an index that might be
 negative would keep the loop out of SIMD registers, as would Python's check of a division by zero.
 """
 
@@ -19,7 +19,7 @@ FALL, BOTH, RISE = -1, 0, 1
 LANE = 1024
 """Pixels of a lane."""
 
-SLOTS = 3
+SLOTS = 2
 """Values of scratch for each pixel."""
 
 UNKNOWN = np.float32(-1e9)
@@ -87,6 +87,7 @@ def _take_kernel(terms: int, spatial_too: bool, added: bool) -> Callable[..., No
         for k in range(terms):
             angle[k] = basis[k]
         a0, a1, a2, a3, a4, a5, a6 = angle[0], angle[1], angle[2], angle[3], angle[4], angle[5], angle[6]
+        expected = np.empty(LANE, np.float32)
         for first in range(start, stop, LANE):
             last = first + min(LANE, stop - first)
             base = (first - start) * SLOTS
@@ -105,10 +106,10 @@ def _take_kernel(terms: int, spatial_too: bool, added: bool) -> Callable[..., No
                 if terms > 5:
                     predicted = fma(np.float32(c5[p]), a5, predicted)
                     predicted = fma(np.float32(c6[p]), a6, predicted)
-                lane[2 * LANE + p] = predicted
+                expected[p] = predicted
             for p in range(value.size):
                 spread = np.float32(spreads[p])
-                predicted = lane[2 * LANE + p]
+                predicted = expected[p]
                 usable = (value[p] != nodata) & (spreads[p] != np.int16(0))
                 by_history = usable
                 least, slope, middle, bottom, top = floor, gain, centre, low, high
@@ -218,8 +219,9 @@ def settle(
     stop: int,
     out: np.ndarray,
 ) -> None:
-    """Add one look's evidence, in whole units, to `out` at start..stop, which the day's first look clears.
+    """Add one look's evidence of pixels start..stop, in whole units, to `out`, of those pixels alone.
 
+    The day's first look clears it.
     The sum of n <= 3 indices (`added`) is divided by 1 + (n - 1) * correlation and clipped: at `high` where
     the least departure is `UNKNOWN`, at `veiled` where it is above `departure`, at `unveiled` elsewhere.
     `out` is -32768 where no look saw the pixel.
@@ -230,7 +232,7 @@ def settle(
     for first in range(start, stop, LANE):
         base = (first - start) * SLOTS
         lane = lanes[base : base + SLOTS * LANE]
-        said = out[first : first + min(LANE, stop - first)]
+        said = out[first - start : first - start + min(LANE, stop - first)]
         if first_look:
             for p in range(said.size):
                 said[p] = nodata

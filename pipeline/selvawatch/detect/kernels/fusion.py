@@ -109,9 +109,10 @@ def add_day(
 ) -> None:
     """Add a day's evidence of pixels start..stop to the three sums, in place.
 
-    optical, radar: evidence, read only where the day has looks of that kind. limits: rows optical, radar,
-    joint: day_low, day_high, provisional; limits[2, 3] is the least that radar may say in the joint sum. A
-    pixel that is not monitored, or that nobody saw, keeps its state. `active`: see `ABOVE`, `OPEN`.
+    optical, radar: evidence of those pixels alone, read only where the day has looks of that kind. limits:
+    rows optical, radar, joint: day_low, day_high, provisional; limits[2, 3] is the least that radar may say
+    in the joint sum. A pixel that is not monitored, or that nobody saw, keeps its state. `active`: see
+    `ABOVE`, `OPEN`.
     """
     zero, one = np.int16(0), np.int16(1)
     today, most = np.uint16(day), np.uint16(65535)
@@ -128,7 +129,7 @@ def add_day(
         last = first + min(LANE, stop - first)
         flag = flags[first:last]
         if has_optical:
-            said_o = optical[first:last]
+            said_o = optical[first - start : last - start]
             for p in range(flag.size):
                 said = said_o[p]
                 said = said if said > low_o else low_o
@@ -136,7 +137,7 @@ def add_day(
                 usable = (said_o[p] != MISSING) & (flag[p] & reason_bits == np.uint8(0))
                 optic[p] = said if usable else MISSING
         if has_radar:
-            said_r = radar[first:last]
+            said_r = radar[first - start : last - start]
             for p in range(flag.size):
                 said = said_r[p]
                 said = said if said > low_r else low_r
@@ -226,8 +227,9 @@ def decide(
     is kept in the place of the joint run.
     """
     stop = last * columns
-    for block in range(first * columns, stop, 256):
-        end = min(block + 256, stop)
+    least = np.minimum(levels[:, 2], levels[:, 3])
+    for block in range(first * columns, stop, 64):
+        end = min(block + 64, stop)
         activity = active[block:end]
         bits = np.uint8(0)
         for p in range(activity.size):
@@ -251,9 +253,10 @@ def decide(
                 flags[p] = (flag & (REASON_BITS << REASON_SHIFT)) | WITHDRAWN
                 decided_on[p] = day
                 continue
-            row, column = p // columns, p % columns
+            high = sum_o[p] >= least[0] or sum_r[p] >= least[1] or sum_j[p] >= least[2]
             count = 0
-            if neighbours > 0:
+            if high and neighbours > 0:
+                row, column = p // columns, p % columns
                 for y in (row - distance, row, row + distance):
                     for x in (column - distance, column, column + distance):
                         if 0 <= y < rows and 0 <= x < columns and (y != row or x != column):
