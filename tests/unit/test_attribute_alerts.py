@@ -55,7 +55,7 @@ def events(shapes, **columns):
     )
 
 
-def described(found, rights, cells_of=None, references=None, **rest):
+def described(found, rights, cells_of=None, references=None, rules=RULES, **rest):
     loss = outline_cells(found) if cells_of is None else cells_of
     faces = faces_of(
         rights.rights,
@@ -67,7 +67,7 @@ def described(found, rights, cells_of=None, references=None, **rest):
         register=rights,
         faces=faces,
         scale=SCALE,
-        rules=RULES,
+        rules=rules,
         references=references or no_references(made.CRS),
         today=made.TODAY,
         isolated_buffer_m=1000.0,

@@ -225,7 +225,7 @@ def readable(folder):
             book = openpyxl.load_workbook(path, read_only=True)
             parts += [str(row) for sheet in book for row in sheet.iter_rows(values_only=True)]
             book.close()
-        elif path.suffix != ".tif":
+        elif path.suffix not in (".tif", ".jpg"):
             parts.append(path.read_text(encoding="utf-8-sig"))
     return "\n".join(parts)
 

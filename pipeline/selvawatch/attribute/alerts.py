@@ -8,11 +8,14 @@ import pandas as pd
 import shapely
 
 from selvawatch.attribute.accountings import OUTSIDE, Scale, account
+from selvawatch.attribute.authorities import authorities_of
 from selvawatch.attribute.faces import Faces
 from selvawatch.attribute.manifest import References
 from selvawatch.attribute.overlay import Pieces, attribute
 from selvawatch.attribute.register import IN_FORCE, NOT_IN_FORCE, Register, day_numbers
+from selvawatch.attribute.roads import road_kilometres
 from selvawatch.attribute.rules import Rules, contexts
+from selvawatch.attribute.scars import remining
 from selvawatch.attribute.seniority import later_mining
 from selvawatch.attribute.water import river_distance
 from selvawatch.core.tables import ALERTS, CELLS, EVENTS
@@ -81,8 +84,12 @@ def describe(events: gpd.GeoDataFrame, cells: gpd.GeoDataFrame, setting: Setting
     dates = {**setting.register.layer_dates(), **{n: d.isoformat() for n, d in setting.references.dates}}
     table["layer_dates"] = " ".join(f"{name}={date}" for name, date in sorted(dates.items()))
     table["register_version"] = setting.register.version
-    table["remining"] = "unknown"
-    for name in ("road_km", "authority", "before_picture", "after_picture", "scenes"):
+    references = setting.references
+    table["remining"] = remining(events, references.scars, setting.rules.remining)
+    points = np.array(references.mark_points, object)
+    table["road_km"] = road_kilometres(events.geometry.to_numpy(), references.roads, references.marks, points)
+    table["authority"] = authorities_of(cut, setting.register, setting.rules.authority, position, len(ids))
+    for name in ("before_picture", "after_picture", "scenes"):
         table[name] = None
     table["parameters_digest"], table["code_version"] = setting.parameters_digest, setting.code_version
     return table

@@ -4,6 +4,7 @@ import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from selvawatch.attribute.roads import RoadMark
 from selvawatch.core.tables import RIGHT_KINDS, RIGHT_TYPES
 from selvawatch.errors import LayerError
 
@@ -49,7 +50,8 @@ class LayerEntry:
     kind: str
     """`right`, `zone`, `aside`, `place`, `reference` (roads, rivers: measured to) or `context` (kept)."""
     type: str
-    """Type of rows that `types` does not name; for a reference `road`, `river` or `water`."""
+    """Type of rows that `types` does not name; for a reference `road`, `river`, `water`, or `scar` (mining
+    ground of before, as old as `from_column` or `valid_from` says, else as the snapshot)."""
     source: str
     """Who publishes it."""
     licence: str
@@ -103,6 +105,8 @@ class LayerEntry:
     """Whether the outline itself may harm people; it never leaves the restricted tier."""
     fetch: Fetch | None = None
     """Where the layer is asked for; none: it is imported by hand."""
+    marks: tuple[RoadMark, ...] = ()
+    """Of a road layer: points whose kilometre is known."""
     note: str = ""
     """What a reader of the tables must know of this layer."""
 

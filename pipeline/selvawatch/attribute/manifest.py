@@ -7,13 +7,15 @@ from pathlib import Path
 
 import geopandas as gpd
 import pandas as pd
+import shapely
 
 from selvawatch.attribute.accountings import Scale
 from selvawatch.attribute.entries import UNATTRIBUTED, LayerEntry
 from selvawatch.attribute.files import read_vector, split_layer
-from selvawatch.attribute.layers import Taken, read_layer, take, texts
+from selvawatch.attribute.layers import Taken, dates, read_layer, take, texts
 from selvawatch.attribute.periods import PeriodSet
 from selvawatch.attribute.register import Register, register_of
+from selvawatch.attribute.roads import RoadMark
 from selvawatch.core.area import Area
 from selvawatch.core.files import file_digest
 from selvawatch.errors import LayerError, SiteError
@@ -88,6 +90,12 @@ class References:
     """Water surfaces of a layer; column `year` (empty: any) says of which year."""
     river_water: gpd.GeoDataFrame
     """River water told from imagery, column `year` (see `attribute.water`)."""
+    scars: gpd.GeoDataFrame
+    """Mining ground of before: `seen_on` (day by which it was there; NaT: unknown)."""
+    marks: tuple[RoadMark, ...] = ()
+    """Points of roads whose kilometre is known."""
+    mark_points: tuple[shapely.Point, ...] = ()
+    """Where they are, in the pixel CRS."""
     dates: tuple[tuple[str, dt.date], ...] = ()
     """Day each layer was taken, by name."""
 
@@ -95,7 +103,8 @@ class References:
 def no_references(crs: str) -> References:
     """References without any layer: every distance is unknown."""
     empty = gpd.GeoDataFrame({"name": [], "year": []}, geometry=[], crs=crs)
-    return References(roads=empty, rivers=empty, water=empty, river_water=empty)
+    scars = gpd.GeoDataFrame({"seen_on": pd.to_datetime([])}, geometry=[], crs=crs)
+    return References(roads=empty, rivers=empty, water=empty, river_water=empty, scars=scars)
 
 
 def site_snapshots(manifest: Manifest, folder: Path) -> tuple[Snapshot, ...]:
@@ -198,7 +207,7 @@ def area_places(areas: Sequence[Area], crs: str, date: dt.date) -> Taken:
 
 
 def _references(manifest: Manifest, latest: dict[str, Snapshot], crs: str) -> References:
-    parts: dict[str, list[gpd.GeoDataFrame]] = {"road": [], "river": [], "water": []}
+    parts: dict[str, list[gpd.GeoDataFrame]] = {"road": [], "river": [], "water": [], "scar": []}
     for name in sorted(latest):
         entry = manifest.entry(name)
         if entry.kind != "reference":
@@ -208,17 +217,29 @@ def _references(manifest: Manifest, latest: dict[str, Snapshot], crs: str) -> Re
             raise SiteError("unknown reference", where=f"layer {name}", got=entry.type, needed=sorted(parts))
         names = texts(frame[entry.name_column]) if entry.name_column else [None] * len(frame)
         years = frame["year"] if "year" in frame else [None] * len(frame)
-        kept = gpd.GeoDataFrame({"name": names, "year": list(years)}, geometry=frame.geometry.array, crs=crs)
+        seen = dates(frame[entry.from_column]) if entry.from_column else pd.Series(pd.NaT, frame.index)
+        seen = seen.fillna(pd.Timestamp(entry.valid_from or latest[name].date)).astype("datetime64[ms]")
+        kept = gpd.GeoDataFrame(
+            {"name": names, "year": list(years), "seen_on": seen.to_numpy()},
+            geometry=frame.geometry.array,
+            crs=crs,
+        )
         parts[entry.type].append(kept[~(kept.geometry.isna() | kept.geometry.is_empty)])
-    empty = no_references(crs).roads
+    empty = no_references(crs)
+    marks = tuple(mark for name in sorted(latest) for mark in manifest.entry(name).marks)
+    lon, lat = [mark.lon for mark in marks], [mark.lat for mark in marks]
+    points = gpd.GeoSeries(gpd.points_from_xy(lon, lat), crs="EPSG:4326").to_crs(crs)
     joined = {
-        kind: gpd.GeoDataFrame(pd.concat(frames, ignore_index=True), crs=crs) if frames else empty
+        kind: gpd.GeoDataFrame(pd.concat(frames, ignore_index=True), crs=crs) if frames else empty.roads
         for kind, frames in parts.items()
     }
     return References(
         roads=joined["road"],
         rivers=joined["river"],
         water=joined["water"],
-        river_water=empty,
+        river_water=empty.river_water,
+        scars=joined["scar"][["seen_on", "geometry"]] if parts["scar"] else empty.scars,
+        marks=marks,
+        mark_points=tuple(points),
         dates=tuple((name, latest[name].date) for name in sorted(latest)),
     )

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from selvawatch.attribute.authorities import Authority
 from selvawatch.attribute.overlay import Pieces
 from selvawatch.attribute.register import IN_FORCE, UNKNOWN, Register, day_numbers
+from selvawatch.attribute.scars import ScarRule
 from selvawatch.attribute.water import WaterRule
 from selvawatch.core.days import to_day
 from selvawatch.core.tables import RIGHT_TYPES
@@ -65,6 +67,10 @@ class Rules:
     rule: tuple[Rule, ...]
     water: WaterRule | None = None
     """How river water of a year is told from imagery; None: it is not looked for."""
+    remining: ScarRule | None = None
+    """When a loss is mining again in an old scar; None: that is not told."""
+    authority: tuple[Authority, ...] = ()
+    """Who is competent where, in the order in which they are named."""
 
     def __post_init__(self) -> None:
         """Refuse two rules of one id."""

@@ -17,6 +17,7 @@ from selvawatch.events.rank import rank
 from selvawatch.events.track import Tracked
 from selvawatch.provenance import code_version
 from selvawatch.site import Site
+from selvawatch.steps.scars import product_scars
 from selvawatch.steps.zones import all_snapshots
 from selvawatch.store.folders import Store
 
@@ -62,7 +63,7 @@ class Attributed:
 
 
 def read_zones(site: Site, store: Store | None = None) -> Zones:
-    """The register and references of a site, from its own snapshots and those fetched into a store.
+    """The register and references of a site, from its own snapshots and what a store keeps.
 
     LayerError for a layer that cannot be used.
     """
@@ -72,6 +73,11 @@ def read_zones(site: Site, store: Store | None = None) -> Zones:
         crs=site.grid.crs,
         areas=site.areas,
     )
+    if store is not None:
+        scars = product_scars(store, site.grid.crs)
+        if len(scars):
+            joined = pd.concat([part for part in (references.scars, scars) if len(part)], ignore_index=True)
+            references = replace(references, scars=gpd.GeoDataFrame(joined, crs=site.grid.crs))
     return Zones(register=register, references=references)
 
 

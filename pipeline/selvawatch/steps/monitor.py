@@ -3,7 +3,7 @@
 import datetime as dt
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import shapely
@@ -14,6 +14,7 @@ from selvawatch.core.table import Tier
 from selvawatch.errors import SelvawatchError, SiteError
 from selvawatch.provenance import code_digest, code_version
 from selvawatch.site import Site
+from selvawatch.steps.alert_evidence import with_evidence
 from selvawatch.steps.attributed import attribute_events, read_zones, with_river_water
 from selvawatch.steps.observed import observation
 from selvawatch.steps.pictures import take_pictures
@@ -21,10 +22,11 @@ from selvawatch.steps.plan import RunPlan, open_plan, plan_run, read_inputs
 from selvawatch.steps.publish import Published, Told, publish
 from selvawatch.steps.rivers import river_water_of
 from selvawatch.steps.run_files import read_tracked, write_tracked
+from selvawatch.steps.scene_rows import newly_superseded, scene_rows
 from selvawatch.steps.tile import TileState, advance_tile, baseline_tile, current_state
 from selvawatch.steps.tracked import reference_lines, track_events
 from selvawatch.store.folders import Store, new_folder, open_store, prune
-from selvawatch.store.ledger import AlertRow, RunRow, SceneRow, TileRow, exclusive
+from selvawatch.store.ledger import AlertRow, RunRow, TileRow, exclusive
 from selvawatch.write.content import Run
 
 TOP_PICTURES = 12
@@ -55,6 +57,8 @@ class RunReport:
     mining_ha: float
     scenes_read: int
     scenes_unread: int
+    scenes_superseded: int
+    """Scenes that newer products of the same acquisitions replaced in this run."""
     tiles: int
     failed: Mapping[str, str]
     """Why tiles could not be brought up to the day, by tile; they keep their state of before."""
@@ -146,7 +150,7 @@ def _finish(
     known = {tile: current_state(store, tile) for tile in store.ledger.tiles()}
     says = {tile: state for tile, state in known.items() if state is not None}
     says |= {tile: TileState.read(store.state(tile, name)) for tile, name in states.items()}
-    inputs = read_inputs(run)
+    inputs, rows = read_inputs(run), store.ledger.scenes()
     zones = read_zones(site, store)
     tracked = track_events(
         site,
@@ -160,6 +164,9 @@ def _finish(
     water = river_water_of(site, store, says, tracked.events, zones.references.rivers, run.until_day)
     zones = with_river_water(zones, water)
     attributed = attribute_events(site, zones, tracked, run.until_day, site.digest)
+    pictures = take_pictures(site, store, says, inputs.scenes, attributed.alerts, TOP_PICTURES)
+    alerts = with_evidence(site, says, attributed.alerts, pictures)
+    attributed = replace(attributed, alerts=alerts)
     watched = site.select_areas(run.area)
     told = Told(
         run=_run(site, run, zones.register.version, says),
@@ -168,8 +175,8 @@ def _finish(
         area=shapely.union_all([area.geometry for area in watched]),
         tracked=tracked,
         attributed=attributed,
-        observation=observation(site, store, says, inputs, failed),
-        pictures=take_pictures(site, store, says, inputs.scenes, attributed.alerts, TOP_PICTURES),
+        observation=observation(site, store, says, inputs, failed, newly_superseded(inputs, rows)),
+        pictures=pictures,
         method=f"{site.model.name} {site.model.version}",
     )
     folder = store.run(run.run_id)
@@ -181,7 +188,6 @@ def _finish(
         (part / "report.json").write_text(
             json.dumps(asdict(report), indent=1, sort_keys=True, ensure_ascii=False)
         )
-    alerts = attributed.alerts
     store.ledger.commit(
         RunRow(
             sequence=run.sequence,
@@ -193,7 +199,7 @@ def _finish(
         tiles=[
             TileRow(tile=tile, state=name, until_day=run.until_day) for tile, name in sorted(states.items())
         ],
-        scenes=_scene_rows(says, states),
+        scenes=scene_rows(site, run, inputs, rows, says, states),
         alerts=[
             AlertRow(
                 alert_id=row.alert_id,
@@ -217,6 +223,7 @@ def _finish(
 def report_of(row: RunRow) -> RunReport:
     """The report of a committed run."""
     values = dict(row.result)
+    values.setdefault("scenes_superseded", 0)
     return RunReport(**{**values, "loss_by_type": tuple(values["loss_by_type"])})
 
 
@@ -233,7 +240,8 @@ def report_text(report: RunReport) -> str:
         f"* {report.mining_ha:.1f} ha of possible mining in {report.loss_ha:.1f} ha of forest loss",
         f"* {report.events_new} new events, {report.events_confirmed} confirmed, {report.events} in all",
         f"* {100 * report.observed_share:.0f} % of the monitored ground was seen;"
-        f" {report.scenes_read} scenes read, {report.scenes_unread} not",
+        f" {report.scenes_read} scenes read, {report.scenes_unread} not,"
+        f" {report.scenes_superseded} replaced by newer products",
         f"* bulletin: `{report.bulletin}`",
     ]
     lines += [f"* tile {tile} failed: {why}" for tile, why in sorted(report.failed.items())]
@@ -292,25 +300,8 @@ def _report(
         mining_ha=round(float(by_type.loc[by_type["cause"] == "mining", "ha"].sum()), 6),
         scenes_read=sum(one.scenes_read for one in sensors),
         scenes_unread=len(told.observation.unread),
+        scenes_superseded=len(told.observation.superseded),
         tiles=len(says.keys() | failed.keys()),
         failed=dict(failed),
         loss_by_type=restricted.by_type,
     )
-
-
-def _scene_rows(says: Mapping[str, TileState], states: Mapping[str, str]) -> list[SceneRow]:
-    return [
-        SceneRow(
-            tile=tile,
-            scene_id=one.scene_id,
-            digest=one.digest,
-            sensor=one.sensor,
-            stream=one.stream,
-            day=one.day,
-            state=one.state,
-            reason=one.reason,
-            clear_share=one.clear_share,
-        )
-        for tile in sorted(states)
-        for one in says[tile].taken
-    ]

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import shapely
@@ -15,7 +15,9 @@ from selvawatch.errors import SourceError, StoreError
 from selvawatch.prepare.take import scenes_on
 from selvawatch.provenance import code_digest
 from selvawatch.site import Site
-from selvawatch.sources.source import Problem, open_source
+from selvawatch.sources.reprocessed import superseded_since
+from selvawatch.sources.source import Problem, Superseded, open_source
+from selvawatch.steps.scars import scar_digests
 from selvawatch.steps.zones import all_snapshots
 from selvawatch.store.folders import Store, open_store
 from selvawatch.store.ledger import RunRow
@@ -53,8 +55,12 @@ class Inputs:
 
     scenes: tuple[Scene, ...]
     problems: tuple[Problem, ...]
-    skipped: tuple[str, ...]
-    """Ids of scenes with more cloud than the site reads."""
+    skipped: tuple[Scene, ...]
+    """Scenes with more cloud than the site reads."""
+    superseded: tuple[Superseded, ...]
+    """Products that newer ones of the same acquisition replace: listed beside them, or read by the run before
+    and no longer listed.
+    """
     unsearched: tuple[str, ...]
     """Sensors that could not be searched."""
 
@@ -81,7 +87,8 @@ def plan_run(
     """
     wanted = site.select_areas(area)
     ground = shapely.union_all([one.geometry for one in wanted])
-    inputs = _search(site, source, ground, area, until_day)
+    runs = store.ledger.runs()
+    inputs = _with_replaced(_search(site, source, ground, area, until_day), store, area, runs)
     tiles = tuple(tile.id for tile in site.tiles(wanted) if inputs.of_tile(tile))
     if not tiles:
         raise SourceError(
@@ -94,6 +101,7 @@ def plan_run(
     facts = {
         "site": site.digest,
         "zones": [(one.layer, str(one.date), one.sha256) for one in all_snapshots(site, store)],
+        "scars": scar_digests(store),
         "code": code_digest(),
         "area": area,
         "until": until_day,
@@ -101,7 +109,6 @@ def plan_run(
         "problems": [(problem.scene_id, problem.reason) for problem in inputs.problems],
         "unsearched": inputs.unsearched,
     }
-    runs = store.ledger.runs()
     run_id, done = _run_id(facts, runs)
     if not (done or baseline):
         _refuse_the_past(store, until_day)
@@ -157,9 +164,25 @@ def read_inputs(plan: RunPlan) -> Inputs:
     return Inputs(
         scenes=tuple(scene_from_json(scene) for scene in values["scenes"]),
         problems=tuple(Problem(**problem) for problem in values["problems"]),
-        skipped=tuple(values["skipped"]),
+        skipped=tuple(scene_from_json(scene) for scene in values["skipped"]),
+        superseded=tuple(
+            Superseded(scene=scene_from_json(one["scene"]), by=one["by"]) for one in values["superseded"]
+        ),
         unsearched=tuple(values["unsearched"]),
     )
+
+
+def _with_replaced(inputs: Inputs, store: Store, area: str, runs: Sequence[RunRow]) -> Inputs:
+    """The inputs, and what the area's run before read of acquisitions that are now listed anew."""
+    before = [run for run in runs if run.area == area]
+    path = store.plan(before[-1].run_id) if before else None
+    if path is None or not path.is_file():
+        return inputs
+    values = json.loads(path.read_text(encoding="utf-8"))
+    known = {(one.scene.id, one.scene.digest) for one in inputs.superseded}
+    gone = superseded_since([scene_from_json(scene) for scene in values["scenes"]], inputs.scenes)
+    fresh = tuple(one for one in gone if (one.scene.id, one.scene.digest) not in known)
+    return replace(inputs, superseded=inputs.superseded + fresh)
 
 
 def _write_inputs(path: Path, inputs: Inputs) -> None:
@@ -169,7 +192,8 @@ def _write_inputs(path: Path, inputs: Inputs) -> None:
             {"scene_id": problem.scene_id, "reason": problem.reason, "text": problem.text}
             for problem in inputs.problems
         ],
-        "skipped": list(inputs.skipped),
+        "skipped": [scene_to_json(scene) for scene in inputs.skipped],
+        "superseded": [{"scene": scene_to_json(one.scene), "by": one.by} for one in inputs.superseded],
         "unsearched": list(inputs.unsearched),
     }
     write_text(path, canonical_json(values) + "\n")
@@ -189,11 +213,11 @@ def _search(site: Site, source: str, ground: shapely.Geometry, area: str, until_
     if not found.scenes:
         _explain_nothing(source, ground, area, until_day, first, found.problems)
     limit = site.search.max_cloud_percent
-    skipped = {scene.id for scene in found.scenes if (scene.cloud_percent or 0) > limit}
     return Inputs(
-        scenes=tuple(scene for scene in found.scenes if scene.id not in skipped),
+        scenes=tuple(scene for scene in found.scenes if (scene.cloud_percent or 0) <= limit),
         problems=found.problems,
-        skipped=tuple(sorted(skipped)),
+        skipped=tuple(scene for scene in found.scenes if (scene.cloud_percent or 0) > limit),
+        superseded=found.superseded,
         unsearched=found.unsearched,
     )
 

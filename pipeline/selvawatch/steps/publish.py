@@ -17,6 +17,7 @@ from selvawatch.core.table import Table, Tier
 from selvawatch.core.tables import ALERTS, CELLS
 from selvawatch.events.track import Tracked
 from selvawatch.site import Site
+from selvawatch.steps.alert_evidence import write_pictures
 from selvawatch.steps.attributed import Attributed, Zones
 from selvawatch.steps.tile import TileState, open_layers
 from selvawatch.store.folders import Store
@@ -127,6 +128,10 @@ def publish(
         ),
     ]
     if tier is Tier.RESTRICTED:
+        kept = write_pictures(folder, alerts.frame, told.pictures)
+        if kept:
+            files_of = {path.stem: path for path in kept}
+            products.append(Product(id="pictures", title="Pictures", geometry=told.area, files=files_of))
         products += [_tile_product(site, store, folder, says, told.run) for _, says in sorted(states.items())]
     write_stac(folder, told.run, told.area_name, told.area_title, tuple(products))
     return Published(

@@ -119,7 +119,7 @@ def _alert_view(
         zones=", ".join(words(language, "type", _text(row, "zones"))),
         legal=word(language, "legal_context", row["legal_context"]) if _text(row, "legal_context") else "",
         citation=one_line(_text(row, "legal_citation"), 200),
-        authority=one_line(_text(row, "authority"), NAME_LENGTH),
+        authority=one_line(_text(row, "authority"), 200),
         longitude=_number(row, "lon"),
         latitude=_number(row, "lat"),
         coordinates=coordinates,
