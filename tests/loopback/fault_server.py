@@ -42,8 +42,7 @@ class Served:
 @contextlib.contextmanager
 def serve(folder: Path) -> Iterator[Served]:
     """Serve a folder until left."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
-    server.daemon_threads = True
+    server = _Server(("127.0.0.1", 0), _Handler)
     served = Served(folder, server.server_port)
     server.served = served  # type: ignore[attr-defined]
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
@@ -57,6 +56,11 @@ def serve(folder: Path) -> Iterator[Served]:
 
 
 _guard = threading.Lock()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 64
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -18,7 +18,8 @@ from rasterio.windows import Window, from_bounds
 from selvawatch.core.files import canonical_json, file_digest, replacing, write_text
 from selvawatch.core.scene import Asset, Scene
 from selvawatch.errors import SceneError
-from selvawatch.sources.load import blocks_of, check_file, opened_file
+from selvawatch.sources.blocks import read_stored
+from selvawatch.sources.load import bytes_of, check_file, opened
 from selvawatch.sources.sensors import sensor_of
 
 _COLLECTION = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
@@ -115,12 +116,11 @@ def _keep_file(
     """Write one clipped file and give its STAC asset."""
     place = folder / f"{key}.tif"
     try:
-        with rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN="EMPTY_DIR"), opened_file(asset.href) as (file, web):
+        data = bytes_of(asset.href)
+        with rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN="EMPTY_DIR"), opened(data) as file:
             check_file(scene, asset, file, key)
             window = _window(file, ground)
-            if web is not None:
-                web.prefetch(blocks_of(file, asset.band, window))
-            values = file.read(asset.band, window=window)
+            values = read_stored(file, data, asset.band, window)
             profile = {
                 "dtype": values.dtype,
                 "count": 1,

@@ -14,7 +14,7 @@ from selvawatch.errors import SourceError
 from selvawatch.sources.archives import ARCHIVES, open_archive
 from selvawatch.sources.load import read_scene
 from selvawatch.sources.sensors import sensor_of
-from selvawatch.sources.source import FAMILIES, Problem, SearchResult, Source, open_source
+from selvawatch.sources.source import FAMILIES, Problem, SearchResult, Source, Superseded, open_source
 
 log = logging.getLogger(__name__)
 
@@ -64,6 +64,7 @@ class CombinedSource:
             When no sensor can be searched.
         """
         scenes: list[Scene] = []
+        older: list[Superseded] = []
         problems: set[Problem] = set()
         failed: dict[str, str] = {}
         for family, text in self.parts:
@@ -74,6 +75,7 @@ class CombinedSource:
                 failed[family] = str(error)
                 continue
             scenes += [scene for scene in found.scenes if sensor_of(scene).stream == family]
+            older += [one for one in found.superseded if sensor_of(one.scene).stream == family]
             problems |= set(found.problems)
         if len(failed) == len(self.parts):
             raise SourceError(
@@ -88,6 +90,7 @@ class CombinedSource:
             problems=tuple(
                 sorted(problems, key=lambda problem: (problem.scene_id, problem.reason, problem.text))
             ),
+            superseded=tuple(sorted(older, key=lambda one: (one.scene.day, one.scene.id, one.scene.digest))),
             unsearched=tuple(sorted(failed)),
         )
 

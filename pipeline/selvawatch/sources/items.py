@@ -12,9 +12,10 @@ from shapely.geometry import shape
 from selvawatch.core.days import to_day
 from selvawatch.core.files import digest
 from selvawatch.core.scene import Asset, Scene
+from selvawatch.sources.reprocessed import version_of, without_superseded
 from selvawatch.sources.sensor import Sensor
 from selvawatch.sources.sensors import missing, recognise
-from selvawatch.sources.source import Problem, SearchResult
+from selvawatch.sources.source import Problem, SearchResult, Superseded
 
 Item = Mapping[str, Any]
 Resolve = Callable[[str, str], str]
@@ -24,6 +25,7 @@ Resolve = Callable[[str, str], str]
 _SAFE_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,199}")
 _KEPT = ("earthsearch:boa_offset_applied", "platform", "grid:code")
 _PROCESSING = ("s2:processing_baseline", "processing:version", "landsat:correction")
+_PROCESSED = ("processing:datetime", "s2:generation_time")
 _VOLATILE = ("created", "updated", "published")
 _COORDINATES = re.compile(r"EPSG:\d{4,6}")
 
@@ -45,10 +47,13 @@ def collect(
 ) -> SearchResult:
     """What a search over (address, item) pairs found on a geometry (WGS 84) between two days, both included.
 
-    An item whose place or time cannot be told is found, as a problem. Of items that share collection and id
-    the one updated last is kept, and the others are problems.
+    An item whose place or time cannot be told is found, as a problem. Of the products of one acquisition the
+    newest is kept, and the others are superseded (`sources.reprocessed`). Of items that share collection and
+    id the newest is kept, by version and then by what was updated last; the others are superseded where their
+    versions differ, and problems where not.
     """
     scenes: dict[tuple[str, str], tuple[str, Scene]] = {}
+    older: list[Superseded] = []
     problems: list[Problem] = []
     shapely.prepare(geometry)
     for address, item in items:
@@ -62,19 +67,27 @@ def collect(
         key = (scene.collection, scene.id)
         candidate = (str(item.get("properties", {}).get("updated", "")), scene)
         if key in scenes:
-            problems.append(
-                Problem(
-                    scene_id=scene.id, reason="duplicate", text=f"collection {scene.collection} has it twice"
+            both = sorted(
+                (candidate, scenes[key]),
+                key=lambda pair: (version_of(pair[1]), pair[0], pair[1].digest),
+            )
+            candidate, other = both[1], both[0][1]
+            if version_of(candidate[1]) > version_of(other):
+                older.append(Superseded(scene=other, by=scene.id))
+            else:
+                problems.append(
+                    Problem(
+                        scene_id=scene.id,
+                        reason="duplicate",
+                        text=f"collection {scene.collection} has it twice",
+                    )
                 )
-            )
-            candidate = max(candidate, scenes[key], key=lambda pair: (pair[0], pair[1].digest))
         scenes[key] = candidate
+    kept, replaced = without_superseded(scene for _, scene in scenes.values())
     return SearchResult(
-        scenes=tuple(
-            sorted(
-                (scene for _, scene in scenes.values()),
-                key=lambda scene: (scene.day, scene.sensor, scene.id, scene.collection),
-            )
+        scenes=tuple(kept),
+        superseded=tuple(
+            sorted(older + replaced, key=lambda one: (one.scene.day, one.scene.id, one.scene.digest))
         ),
         problems=tuple(
             sorted(problems, key=lambda problem: (problem.scene_id, problem.reason, problem.text))
@@ -136,7 +149,7 @@ def scene_from(
         processing=next((str(properties[key]) for key in _PROCESSING if properties.get(key)), ""),
         orbit=orbit if sensor.radar else "",
         digest=_digest(item),
-        properties={key: _plain(properties[key]) for key in _KEPT if key in properties},
+        properties=_kept(properties),
     )
 
 
@@ -194,6 +207,13 @@ def _number(value: object) -> float | None:
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         raise ValueError(f"{value!r} is no number")
     return float(value)
+
+
+def _kept(properties: Item) -> dict[str, str | float]:
+    """What else the sensors' rules and the order of versions need."""
+    kept = {key: _plain(properties[key]) for key in _KEPT if key in properties}
+    made = next((str(properties[key]) for key in _PROCESSED if properties.get(key)), "")
+    return kept | ({"processed": made} if made else {})
 
 
 def _plain(value: object) -> str | float:

@@ -13,7 +13,9 @@ import functools
 import math
 import re
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -26,18 +28,22 @@ from odc.geo.geobox import GeoBox
 from rasterio.enums import Resampling
 from rasterio.errors import RasterioError
 from rasterio.vrt import WarpedVRT
-from rasterio.windows import Window
 
 from selvawatch.core.grid import Tile
 from selvawatch.core.scene import Asset, Scene
 from selvawatch.errors import SceneError
-from selvawatch.sources.place import epsg_of, place
+from selvawatch.sources.blocks import Blocks, Content, LocalBytes, find_blocks, unpack
+from selvawatch.sources.hosts import AT_ONCE
+from selvawatch.sources.place import Placement, epsg_of, place
 from selvawatch.sources.remote import RemoteFile
 from selvawatch.sources.sensor import Band, Scaling
 from selvawatch.sources.sensors import asset_of, scaling_of, sensor_of
-from selvawatch.sources.signing import address_of
+from selvawatch.sources.signing import PREFIX, address_of
 
-_ON_WEB = "remote.tif"
+Bytes = LocalBytes | RemoteFile
+"""Where a file's bytes come from."""
+_ON_WEB = ("http", "https", PREFIX.rstrip(":"))
+_REMOTE = "remote.tif"
 _RIO = {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR"}
 PICTURE_BANDS = ("red", "green", "blue")
 
@@ -124,85 +130,142 @@ def read_layers(scene: Scene, geobox: GeoBox, layers: dict[str, Band]) -> dict[s
 
     if any(asset.href.startswith(PREFIX) for asset in scene.assets.values()):
         return read_image(scene, geobox, layers)
+    if any(_on_web(asset_of(scene, name).href) for name in layers):
+        return _from_web(scene, geobox, layers)
     read = {}
-    with rasterio.Env(**_RIO):
-        for name, band in layers.items():
-            asset = asset_of(scene, name)
-            try:
-                if band.kind == "quality":
-                    read[name] = _read_file(scene, asset, geobox, band, name, None)
-                else:
-                    read[name] = _read_file(scene, asset, geobox, band, name, scaling_of(scene, name))
-            except (RasterioError, OSError) as error:
-                raise SceneError(
-                    f"{name} cannot be read",
-                    reason="unreadable",
-                    where=f"scene {scene.id}",
-                    got=_plain(error),
-                ) from error
+    for name, band in layers.items():
+        with _told(scene, name):
+            layer = _look(scene, geobox, name, band, bytes_of(asset_of(scene, name).href))
+            read[name] = _values(layer, layer.data.take(layer.ranges))
     return read
 
 
-def _read_file(
-    scene: Scene, asset: Asset, geobox: GeoBox, band: Band, name: str, scaling: Scaling | None
-) -> np.ndarray:
-    """One layer on the geobox; scaling None: codes as stored."""
-    with opened_file(asset.href) as (file, on_web):
-        check_file(scene, asset, file, name)
-        nodata = _nodata(scene, asset, band, file, name)
-        fill = _fill(nodata) if scaling is None else np.nan
-        placed = place(geobox, epsg_of(file.crs), file.transform, (file.height, file.width))
-        if placed is None:
-            raw = _reproject(file, asset.band, geobox, nodata)
-            return raw if scaling is None else physical(raw, scaling, nodata)
-        if placed.empty:
-            return np.full(
-                tuple(geobox.shape), fill, file.dtypes[asset.band - 1] if scaling is None else np.float32
-            )
-        if on_web is not None:
-            on_web.prefetch(blocks_of(file, asset.band, placed.window))
-        raw = file.read(asset.band, window=placed.window)
-    return placed.spread(raw if scaling is None else physical(raw, scaling, nodata), fill)
+def _from_web(scene: Scene, geobox: GeoBox, layers: dict[str, Band]) -> dict[str, np.ndarray]:
+    """Layers of which some are on the web: their heads are fetched side by side, and so are their blocks.
+
+    GDAL is used by this thread alone: its reads through Python wait for one another.
+    """
+    read = {}
+    with ThreadPoolExecutor(min(len(layers), AT_ONCE)) as pool:
+        heads = [pool.submit(bytes_of, asset_of(scene, name).href) for name in layers]
+        found = []
+        for (name, band), head in zip(layers.items(), heads, strict=True):
+            with _told(scene, name):
+                layer = _look(scene, geobox, name, band, head.result())
+                found.append((layer, pool.submit(layer.data.take, layer.ranges)))
+        for layer, content in found:
+            with _told(scene, layer.name):
+                read[layer.name] = _values(layer, content.result())
+    return read
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Layer:
+    """A layer whose file has been looked at."""
+
+    name: str
+    data: Bytes
+    scaling: Scaling | None
+    """None: codes as stored."""
+    nodata: float | None
+    dtype: str
+    shape: tuple[int, int]
+    placed: Placement | None
+    """None: the file was reprojected."""
+    blocks: Blocks | None
+    """Blocks to unpack; None: `raw` has been read, or nothing is to be read."""
+    raw: np.ndarray | None
+    """(y, x) stored numbers that GDAL read: of the target where `placed` is None, else of its window."""
+
+    @property
+    def ranges(self) -> tuple[tuple[int, int], ...]:
+        """First byte and bytes of the blocks."""
+        return () if self.blocks is None else self.blocks.ranges
 
 
 @contextmanager
-def opened_file(href: str) -> Iterator[tuple[Any, RemoteFile | None]]:
-    """An open dataset, and the file on the web that it reads, where it is one."""
+def _told(scene: Scene, name: str) -> Iterator[None]:
+    """Errors of a file as one of its scene."""
+    try:
+        with rasterio.Env(**_RIO):
+            yield
+    except (RasterioError, OSError) as error:
+        raise SceneError(
+            f"{name} cannot be read", reason="unreadable", where=f"scene {scene.id}", got=_plain(error)
+        ) from error
+
+
+def _look(scene: Scene, geobox: GeoBox, name: str, band: Band, data: Bytes) -> _Layer:
+    """One layer and what of its file is needed for the geobox."""
+    asset = asset_of(scene, name)
+    scaling = None if band.kind == "quality" else scaling_of(scene, name)
+    with opened(data) as file:
+        check_file(scene, asset, file, name)
+        nodata = _nodata(scene, asset, band, file, name)
+        placed = place(geobox, epsg_of(file.crs), file.transform, (file.height, file.width))
+        blocks = raw = None
+        if placed is None:
+            raw = _reproject(file, asset.band, geobox, nodata)
+        elif not placed.empty:
+            blocks = find_blocks(file, data, asset.band, placed.window)
+            raw = file.read(asset.band, window=placed.window) if blocks is None else None
+        return _Layer(
+            name=name,
+            data=data,
+            scaling=scaling,
+            nodata=nodata,
+            dtype=file.dtypes[asset.band - 1],
+            shape=(geobox.shape[0], geobox.shape[1]),
+            placed=placed,
+            blocks=blocks,
+            raw=raw,
+        )
+
+
+def _values(layer: _Layer, content: Sequence[Content]) -> np.ndarray:
+    """A layer on the geobox: float32 physical values, or codes as stored."""
+    scaling, placed, blocks = layer.scaling, layer.placed, layer.blocks
+    fill = _fill(layer.nodata) if scaling is None else np.nan
+    if layer.raw is not None:
+        values = layer.raw if scaling is None else physical(layer.raw, scaling, layer.nodata)
+        return values if placed is None else placed.spread(values, fill)
+    if blocks is None or placed is None:
+        return np.full(layer.shape, fill, layer.dtype if scaling is None else np.float32)
+    if scaling is not None and blocks.kind in (np.uint8, np.uint16):
+        table = _table(blocks.kind.itemsize, scaling, layer.nodata)
+        return placed.frame(unpack(blocks, content, placed.rows, placed.columns, table), fill)
+    raw = unpack(blocks, content, placed.rows, placed.columns)
+    return placed.frame(raw if scaling is None else physical(raw, scaling, layer.nodata), fill)
+
+
+def _on_web(href: str) -> bool:
+    return urlsplit(href).scheme in _ON_WEB
+
+
+def bytes_of(href: str) -> Bytes:
+    """The bytes of an href's file; OSError when it cannot be opened."""
     address = address_of(href)
-    if urlsplit(address).scheme not in ("http", "https"):
-        with rasterio.open(address, driver="GTiff") as file:
-            yield file, None
+    if _on_web(address):
+        return RemoteFile(address)
+    return LocalBytes(Path(address), Path(address).stat().st_size)
+
+
+@contextmanager
+def opened(data: Bytes) -> Iterator[Any]:
+    """The open dataset of a file's bytes."""
+    if isinstance(data, LocalBytes):
+        with rasterio.open(data.path, driver="GTiff") as file:
+            yield file
         return
-    on_web = RemoteFile(address)
+    on_web = data
 
     def opener(path: str, mode: str = "rb") -> RemoteFile:
-        if path != _ON_WEB or "r" not in mode:
+        if path != _REMOTE or "r" not in mode:
             raise FileNotFoundError(path)
         return on_web.again()
 
-    with rasterio.open(_ON_WEB, driver="GTiff", opener=opener) as file:
-        yield file, on_web
-
-
-def blocks_of(file: Any, band: int, window: Window) -> list[tuple[int, int]]:
-    """First byte and bytes of the blocks of a window; OSError when the file holds no bytes of one of them.
-
-    A file that was cut or zeroed on its way may list blocks at no place, which GDAL reads as no data.
-    """
-    rows, columns = file.block_shapes[band - 1]
-    places = []
-    for row in range(int(window.row_off) // rows, int(window.row_off + window.height - 1) // rows + 1):
-        for column in range(
-            int(window.col_off) // columns, int(window.col_off + window.width - 1) // columns + 1
-        ):
-            said = [
-                file.get_tag_item(f"BLOCK_{what}_{column}_{row}", "TIFF", bidx=band)
-                for what in ("OFFSET", "SIZE")
-            ]
-            if not all(said):
-                raise OSError("the file lacks blocks")
-            places.append((int(said[0]), int(said[1])))
-    return places
+    with rasterio.open(_REMOTE, driver="GTiff", opener=opener) as file:
+        yield file
 
 
 def check_file(scene: Scene, asset: Asset, file: Any, name: str) -> None:

@@ -45,7 +45,10 @@ class Placement:
 
     def spread(self, values: np.ndarray, fill: float) -> np.ndarray:
         """Values (y, x) of the window on the target's pixels; `fill` outside the file."""
-        laid = _take(values, self.rows - self.rows[0], self.columns - self.columns[0])
+        return self.frame(_take(values, self.rows - self.rows[0], self.columns - self.columns[0]), fill)
+
+    def frame(self, laid: np.ndarray, fill: float) -> np.ndarray:
+        """Values (y, x) of the target's pixels that lie in the file, with `fill` around them."""
         if laid.shape == self.shape:
             return laid
         whole = np.full(self.shape, fill, laid.dtype)

@@ -6,28 +6,31 @@ addresses.
 """
 
 import bisect
+import contextlib
 import copy
+import functools
 import io
+import os
 import random
 import re
-import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from urllib.parse import urljoin, urlsplit
 
-import requests
-import urllib3.exceptions
+import requests.certs
+import requests.utils
+import urllib3
 
 from selvawatch.sources.addresses import remote
-from selvawatch.sources.hosts import turn_at
+from selvawatch.sources.hosts import AT_ONCE, turn_at
 
 _HEAD_BYTES = 16_384
 _GAP_BYTES = 16_384
 _LEAST_BYTES = 65_536
+_CHUNK_BYTES = 1 << 20
 _REDIRECTS = 3
 _AGAIN = (408, 429, 500, 502, 503, 504)
-_sessions = threading.local()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,6 +120,22 @@ class RemoteFile(io.RawIOBase):
                 end = max(end, wanted.pop(0)[1])
             self._fetch(first, end)
 
+    def take(self, ranges: Sequence[tuple[int, int]]) -> list[bytes | memoryview]:
+        """Content of (first byte, bytes) ranges, in their order; those that are not here are fetched."""
+        self.prefetch(ranges)
+        return [self._part(first, count) for first, count in ranges]
+
+    def _part(self, first: int, count: int) -> bytes | memoryview:
+        piece = self._piece(first)
+        if piece is not None and first + count <= piece[0] + len(piece[1]):
+            return memoryview(piece[1])[first - piece[0] : first - piece[0] + count]
+        handle = self.again()
+        handle.seek(first)
+        content = handle.read(count)
+        if len(content) != count:
+            raise OSError("the file is cut short")
+        return content
+
     def _missing_from(self, place: int) -> int:
         """The first byte from a place on that is not here."""
         while (piece := self._piece(place)) is not None:
@@ -155,15 +174,15 @@ def fetch(address: str, first: int, end: int, patience: Patience) -> tuple[bytes
             time.sleep(min(patience.longest_wait_s, max(wait, grown)))
         wait = 0.0
         try:
-            with turn_at(host), _opened(address, first, end, patience) as reply:
-                if reply.status_code in (200, 206):
+            with turn_at(host), contextlib.closing(_opened(address, first, end, patience)) as reply:
+                if reply.status in (200, 206):
                     return _content(reply, first, end, patience)
-                why = f"status {reply.status_code}"
-                if reply.status_code not in _AGAIN:
+                why = f"status {reply.status}"
+                if reply.status not in _AGAIN:
                     break
                 asked = reply.headers.get("Retry-After", "")
                 wait = float(asked) if asked.isdigit() else 0.0
-        except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
+        except urllib3.exceptions.HTTPError as error:
             why = f"it breaks off ({type(error).__name__})"
         except _BrokenError as error:
             why = str(error)
@@ -174,20 +193,24 @@ class _BrokenError(Exception):
     """An answer that is not what was asked for; worth another try."""
 
 
-def _opened(address: str, first: int, end: int, patience: Patience) -> requests.Response:
+def _opened(address: str, first: int, end: int, patience: Patience) -> urllib3.BaseHTTPResponse:
     """The answer to a range request, not read yet; redirects lead only where an asset may lie."""
     own_host = urlsplit(address).hostname or ""
     for _ in range(_REDIRECTS + 1):
-        reply = _session().get(
+        proxies = requests.utils.get_environ_proxies(address, None)
+        reply = _connections(requests.utils.select_proxy(address, proxies) or "", os.getpid()).urlopen(
+            "GET",
             address,
             headers={"Range": f"bytes={first}-{end - 1}", "Accept-Encoding": "identity"},
             timeout=patience.silence_s,
-            stream=True,
-            allow_redirects=False,
+            preload_content=False,
+            redirect=False,
+            retries=False,
         )
-        if not reply.is_redirect:
+        place = reply.get_redirect_location()
+        if not place:
             return reply
-        address = urljoin(address, reply.headers["Location"])
+        address = urljoin(address, place)
         reply.close()
         try:
             remote(address, own_host)
@@ -196,30 +219,40 @@ def _opened(address: str, first: int, end: int, patience: Patience) -> requests.
     raise OSError("it is redirected in circles")
 
 
-def _content(reply: requests.Response, first: int, end: int, patience: Patience) -> tuple[bytes, int]:
+def _content(reply: urllib3.BaseHTTPResponse, first: int, end: int, patience: Patience) -> tuple[bytes, int]:
     """Content and size of the file, when the answer holds just what was asked for."""
-    began, out = time.monotonic(), bytearray()
-    while chunk := reply.raw.read1(_LEAST_BYTES):
-        out += chunk
-        if len(out) > end and reply.status_code == 200:
+    began, parts, here = time.monotonic(), [], 0
+    while chunk := reply.read1(_CHUNK_BYTES, decode_content=False):
+        parts.append(chunk)
+        here += len(chunk)
+        if here > end and reply.status == 200:
             break
         lasted = time.monotonic() - began
-        if lasted > patience.silence_s and len(out) < lasted * patience.slowest:
+        if lasted > patience.silence_s and here < lasted * patience.slowest:
             raise _BrokenError("it comes too slowly")
-    if reply.status_code == 200:
+    out = b"".join(parts)
+    if reply.status == 200:
         size = int(reply.headers.get("Content-Length") or len(out))
-        return bytes(out[first:end]), size
+        return out[first:end], size
     said = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+)", reply.headers.get("Content-Range", ""))
     if said is None or int(said[1]) != first or len(out) != int(said[2]) + 1 - first:
         raise _BrokenError("the answer holds another range than it says")
     size = int(said[3])
     if len(out) != min(end, size) - first:
         raise _BrokenError("the answer holds another range than was asked for")
-    return bytes(out), size
+    return out, size
 
 
-def _session() -> requests.Session:
-    if not hasattr(_sessions, "session"):
-        _sessions.session = requests.Session()
-    session: requests.Session = _sessions.session
-    return session
+@functools.lru_cache(maxsize=8)
+def _connections(proxy: str, process: int) -> urllib3.PoolManager:  # noqa: ARG001
+    """Connections that are kept open between requests, of all threads of a process."""
+    authorities = os.environ.get("REQUESTS_CA_BUNDLE") or requests.certs.where()
+    if not proxy:
+        return urllib3.PoolManager(maxsize=AT_ONCE, ca_certs=authorities)
+    user = urllib3.util.parse_url(proxy).auth
+    return urllib3.ProxyManager(
+        proxy,
+        maxsize=AT_ONCE,
+        ca_certs=authorities,
+        proxy_headers=urllib3.make_headers(proxy_basic_auth=user) if user else None,
+    )

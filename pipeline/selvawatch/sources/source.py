@@ -28,20 +28,35 @@ class Problem:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Superseded:
+    """A product that a newer one of the same acquisition replaces."""
+
+    scene: Scene
+    """The older one; it is not read."""
+    by: str
+    """Id of the newer one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SearchResult:
-    """What a search found: scenes that can be tried, and problems. Found = scenes + problems."""
+    """What a search found: scenes that can be tried, products that newer ones replace, and problems.
+
+    Found = scenes + superseded + problems.
+    """
 
     scenes: tuple[Scene, ...]
     """Sorted by day, sensor and id."""
     problems: tuple[Problem, ...] = ()
     """Sorted by id and reason."""
+    superseded: tuple[Superseded, ...] = ()
+    """Sorted by day and id."""
     unsearched: tuple[str, ...] = ()
     """Sensors that could not be searched, sorted; what is found is then not all there is."""
 
     @property
     def found(self) -> int:
         """How many items the search found."""
-        return len(self.scenes) + len(self.problems)
+        return len(self.scenes) + len(self.superseded) + len(self.problems)
 
 
 @runtime_checkable
