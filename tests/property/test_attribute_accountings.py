@@ -75,6 +75,43 @@ def test_additive_accountings_with_outside_are_the_whole_loss(rows, loss, clock)
         assert (table["ha"] <= table["ha_hi"] + 1e-9).all()
 
 
+near = st.dates(pd.Timestamp("2025-05-20").date(), pd.Timestamp("2025-06-20").date())
+
+
+@settings(deadline=None, max_examples=15)
+@given(
+    st.lists(st.tuples(rights(), st.none() | near, st.none() | near), min_size=1, max_size=4),
+    st.tuples(near, near, near).map(sorted),
+    st.sampled_from(["exclusive", "inclusive", "fractional", "combination"]),
+)
+def test_bounds_are_those_of_every_day_on_which_the_loss_may_have_been(rows, window, accounting):
+    owned = register(
+        [
+            {**one, "first": first and first.isoformat(), "last": last and last.isoformat()}
+            for one, first, last in rows
+        ]
+    )
+    earliest, onset, latest = map(pd.Timestamp, window)
+    shape = [box(1000, 1000, 2000, 2000)]
+
+    def on(day, low, high):
+        return pieces(cells(shape, onset=day, onset_earliest=low, onset_latest=high), owned)
+
+    cut = on(onset, earliest, latest)
+    every = [hectares(on(day, day, day), owned, accounting)["ha"] for day in pd.date_range(earliest, latest)]
+    table = pd.concat(every, axis=1).fillna(0.0)
+    found = hectares(cut, owned, accounting).reindex(table.index).fillna(0.0)
+    least, most = found["ha_lo"], found["ha_hi"]
+    # A total adds pieces up: its bounds hold those of any one day, and reach them where there is one piece.
+    assert (least <= table.min(axis=1) + TOLERANCE_HA).all()
+    assert (most >= table.max(axis=1) - TOLERANCE_HA).all()
+    if len(cut) == 1:
+        np.testing.assert_allclose(least, table.min(axis=1), atol=TOLERANCE_HA)
+        np.testing.assert_allclose(most, table.max(axis=1), atol=TOLERANCE_HA)
+    moved = (table.to_numpy() != table.to_numpy()[:, :1]).any()
+    assert bool(cut.frame["date_uncertain"].any()) or not moved
+
+
 @settings(deadline=None, max_examples=20)
 @given(st.lists(rights(), min_size=1, max_size=6), st.lists(shapes(), min_size=1, max_size=3))
 def test_outside_is_what_no_right_in_force_covers(rows, loss):

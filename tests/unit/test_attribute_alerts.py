@@ -248,3 +248,10 @@ def test_river_water_of_the_year_makes_near_and_a_rule_apply_but_prohibits_nothi
     np.testing.assert_allclose(table["distance_river_m"], [30, 430])
     assert table["legal_rules"].fillna("").tolist() == ["water-nearness", ""]
     assert table["legal_context"].tolist() == ["undetermined"] * 2
+
+
+def test_a_rule_that_began_between_the_looks_makes_the_date_uncertain():
+    rights = register([right("corridor", square(0, 9), first="2000-01-01")])
+    day = {"onset": pd.Timestamp(2012, 3, 1), "onset_latest": pd.Timestamp(2012, 3, 1)}
+    found = events([square(0), square(2)], **day, onset_earliest=pd.to_datetime(["2012-02-18", "2012-02-19"]))
+    assert described(found, rights)["date_uncertain"].tolist() == [True, False]

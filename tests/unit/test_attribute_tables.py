@@ -156,6 +156,16 @@ def test_a_right_that_began_between_the_looks_widens_the_bounds():
     assert table.loc["outside", ["ha", "ha_lo", "ha_hi"]].tolist() == [0.0, 0.0, 1.0]
 
 
+def test_a_right_that_began_and_ended_between_the_looks_widens_the_bounds():
+    owned = register([row("mining", square(0), first="2025-05-10", last="2025-05-20")])
+    lost = cells([square(0)], onset_earliest=pd.Timestamp(2025, 5, 1), ha=1.0)
+    made_inputs = inputs(lost, owned)
+    assert made_inputs.pieces.frame["date_uncertain"].all()
+    table = of("loss_by_type", made_inputs).set_index("class")
+    assert table.loc["outside", ["ha", "ha_lo", "ha_hi"]].tolist() == [1.0, 0.0, 1.0]
+    assert table.loc["mining", ["ha", "ha_lo", "ha_hi"]].tolist() == [0.0, 0.0, 1.0]
+
+
 def test_provisional_loss_counts_but_not_in_the_lower_bound_and_withdrawn_does_not_count():
     lost = cells([square(0), square(1), square(2)], ha=1.0)
     lost["status"] = ["confirmed", "provisional", "withdrawn"]

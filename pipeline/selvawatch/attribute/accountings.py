@@ -116,7 +116,7 @@ def account(
     if clock == "at-loss":
         doubtful = pieces.frame["date_uncertain"].to_numpy(bool)
         some = members[doubtful[members["piece"].to_numpy()]]
-        weights += [_weights(some, other, ranks, count, accounting) for other in ("earliest", "latest")]
+        weights += [_weights(some, other, ranks, count, accounting) for other in pieces.other_days]
         weights[1:] = [other[doubtful[other["piece"].to_numpy()]] for other in weights[1:]]
         table = _merged(weights, doubtful)
     else:

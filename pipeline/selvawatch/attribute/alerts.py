@@ -14,7 +14,7 @@ from selvawatch.attribute.manifest import References
 from selvawatch.attribute.overlay import Pieces, attribute
 from selvawatch.attribute.register import IN_FORCE, NOT_IN_FORCE, Register, day_numbers
 from selvawatch.attribute.roads import road_kilometres
-from selvawatch.attribute.rules import Rules, contexts
+from selvawatch.attribute.rules import Rules, contexts, rule_changes
 from selvawatch.attribute.scars import remining
 from selvawatch.attribute.seniority import later_mining
 from selvawatch.attribute.water import river_distance
@@ -75,8 +75,8 @@ def describe(events: gpd.GeoDataFrame, cells: gpd.GeoDataFrame, setting: Setting
     _legal(table, cut, position, setting)
     _places(table, cut, position, setting)
     _distances(table, events, setting)
-    uncertain = np.bincount(position, cut.frame["date_uncertain"], len(ids)) > 0
-    table["date_uncertain"] = uncertain
+    doubtful = cut.frame["date_uncertain"].to_numpy(bool) | rule_changes(cut, setting.register, setting.rules)
+    table["date_uncertain"] = np.bincount(position, doubtful, len(ids)) > 0
     later = later_mining(cut, setting.register)
     table["mining_title_later"] = _by_event(later["mining_title_later"], position, len(ids))
     lag = pd.Series(later["days_to_mining_application"]).groupby(position).min()

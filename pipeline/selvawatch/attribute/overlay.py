@@ -9,7 +9,7 @@ import pandas as pd
 import shapely
 
 from selvawatch.attribute.faces import Faces
-from selvawatch.attribute.register import UNKNOWN, Register, day_numbers, validity
+from selvawatch.attribute.register import UNKNOWN, Register, Validity, day_numbers, validity
 from selvawatch.errors import LayerError
 
 CLOCKS = ("at-loss", "today")
@@ -32,13 +32,20 @@ class Pieces:
     members: pd.DataFrame
     """One row for each piece and register row over it, in force or not: `piece` (position in `frame`),
     `right` (position in the register), and its state (`register.IN_FORCE` ...) on the day of loss, the
-    earliest and the latest possible day, and today: `at_loss`, `earliest`, `latest`, `today`."""
+    earliest and the latest possible day, and today: `at_loss`, `earliest`, `latest`, `today`; and
+    `between_0` ... on the days between on which any right over the piece began or ended."""
     today: int
     """The day called today."""
     register_version: str
 
     def __len__(self) -> int:
         return len(self.frame)
+
+    @property
+    def other_days(self) -> tuple[str, ...]:
+        """Columns of `members` with the states on the other possible days of the loss."""
+        between = [str(name) for name in self.members.columns if str(name).startswith("between_")]
+        return ("earliest", "latest", *between)
 
     @property
     def total_ha(self) -> float:
@@ -92,7 +99,8 @@ def attribute(
     frame["ha_hi"] = frame["ha"] * share * _growth(frame, events)
     frame["ha"] = frame["ha"] * share
     members = _members(frame, faces, register, today)
-    changes = members["earliest"].ne(members["at_loss"]) | members["latest"].ne(members["at_loss"])
+    others = members.drop(columns=["piece", "right", "at_loss", "today"])
+    changes = others.ne(members["at_loss"], axis=0).any(axis=1)
     frame["date_uncertain"] = False
     frame.loc[members["piece"][changes].unique(), "date_uncertain"] = True
     return Pieces(
@@ -169,9 +177,36 @@ def _members(frame: pd.DataFrame, faces: Faces, register: Register, today: int) 
             "today": dates.states(right, np.full(len(right), today, np.int64)),
         }
     )
+    for number, day in enumerate(_days_between(dates, piece, right, earliest, latest)):
+        members[f"between_{number}"] = dates.states(right, np.where(day < 0, onset, day)[piece])
     undated = frame["onset"].isna().to_numpy()[piece]
-    members.loc[undated, ["at_loss", "earliest", "latest"]] = np.int8(UNKNOWN)
+    members.loc[undated, [name for name in members if name not in ("piece", "right", "today")]] = np.int8(
+        UNKNOWN
+    )
     return members
+
+
+def _days_between(
+    dates: Validity, piece: np.ndarray, right: np.ndarray, earliest: np.ndarray, latest: np.ndarray
+) -> list[np.ndarray]:
+    """Days on which a right over a piece began or ended, strictly between its earliest and latest day.
+
+    As many arrays (one day a piece, int64; -1: no further one) as the piece with most such days needs.
+    """
+    wide = np.flatnonzero((latest - earliest)[piece] > 1)
+    found = []
+    for boundary in (dates.stands_from, dates.stands_to, dates.valid_from, dates.valid_to, dates.listed_from):
+        day = boundary[right[wide]]
+        inside = (earliest[piece[wide]] < day) & (day < latest[piece[wide]])
+        found.append(np.stack([piece[wide][inside], day[inside]], axis=1))
+    days = np.unique(np.concatenate(found), axis=0)
+    if not len(days):
+        return []
+    _, starts, counts = np.unique(days[:, 0], return_index=True, return_counts=True)
+    place = np.arange(len(days)) - np.repeat(starts, counts)
+    columns = np.full((int(counts.max()), len(earliest)), -1, np.int64)
+    columns[place, days[:, 0]] = days[:, 1]
+    return list(columns)
 
 
 def _check(cells: gpd.GeoDataFrame, faces: Faces, register: Register) -> None:

@@ -8,7 +8,7 @@ import pandas as pd
 
 from selvawatch.attribute.authorities import Authority
 from selvawatch.attribute.overlay import Pieces
-from selvawatch.attribute.register import IN_FORCE, UNKNOWN, Register, day_numbers
+from selvawatch.attribute.register import IN_FORCE, NOT_IN_FORCE, UNKNOWN, Register, day_numbers
 from selvawatch.attribute.scars import ScarRule
 from selvawatch.attribute.water import WaterRule
 from selvawatch.core.days import to_day
@@ -121,6 +121,24 @@ def contexts(
     context[allowed & ~title & ~title_perhaps] = WITHOUT_TITLE
     context[sure["prohibits"]] = PROHIBITED
     return pd.DataFrame({"legal_context": context, "rules": [tuple(one) for one in applied]})
+
+
+def rule_changes(pieces: Pieces, register: Register, rules: Rules) -> np.ndarray:
+    """Whether a rule over each piece began or ended between the looks around its loss; (n,) bool."""
+    frame, members = pieces.frame, pieces.members
+    kinds = register.rights["type"].to_numpy()[members["right"].to_numpy()]
+    onset = day_numbers(frame["onset"], -1)
+    first = day_numbers(frame["onset_earliest"], -1)
+    last = day_numbers(frame["onset_latest"], -1)
+    first, last = np.where(first < 0, onset, first), np.where(last < 0, onset, last)
+    found = np.zeros(len(pieces), bool)
+    for rule in rules.rule:
+        days = [to_day(day) for day in (rule.start, rule.end) if day is not None]
+        between = np.logical_or.reduce([(first < day) & (day <= last) for day in days])
+        if between.any():
+            on = np.isin(kinds, rule.types) & (members["at_loss"] != NOT_IN_FORCE).to_numpy()
+            found |= between & _any(members["piece"].to_numpy()[on], len(pieces))
+    return found
 
 
 def _any(pieces: np.ndarray, count: int) -> np.ndarray:
