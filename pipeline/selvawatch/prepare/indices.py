@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from selvawatch.core.stack import DECIBEL_SCALE, UNIT_SCALE
-from selvawatch.prepare.kernels import difference, store
+from selvawatch.prepare.kernels import difference, store, store_difference
 
 _DB = np.float32(10 / np.log(10))
 
@@ -26,6 +26,29 @@ def stored(physical: np.ndarray, scale: float, usable: np.ndarray) -> np.ndarray
     """int16 of float32 physical values as `core.stack.encode` makes them; `NODATA` where not usable."""
     with np.errstate(invalid="ignore", over="ignore"):
         return np.asarray(store(physical, np.float32(scale), usable))
+
+
+def stored_without_halo(
+    index: "Index", bands: Mapping[str, np.ndarray], halo: int, usable: np.ndarray
+) -> np.ndarray:
+    """int16 (y, x) of an index of bands that have a halo of pixels more on each side.
+
+    usable, (y, x) bool, becomes False where the index is not defined; where it is False, what is stored says
+    nothing until `hide` has been called.
+    """
+    if index.formula is not normalised_difference:
+        physical = index.of({name: without_halo(bands[name], halo) for name in index.bands})
+        usable &= np.isfinite(physical)
+        return stored(physical, index.scale, usable)
+    out = np.empty(usable.shape, np.int16)
+    first, second = (np.ascontiguousarray(bands[name], np.float32) for name in index.bands)
+    store_difference(first, second, halo, np.float32(index.scale), usable, out)
+    return out
+
+
+def without_halo(values: np.ndarray, halo: int) -> np.ndarray:
+    """The inner pixels of values (y, x)."""
+    return values[halo:-halo, halo:-halo] if halo else values
 
 
 def decibel(power: np.ndarray) -> np.ndarray:

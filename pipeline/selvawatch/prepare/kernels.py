@@ -4,46 +4,59 @@ tests.
 
 import numba
 import numpy as np
+from numba import types as nt
 
 UNSEEN = 0
 CLEAR = 1
 HAZE = 2
 SHADOW = 3
 
+_BAND = nt.Array(nt.float32, 1, "C", readonly=True)
+_IMAGE = nt.Array(nt.float32, 2, "C", readonly=True)
 _NODATA = np.int16(-32768)
 _LIMIT = np.float32(32767)
+_TO_WHOLE = np.float32(1.5 * 2**23)
+"""Added to a float32 and taken off again it leaves the nearest whole number, a half to the even one."""
 
 
-@numba.vectorize(["uint8(" + ", ".join(["float32"] * 15) + ")"], cache=True)
+@numba.njit(
+    nt.void(*[_BAND] * 5, _BAND, nt.uint8[::1]),
+    nogil=True,
+    cache=True,
+    error_model="numpy",
+)
 def flag(
-    blue: np.float32,
-    green: np.float32,
-    red: np.float32,
-    nir: np.float32,
-    swir16: np.float32,
-    hot_slope: np.float32,
-    haze_hot: np.float32,
-    haze_red_to_blue: np.float32,
-    haze_nir: np.float32,
-    bright_red: np.float32,
-    bright_nir: np.float32,
-    bright_swir16_to_nir: np.float32,
-    shadow_nir: np.float32,
-    shadow_swir16: np.float32,
-    shadow_mndwi: np.float32,
-) -> int:
-    """`UNSEEN`, `CLEAR`, `HAZE` or `SHADOW` of one pixel's reflectances and the screening's thresholds, in
-    order.
+    blues: np.ndarray,
+    greens: np.ndarray,
+    reds: np.ndarray,
+    nirs: np.ndarray,
+    swir16s: np.ndarray,
+    thresholds: np.ndarray,
+    out: np.ndarray,
+) -> None:
+    """`UNSEEN`, `CLEAR`, `HAZE` or `SHADOW` of pixels' reflectances into out.
+
+    thresholds: those of `mask.Screening` from hot_slope to shadow_mndwi, in its order.
     """
-    if np.isnan(blue + green + red + nir + swir16):
-        return UNSEEN
-    if blue - hot_slope * red > haze_hot and red < haze_red_to_blue * blue and nir > haze_nir:
-        return HAZE
-    if red > bright_red and nir > bright_nir and swir16 < bright_swir16_to_nir * nir:
-        return HAZE
-    if nir < shadow_nir and swir16 < shadow_swir16 and green - swir16 < shadow_mndwi * (green + swir16):
-        return SHADOW
-    return CLEAR
+    hot_slope, haze_hot, haze_red_to_blue, haze_nir = (
+        thresholds[0],
+        thresholds[1],
+        thresholds[2],
+        thresholds[3],
+    )
+    bright_red, bright_nir, bright_swir16_to_nir = thresholds[4], thresholds[5], thresholds[6]
+    shadow_nir, shadow_swir16, shadow_mndwi = thresholds[7], thresholds[8], thresholds[9]
+    for pixel in range(out.size):
+        blue, green, red = blues[pixel], greens[pixel], reds[pixel]
+        nir, swir16 = nirs[pixel], swir16s[pixel]
+        total = blue + green + red + nir + swir16
+        haze = (blue - hot_slope * red > haze_hot) & (red < haze_red_to_blue * blue) & (nir > haze_nir)
+        cloud = (red > bright_red) & (nir > bright_nir) & (swir16 < bright_swir16_to_nir * nir)
+        dark = (nir < shadow_nir) & (swir16 < shadow_swir16)
+        shadow = dark & (green - swir16 < shadow_mndwi * (green + swir16))
+        kind = np.uint8(SHADOW) if shadow else np.uint8(CLEAR)
+        kind = np.uint8(HAZE) if haze | cloud else kind
+        out[pixel] = kind if total == total else np.uint8(UNSEEN)
 
 
 @numba.vectorize(["float32(float32, float32)"], cache=True)
@@ -63,6 +76,42 @@ def store(value: np.float32, scale: np.float32, usable: bool) -> np.int16:
         return _NODATA
     stored = np.rint(value / scale)
     return np.int16(min(max(stored, -_LIMIT), _LIMIT))
+
+
+@numba.njit(
+    nt.void(_IMAGE, _IMAGE, nt.int64, nt.float32, nt.boolean[:, ::1], nt.int16[:, ::1]),
+    nogil=True,
+    cache=True,
+    error_model="numpy",
+)
+def store_difference(
+    first: np.ndarray, second: np.ndarray, halo: int, scale: np.float32, usable: np.ndarray, out: np.ndarray
+) -> None:
+    """`store` of `difference` of two bands (y, x), without a halo of pixels, into out (y, x).
+
+    usable becomes False where it is not defined; where a pixel is not usable, what is written says nothing.
+    Without a branch, so that the compiler may work on many pixels at once.
+    """
+    zero = np.float32(0)
+    for row in range(out.shape[0]):
+        for column in range(out.shape[1]):
+            one, other = first[row + halo, column + halo], second[row + halo, column + halo]
+            above = one if one > zero else zero
+            below = other if other > zero else zero
+            total = above + below
+            defined = (one == one) & (other == other) & (total > zero) & (total < np.inf)
+            value = (above - below) / total / scale
+            value = min(max(value if defined else zero, -_LIMIT), _LIMIT)
+            out[row, column] = np.int16(np.int32((value + _TO_WHOLE) - _TO_WHOLE))
+            usable[row, column] = usable[row, column] & defined
+
+
+@numba.njit("void(boolean[:, ::1], int16[:, ::1])", nogil=True, cache=True)
+def hide(usable: np.ndarray, out: np.ndarray) -> None:
+    """-32768 into out (y, x) where a pixel is not usable."""
+    for row in range(out.shape[0]):
+        for column in range(out.shape[1]):
+            out[row, column] = out[row, column] if usable[row, column] else _NODATA
 
 
 @numba.njit("int32[:, ::1](uint8[:, ::1], int64)", nogil=True, cache=True)

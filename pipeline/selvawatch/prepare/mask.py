@@ -86,9 +86,12 @@ def flags(bands: Mapping[str, np.ndarray], rule: Screening) -> np.ndarray:
         rule.shadow_swir16,
         rule.shadow_mndwi,
     )
-    seen = (np.asarray(bands[name], np.float32) for name in SCREENED_BANDS)
-    with np.errstate(invalid="ignore"):
-        return np.asarray(flag(*seen, *(np.float32(value) for value in thresholds)))
+    blue, green, red, nir, swir16 = (
+        np.ascontiguousarray(bands[name], np.float32).reshape(-1) for name in SCREENED_BANDS
+    )
+    out = np.empty(np.shape(bands[SCREENED_BANDS[0]]), np.uint8)
+    flag(blue, green, red, nir, swir16, np.array(thresholds, np.float32), out.reshape(-1))
+    return out
 
 
 def screen(bands: Mapping[str, np.ndarray], rule: Screening) -> np.ndarray:

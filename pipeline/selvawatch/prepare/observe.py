@@ -16,7 +16,8 @@ from selvawatch.core.scene import Scene
 from selvawatch.core.stack import NODATA, encode
 from selvawatch.errors import SceneError
 from selvawatch.prepare.harmonise import to_msi
-from selvawatch.prepare.indices import INDICES, stored
+from selvawatch.prepare.indices import INDICES, stored_without_halo, without_halo
+from selvawatch.prepare.kernels import hide
 from selvawatch.prepare.mask import SCREENED_BANDS, Screening, clear_pixels
 from selvawatch.sources.sensor import Sensor
 from selvawatch.sources.sensors import indices_of, sensor_of, stream_of
@@ -163,7 +164,7 @@ def _radar(
     data = read(scene, tile, names, halo)
     values = {
         name: encode(
-            INDICES[name].of({name: _inner(boxcar(data[name].values, recipe.radar_box_px), halo)}),
+            INDICES[name].of({name: without_halo(boxcar(data[name].values, recipe.radar_box_px), halo)}),
             INDICES[name].scale,
         )
         for name in names
@@ -195,14 +196,12 @@ def _optical(
     bands = dict.fromkeys((*SCREENED_BANDS, *(band for name in names for band in INDICES[name].bands)))
     data = read(scene, tile, tuple(bands), halo)
     reflectance = to_msi({name: data[name].values for name in bands}, sensor.bandpass)
-    clear = _inner(
-        clear_pixels(reflectance, _quality(sensor, data), recipe.screening, resolution), halo
-    ).copy()
-    inner = {name: _inner(values, halo) for name, values in reflectance.items()}
-    physical = {name: INDICES[name].of(inner) for name in names}
-    for index in physical.values():
-        clear &= np.isfinite(index)
-    return {name: stored(physical[name], INDICES[name].scale, clear) for name in names}, clear
+    whole = clear_pixels(reflectance, _quality(sensor, data), recipe.screening, resolution)
+    clear = without_halo(whole, halo).copy()
+    values = {name: stored_without_halo(INDICES[name], reflectance, halo, clear) for name in names}
+    for index in values.values():
+        hide(clear, index)
+    return values, clear
 
 
 def _quality(sensor: Sensor, data: xr.Dataset) -> np.ndarray | None:
@@ -210,7 +209,3 @@ def _quality(sensor: Sensor, data: xr.Dataset) -> np.ndarray | None:
     if sensor.clear is None or not layers:
         return None
     return sensor.clear(layers)
-
-
-def _inner(values: np.ndarray, halo: int) -> np.ndarray:
-    return values[halo:-halo, halo:-halo] if halo else values

@@ -18,7 +18,7 @@ def scl_clear(quality: Mapping[str, np.ndarray]) -> np.ndarray:
     fall in 2, 6 and 7. No data, saturated, cloud shadow, clouds, cirrus and snow are not. A `cloud_score`
     (cs_cdf, 0-1; below 0: none) from 0.60 on is clear: Pasquarella et al., CVPR Workshops 2023.
     """
-    clear = _SCL_CLEAR[quality["scl"]]
+    clear = np.take(_SCL_CLEAR, quality["scl"])
     if "cloud_score" in quality:
         score = quality["cloud_score"]
         clear &= (score < 0) | (score >= _CLOUD_SCORE_CLEAR)
