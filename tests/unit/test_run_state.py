@@ -1,6 +1,7 @@
 """What a run leaves in the store, whatever way it got there: in parts, late, past bad scenes, killed."""
 
 import json
+import logging
 import os
 import shutil
 import signal
@@ -13,15 +14,18 @@ import pytest
 
 import small_site
 from command_line import PACKAGE, WARNINGS
-from selvawatch.core.days import iso
+from selvawatch.core.days import iso, to_day
 from selvawatch.core.files import file_digest, folder_digests
 from selvawatch.errors import SelvawatchError, StoreError
 from selvawatch.steps import monitor as steps
+from selvawatch.steps import plan, tile
 from selvawatch.store.ledger import exclusive
 
 pytestmark = pytest.mark.slow
 
 MIDWAY = "2024-04-30"
+OPEN, LAST_SETTLED = "2024-03-17", "2024-03-16"
+"""First day that is still replayed after a run to MIDWAY, and the one before: 45 days back."""
 
 
 def committed(place):
@@ -94,8 +98,8 @@ def test_in_two_parts_the_layers_are_those_of_one_run(small_run, begun):
     assert begun.state.state == small_run.state.state
 
 
-def test_a_scene_that_arrives_late_leaves_the_state_of_one_in_time(small_run, changed):
-    late = clearest(small_run, "2024-02-01", MIDWAY)
+def test_a_scene_that_arrives_late_leaves_the_state_of_one_in_time(small_run, changed, caplog):
+    late = clearest(small_run, OPEN, MIDWAY)
     whole = changed.archive
     without = replace(
         changed, archive=small_site.copy_archive(whole, whole.with_name("without")), store=changed.store
@@ -103,10 +107,47 @@ def test_a_scene_that_arrives_late_leaves_the_state_of_one_in_time(small_run, ch
     small_site.unlink_items(without.archive, [late])
     without.run(MIDWAY)
     assert late not in {one.scene_id for one in without.state.taken}
-    replace(without, archive=whole).run()
+    with caplog.at_level(logging.INFO, logger="selvawatch.steps.tile"):
+        replace(without, archive=whole).run()
     assert late in {one.scene_id for one in without.state.taken}
     assert without.arrays() == small_run.arrays()
     assert without.state.state == small_run.state.state
+    assert f"are added to the state of day {to_day(LAST_SETTLED)}" in caplog.text
+
+
+def test_a_scene_later_than_the_buffer_changes_nothing_but_is_told_and_enters_at_the_next_baseline(
+    small_run, changed, monkeypatch
+):
+    late = clearest(small_run, "2024-01-01", LAST_SETTLED)
+    whole = changed.archive
+    without = replace(
+        changed, archive=small_site.copy_archive(whole, whole.with_name("without")), store=changed.store
+    )
+    small_site.unlink_items(without.archive, [late])
+    without.run(MIDWAY)
+    other = replace(without, store=changed.store.with_name("other"))
+    shutil.copytree(without.store, other.store)
+    other.run()
+
+    report = replace(without, archive=whole).run()
+    assert without.arrays() == other.arrays()
+    assert events_of(without) == events_of(other)
+    assert without.state.looks == other.state.looks
+    told = [one for one in without.opened.ledger.scenes() if one.state != "read"]
+    assert [(one.scene_id, one.state, one.reason) for one in told] == [(late, "unread", "late")]
+    listed = {one.scene_id for one in small_run.state.taken}
+    assert {one.scene_id for one in without.state.taken} == listed
+    in_monitoring = [one for one in without.state.taken if iso(one.day) >= "2024-01-01"]
+    assert (report.scenes_unread, report.scenes_read) == (1, len(in_monitoring) - 1)
+    page = (without.products / "public" / "bulletin-es.html").read_text(encoding="utf-8")
+    assert late in page
+    assert "demasiado tarde" in page
+
+    monkeypatch.setattr(tile, "STATE_VERSION", tile.STATE_VERSION + 1)
+    monkeypatch.setattr(plan, "code_digest", lambda: "0" * 64)
+    report = replace(without, archive=whole).run()
+    assert report.scenes_unread == 0
+    assert without.arrays() == small_run.arrays()
 
 
 def test_an_unreadable_scene_is_recorded_and_all_else_is_as_if_it_did_not_exist(small_run, changed):
@@ -124,7 +165,7 @@ def test_an_unreadable_scene_is_recorded_and_all_else_is_as_if_it_did_not_exist(
 
     report = changed.run(MIDWAY)
     assert report.scenes_unread == 1 and report.failed == {}
-    (row,) = [one for one in changed.opened.ledger.scenes() if one.state != "read"]
+    (row,) = [one for one in changed.opened.ledger.scenes() if one.state == "unread"]
     assert row.scene_id == bad and row.reason
     text = (changed.products / "public" / "bulletin-es.txt").read_text(encoding="utf-8")
     assert "No leídas 1" in text
@@ -136,7 +177,7 @@ def test_an_unreadable_scene_is_recorded_and_all_else_is_as_if_it_did_not_exist(
 
 
 def test_a_scene_that_can_be_read_again_is_taken_in_by_the_next_run(small_run, changed):
-    bad = clearest(small_run, "2024-01-01", MIDWAY)
+    bad = clearest(small_run, OPEN, MIDWAY)
     asset = small_site.folder_of(changed.archive, bad) / "red.tif"
     content = asset.read_bytes()
     small_site.replace_file(asset, lambda content: content[:200])
@@ -164,6 +205,7 @@ def test_an_error_between_the_tiles_and_the_commit_changes_nothing_committed(beg
 KILLED = """
 import os, signal, sys
 from selvawatch.steps import monitor as steps
+from selvawatch.steps import plan, tile
 
 def die(*_args, **_keywords):
     os.kill(os.getpid(), signal.SIGKILL)

@@ -14,6 +14,7 @@ from selvawatch.errors import TableError
 from selvawatch.events.cause import REASONS
 from selvawatch.events.rank import RANK_REASONS
 from selvawatch.events.track import WITHDRAWN_REASONS
+from selvawatch.sources.reasons import SCENE_REASONS
 from selvawatch.write.i18n import LOCALES, language
 from selvawatch.write.legend import CAUSE_COLOURS, LEGENDS
 from selvawatch.write.words import VOCABULARIES, combination, word, words
@@ -74,6 +75,7 @@ def test_a_message_without_translation_falls_through_in_no_language():
         ("cause_reason", REASONS),
         ("rank_reason", RANK_REASONS),
         ("withdrawn", WITHDRAWN_REASONS),
+        ("scene_reason", SCENE_REASONS),
     ],
 )
 def test_every_code_of_the_tables_has_words_in_both_languages(vocabulary, codes):

@@ -64,6 +64,7 @@ def monitor(
         f" {report.mining_ha:.1f} ha of possible mining in {report.loss_ha:.1f} ha of forest loss;"
         f" {100 * report.observed_share:.0f} % of the monitored ground seen,"
         f" {report.scenes_read} scenes read, {report.scenes_unread} not"
+        + (f", {report.scenes_superseded} replaced by newer products" if report.scenes_superseded else "")
     )
     typer.echo(f"bulletin     {report.bulletin}")
     typer.echo(f"map          {report.map}")

@@ -30,6 +30,10 @@ SCENE_REASONS: Mapping[str, tuple[str, str]] = {
         "Su escala o su desplazamiento no se puede determinar.",
     ),
     "index": ("It gives none of the indices needed.", "No da ninguno de los índices necesarios."),
+    "late": (
+        "It came too late to be replayed; it enters at the next baseline.",
+        "Llegó demasiado tarde para volver a evaluar su fecha; entrará con la próxima línea base.",
+    ),
     "not-listed": ("It is not listed any more.", "Ya no figura en el catálogo."),
     "cloud": ("It is cloudier than the site reads.", "Tiene más nubes de las que se leen."),
 }

@@ -150,7 +150,8 @@ def _finish(
     known = {tile: current_state(store, tile) for tile in store.ledger.tiles()}
     says = {tile: state for tile, state in known.items() if state is not None}
     says |= {tile: TileState.read(store.state(tile, name)) for tile, name in states.items()}
-    inputs, rows = read_inputs(run), store.ledger.scenes()
+    inputs, past = read_inputs(run), store.ledger.scenes()
+    rows = scene_rows(site, run, inputs, past, says, states)
     zones = read_zones(site, store)
     tracked = track_events(
         site,
@@ -175,7 +176,7 @@ def _finish(
         area=shapely.union_all([area.geometry for area in watched]),
         tracked=tracked,
         attributed=attributed,
-        observation=observation(site, store, says, inputs, failed, newly_superseded(inputs, rows)),
+        observation=observation(site, store, says, inputs, failed, newly_superseded(inputs, past, rows)),
         pictures=pictures,
         method=f"{site.model.name} {site.model.version}",
     )
@@ -199,7 +200,7 @@ def _finish(
         tiles=[
             TileRow(tile=tile, state=name, until_day=run.until_day) for tile, name in sorted(states.items())
         ],
-        scenes=scene_rows(site, run, inputs, rows, says, states),
+        scenes=rows,
         alerts=[
             AlertRow(
                 alert_id=row.alert_id,

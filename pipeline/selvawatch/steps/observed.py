@@ -1,6 +1,6 @@
 """What a run saw and what it did not: shares, sensors, unread scenes, pixels not monitored."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -8,16 +8,25 @@ from selvawatch.core.days import to_day
 from selvawatch.core.status import Reason
 from selvawatch.detect.baseline import name_of
 from selvawatch.site import Site
+from selvawatch.sources.source import Superseded
 from selvawatch.steps.plan import Inputs
 from selvawatch.steps.tile import TileState, open_baselines, open_layers
 from selvawatch.store.folders import Store
-from selvawatch.write.content import Observation, SensorLook, TileLook, UnreadScene
+from selvawatch.write.content import Observation, SensorLook, SupersededScene, TileLook, UnreadScene
 
 
 def observation(
-    site: Site, store: Store, states: Mapping[str, TileState], inputs: Inputs, failed: Mapping[str, str]
+    site: Site,
+    store: Store,
+    states: Mapping[str, TileState],
+    inputs: Inputs,
+    failed: Mapping[str, str],
+    superseded: Sequence[Superseded],
 ) -> Observation:
-    """What was observed since monitoring began, over all tiles of the store."""
+    """What was observed since monitoring began, over all tiles of the store.
+
+    superseded: scenes that this run replaces by newer products.
+    """
     since = to_day(site.days.monitoring_from)
     pixel_ha = site.grid.pixel_ha
     counts: dict[Reason, int] = dict.fromkeys(Reason, 0)
@@ -41,6 +50,10 @@ def observation(
         tiles=tuple(tiles),
         sensors=_sensors(states, inputs, since),
         unread=_unread(states, inputs, failed, since),
+        superseded=tuple(
+            SupersededScene(scene_id=one.scene.id, sensor=one.scene.sensor, day=one.scene.day, by=one.by)
+            for one in superseded
+        ),
         unmonitored_ha={code: number * pixel_ha for code, number in counts.items() if number},
         monitored_ha=monitored_px * pixel_ha,
         fallback_share=fallback_total / max(1, monitored_px),

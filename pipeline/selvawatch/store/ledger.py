@@ -80,15 +80,18 @@ class SceneRow:
     """What became of one scene on one tile."""
 
     tile: str
+    """Tile; empty for what a search found and could not place."""
     scene_id: str
     digest: str
     sensor: str
     stream: str
     day: int
     state: str
-    """`read` or `unread`."""
+    """`found` (listed, cloudier than the site reads), `read`, `unread`, or `superseded` by a newer product
+    of its acquisition.
+    """
     reason: str
-    """Why it is unread; empty when read."""
+    """Why it is not read, a code; of a superseded one, the id of the newer; empty when read."""
     clear_share: float
     """Share of the tile's pixels with a usable look, 0-1."""
 

@@ -6,6 +6,7 @@ from typing import Any
 from markupsafe import Markup
 
 from selvawatch.core.files import write_text
+from selvawatch.sources.reasons import SCENE_REASONS
 from selvawatch.write.content import Bulletin
 from selvawatch.write.i18n import LOCALES, N_, Language, language
 from selvawatch.write.notes import GLOSSARY, fallback_note, tier_notes, warnings
@@ -147,13 +148,34 @@ def _unread(content: Bulletin, lang: Language) -> dict[str, Any]:
             "day": lang.day(scene.day),
             "sensor": word(lang, "sensor", scene.sensor),
             "id": one_line(scene.scene_id, NAME_LENGTH),
-            "reason": one_line(scene.reason, 160),
+            "reason": _why(scene.reason, lang),
         }
         for scene in scenes[:UNREAD_SHOWN]
     ]
     rest = len(scenes) - len(rows)
     more = lang.plural("and %(num)s more", "and %(num)s more", rest) if rest else ""
-    return {"unread": rows, "unread_more": more}
+    return {"unread": rows, "unread_more": more} | _superseded(content, lang)
+
+
+def _why(reason: str, lang: Language) -> str:
+    """Words for a code; what is said of a tile that failed stays as it is."""
+    return word(lang, "scene_reason", reason) if reason in SCENE_REASONS else one_line(reason, 160)
+
+
+def _superseded(content: Bulletin, lang: Language) -> dict[str, Any]:
+    scenes = sorted(content.observation.superseded, key=lambda one: (-one.day, one.scene_id))
+    rows = [
+        {
+            "day": lang.day(scene.day),
+            "sensor": word(lang, "sensor", scene.sensor),
+            "id": one_line(scene.scene_id, NAME_LENGTH),
+            "by": one_line(scene.by, NAME_LENGTH),
+        }
+        for scene in scenes[:UNREAD_SHOWN]
+    ]
+    rest = len(scenes) - len(rows)
+    more = lang.plural("and %(num)s more", "and %(num)s more", rest) if rest else ""
+    return {"superseded": rows, "superseded_more": more}
 
 
 def _map(content: Bulletin, told: list[AlertView], lang: Language) -> str:

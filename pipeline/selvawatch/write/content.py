@@ -128,6 +128,17 @@ class UnreadScene:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SupersededScene:
+    """A scene that a newer product of its acquisition replaced in this run."""
+
+    scene_id: str
+    sensor: str
+    day: int
+    by: str
+    """Id of the newer one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
     """What was seen and what was not."""
 
@@ -136,6 +147,8 @@ class Observation:
     tiles: tuple[TileLook, ...] = ()
     sensors: tuple[SensorLook, ...] = ()
     unread: tuple[UnreadScene, ...] = ()
+    superseded: tuple[SupersededScene, ...] = ()
+    """Told once: by the run that replaces them."""
     unmonitored_ha: Mapping[Reason, float] = field(default_factory=dict)
     """Hectares not monitored, by reason."""
     monitored_ha: float = 0.0

@@ -84,6 +84,14 @@ def warnings(content: Bulletin, lang: Language) -> list[str]:
         lines.append(
             lang.plural("%(num)s scene could not be read.", "%(num)s scenes could not be read.", unread)
         )
+    if newer := len(seen.superseded):
+        lines.append(
+            lang.plural(
+                "%(num)s scene was replaced by a reprocessed one; its day was told anew.",
+                "%(num)s scenes were replaced by reprocessed ones; their days were told anew.",
+                newer,
+            )
+        )
     if old := [one_line(one.title, 60) for one in content.layers if one.old or not one.day]:
         names = {"names": ", ".join(old[:4]) + ("…" if len(old) > 4 else "")}
         lines.append(lang.text(N_("Old or missing layers: %(names)s.")) % names)

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from selvawatch.events.cause import REASONS
 from selvawatch.events.rank import RANK_REASONS
 from selvawatch.events.track import WITHDRAWN_REASONS
+from selvawatch.sources.reasons import SCENE_REASONS
 from selvawatch.write.i18n import N_, Language
 from selvawatch.write.text import one_line
 
@@ -130,6 +131,7 @@ PAIRS: dict[str, Mapping[str, tuple[str, str]]] = {
     "cause_reason": REASONS,
     "rank_reason": RANK_REASONS,
     "withdrawn": WITHDRAWN_REASONS,
+    "scene_reason": SCENE_REASONS,
 }
 """Words that stand in English and Spanish where the codes are made, by vocabulary and code."""
 
