@@ -2,7 +2,9 @@
 
 import dataclasses
 import datetime as dt
+import io
 import json
+import sys
 import zipfile
 
 import geopandas as gpd
@@ -13,9 +15,11 @@ from geoserver import GeoServer, Layer, Manners
 from selvawatch.attribute.entries import Fetch, LayerEntry
 from selvawatch.attribute.manifest import Manifest
 from selvawatch.attribute.snapshots import accept, records
+from selvawatch.core.tables import RIGHT_TYPES
 from selvawatch.errors import LayerError, SourceError, StoreError
 from selvawatch.site import Site, default_site
 from selvawatch.sources.geoservices import Client, arcgis_layer, wfs_layer
+from selvawatch.steps.doctor import examine
 from selvawatch.steps.zones import (
     SNAPSHOTS,
     all_snapshots,
@@ -23,6 +27,7 @@ from selvawatch.steps.zones import (
     client_for,
     fetch_zones,
     import_zone,
+    unchecked_note,
     zones_status,
 )
 from selvawatch.store.folders import Store
@@ -325,7 +330,7 @@ def test_a_zipped_latin_1_shapefile_is_fetched_and_imported(client, tmp_path):
     assert record.features == 2
     with GeoServer([]) as server:
         server.files = {"d.zip": archive.read_bytes(), "half.zip": archive.read_bytes()[:200]}
-        for name, wanted in (("d.zip", ""), ("half.zip", "half an archive"), ("d.rar", "unpack it")):
+        for name, wanted in (("d.zip", ""), ("half.zip", "half an archive"), ("d.lzh", "unknown archive")):
             fetch = Fetch(kind="archive", url=f"{server.root}/files/{name}", layer="", max_lost_share=0.0)
             site = site_with(dataclasses.replace(entry, fetch=fetch))
             (done,) = fetch_zones(site, store, [], date=SECOND, client=client)
@@ -333,6 +338,115 @@ def test_a_zipped_latin_1_shapefile_is_fetched_and_imported(client, tmp_path):
             assert bool(done.error) == bool(wanted), done.error
     kept = gpd.read_parquet(store.folder / SNAPSHOTS / "districts" / record.file)
     assert sorted(kept["NOMBDIST"]) == ["HUEPETUHE", "ÑUÑOA"]
+
+
+UNPACKER = """#!{python}
+import sys, zipfile
+archive, folder = sys.argv[3], sys.argv[5]
+content = open(archive, "rb").read()
+if b"broken" in content:
+    sys.exit("Damaged archive")
+with zipfile.ZipFile(archive) as packed:
+    packed.extractall(folder)
+"""
+
+
+def rar(frame, folder, more=b""):
+    """A made-up archive that begins as a RAR does and that the made-up program above can open."""
+    folder.mkdir()
+    frame.to_file(folder / "d.shp")
+    body = io.BytesIO()
+    with zipfile.ZipFile(body, "w") as packed:
+        for path in sorted(folder.iterdir()):
+            packed.write(path, path.name)
+    return b"Rar!" + more + body.getvalue()
+
+
+def test_a_rar_is_opened_by_an_installed_program_or_refused_with_what_to_do(client, tmp_path, monkeypatch):
+    entry = LayerEntry(
+        name="districts", title="Distritos", kind="place", type="district", source="INEI", licence="cite",
+        id_columns=("IDDIST",), open_ended=True, listed_is_valid=True,
+    )  # fmt: skip
+    frame = gpd.GeoDataFrame({"IDDIST": ["1"]}, geometry=[shapely.Polygon(ring(0))], crs=4326)
+    tools = tmp_path / "bin"
+    tools.mkdir()
+    monkeypatch.setenv("PATH", str(tools))
+    store = Store(tmp_path / "store")
+    with GeoServer([]) as server:
+        server.files = {
+            "d.rar": rar(frame, tmp_path / "whole"),
+            "broken.rar": rar(frame, tmp_path / "broken", b"broken"),
+            "half.rar": b"<html>404",
+        }
+
+        def fetched(name):
+            fetch = Fetch(kind="archive", url=f"{server.root}/files/{name}", layer="", max_lost_share=0.0)
+            site = site_with(dataclasses.replace(entry, fetch=fetch))
+            return fetch_zones(site, store, [], date=FIRST, client=client)[0]
+
+        refused = fetched("d.rar").error
+        assert "bsdtar" in refused and "zones import" in refused and "apt install" in refused
+        assert "\n" not in refused
+        (tools / "bsdtar").write_text(UNPACKER.format(python=sys.executable))
+        (tools / "bsdtar").chmod(0o755)
+        assert "half an archive" in fetched("half.rar").error
+        assert "Damaged archive" in fetched("broken.rar").error
+        done = fetched("d.rar")
+        assert done.error == "" and done.record is not None and done.record.features == 1
+    (tmp_path / "d.rar").write_bytes(server.files["d.rar"])
+    assert (
+        import_zone(site_with(entry), store, "districts", str(tmp_path / "d.rar"), date=SECOND).features == 1
+    )
+    assert not [path for path in store.folder.rglob("download*")]
+
+
+def test_only_named_columns_of_a_layer_of_plots_reach_the_disk(tmp_path):
+    entry = next(one for one in Site.load(default_site()).manifest.layer if one.name == "farm-plots")
+    frame = gpd.GeoDataFrame(
+        {"TITULAR": ["QUISPE MAMANI, JUAN"], "DNI": ["40000000"]},
+        geometry=[shapely.Polygon(ring(0))],
+        crs=4326,
+    )
+    frame.to_file(tmp_path / "plots.gpkg")
+    store = Store(tmp_path / "store")
+    record = import_zone(site_with(entry), store, "farm-plots", str(tmp_path / "plots.gpkg"), date=FIRST)
+    kept = (store.folder / SNAPSHOTS / "farm-plots" / record.file).read_bytes()
+    assert b"QUISPE" not in kept and b"TITULAR" not in kept and b"40000000" not in kept
+    (taken,) = all_snapshots(site_with(entry), store)
+    assert taken.layer == "farm-plots"
+
+
+def test_the_manifest_has_an_entry_for_every_layer_and_says_that_none_is_checked():
+    layers = {one.name: one for one in Site.load(default_site()).manifest.layer}
+    types = {
+        kind
+        for one in layers.values()
+        for kind in (one.type, *one.types.values(), *one.type_by_pattern.values())
+    }
+    assert types >= set(RIGHT_TYPES) - {"area", "skip"}
+    assert types >= {"road", "river", "scar"}
+    assert {
+        "permanent-production-forest",
+        "regional-conservation-areas",
+        "private-conservation-areas",
+    } <= set(layers)
+    assert {"reserved-zones", "exclusion-zone", "farm-plots", "oil-lots", "reinfo"} <= set(layers)
+    assert not any(one.verified for one in layers.values())
+    for one in layers.values():
+        assert one.fetch is not None or "importar" in one.note, one.name
+    assert layers["isolated-peoples"].sensitive
+    assert layers["oil-lots"].kind == "aside"
+
+
+def test_status_and_doctor_say_what_stays_empty_without_a_layer_of_isolated_peoples(tmp_path):
+    site, store = Site.load(default_site()), Store(tmp_path)
+    assert "stay empty" in unchecked_note(site, store)
+    frame = gpd.GeoDataFrame({"a": [1]}, geometry=[shapely.Polygon(ring(0))], crs=4326)
+    frame.to_file(tmp_path / "p.gpkg")
+    import_zone(site, store, "isolated-peoples", str(tmp_path / "p.gpkg"), date=FIRST)
+    assert unchecked_note(site, store) == ""
+    (found,) = [one.text for one in examine(default_site(), str(tmp_path / "none")) if "note" in one.text]
+    assert "isolated-peoples" in found
 
 
 def test_services_are_not_asked_without_saying_who_asks():
@@ -347,6 +461,6 @@ def test_the_command_prints_one_line_a_layer_and_fails_when_one_failed(tmp_path)
 
     done = CliRunner().invoke(app, ["status", "--store", str(tmp_path), "--date", "2026-10-01", "--json"])
     assert done.exit_code == 0, done.output
-    lines = [json.loads(line) for line in done.output.splitlines()]
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
     assert {one["layer"] for one in lines} >= {"mining-cadastre", "isolated-peoples", "reinfo"}
     assert all(one["state"] == "none" for one in lines)

@@ -103,6 +103,8 @@ class LayerEntry:
     """Whether a person has checked the entry against the live service."""
     sensitive: bool = False
     """Whether the outline itself may harm people; it never leaves the restricted tier."""
+    only_named: bool = False
+    """Whether only the columns named here are kept of a file, since others may name persons."""
     fetch: Fetch | None = None
     """Where the layer is asked for; none: it is imported by hand."""
     marks: tuple[RoadMark, ...] = ()

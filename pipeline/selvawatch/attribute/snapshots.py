@@ -109,6 +109,9 @@ def without_persons(frame: gpd.GeoDataFrame, entry: LayerEntry, salt: bytes) -> 
     clean = clean.drop(columns=[one for one in gone if one and one in clean])
     if fetch and fetch.keep:
         clean = clean[[one for one in clean.columns if one in (*fetch.keep, "geometry")]]
+    if entry.only_named:
+        named = (*entry.columns, HOLDER_TYPE, HOLDER_HASH, "geometry")
+        clean = clean[[one for one in clean.columns if one in named]]
     missing = [one for one in entry.columns if one != entry.holder_column and one not in clean.columns]
     if missing:
         raise LayerError(

@@ -97,7 +97,7 @@ def status(
 ) -> None:
     """How old each layer is, and what is missing."""
     from selvawatch.site import Site
-    from selvawatch.steps.zones import zones_status
+    from selvawatch.steps.zones import unchecked_note, zones_status
     from selvawatch.store.folders import open_store
 
     loaded = Site.load(site_folder(site))
@@ -106,8 +106,11 @@ def status(
             typer.echo(json.dumps(asdict(one), default=str, ensure_ascii=False))
             continue
         age = "never taken" if one.date is None else f"{one.date} ({one.age_days} days)"
+        age += ", no known service: import by hand" if one.date is None and one.by_hand else ""
         count = "" if one.features is None else f", {one.features} features"
         typer.echo(f"{one.layer}: {age}{count}, {one.state}{'' if one.verified else ', entry not verified'}")
+    if note := unchecked_note(loaded, open_store(store)):
+        typer.echo(note, err=as_json)
 
 
 @app.command()

@@ -9,6 +9,7 @@ from pathlib import Path
 from selvawatch.errors import SelvawatchError
 from selvawatch.provenance import code_version
 from selvawatch.site import Site
+from selvawatch.steps.zones import unchecked_note
 from selvawatch.store.folders import open_store
 
 FREE_GB = 5.0
@@ -28,7 +29,7 @@ class Finding:
 
 def examine(folder: Path, store: str) -> list[Finding]:
     """Findings in a fixed order; nothing is changed."""
-    return [*_versions(), *_site(folder), *_store(store)]
+    return [*_versions(), *_site(folder, store), *_store(store)]
 
 
 def _versions() -> Iterator[Finding]:
@@ -41,7 +42,7 @@ def _versions() -> Iterator[Finding]:
         yield Finding(good=good, text=f"{name} {found}{needed}")
 
 
-def _site(folder: Path) -> Iterator[Finding]:
+def _site(folder: Path, store: str) -> Iterator[Finding]:
     try:
         site = Site.load(folder)
     except SelvawatchError as error:
@@ -50,6 +51,17 @@ def _site(folder: Path) -> Iterator[Finding]:
     yield Finding(
         good=True, text=f"site {site.says.name} in {folder}: {len(site.areas)} areas, model {site.model.name}"
     )
+    try:
+        opened = open_store(store)
+    except SelvawatchError:
+        return  # `_store` says why
+    try:
+        note = unchecked_note(site, opened)
+    except SelvawatchError as error:
+        yield Finding(good=False, text=str(error))
+        return
+    if note:
+        yield Finding(good=True, text=f"note: {note}")
 
 
 def _store(text: str) -> Iterator[Finding]:

@@ -2,7 +2,7 @@
 
 import datetime as dt
 import secrets
-import zipfile
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +11,7 @@ import geopandas as gpd
 from selvawatch import __version__
 from selvawatch.attribute.entries import LayerEntry
 from selvawatch.attribute.faces import SLIVER_HA, faces_of
-from selvawatch.attribute.files import read_vector
+from selvawatch.attribute.files import read_vector, split_layer
 from selvawatch.attribute.layers import read_layer
 from selvawatch.attribute.manifest import Snapshot, read_register, site_snapshots
 from selvawatch.attribute.overlay import extent_of
@@ -26,6 +26,7 @@ from selvawatch.core.files import replacing
 from selvawatch.errors import LayerError, SelvawatchError
 from selvawatch.site import Site
 from selvawatch.sources.geoservices import Client, fetch_layer
+from selvawatch.sources.unpacking import UNPACKED, in_zip, unpack
 from selvawatch.store.folders import Store
 
 SNAPSHOTS = "zones"
@@ -55,6 +56,8 @@ class LayerReport:
     state: str
     """`in use`, `with the site`, `none`, with `, one quarantined (why)` where one is held back."""
     verified: bool
+    by_hand: bool
+    """Whether no service is known: the layer is imported from a file."""
 
 
 def client_for(site: Site) -> Client:
@@ -87,11 +90,15 @@ def fetch_zones(
 
 
 def import_zone(site: Site, store: Store, layer: str, file: str, *, date: dt.date) -> SnapshotRecord:
-    """Keep a layer from a file (any vector format, a zipped shapefile) as if it had been fetched."""
+    """Keep a layer from a file (any vector format, or an archive of one) as if it had been fetched."""
     entry = site.manifest.entry(layer)
-    path = Path(file)
-    found = f"/vsizip/{{{path.resolve()}}}" if path.suffix == ".zip" else file
-    frame = read_vector(found, crs="EPSG:4326", declared_crs=entry.crs, encoding=entry.encoding)
+    path, inside = split_layer(file)
+    if path.suffix.lower() not in (".zip", *UNPACKED):
+        frame = _read(entry, file)
+    elif not path.exists():
+        raise LayerError("no such file", where=path, do="give the path of a vector file or an archive of one")
+    else:
+        frame = _from_archive(entry, path, inside or "")
     return _keep(site, store, entry, frame, date, path.name)
 
 
@@ -125,9 +132,25 @@ def zones_status(site: Site, store: Store, *, today: dt.date) -> list[LayerRepor
                 features=used[-1].features if used else None,
                 state=state,
                 verified=entry.verified,
+                by_hand=entry.fetch is None,
             )
         )
     return reports
+
+
+def unchecked_note(site: Site, store: Store) -> str:
+    """What the lower tiers lack without a layer of isolated peoples, one line; empty where there is one."""
+    held = {one.layer for one in all_snapshots(site, store)}
+    layers = [one for one in site.manifest.layer if one.type == "isolated_peoples"]
+    if any(one.name in held for one in layers) or not site.says.tiers.withhold_unchecked:
+        return ""
+    name = layers[0].name if layers else "isolated-peoples"
+    return (
+        "no layer of isolated peoples is at hand, so public and partner bulletins, maps and tables"
+        " stay empty:"
+        f" `selvawatch zones fetch {name}` or `zones import {name} FILE`"
+        " (or, knowing what that means, withhold_unchecked = false in the site file)"
+    )
 
 
 def check_zones(site: Site, store: Store) -> list[str]:
@@ -177,29 +200,39 @@ def _fetch(site: Site, store: Store, entry: LayerEntry, date: dt.date, client: C
 
 
 def _download(store: Store, entry: LayerEntry, client: Client) -> gpd.GeoDataFrame:
-    """A file or zip archive, read from a temporary copy that is gone afterwards."""
+    """A file or archive, read from a temporary copy that is gone afterwards."""
     fetch = entry.fetch
     if fetch is None:
         raise LayerError("the layer has no service", where=entry.name)
     suffix = Path(fetch.url).suffix.lower()
-    if fetch.kind == "archive" and suffix != ".zip":
-        raise LayerError(
-            "the archive cannot be opened here",
-            where=entry.name,
-            got=suffix,
-            needed=".zip",
-            do="unpack it and take it in with `zones import`",
-        )
-    place = store.folder / SNAPSHOTS / entry.name / f"download{suffix}"
-    with replacing(place) as part:
-        part.write_bytes(client.get(fetch.url))
-        if fetch.kind == "archive" and not zipfile.is_zipfile(part):
-            raise LayerError("half an archive", where=fetch.url, do="try again later")
-        found = f"/vsizip/{{{part.resolve()}}}" if fetch.kind == "archive" else str(part)
-        named = f"{found}:{fetch.layer}" if fetch.layer else found
-        frame = read_vector(named, crs="EPSG:4326", declared_crs=entry.crs, encoding=entry.encoding)
-    place.unlink(missing_ok=True)
-    return frame
+    if fetch.kind == "archive" and suffix not in (".zip", *UNPACKED):
+        raise LayerError("unknown archive", where=entry.name, got=suffix, needed=(".zip", *UNPACKED))
+    with tempfile.TemporaryDirectory(dir=_folder(store, entry)) as place:
+        path = Path(place) / f"download{suffix}"
+        path.write_bytes(client.get(fetch.url))
+        if fetch.kind == "archive":
+            return _from_archive(entry, path, fetch.layer)
+        return _read(entry, f"{path}:{fetch.layer}" if fetch.layer else str(path))
+
+
+def _from_archive(entry: LayerEntry, path: Path, layer: str) -> gpd.GeoDataFrame:
+    """A layer of the vector file in an archive; what is unpacked is gone afterwards."""
+    if path.suffix.lower() == ".zip":
+        found = in_zip(path)
+        return _read(entry, f"{found}:{layer}" if layer else found)
+    with tempfile.TemporaryDirectory() as folder:
+        found = str(unpack(path, Path(folder)))
+        return _read(entry, f"{found}:{layer}" if layer else found)
+
+
+def _read(entry: LayerEntry, file: str) -> gpd.GeoDataFrame:
+    return read_vector(file, crs="EPSG:4326", declared_crs=entry.crs, encoding=entry.encoding)
+
+
+def _folder(store: Store, entry: LayerEntry) -> Path:
+    folder = store.folder / SNAPSHOTS / entry.name
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 def _keep(
