@@ -2,17 +2,13 @@
 
 import json
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import dask
 import numpy as np
-import rasterio
-import shapely
 import xarray as xr
-from rasterio.features import geometry_mask
-from rasterio.vrt import WarpedVRT
 
 from selvawatch.core.days import to_day, to_times
 from selvawatch.core.files import canonical_json, digest, file_digest
@@ -28,6 +24,18 @@ from selvawatch.prepare.observations import look_path, open_stack, read_look
 from selvawatch.prepare.take import TakenIn, take_in
 from selvawatch.site import Site
 from selvawatch.sources.source import open_source
+from selvawatch.steps.ground import forest_mask, inside_areas
+from selvawatch.steps.late import (
+    Checkpoint,
+    Settled,
+    checkpoint,
+    in_time,
+    keep,
+    kept,
+    newest_checkpoint,
+    settled,
+    with_settled,
+)
 from selvawatch.steps.looks import LookKey, look_keys
 from selvawatch.steps.plan import RunPlan, open_plan, read_inputs
 from selvawatch.steps.water import keep_water
@@ -80,17 +88,26 @@ def advance_tile(plan: RunPlan, tile: str) -> str:
     square = site.grid.tile(tile)
     scenes = read_inputs(plan).of_tile(square)
     source = open_source(plan.source)
-    taken = take_in(scenes, square, site.recipe, store.observations(tile), read=source.read, workers=WORKERS)
+    before, rule = current_state(store, tile), _baseline_rule(site)
+    if before is not None and before.baseline_rule != rule:
+        before = None
+    past = Settled()
+    if before is not None:
+        begins = to_day(site.days.monitoring_from)
+        past = settled(before.taken, begins, before.until_day, site.model.buffer_days)
+    taken = take_in(
+        in_time(scenes, past),
+        square,
+        site.recipe,
+        store.observations(tile),
+        read=source.read,
+        workers=WORKERS,
+    )
+    taken = with_settled(taken, scenes, past)
     log.info("%s: %d of %d scenes read", tile, sum(one.state == "read" for one in taken), len(taken))
     keep_water(site, store, square, taken, plan.until_day)
-    before = current_state(store, tile)
     with dask.config.set(scheduler="threads", num_workers=WORKERS):
-        rule = _baseline_rule(site)
-        baseline = (
-            before.baseline
-            if before is not None and before.baseline_rule == rule
-            else _fit(site, store, square, taken, rule)
-        )
+        baseline = before.baseline if before is not None else _fit(site, store, square, taken, rule)
         return _advance(site, store, square, plan, taken, baseline, rule, before)
 
 
@@ -152,7 +169,7 @@ def _fit(site: Site, store: Store, tile: Tile, taken: Sequence[TakenIn], rule: s
         if times := [key.day for key in keys if key.stream == stream.stream]:
             stack = _stack(store.observations(tile.id), stream.stream, index.index, times)
             stacks[stream.stream, index.index] = stack
-    forest = _forest(site, tile)
+    forest = forest_mask(site, tile)
     if not stacks and forest is None:
         raise SiteError(
             "there is neither a history nor a forest mask",
@@ -162,7 +179,7 @@ def _fit(site: Site, store: Store, tile: Tile, taken: Sequence[TakenIn], rule: s
         )
     baselines = fit_baselines(site.model, stacks, forest=forest, workers=WORKERS).compute()
     reason = forest_reason(site.model, baselines, forest)
-    reason = reason.where(_inside(site, tile), np.uint8(Reason.OUTSIDE)).astype(np.uint8)
+    reason = reason.where(inside_areas(site, tile), np.uint8(Reason.OUTSIDE)).astype(np.uint8)
     with new_folder(folder) as part:
         _save(baselines, part / "baselines.zarr")
         _save(reason.to_dataset(name="reason"), part / "reason.zarr")
@@ -201,17 +218,7 @@ def _advance(
     if (folder / "state.json").exists():
         return name
     baselines = open_baselines(store, tile.id, baseline)
-    done = 0
-    if before is not None and before.baseline == baseline and keys[: len(before.looks)] == before.looks:
-        state, done = _load(store.state(tile.id, before.state) / "accumulators.zarr"), len(before.looks)
-    else:
-        reason = _load(store.baseline(tile.id, baseline) / "reason.zarr")["reason"]
-        state = fusion.start(site.model, reason, resolution=site.grid.resolution)
-    looks = (
-        without_common_shift(look, site.model, baselines, site.common_shift)
-        for look in _looks(store.observations(tile.id), keys[done:])
-    )
-    state = fusion.advance(site.model, baselines, state, looks, workers=WORKERS)
+    state = _state(site, store, tile, plan.until_day, baselines, baseline, keys, before)
     says = TileState(
         tile=tile.id,
         state=name,
@@ -229,6 +236,55 @@ def _advance(
         _save(composite, part / "composite.zarr")
         (part / "state.json").write_text(canonical_json(asdict(says)) + "\n", encoding="utf-8")
     return name
+
+
+def _state(
+    site: Site,
+    store: Store,
+    tile: Tile,
+    until_day: int,
+    baselines: xr.Dataset,
+    baseline: str,
+    keys: tuple[LookKey, ...],
+    before: TileState | None,
+) -> xr.Dataset:
+    """The state after all looks: continued, or replayed from the newest kept state where looks came late.
+
+    A state is kept as of the last day that will be settled when this run is committed. Where no look came
+    late it is left to age for as long as the buffer is, so that each look is added twice at most and a replay
+    never goes back further than two buffers and what is new.
+    """
+    buffer_days = site.model.buffer_days
+
+    def add(state: xr.Dataset, some: Sequence[LookKey]) -> xr.Dataset:
+        looks = (
+            without_common_shift(look, site.model, baselines, site.common_shift)
+            for look in _looks(store.observations(tile.id), some)
+        )
+        return fusion.advance(site.model, baselines, state, looks, workers=WORKERS)
+
+    def at(base: Checkpoint | None) -> xr.Dataset:
+        if base is not None:
+            return kept(store, tile.id, base)
+        reason = _load(store.baseline(tile.id, baseline) / "reason.zarr")["reason"]
+        return fusion.start(site.model, reason, resolution=site.grid.resolution)
+
+    continued = before is not None and keys[: len(before.looks)] == before.looks
+    base = newest_checkpoint(store, tile.id, baseline, keys)
+    first = to_day(site.days.monitoring_from) - 1 if base is None else base.day
+    mark = until_day - buffer_days
+    if not continued:
+        count = sum(key.day > first for key in keys)
+        log.info("%s: %d of %d looks are added to the state of day %d", tile.id, count, len(keys), first)
+    state = None
+    if mark > first and not (continued and first >= mark - buffer_days):
+        state = add(at(base), [key for key in keys if first < key.day <= mark])
+        older, base, first = base, checkpoint(baseline, keys, mark), mark
+        keep(store, tile.id, base, state, older)
+    if before is not None and continued:
+        state = _load(store.state(tile.id, before.state) / "accumulators.zarr")
+        return add(state, keys[len(before.looks) :])
+    return add(at(base) if state is None else state, [key for key in keys if key.day > first])
 
 
 def _composite(
@@ -293,46 +349,6 @@ def _baseline_rule(site: Site) -> str:
             "areas": [[area.name, area.geometry.wkb_hex] for area in site.areas],
         }
     )
-
-
-def _forest(site: Site, tile: Tile) -> xr.DataArray | None:
-    """The site's forest mask on a tile, (y, x) bool, nearest neighbour; None where the site has none."""
-    if not site.says.forest_mask:
-        return None
-    path = site.folder / site.says.forest_mask
-    try:
-        with (
-            rasterio.open(path) as file,
-            WarpedVRT(
-                file,
-                crs=tile.grid.crs,
-                transform=tile.transform,
-                width=tile.grid.tile_px,
-                height=tile.grid.tile_px,
-            ) as view,
-        ):
-            values = view.read(1) == 1
-    except rasterio.errors.RasterioError as error:
-        raise SiteError(
-            "the forest mask cannot be read", where=path, got=error, do="correct forest_mask"
-        ) from error
-    return xr.DataArray(values, dims=("y", "x"), coords=_coordinates(tile))
-
-
-def _inside(site: Site, tile: Tile) -> xr.DataArray:
-    """Pixels whose centre lies in an area, (y, x) bool."""
-    ground = shapely.union_all([area.projected(site.grid.crs) for area in site.areas])
-    side = tile.grid.tile_px
-    if ground.covers(tile.polygon):
-        values = np.ones((side, side), np.bool_)
-    else:
-        values = geometry_mask([ground], (side, side), tile.transform, invert=True)
-    return xr.DataArray(values, dims=("y", "x"), coords=_coordinates(tile))
-
-
-def _coordinates(tile: Tile) -> Mapping[str, np.ndarray]:
-    transform, steps = tile.transform, np.arange(tile.grid.tile_px) + 0.5
-    return {"y": transform.f + transform.e * steps, "x": transform.c + transform.a * steps}
 
 
 def _save(dataset: xr.Dataset, path: Path) -> None:

@@ -35,6 +35,10 @@ class Store:
         """Folder of one state of a tile; the digest is that of its inputs."""
         return self.folder / "state" / tile / digest[:16]
 
+    def checkpoints(self, tile: str) -> Path:
+        """Folder of a tile's kept states that replays begin at."""
+        return self.folder / "checkpoints" / tile
+
     def plan(self, run_id: str) -> Path:
         """File of a run's plan."""
         return self.folder / "plans" / f"{run_id}.json"
