@@ -50,6 +50,8 @@ def test_a_mirror_gives_the_numbers_of_the_archive_and_hashes_every_file(served,
     folder = tmp_path / "mirror"
     expected = _run(served, folder, dry_run=True)
     assert not folder.exists() and expected.new == 3 and expected.bytes > 0
+    measured = _run(served, folder, dry_run=True, measure=True)
+    assert measured.rate_mb_s != expected.rate_mb_s == 2.0 and measured.rate_mb_s > 0
     report = _run(served, folder)
     assert (report.found, report.new, report.unread) == (3, 3, ())
     copies = open_source(f"folder:{folder}").search(EVERYWHERE, *DAYS)

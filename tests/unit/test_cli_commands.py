@@ -7,11 +7,14 @@ import geopandas as gpd
 import openpyxl
 import pyogrio
 import pytest
+import shapely
 
 import small_site
 from conftest import ROOT
 from selvawatch import __version__
 from selvawatch.core.files import folder_digests
+from selvawatch.sources.expected import expected_bytes
+from selvawatch.sources.source import open_source
 
 pytestmark = pytest.mark.slow
 
@@ -113,6 +116,9 @@ def test_scenes_counts_what_there_is_by_sensor_and_month(small_run, command):
     ids = [name for name, one in small_site.items(small_run.archive).items() if _between(one)]
     assert sum(row["found"] for row in said["months"]) == len(ids) and said["problems"] == []
     assert {row["month"] for row in said["months"]} == {"2024-01", "2024-02"}
+    for row in said["months"]:
+        assert row["searched"] and abs(row["covered"] + row["missing"] - 1) < 1e-9
+        assert row["hours"] == round(row["megabytes"] / 2 / 3600, 3) or row["megabytes"] < 1
     assert "sentinel-1" in command(*words, "--site", small_run.site).out
 
 
@@ -127,6 +133,37 @@ def test_scenes_names_those_that_cannot_be_used(small_run, command, tmp_path):
     words = ["scenes", "--from", "2024-01-01", "--to", "2024-02-29", "--source", f"folder:{archive}"]
     said = command(*words, "--site", small_run.site)
     assert said.code == 0 and said.err.startswith(f"unusable: {name}: ")
+
+
+def test_scenes_tells_months_without_a_scene_from_sensors_that_were_not_searched(small_run, command):
+    source = f"sentinel-2={small_run.source},landsat=stac:http://127.0.0.1:9"
+    words = ["scenes", "--from", "2023-12-01", "--to", "2024-10-31", "--source", source]
+    said = command(*words, "--site", small_run.site, "--json").json
+    rows = {(row["sensor"], row["month"]): row for row in said["months"]}
+    assert rows["sentinel-2", "2024-08"]["found"] > 0 and rows["sentinel-2", "2024-08"]["missing"] < 1
+    empty = rows["sentinel-2", "2024-10"]
+    assert (empty["searched"], empty["found"], empty["missing"], empty["megabytes"]) == (True, 0, 1, 0)
+    assert rows["landsat", "2024-10"]["searched"] is False and rows["landsat", "2024-10"]["found"] is None
+    assert said["unsearched"] == ["landsat"]
+    told = command(*words, "--site", small_run.site)
+    assert "not searched: landsat" in told.err and "MB/s" in told.out
+
+
+def test_bytes_of_a_declared_size_are_the_share_of_it_that_is_read(small_archive):
+    found = open_source(f"folder:{small_archive.catalog.parent}").search(
+        shapely.box(-75, -20, -60, 0), 0, 30_000
+    )
+    scene = next(one for one in found.scenes if one.sensor == "sentinel-2")
+    asset = replace(scene.assets["red"], file_size=1_000_000)
+    everywhere, half = scene.footprint.buffer(1), scene.footprint.bounds
+    half = shapely.box(half[0], half[1], (half[0] + half[2]) / 2, half[3])
+    whole, part = (
+        expected_bytes(replace(scene, assets=dict.fromkeys(scene.assets, asset)), ground)
+        for ground in (everywhere, half)
+    )
+    assert whole == (len(scene.assets) * 1_000_000, True)
+    assert part[1] and 0.48 < part[0] / whole[0] < 0.55
+    assert not expected_bytes(scene, everywhere)[1] and expected_bytes(scene, everywhere)[0] > 0
 
 
 def test_scenes_between_days_without_any_says_so(small_run, command):

@@ -30,6 +30,7 @@ def mirror(
     site_file: SiteFileOption = DEFAULT_SITE_FILE,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say bytes and hours; copy nothing.")] = False,
     rate_mb_s: Annotated[float, typer.Option(help="Megabytes a second that --dry-run reckons with.")] = 2.0,
+    measure: Annotated[bool, typer.Option(help="Measure that rate: up to 4 MB of a scene a sensor.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Copy an area's scenes into a folder, clipped; a later run fetches only what is new."""
@@ -46,6 +47,7 @@ def mirror(
         to_folder,
         dry_run,
         rate_mb_s,
+        measure,
     )
     if as_json:
         print_json(asdict(report))
@@ -53,8 +55,9 @@ def mirror(
     typer.echo(
         f"{report.found} scenes found: {report.new} {'to fetch' if dry_run else 'new'},"
         f" {report.replaced} replaced, {report.here} here already, {report.cloudy} too cloudy,"
+        f" {len(report.superseded)} replaced by newer products,"
         f" {len(report.unread)} unread, {len(report.unusable)} unusable; {report.bytes / 1e6:.1f} MB"
-        + (f", about {report.hours:.2f} h at {rate_mb_s:g} MB/s" if dry_run else "")
+        + (f", about {report.hours:.2f} h at {report.rate_mb_s:g} MB/s" if dry_run else "")
     )
     for text in (*report.unread, *report.unusable):
         typer.echo(text, err=True)

@@ -115,25 +115,45 @@ def scenes(
     source: SourceOption = None,
     site: SiteOption = None,
     site_file: SiteFileOption = DEFAULT_SITE_FILE,
+    rate_mb_s: Annotated[float, typer.Option(help="Megabytes a second that hours are reckoned with.")] = 2.0,
+    measure: Annotated[bool, typer.Option(help="Measure that rate: up to 4 MB of a scene a sensor.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """What there is, per sensor and month, with cloud and coverage."""
+    """What there is, per sensor and month: found, cloud, covered, missing, megabytes and hours to expect."""
     from selvawatch.steps.scenes import list_scenes
 
     folder = site_folder(site)
-    table, problems = list_scenes(
+    listed = list_scenes(
         folder,
         site_file,
         area,
         day_of(first, "--from"),
         day_of(last, "--to"),
         the_source(source, folder, site_file),
+        rate_mb_s,
+        measure,
     )
+    table = listed.months
     if as_json:
-        print_json({"months": table.to_dict("records"), "problems": [asdict(one) for one in problems]})
+        plain = table.astype(object).where(table.notna(), None)
+        print_json(
+            {
+                "months": plain.to_dict("records"),
+                "problems": [asdict(one) for one in listed.problems],
+                "unsearched": list(listed.unsearched),
+                "rate_mb_s": listed.rate_mb_s,
+            }
+        )
         return
-    typer.echo(table.to_string(index=False) if len(table) else "no scene")
-    for one in problems:
+    typer.echo(table.to_string(index=False, na_rep="-") if len(table) else "no scene")
+    if len(table):
+        typer.echo(
+            f"in all about {table['megabytes'].sum():.0f} MB, {table['hours'].sum():.2f} h"
+            f" at {listed.rate_mb_s:g} MB/s"
+        )
+    for sensor in listed.unsearched:
+        typer.echo(f"not searched: {sensor}: its months are not known to be empty", err=True)
+    for one in listed.problems:
         typer.echo(f"unusable: {one.scene_id}: {one.reason}: {one.text}", err=True)
 
 

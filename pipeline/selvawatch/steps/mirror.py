@@ -12,18 +12,15 @@ from selvawatch.errors import SceneError, SourceError
 from selvawatch.site import Site
 from selvawatch.sources.clip import is_here, keep_scene, write_catalogue
 from selvawatch.sources.earthengine_pixels import PREFIX
-from selvawatch.sources.sensors import sensor_of
+from selvawatch.sources.expected import expected_bytes, measured_rate
 from selvawatch.sources.source import open_source
 
 _WORKERS = 4
-_STORED_BYTES = 1.4
-"""Bytes that a pixel of a packed 16-bit band takes, about."""
-_DEGREE_M = 111_320.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MirrorReport:
-    """What became of the scenes: found = new + replaced + here + cloudy + unread + unusable."""
+    """What became of the scenes: found = new + replaced + here + cloudy + superseded + unread + unusable."""
 
     found: int
     new: int
@@ -33,6 +30,8 @@ class MirrorReport:
     """Scenes that were in the folder already."""
     cloudy: int
     """Scenes with more cloud than the site reads; not copied."""
+    superseded: tuple[str, ...]
+    """Scenes that newer products of the same acquisition replace, by id; not copied."""
     unread: tuple[str, ...]
     """Why each scene that failed did, by id."""
     unusable: tuple[str, ...]
@@ -42,7 +41,9 @@ class MirrorReport:
     bytes: int
     """Bytes of the copied files; of a dry run, about what they would take."""
     hours: float
-    """Hours that a dry run expects at the rate given; 0 otherwise."""
+    """Hours that a dry run expects at the rate; 0 otherwise."""
+    rate_mb_s: float
+    """Megabytes a second that a dry run reckons with."""
 
 
 def mirror(
@@ -54,11 +55,13 @@ def mirror(
     folder: Path,
     dry_run: bool = False,
     rate_mb_s: float = 2.0,
+    measure: bool = False,
 ) -> MirrorReport:
     """Bring a folder up to what a source has of an area between two days, both included.
 
     A scene that fails is named and tried again by the next call; one whose digest changed is replaced.
-    rate_mb_s: megabytes a second that a dry run reckons with.
+    rate_mb_s: megabytes a second that a dry run reckons with; measure: measure them first, by up to 4 MB of
+    the newest scene of each sensor.
 
     Raises
     ------
@@ -75,6 +78,7 @@ def mirror(
         )
     limit = site.search.max_cloud_percent
     wanted = [scene for scene in found.scenes if (scene.cloud_percent or 0) <= limit]
+    rate = measured_rate(wanted) if dry_run and measure and wanted else rate_mb_s
     states: Counter[str] = Counter()
     unread: list[str] = []
     size = 0.0
@@ -83,7 +87,7 @@ def mirror(
         try:
             if dry_run:
                 here = is_here(folder, scene)
-                return ("here", 0.0) if here else ("new", _expected_bytes(scene, ground))
+                return ("here", 0.0) if here else ("new", expected_bytes(scene, ground)[0])
             kept = keep_scene(scene, ground, folder)
         except SceneError as error:
             return str(error), 0.0
@@ -104,21 +108,11 @@ def mirror(
         replaced=states["replaced"],
         here=states["here"],
         cloudy=len(found.scenes) - len(wanted),
+        superseded=tuple(one.scene.id for one in found.superseded),
         unread=tuple(unread),
         unusable=tuple(f"{problem.scene_id}: {problem.reason}" for problem in found.problems),
         unsearched=found.unsearched,
         bytes=int(size),
-        hours=round(size / (rate_mb_s * 1e6) / 3600, 3) if dry_run else 0.0,
+        hours=round(size / (rate * 1e6) / 3600, 3) if dry_run else 0.0,
+        rate_mb_s=round(rate, 3),
     )
-
-
-def _expected_bytes(scene: Scene, ground: shapely.Geometry) -> float:
-    """About what the clipped files of a scene will take."""
-    sensor = sensor_of(scene)
-    shown = shapely.box(*ground.bounds).intersection(shapely.box(*scene.footprint.bounds))
-    squared_m = shown.area * _DEGREE_M**2
-    total = 0.0
-    for asset in scene.assets.values():
-        step = abs(asset.transform[0]) if asset.transform else sensor.resolution
-        total += squared_m / step**2 * _STORED_BYTES
-    return total

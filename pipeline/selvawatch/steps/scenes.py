@@ -1,5 +1,8 @@
-"""What there is: scenes of an area per sensor and month, with cloud and coverage."""
+"""What there is: scenes of an area per sensor and month, with cloud, coverage, bytes and hours."""
 
+import datetime as dt
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
@@ -8,39 +11,101 @@ import shapely
 from selvawatch.core.days import to_date
 from selvawatch.core.scene import Scene
 from selvawatch.site import Site
+from selvawatch.sources.expected import expected_bytes, measured_rate
 from selvawatch.sources.source import Problem, open_source
+
+COLUMNS = (
+    "sensor", "month", "searched", "found", "superseded", "skipped", "cloud_percent", "covered", "missing",
+    "megabytes", "declared", "hours",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SceneList:
+    """What a source has of an area between two days."""
+
+    months: pd.DataFrame
+    """A row for each sensor and month, months without a scene too: `COLUMNS`."""
+    problems: tuple[Problem, ...]
+    unsearched: tuple[str, ...]
+    """Sensors that could not be searched: their months are not known to be empty."""
+    rate_mb_s: float
+    """Megabytes a second that the hours are reckoned with."""
 
 
 def list_scenes(
-    folder: Path, site_file: str, area: str, first_day: int, last_day: int, source: str
-) -> tuple[pd.DataFrame, tuple[Problem, ...]]:
-    """A table and what was unusable.
+    folder: Path,
+    site_file: str,
+    area: str,
+    first_day: int,
+    last_day: int,
+    source: str,
+    rate_mb_s: float = 2.0,
+    measure: bool = False,
+) -> SceneList:
+    """The table of an area and what was unusable; nothing is read but the catalogue.
 
-    Columns: sensor, month, found, skipped (more cloud than the site reads), cloud_percent (mean), covered
-    (share of the area's ground that the month's scenes cover, 0-1).
+    Columns: sensor, month, searched, found (scenes that can be tried), superseded (products that newer ones
+    replace), skipped (more cloud than the site reads), cloud_percent (mean), covered and missing (shares of
+    the area's ground that the month's readable scenes show and do not show, 0-1), megabytes (what reading
+    takes, about), declared (whether the catalogue states the size of every file), hours (at the rate). Of a
+    sensor that could not be searched the numbers are empty.
+
+    measure: fetch up to 4 MB of the newest scene of each sensor and reckon with the slowest.
     """
     site = Site.load(folder, site_file)
     ground = shapely.union_all([one.geometry for one in site.select_areas(area)])
     found = open_source(source).search(ground, first_day, last_day)
-    groups: dict[tuple[str, str], list[Scene]] = {}
-    for scene in found.scenes:
-        groups.setdefault((scene.sensor, f"{to_date(scene.day):%Y-%m}"), []).append(scene)
+    rate = measured_rate(found.scenes) if measure and found.scenes else rate_mb_s
     limit = site.search.max_cloud_percent
-    rows = []
-    for (sensor, month), scenes in sorted(groups.items()):
-        clouds = [scene.cloud_percent for scene in scenes if scene.cloud_percent is not None]
-        covered = (
-            shapely.union_all([scene.footprint for scene in scenes]).intersection(ground).area / ground.area
-        )
-        rows.append(
-            {
-                "sensor": sensor,
-                "month": month,
-                "found": len(scenes),
-                "skipped": sum(cloud > limit for cloud in clouds),
-                "cloud_percent": round(sum(clouds) / len(clouds), 1) if clouds else None,
-                "covered": round(covered, 3),
-            }
-        )
-    columns = ["sensor", "month", "found", "skipped", "cloud_percent", "covered"]
-    return pd.DataFrame(rows, columns=columns), found.problems
+    months = list(_months(first_day, last_day))
+    older = [one.scene for one in found.superseded]
+    rows: list[dict[str, object]] = []
+    for sensor in sorted({scene.sensor for scene in (*found.scenes, *older)}):
+        for month in months:
+            row = _row(_of(found.scenes, sensor, month), ground, limit, rate)
+            counted = len(_of(older, sensor, month))
+            rows.append({"sensor": sensor, "month": month, **row, "superseded": counted})
+    rows += [
+        {"sensor": sensor, "month": month, "searched": False}
+        for sensor in found.unsearched
+        for month in months
+    ]
+    return SceneList(
+        months=pd.DataFrame(rows, columns=COLUMNS),
+        problems=found.problems,
+        unsearched=found.unsearched,
+        rate_mb_s=round(rate, 3),
+    )
+
+
+def _of(scenes: Sequence[Scene], sensor: str, month: str) -> list[Scene]:
+    return [scene for scene in scenes if scene.sensor == sensor and f"{to_date(scene.day):%Y-%m}" == month]
+
+
+def _row(scenes: Sequence[Scene], ground: shapely.Geometry, limit: float, rate: float) -> dict[str, object]:
+    clouds = [scene.cloud_percent for scene in scenes if scene.cloud_percent is not None]
+    read = [scene for scene in scenes if (scene.cloud_percent or 0) <= limit]
+    shown = shapely.union_all([scene.footprint for scene in read]).intersection(ground)
+    covered = shown.area / ground.area
+    expected = [expected_bytes(scene, ground) for scene in read]
+    size = sum(count for count, _ in expected)
+    return {
+        "searched": True,
+        "found": len(scenes),
+        "skipped": len(scenes) - len(read),
+        "cloud_percent": round(sum(clouds) / len(clouds), 1) if clouds else None,
+        "covered": round(covered, 3),
+        "missing": round(1 - covered, 3),
+        "megabytes": round(size / 1e6, 1),
+        "declared": all(declared for _, declared in expected) and bool(expected),
+        "hours": round(size / (rate * 1e6) / 3600, 3),
+    }
+
+
+def _months(first_day: int, last_day: int) -> Iterator[str]:
+    """Months from a first to a last day, as YYYY-MM."""
+    day, last = to_date(first_day).replace(day=1), to_date(last_day)
+    while day <= last:
+        yield f"{day:%Y-%m}"
+        day = (day + dt.timedelta(days=32)).replace(day=1)
