@@ -52,7 +52,10 @@ def slow_evidence(day_look, baselines, row, column, level=None):
     if stream.combine == "sum":
         together = sum(ratios) / (1 + (len(ratios) - 1) * stream.correlation)
     high = stream.high
-    if stream.veil is not None and set(stream.veil.indices) <= set(departures):
+    if stream.veil is not None and not set(stream.veil.indices) <= set(day_look.values):
+        counted = {index.index for index in stream.indices if index.counts} & set(day_look.values)
+        high = stream.veil.veiled if counted <= set(departures) else stream.high
+    elif stream.veil is not None and set(stream.veil.indices) <= set(departures):
         hazy = min(departures[name] for name in stream.veil.indices) > stream.veil.departure
         high = stream.veil.veiled if hazy else stream.veil.unveiled
     return min(max(together, stream.low), high) / MODEL.unit
@@ -135,7 +138,29 @@ def test_haze_says_less_than_soil_and_less_than_a_pond():
     pond = of(ndvi=-2000, nbr=LEVELS["nbr"], mndwi=6000)
     haze = of(ndvi=4000, nbr=4500, mndwi=-1500)
     unknown = of(ndvi=4000, nbr=None, mndwi=None)
-    assert soil == pond > unknown > haze > 0
+    assert soil == pond > unknown == haze > 0
+
+
+@pytest.mark.parametrize("kept", [("ndvi",), ("nbr",), ("ndvi", "nbr"), ("ndvi", "mndwi")])
+def test_a_look_without_the_indices_of_the_veil_is_the_slow_evidence(kept):
+    rng = np.random.default_rng(9)
+    shape = (2, 300)
+    baselines = quiet_baselines(shape)
+    baselines["landsat.ndvi.sigma"][0] = 0
+    seen = set()
+    for day_look in random_looks(rng, shape, range(19_000, 19_040), loss_from=19_010, missing=0.3):
+        if MODEL.stream(day_look.stream).kind == "radar":
+            continue
+        values = {name: day_look.values[name] for name in kept if name in day_look.values}
+        part = replace(day_look, values=values, scales={name: day_look.scales[name] for name in values})
+        got = evidence(part, baselines)
+        for column in range(0, shape[1], 7):
+            for row in (0, 1):
+                expected = slow_evidence(part, baselines, row, column)
+                assert (got[row, column] == NODATA) == (expected is None)
+                assert expected is None or abs(got[row, column] - expected) <= 0.502
+                seen.add(expected)
+    assert len(seen) > 50
 
 
 def test_extremes_of_the_type_are_clipped_not_wrapped():

@@ -213,16 +213,16 @@ def test_neighbours_confirm_sooner_than_a_pixel_alone():
     assert confirmed_after(10.0) == confirmed_after(None)
 
 
-def test_a_hazy_look_is_withdrawn_and_leaves_its_day():
+def test_one_look_against_the_others_is_withdrawn_and_leaves_its_day():
     looks = [
         look(START),
-        look(START + 5, ndvi=3000, nbr=None, mndwi=None),
+        look(START + 5, ndvi=3000),
         look(START + 10),
         look(START + 15),
     ]
     told = pixel(run(looks))
     assert told["status"] == Status.WITHDRAWN
-    assert (told["provisional_on"], told["withdrawn_on"]) == (START + 5, START + 10)
+    assert (told["provisional_on"], told["withdrawn_on"]) == (START + 5, START + 15)
     again = pixel(run([*looks, look(START + 20, **SOIL)]))
     assert (again["status"], again["withdrawn_on"], again["onset"]) == (Status.PROVISIONAL, 0, START + 20)
 

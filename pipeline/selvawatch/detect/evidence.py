@@ -16,6 +16,9 @@ from selvawatch.detect.model import IndexModel, Kind, Model, StreamModel
 from selvawatch.detect.reference import forest_level
 from selvawatch.errors import StackError
 
+_ALWAYS = -1e8
+"""Departure that every pixel with a history passes: a look without the veil's indices counts as veiled."""
+
 _SIDES = {"fall": kernels.FALL, "both": kernels.BOTH, "rise": kernels.RISE}
 
 
@@ -145,16 +148,15 @@ class EvidenceGround:
                 needed=self._shape,
             )
         present = [index for index in stream.indices if index.index in look.values]
-        veil = (
-            stream.veil if stream.veil is not None and set(stream.veil.indices) <= set(look.values) else None
-        )
+        veil = stream.veil
+        told = veil is not None and set(veil.indices) <= set(look.values)
         return PreparedLook(
             kind=stream.kind,
             added=stream.combine == "sum",
             correlation=stream.correlation,
             low=stream.low,
             high=stream.high,
-            departure=0.0 if veil is None else veil.departure,
+            departure=0.0 if veil is None else (veil.departure if told else _ALWAYS),
             veiled=stream.high if veil is None else veil.veiled,
             unveiled=stream.high if veil is None else veil.unveiled,
             per_unit=1 / self._model.unit,
@@ -164,7 +166,7 @@ class EvidenceGround:
                     stream,
                     index,
                     counts=index.counts,
-                    veils=veil is not None and index.index in veil.indices,
+                    veils=veil is not None and (index.index in veil.indices if told else index.counts),
                 )
                 for index in present
             ),

@@ -155,8 +155,8 @@ class Veil:
 
     Bare soil leaves the water index where it was, a pond leaves the soil index where it was. A look of
     which at least one of the named indices stays near the prediction is no haze and may say more; where all
-    depart, it may be haze or a pit of both, and may say less; where one is missing, the stream's own bound
-    holds.
+    depart, it may be haze or a pit of both, and may say less. A look that does not carry all of them cannot
+    tell, and counts as haze where all that it carries has a history; else the stream's own bound holds.
     """
 
     indices: tuple[str, ...]
@@ -196,7 +196,7 @@ class StreamModel:
     low: float
     """Most that one look may say for forest, nats (negative)."""
     high: float
-    """Most that one look may say for loss where nothing tells whether it is hazy, nats."""
+    """Most that one look may say for loss where there is no veil, or no history to hold it against, nats."""
     indices: tuple[IndexModel, ...]
     veil: Veil | None = None
     """How haze is told from loss; None: it is not."""
