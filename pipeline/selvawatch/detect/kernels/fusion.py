@@ -248,34 +248,37 @@ def decide(
                 continue
             if status == CLOSED:
                 continue
+            provisional = status == PROVISIONAL
             calm = sum_o[p] <= levels[0, 0] and sum_r[p] <= levels[1, 0] and sum_j[p] <= levels[2, 0]
-            if status == PROVISIONAL and calm:
+            if provisional and calm:
                 flags[p] = (flag & (REASON_BITS << REASON_SHIFT)) | WITHDRAWN
                 decided_on[p] = day
                 continue
-            high = sum_o[p] >= least[0] or sum_r[p] >= least[1] or sum_j[p] >= least[2]
-            count = 0
-            if high and neighbours > 0:
-                row, column = p // columns, p % columns
-                for y in (row - distance, row, row + distance):
-                    for x in (column - distance, column, column + distance):
-                        if 0 <= y < rows and 0 <= x < columns and (y != row or x != column):
-                            count += active[y * columns + x] & ABOVE
-            at = 2 if count >= neighbours else 3
-            by_o = sum_o[p] >= levels[0, at]
-            by_r = sum_r[p] >= levels[1, at]
-            by_j = sum_j[p] >= levels[2, at]
-            if by_o:
-                flag |= OPTICAL_BIT
-            if by_r:
-                flag |= RADAR_BIT
-            if status == PROVISIONAL and (by_o or by_r or by_j):
-                flag = (flag & (0xFF ^ STATUS_BITS)) | CONFIRMED
-                decided_on[p] = day
+            news_o = sum_o[p] >= least[0] and flag & OPTICAL_BIT == 0
+            news_r = sum_r[p] >= least[1] and flag & RADAR_BIT == 0
+            if news_o or news_r or (provisional and sum_j[p] >= least[2]):
+                count = 0
+                if neighbours > 0:
+                    row, column = p // columns, p % columns
+                    for y in (row - distance, row, row + distance):
+                        for x in (column - distance, column, column + distance):
+                            if 0 <= y < rows and 0 <= x < columns and (y != row or x != column):
+                                count += active[y * columns + x] & ABOVE
+                at = 2 if count >= neighbours else 3
+                by_o = sum_o[p] >= levels[0, at]
+                by_r = sum_r[p] >= levels[1, at]
+                by_j = sum_j[p] >= levels[2, at]
                 if by_o:
-                    since_j[p], gap_j[p], looks_j[p] = since_o[p], gap_o[p], looks_o[p]
-                elif not by_j:
-                    since_j[p], gap_j[p], looks_j[p] = since_r[p], gap_r[p], looks_r[p]
-            elif status == CONFIRMED and close_after > 0 and day - decided_on[p] >= close_after:
+                    flag |= OPTICAL_BIT
+                if by_r:
+                    flag |= RADAR_BIT
+                if provisional and (by_o or by_r or by_j):
+                    flag = (flag & (0xFF ^ STATUS_BITS)) | CONFIRMED
+                    decided_on[p] = day
+                    if by_o:
+                        since_j[p], gap_j[p], looks_j[p] = since_o[p], gap_o[p], looks_o[p]
+                    elif not by_j:
+                        since_j[p], gap_j[p], looks_j[p] = since_r[p], gap_r[p], looks_r[p]
+            if status == CONFIRMED and close_after > 0 and day - decided_on[p] >= close_after:
                 flag = (flag & (0xFF ^ STATUS_BITS)) | CLOSED
             flags[p] = flag
