@@ -5,7 +5,15 @@ import pytest
 
 from selvawatch.core.stack import encode
 from selvawatch.prepare.harmonise import ETM_TO_OLI, MSI_TO_OLI, adjustment, to_msi
-from selvawatch.prepare.indices import INDICES, decibel, linear, normalised_difference, stored
+from selvawatch.prepare.indices import (
+    INDICES,
+    decibel,
+    linear,
+    normalised_difference,
+    stored,
+    stored_without_halo,
+)
+from selvawatch.prepare.kernels import hide
 
 
 def difference_slow(first, second):
@@ -49,6 +57,23 @@ def test_stored_values_are_clipped_and_never_wrap(scale):
     assert np.abs(got.astype(int) - expected).max() <= 1
     np.testing.assert_array_equal(got[usable], encode(values, scale)[usable])
     assert got.dtype == np.int16 and ((got == -32768) == (~usable | ~np.isfinite(values))).all()
+
+
+@pytest.mark.parametrize("space", ["msi", "oli", "etm"])
+@pytest.mark.parametrize("halo", [0, 3])
+def test_an_index_made_in_one_pass_has_the_bits_of_its_steps(space, halo):
+    rng = np.random.default_rng(5)
+    bands = {name: rng.uniform(-0.05, 0.6, (40, 50)).astype(np.float32) for name in ("nir", "swir22")}
+    bands["nir"][:4] = np.nan
+    bands["swir22"][3:6], bands["nir"][6:9, :20], bands["swir22"][6:9, :20] = np.nan, -0.01, 0
+    bands["nir"][10, 10] = np.inf
+    usable = rng.random((40 - 2 * halo, 50 - 2 * halo)) < 0.8
+    expected = INDICES["nbr"].of(to_msi(bands, space))[halo : 40 - halo, halo : 50 - halo]
+    defined = usable & np.isfinite(expected)
+    got = stored_without_halo(INDICES["nbr"], bands, space, halo, usable)
+    hide(usable, got)
+    np.testing.assert_array_equal(usable, defined)
+    np.testing.assert_array_equal(got, stored(expected, INDICES["nbr"].scale, defined))
 
 
 def test_forest_sand_and_pond_differ_in_the_indices():

@@ -6,7 +6,8 @@ import pytest
 from conftest import ROOT
 from selvawatch.core.settings import load
 from selvawatch.errors import SiteError
-from selvawatch.prepare.kernels import CLEAR, HAZE, SHADOW, UNSEEN, box_sum
+from selvawatch.prepare.harmonise import to_msi
+from selvawatch.prepare.kernels import CLEAR, HAZE, SHADOW, UNSEEN, clear_around, mark_patches
 from selvawatch.prepare.mask import SCREENED_BANDS, Screening, clear_pixels, flags, screen
 
 RULE = load(Screening, ROOT / "models" / "screening.toml")
@@ -78,17 +79,47 @@ def test_flags_are_the_rules_in_plain_python():
     assert set(expected) == {UNSEEN, CLEAR, HAZE, SHADOW}
 
 
-@pytest.mark.parametrize("half", [0, 1, 3, 30])
-def test_box_sum_is_the_sum_over_the_square(half):
-    marks = (np.random.default_rng(1).random((17, 23)) < 0.3).astype(np.uint8)
-    expected = [
+@pytest.mark.parametrize("space", ["oli", "etm"])
+def test_flags_of_another_space_are_those_of_bands_brought_to_sentinel_2s(space):
+    rng = np.random.default_rng(7)
+    series = {name: rng.uniform(-0.02, 0.6, 5000).astype(np.float32) for name in SCREENED_BANDS}
+    series["nir"][::2] *= 0.3
+    np.testing.assert_array_equal(flags(series, RULE, space), flags(to_msi(series, space), RULE))
+
+
+def squares(marks, half):
+    """Sum over the square around each pixel, nothing outside."""
+    rows, columns = marks.shape
+    return np.array(
         [
-            int(marks[max(0, r - half) : r + half + 1, max(0, c - half) : c + half + 1].sum())
-            for c in range(23)
+            [
+                int(marks[max(0, r - half) : r + half + 1, max(0, c - half) : c + half + 1].sum())
+                for c in range(columns)
+            ]
+            for r in range(rows)
         ]
-        for r in range(17)
-    ]
-    assert box_sum(marks, half).tolist() == expected
+    )
+
+
+@pytest.mark.parametrize("half", [0, 1, 3, 30])
+@pytest.mark.parametrize("share", [0.25, 0.5])
+def test_a_patch_is_where_enough_of_its_kind_lies_around(half, share):
+    kinds = np.random.default_rng(1).integers(0, 4, (17, 23)).astype(np.uint8)
+    kinds[4:9, 5:14] = HAZE
+    needed = share * (2 * half + 1) ** 2
+    got = np.empty_like(kinds)
+    mark_patches(kinds, HAZE, half, needed, got)
+    expected = (kinds == HAZE) & (squares(kinds == HAZE, half) >= needed)
+    np.testing.assert_array_equal(got, expected)
+
+
+@pytest.mark.parametrize("reach", [0, 1, 4, 30])
+def test_what_lies_around_a_mark_is_not_clear(reach):
+    marks = (np.random.default_rng(2).random((17, 23)) < 0.03).astype(np.uint8)
+    clear = np.random.default_rng(3).random(marks.shape) < 0.9
+    expected = clear & (squares(marks, reach) == 0)
+    clear_around(marks, reach, clear)
+    np.testing.assert_array_equal(clear, expected)
 
 
 def image():

@@ -7,7 +7,7 @@ Roy et al. 2016, doi:10.1016/j.rse.2015.12.024, table 2, surface reflectance by 
 taken as ETM+). Sentinel-2B and 2C are calibrated to 2A and left as they are.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -43,6 +43,11 @@ def adjustment(space: str, band: str) -> tuple[float, float]:
     slope, offset = MSI_TO_OLI[band]
     gain, shift = ETM_TO_OLI[band] if space == "etm" else (1.0, 0.0)
     return gain / slope, (shift - offset) / slope
+
+
+def lines_of(space: str, bands: Sequence[str]) -> np.ndarray:
+    """Slope and offset of `adjustment` for each band, by turns, float32."""
+    return np.array([adjustment(space, band) for band in bands], np.float32).reshape(-1)
 
 
 def to_msi(bands: Mapping[str, np.ndarray], space: str) -> dict[str, np.ndarray]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from selvawatch.core.stack import DECIBEL_SCALE, UNIT_SCALE
+from selvawatch.prepare.harmonise import lines_of, to_msi
 from selvawatch.prepare.kernels import difference, store, store_difference
 
 _DB = np.float32(10 / np.log(10))
@@ -29,20 +30,22 @@ def stored(physical: np.ndarray, scale: float, usable: np.ndarray) -> np.ndarray
 
 
 def stored_without_halo(
-    index: "Index", bands: Mapping[str, np.ndarray], halo: int, usable: np.ndarray
+    index: "Index", bands: Mapping[str, np.ndarray], space: str, halo: int, usable: np.ndarray
 ) -> np.ndarray:
-    """int16 (y, x) of an index of bands that have a halo of pixels more on each side.
+    """int16 (y, x) of an index of bands in a reflectance space that have a halo of pixels on each side.
 
     usable, (y, x) bool, becomes False where the index is not defined; where it is False, what is stored says
     nothing until `hide` has been called.
     """
     if index.formula is not normalised_difference:
-        physical = index.of({name: without_halo(bands[name], halo) for name in index.bands})
+        inner = {name: without_halo(bands[name], halo) for name in index.bands}
+        physical = index.of(to_msi(inner, space))
         usable &= np.isfinite(physical)
         return stored(physical, index.scale, usable)
     out = np.empty(usable.shape, np.int16)
     first, second = (np.ascontiguousarray(bands[name], np.float32) for name in index.bands)
-    store_difference(first, second, halo, np.float32(index.scale), usable, out)
+    lines = lines_of(space, index.bands)
+    store_difference(first, second, lines, halo, np.float32(index.scale), usable, out)
     return out
 
 

@@ -19,24 +19,22 @@ _TO_WHOLE = np.float32(1.5 * 2**23)
 """Added to a float32 and taken off again it leaves the nearest whole number, a half to the even one."""
 
 
-@numba.njit(
-    nt.void(*[_BAND] * 5, _BAND, nt.uint8[::1]),
-    nogil=True,
-    cache=True,
-    error_model="numpy",
-)
+@numba.njit(nt.void(*[_BAND] * 7, nt.uint8[::1]), nogil=True, cache=True, error_model="numpy")
 def flag(
     blues: np.ndarray,
     greens: np.ndarray,
     reds: np.ndarray,
     nirs: np.ndarray,
     swir16s: np.ndarray,
+    lines: np.ndarray,
     thresholds: np.ndarray,
     out: np.ndarray,
 ) -> None:
     """`UNSEEN`, `CLEAR`, `HAZE` or `SHADOW` of pixels' reflectances into out.
 
-    thresholds: those of `mask.Screening` from hot_slope to shadow_mndwi, in its order.
+    lines: slope and offset that bring each band to Sentinel-2's space, by turns; thresholds: those of
+    `mask.Screening` from hot_slope to shadow_mndwi, in its order. Without a branch, so that the compiler may
+    work on many pixels at once.
     """
     hot_slope, haze_hot, haze_red_to_blue, haze_nir = (
         thresholds[0],
@@ -47,8 +45,11 @@ def flag(
     bright_red, bright_nir, bright_swir16_to_nir = thresholds[4], thresholds[5], thresholds[6]
     shadow_nir, shadow_swir16, shadow_mndwi = thresholds[7], thresholds[8], thresholds[9]
     for pixel in range(out.size):
-        blue, green, red = blues[pixel], greens[pixel], reds[pixel]
-        nir, swir16 = nirs[pixel], swir16s[pixel]
+        blue = blues[pixel] * lines[0] + lines[1]
+        green = greens[pixel] * lines[2] + lines[3]
+        red = reds[pixel] * lines[4] + lines[5]
+        nir = nirs[pixel] * lines[6] + lines[7]
+        swir16 = swir16s[pixel] * lines[8] + lines[9]
         total = blue + green + red + nir + swir16
         haze = (blue - hot_slope * red > haze_hot) & (red < haze_red_to_blue * blue) & (nir > haze_nir)
         cloud = (red > bright_red) & (nir > bright_nir) & (swir16 < bright_swir16_to_nir * nir)
@@ -69,40 +70,52 @@ def difference(first: np.float32, second: np.float32) -> np.float32:
     return (first - second) / total if total > 0 else np.float32(np.nan)
 
 
+@numba.njit(inline="always")
+def _whole(value: np.float32) -> np.int16:
+    """The nearest whole number, a half to the even one, clipped."""
+    value = min(max(value, -_LIMIT), _LIMIT)
+    return np.int16(np.int32((value + _TO_WHOLE) - _TO_WHOLE))
+
+
 @numba.vectorize(["int16(float32, float32, boolean)"], cache=True)
 def store(value: np.float32, scale: np.float32, usable: bool) -> np.int16:
     """int16 of a physical value, clipped and never wrapped; -32768 where it is not usable or not finite."""
-    if not usable or not np.isfinite(value):
-        return _NODATA
-    stored = np.rint(value / scale)
-    return np.int16(min(max(stored, -_LIMIT), _LIMIT))
+    known = usable & (np.abs(value) < np.inf)
+    return _whole(value / scale if known else np.float32(0)) if known else _NODATA
 
 
 @numba.njit(
-    nt.void(_IMAGE, _IMAGE, nt.int64, nt.float32, nt.boolean[:, ::1], nt.int16[:, ::1]),
+    nt.void(_IMAGE, _IMAGE, _BAND, nt.int64, nt.float32, nt.boolean[:, ::1], nt.int16[:, ::1]),
     nogil=True,
     cache=True,
     error_model="numpy",
 )
 def store_difference(
-    first: np.ndarray, second: np.ndarray, halo: int, scale: np.float32, usable: np.ndarray, out: np.ndarray
+    first: np.ndarray,
+    second: np.ndarray,
+    lines: np.ndarray,
+    halo: int,
+    scale: np.float32,
+    usable: np.ndarray,
+    out: np.ndarray,
 ) -> None:
     """`store` of `difference` of two bands (y, x), without a halo of pixels, into out (y, x).
 
-    usable becomes False where it is not defined; where a pixel is not usable, what is written says nothing.
-    Without a branch, so that the compiler may work on many pixels at once.
+    lines: slope and offset of the first band, and of the second, that are applied before. usable becomes
+    False where it is not defined; where a pixel is not usable, what is written says nothing. Without a
+    branch, so that the compiler may work on many pixels at once.
     """
     zero = np.float32(0)
     for row in range(out.shape[0]):
         for column in range(out.shape[1]):
-            one, other = first[row + halo, column + halo], second[row + halo, column + halo]
+            one = first[row + halo, column + halo] * lines[0] + lines[1]
+            other = second[row + halo, column + halo] * lines[2] + lines[3]
             above = one if one > zero else zero
             below = other if other > zero else zero
             total = above + below
             defined = (one == one) & (other == other) & (total > zero) & (total < np.inf)
             value = (above - below) / total / scale
-            value = min(max(value if defined else zero, -_LIMIT), _LIMIT)
-            out[row, column] = np.int16(np.int32((value + _TO_WHOLE) - _TO_WHOLE))
+            out[row, column] = _whole(value if defined else zero)
             usable[row, column] = usable[row, column] & defined
 
 
@@ -114,35 +127,79 @@ def hide(usable: np.ndarray, out: np.ndarray) -> None:
             out[row, column] = out[row, column] if usable[row, column] else _NODATA
 
 
-@numba.njit("int32[:, ::1](uint8[:, ::1], int64)", nogil=True, cache=True)
-def box_sum(flags: np.ndarray, half: int) -> np.ndarray:
-    """Sum of flags over the square of 2 * half + 1 pixels around each pixel; (y, x) int32, nothing outside
-    the image.
+@numba.njit("void(int32[::1], int64, int32[::1])", nogil=True, cache=True)
+def _run(values: np.ndarray, half: int, out: np.ndarray) -> None:
+    """Sums of the 2 * half + 1 values around each, nothing outside, into out."""
+    total, count = np.int32(0), values.size
+    for place in range(min(half, count)):
+        total += values[place]
+    for place in range(count):
+        if place + half < count:
+            total += values[place + half]
+        if place - half - 1 >= 0:
+            total -= values[place - half - 1]
+        out[place] = total
+
+
+@numba.njit("void(uint8[:, ::1], uint8, int64, float64, uint8[:, ::1])", nogil=True, cache=True)
+def mark_patches(flags: np.ndarray, kind: int, half: int, needed: float, out: np.ndarray) -> None:
+    """1 into out (y, x) where a flag is of a kind and so are at least so many in the square of 2 * half + 1
+    pixels around it, nothing counted outside the image; else 0.
     """
     rows, columns = flags.shape
-    along = np.zeros((rows, columns), np.int32)
-    for row in range(rows):
-        total = np.int32(0)
-        for column in range(min(half, columns)):
-            total += flags[row, column]
-        for column in range(columns):
-            if column + half < columns:
-                total += flags[row, column + half]
-            if column - half - 1 >= 0:
-                total -= flags[row, column - half - 1]
-            along[row, column] = total
-    sums = np.zeros((rows, columns), np.int32)
-    for row in range(min(half, rows)):
-        for column in range(columns):
-            sums[0, column] += along[row, column]
-    for row in range(rows):
-        if row:
-            for column in range(columns):
-                sums[row, column] = sums[row - 1, column]
+    below, around = np.zeros(columns, np.int32), np.empty(columns, np.int32)
+    for row in range(-half, rows):
         if row + half < rows:
             for column in range(columns):
-                sums[row, column] += along[row + half, column]
+                below[column] += flags[row + half, column] == kind
         if row - half - 1 >= 0:
             for column in range(columns):
-                sums[row, column] -= along[row - half - 1, column]
-    return sums
+                below[column] -= flags[row - half - 1, column] == kind
+        if row >= 0:
+            _run(below, half, around)
+            for column in range(columns):
+                out[row, column] = (flags[row, column] == kind) & (around[column] >= needed)
+
+
+@numba.njit("void(uint8[:, ::1], int64, boolean[:, ::1])", nogil=True, cache=True)
+def clear_around(marks: np.ndarray, reach: int, clear: np.ndarray) -> None:
+    """False into clear (y, x) where a mark lies in the square of 2 * reach + 1 pixels around a pixel."""
+    rows, columns = marks.shape
+    below, around = np.zeros(columns, np.int32), np.empty(columns, np.int32)
+    for row in range(-reach, rows):
+        if row + reach < rows:
+            for column in range(columns):
+                below[column] += marks[row + reach, column]
+        if row - reach - 1 >= 0:
+            for column in range(columns):
+                below[column] -= marks[row - reach - 1, column]
+        if row >= 0:
+            _run(below, reach, around)
+            for column in range(columns):
+                clear[row, column] = clear[row, column] & (around[column] == 0)
+
+
+@numba.njit(nt.void(_IMAGE, nt.int64, nt.float32[:, ::1]), nogil=True, cache=True, error_model="numpy")
+def box_mean(power: np.ndarray, half: int, out: np.ndarray) -> None:
+    """Mean of power (y, x) over the square of 2 * half + 1 pixels around each pixel into out, which lacks
+    half a square on each side.
+
+    Only powers that are finite and above 0 count; NaN where the pixel's own is none. Sums run over rows, then
+    columns, from the upper left, so that a pixel's mean does not depend on where its tile begins.
+    """
+    columns, side = out.shape[1], 2 * half + 1
+    total, count = np.empty(columns, np.float32), np.empty(columns, np.float32)
+    for row in range(out.shape[0]):
+        total[:] = 0
+        count[:] = 0
+        for down in range(side):
+            for across in range(side):
+                for column in range(columns):
+                    value = power[row + down, column + across]
+                    known = (value > 0) & (value < np.inf)
+                    total[column] += value if known else np.float32(0)
+                    count[column] += np.float32(1) if known else np.float32(0)
+        for column in range(columns):
+            value = power[row + half, column + half]
+            known = (value > 0) & (value < np.inf)
+            out[row, column] = total[column] / count[column] if known else np.float32(np.nan)

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from selvawatch.prepare.kernels import CLEAR, HAZE, SHADOW, box_sum, flag
+from selvawatch.prepare.harmonise import lines_of
+from selvawatch.prepare.kernels import CLEAR, HAZE, SHADOW, clear_around, flag, mark_patches
 
 SCREENED_BANDS = ("blue", "green", "red", "nir", "swir16")
 """Bands that the screening looks at."""
@@ -70,9 +71,11 @@ class Screening:
         )
 
 
-def flags(bands: Mapping[str, np.ndarray], rule: Screening) -> np.ndarray:
+def flags(bands: Mapping[str, np.ndarray], rule: Screening, space: str = "msi") -> np.ndarray:
     """uint8 `UNSEEN`, `CLEAR`, `HAZE` or `SHADOW` (`prepare.kernels`) of float32 reflectances of any equal
     shape.
+
+    space: the reflectances' (`prepare.harmonise`); they are brought to Sentinel-2's on the way.
     """
     thresholds = (
         rule.hot_slope,
@@ -90,7 +93,8 @@ def flags(bands: Mapping[str, np.ndarray], rule: Screening) -> np.ndarray:
         np.ascontiguousarray(bands[name], np.float32).reshape(-1) for name in SCREENED_BANDS
     )
     out = np.empty(np.shape(bands[SCREENED_BANDS[0]]), np.uint8)
-    flag(blue, green, red, nir, swir16, np.array(thresholds, np.float32), out.reshape(-1))
+    lines = lines_of(space, SCREENED_BANDS)
+    flag(blue, green, red, nir, swir16, lines, np.array(thresholds, np.float32), out.reshape(-1))
     return out
 
 
@@ -104,31 +108,30 @@ def screen(bands: Mapping[str, np.ndarray], rule: Screening) -> np.ndarray:
 
 
 def clear_pixels(
-    bands: Mapping[str, np.ndarray], quality: np.ndarray | None, rule: Screening, resolution: float
+    bands: Mapping[str, np.ndarray],
+    quality: np.ndarray | None,
+    rule: Screening,
+    resolution: float,
+    space: str = "msi",
 ) -> np.ndarray:
     """True where a (y, x) image is usable: by the archive's quality layer (None: it has none) and by
     `screen`.
 
     Patches that the screening sees are grown, haze and cloud by `cloud_grow_m`, shadow by `shadow_grow_m`.
     What only the archive marks is not: its layers carry margins of their own where they need them, and where
-    they take bright ground for cloud a margin would hide the mine around it. resolution: metres of a pixel.
+    they take bright ground for cloud a margin would hide the mine around it. resolution: metres of a pixel;
+    space: as in `flags`.
     """
-    flagged = flags(bands, rule)
+    flagged = flags(bands, rule, space)
     clear = flagged == CLEAR
-    for kind, reach in ((HAZE, rule.cloud_grow_m), (SHADOW, rule.shadow_grow_m)):
-        part = flagged == kind
-        if reach and part.any():
-            clear &= ~_grown(part, rule, reach, resolution)
-    return clear if quality is None else clear & quality
-
-
-def _grown(flagged: np.ndarray, rule: Screening, reach: float, resolution: float) -> np.ndarray:
-    """Patches of flagged pixels with a square margin."""
     half = _pixels(rule.patch_m / 2, resolution)
     needed = rule.patch_share * (2 * half + 1) ** 2
-    marks = np.ascontiguousarray(flagged).view(np.uint8)
-    patches = np.ascontiguousarray(flagged & (box_sum(marks, half) >= needed)).view(np.uint8)
-    return box_sum(patches, _pixels(reach, resolution)) > 0
+    patches = np.empty_like(flagged)
+    for kind, reach in ((HAZE, rule.cloud_grow_m), (SHADOW, rule.shadow_grow_m)):
+        if reach:
+            mark_patches(flagged, kind, half, needed, patches)
+            clear_around(patches, _pixels(reach, resolution), clear)
+    return clear if quality is None else clear & quality
 
 
 def _pixels(metres: float, resolution: float) -> int:

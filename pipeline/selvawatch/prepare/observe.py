@@ -7,7 +7,6 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 import xarray as xr
-from scipy import ndimage
 
 from selvawatch.core.files import digest
 from selvawatch.core.grid import Tile
@@ -15,9 +14,8 @@ from selvawatch.core.look import Look
 from selvawatch.core.scene import Scene
 from selvawatch.core.stack import NODATA, encode
 from selvawatch.errors import SceneError
-from selvawatch.prepare.harmonise import to_msi
-from selvawatch.prepare.indices import INDICES, stored_without_halo, without_halo
-from selvawatch.prepare.kernels import hide
+from selvawatch.prepare.indices import INDICES, stored, stored_without_halo, without_halo
+from selvawatch.prepare.kernels import box_mean, hide
 from selvawatch.prepare.mask import SCREENED_BANDS, Screening, clear_pixels
 from selvawatch.sources.sensor import Sensor
 from selvawatch.sources.sensors import indices_of, sensor_of, stream_of
@@ -66,15 +64,19 @@ class SceneLook:
     """(y, x) int16 by index, `NODATA` where not usable."""
     clear: np.ndarray
     """(y, x) bool: usable."""
+    halo_px: int = 0
+    """Pixels around the tile that both hold too."""
 
     @property
     def clear_share(self) -> float:
-        """Share of the tile's pixels that are usable, 0-1."""
-        return float(np.count_nonzero(self.clear)) / self.clear.size
+        """Share of the tile's own pixels that are usable, 0-1."""
+        return _share(self.clear, self.halo_px)
 
 
-def observe_scene(scene: Scene, tile: Tile, recipe: Recipe, read: Reader) -> SceneLook:
+def observe_scene(scene: Scene, tile: Tile, recipe: Recipe, read: Reader, halo_px: int = 0) -> SceneLook:
     """One scene on a tile's pixels, masked, in Sentinel-2's reflectance space, as stored indices.
+
+    halo_px: pixels of the same grid around the tile that are made too, as any other tile would make them.
 
     Raises
     ------
@@ -92,12 +94,12 @@ def observe_scene(scene: Scene, tile: Tile, recipe: Recipe, read: Reader) -> Sce
             needed=", ".join(recipe.radar if sensor.radar else recipe.optical),
         )
     if sensor.ready:
-        values, clear = _ready(scene, tile, names, read)
+        values, clear = _ready(scene, tile, names, read, halo_px)
     elif sensor.radar:
-        values, clear = _radar(scene, tile, names, recipe, read)
+        values, clear = _radar(scene, tile, names, recipe, read, halo_px)
     else:
-        values, clear = _optical(scene, tile, names, recipe, read)
-    return SceneLook(scene=scene, values=values, clear=clear)
+        values, clear = _optical(scene, tile, names, recipe, read, halo_px)
+    return SceneLook(scene=scene, values=values, clear=clear, halo_px=halo_px)
 
 
 def daily(parts: Sequence[SceneLook]) -> Look:
@@ -130,7 +132,7 @@ def daily(parts: Sequence[SceneLook]) -> Look:
         values=values,
         scales={name: INDICES[name].scale for name in names},
         scene_ids=tuple(part.scene.id for part in parts),
-        clear_share=float(np.count_nonzero(seen)) / seen.size,
+        clear_share=_share(seen, parts[0].halo_px),
     )
 
 
@@ -141,11 +143,16 @@ def observe(scenes: Sequence[Scene], tile: Tile, recipe: Recipe, read: Reader) -
     return daily([observe_scene(scene, tile, recipe, read) for scene in scenes])
 
 
+def _share(usable: np.ndarray, halo_px: int) -> float:
+    inner = without_halo(usable, halo_px)
+    return float(np.count_nonzero(inner)) / inner.size
+
+
 def _ready(
-    scene: Scene, tile: Tile, names: Sequence[str], read: Reader
+    scene: Scene, tile: Tile, names: Sequence[str], read: Reader, halo_px: int
 ) -> tuple[dict[str, np.ndarray], np.ndarray]:
     """Ready indices as they are: no screening of bands is possible, none of their pixels is averaged."""
-    data = read(scene, tile, names, 0)
+    data = read(scene, tile, names, halo_px)
     values = {name: encode(data[name].values, INDICES[name].scale) for name in names}
     clear = np.logical_or.reduce([index != NODATA for index in values.values()])
     quality = _quality(sensor_of(scene), data)
@@ -157,48 +164,43 @@ def _ready(
 
 
 def _radar(
-    scene: Scene, tile: Tile, names: Sequence[str], recipe: Recipe, read: Reader
+    scene: Scene, tile: Tile, names: Sequence[str], recipe: Recipe, read: Reader, halo_px: int
 ) -> tuple[dict[str, np.ndarray], np.ndarray]:
     """Backscatter in dB of power averaged over a small square; a pixel without data stays so."""
     halo = recipe.radar_box_px // 2
-    data = read(scene, tile, names, halo)
-    values = {
-        name: encode(
-            INDICES[name].of({name: without_halo(boxcar(data[name].values, recipe.radar_box_px), halo)}),
-            INDICES[name].scale,
-        )
-        for name in names
-    }
+    data = read(scene, tile, names, halo + halo_px)
+    values = {}
+    for name in names:
+        mean = boxcar(data[name].values, recipe.radar_box_px)
+        seen = np.ones(mean.shape, bool)
+        values[name] = stored(INDICES[name].of({name: mean}), INDICES[name].scale, seen)
     return values, np.logical_and.reduce([index != NODATA for index in values.values()])
 
 
 def boxcar(power: np.ndarray, side: int) -> np.ndarray:
-    """Mean of linear power over a square of `side` pixels, of those with data; (y, x) float32, NaN where the
-    pixel has none.
+    """Mean of linear power over a square of `side` pixels, of those with data.
+
+    (y, x) float32 without the outer pixels that half a square needs; NaN where the pixel has no data.
     """
-    if side == 1:
-        return power
-    known = np.isfinite(power) & (power > 0)
-    total = ndimage.uniform_filter(np.where(known, power, np.float32(0)), side, mode="constant")
-    count = ndimage.uniform_filter(known.astype(np.float32), side, mode="constant")
-    out = np.full(power.shape, np.nan, np.float32)
-    np.divide(total, count, out=out, where=known)
+    half = side // 2
+    out = np.empty((power.shape[0] - 2 * half, power.shape[1] - 2 * half), np.float32)
+    box_mean(np.ascontiguousarray(power, np.float32), half, out)
     return out
 
 
 def _optical(
-    scene: Scene, tile: Tile, names: Sequence[str], recipe: Recipe, read: Reader
+    scene: Scene, tile: Tile, names: Sequence[str], recipe: Recipe, read: Reader, halo_px: int
 ) -> tuple[dict[str, np.ndarray], np.ndarray]:
     """Indices of harmonised reflectances where quality layer and screening agree that they are clear."""
     sensor = sensor_of(scene)
     resolution = tile.grid.resolution
     halo = recipe.screening.halo_px(resolution)
     bands = dict.fromkeys((*SCREENED_BANDS, *(band for name in names for band in INDICES[name].bands)))
-    data = read(scene, tile, tuple(bands), halo)
-    reflectance = to_msi({name: data[name].values for name in bands}, sensor.bandpass)
-    whole = clear_pixels(reflectance, _quality(sensor, data), recipe.screening, resolution)
+    data = read(scene, tile, tuple(bands), halo + halo_px)
+    reflectance, space = {name: data[name].values for name in bands}, sensor.bandpass
+    whole = clear_pixels(reflectance, _quality(sensor, data), recipe.screening, resolution, space)
     clear = without_halo(whole, halo).copy()
-    values = {name: stored_without_halo(INDICES[name], reflectance, halo, clear) for name in names}
+    values = {name: stored_without_halo(INDICES[name], reflectance, space, halo, clear) for name in names}
     for index in values.values():
         hide(clear, index)
     return values, clear

@@ -286,7 +286,7 @@ def check_file(scene: Scene, asset: Asset, file: Any, name: str) -> None:
             got=f"{file.height} x {file.width}",
             needed=f"{asset.shape[0]} x {asset.shape[1]}",
         )
-    if asset.transform and not np.allclose(tuple(file.transform)[:6], asset.transform, rtol=0, atol=1e-3):
+    if asset.transform and not _same(tuple(file.transform)[:6], asset.transform, 1e-3):
         raise SceneError(
             "the file's place contradicts its item",
             reason="grid",
@@ -308,6 +308,12 @@ def check_file(scene: Scene, asset: Asset, file: Any, name: str) -> None:
         raise SceneError(
             "the file lacks the band", reason="size", where=where, got=file.count, needed=asset.band
         )
+
+
+def _same(numbers: Sequence[float], others: Sequence[float], tolerance: float) -> bool:
+    return len(numbers) == len(others) and all(
+        abs(one - other) <= tolerance for one, other in zip(numbers, others, strict=True)
+    )
 
 
 def _nodata(scene: Scene, asset: Asset, band: Band, file: Any, name: str) -> float | None:
