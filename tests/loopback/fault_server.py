@@ -33,6 +33,8 @@ class Served:
     tokens_fail: int = 0
     most_at_once: int = 0
     at_once: int = 0
+    slow_s: float = 0.0
+    """Seconds that every answer is kept back."""
 
     @property
     def address(self) -> str:
@@ -78,6 +80,7 @@ class _Handler(BaseHTTPRequestHandler):
             served.at_once += 1
             served.most_at_once = max(served.most_at_once, served.at_once)
         try:
+            time.sleep(served.slow_s)
             with contextlib.suppress(ConnectionError):
                 self._answer(served)
         finally:

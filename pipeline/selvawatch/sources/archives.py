@@ -56,6 +56,11 @@ ARCHIVES: Mapping[str, Archive] = {
 }
 
 
+def url_of(archive: Archive) -> str:
+    """Landing page of an archive: its own, or the mirror that the environment names."""
+    return os.environ.get(archive.url_variable, archive.url)
+
+
 def open_archive(name: str, family: str) -> StacSource:
     """A sensor's part of an archive; nothing is fetched yet.
 
@@ -79,7 +84,7 @@ def open_archive(name: str, family: str) -> StacSource:
             do=f"set {variable}",
         )
     return StacSource(
-        url=os.environ.get(archive.url_variable, archive.url),
+        url=url_of(archive),
         name=name,
         collections=archive.collections[family],
         signed=archive.signed,

@@ -4,6 +4,7 @@ import logging
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 import shapely
 import xarray as xr
@@ -11,7 +12,8 @@ import xarray as xr
 from selvawatch.core.grid import Tile
 from selvawatch.core.scene import Scene
 from selvawatch.errors import SourceError
-from selvawatch.sources.archives import ARCHIVES, open_archive
+from selvawatch.sources.archives import ARCHIVES, open_archive, url_of
+from selvawatch.sources.guarded import trust
 from selvawatch.sources.load import read_scene
 from selvawatch.sources.sensors import sensor_of
 from selvawatch.sources.source import FAMILIES, Problem, SearchResult, Source, Superseded, open_source
@@ -29,6 +31,14 @@ class CombinedSource:
     """Text that opens it, such as `sentinel-2=earth-search,landsat=planetary-computer`."""
     parts: tuple[tuple[str, str], ...]
     """Sensor and text of its source."""
+
+    def __post_init__(self) -> None:
+        """Let the hosts that a person named lie in the local network."""
+        for _, text in self.parts:
+            if text.startswith("stac:"):
+                trust(urlsplit(text.removeprefix("stac:")).hostname or "")
+            elif text in ARCHIVES:
+                trust(urlsplit(url_of(ARCHIVES[text])).hostname or "")
 
     @classmethod
     def open(cls, text: str) -> "CombinedSource":
@@ -95,7 +105,11 @@ class CombinedSource:
         )
 
     def read(self, scene: Scene, tile: Tile, bands: Sequence[str], halo_px: int = 0) -> xr.Dataset:
-        """Bands of a scene on a tile's pixels (`sources.load.read_scene`)."""
+        """Bands of a scene on a tile's pixels, from the source of its sensor (`sources.load.read_scene`)."""
+        stream = sensor_of(scene).stream
+        text = next((text for family, text in self.parts if family == stream), "")
+        if text:
+            return _part(stream, text).read(scene, tile, bands, halo_px)
         return read_scene(scene, tile, bands, halo_px)
 
 

@@ -13,7 +13,7 @@ import xarray as xr
 from selvawatch.core.grid import Tile
 from selvawatch.core.scene import Scene
 from selvawatch.errors import SourceError
-from selvawatch.sources.items import Item, collect
+from selvawatch.sources.items import Item, collect, links_of
 from selvawatch.sources.load import read_scene
 from selvawatch.sources.source import SearchResult
 
@@ -104,7 +104,7 @@ class FolderSource:
                     needed="a STAC Catalog or Collection",
                     do="write the catalogue again, or give another folder",
                 )
-            for link in _links(content):
+            for link in links_of(content):
                 try:
                     target = Path(self._resolve(path.relative_to(self.folder).as_posix(), link))
                 except ValueError:
@@ -128,18 +128,6 @@ class FolderSource:
         if not path.is_relative_to(self.folder):
             raise ValueError("the path leaves the folder")
         return str(path)
-
-
-def _links(content: dict[str, Any]) -> list[str]:
-    """Targets of the child and item links of a catalogue or collection."""
-    links = content.get("links")
-    return [
-        link["href"]
-        for link in (links if isinstance(links, list) else [])
-        if isinstance(link, dict)
-        and link.get("rel") in ("child", "item")
-        and isinstance(link.get("href"), str)
-    ]
 
 
 def _json(path: Path) -> dict[str, Any]:

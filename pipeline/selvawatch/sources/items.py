@@ -95,6 +95,18 @@ def collect(
     )
 
 
+def links_of(content: Item) -> list[str]:
+    """Targets of the child and item links of a catalogue or collection."""
+    links = content.get("links")
+    return [
+        link["href"]
+        for link in (links if isinstance(links, list) else [])
+        if isinstance(link, dict)
+        and link.get("rel") in ("child", "item")
+        and isinstance(link.get("href"), str)
+    ]
+
+
 def _wanted(
     address: str, item: Item, geometry: shapely.Geometry, first_day: int, last_day: int, resolve: Resolve
 ) -> Scene | None:

@@ -23,6 +23,7 @@ import requests.utils
 import urllib3
 
 from selvawatch.sources.addresses import remote
+from selvawatch.sources.guarded import PrivateHostError, guard
 from selvawatch.sources.hosts import AT_ONCE, turn_at
 
 _HEAD_BYTES = 16_384
@@ -186,6 +187,8 @@ def fetch(address: str, first: int, end: int, patience: Patience) -> tuple[bytes
             why = f"it breaks off ({type(error).__name__})"
         except _BrokenError as error:
             why = str(error)
+        except PrivateHostError as error:
+            raise OSError(str(error)) from None
     raise OSError(why)
 
 
@@ -248,7 +251,7 @@ def _connections(proxy: str, process: int) -> urllib3.PoolManager:  # noqa: ARG0
     """Connections that are kept open between requests, of all threads of a process."""
     authorities = os.environ.get("REQUESTS_CA_BUNDLE") or requests.certs.where()
     if not proxy:
-        return urllib3.PoolManager(maxsize=AT_ONCE, ca_certs=authorities)
+        return guard(urllib3.PoolManager(maxsize=AT_ONCE, ca_certs=authorities))
     user = urllib3.util.parse_url(proxy).auth
     return urllib3.ProxyManager(
         proxy,

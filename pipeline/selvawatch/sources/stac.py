@@ -1,5 +1,6 @@
 """A STAC API or a static catalogue on the web as a source of scenes."""
 
+import json
 import re
 import warnings
 from collections.abc import Iterator, Sequence
@@ -15,7 +16,8 @@ from selvawatch.core.grid import Tile
 from selvawatch.core.scene import Scene
 from selvawatch.errors import SourceError
 from selvawatch.sources.addresses import remote
-from selvawatch.sources.items import Item, collect
+from selvawatch.sources.guarded import GuardedAdapter, trust
+from selvawatch.sources.items import Item, collect, links_of
 from selvawatch.sources.load import read_scene
 from selvawatch.sources.sensors import SENSORS
 from selvawatch.sources.signing import to_be_signed
@@ -26,6 +28,8 @@ _TIMEOUT_S = 60.0
 _RETRIES = 4
 _BACKOFF_S = 1.0
 _REDIRECTS = 3
+_MOST_ITEMS = 200_000
+_GONE = (400, 401, 403, 404, 410)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +44,10 @@ class StacSource:
     """Collections that are searched; empty: all that a known sensor lists."""
     signed: bool = False
     """Whether addresses are signed for Planetary Computer when they are opened (`sources.signing`)."""
+
+    def __post_init__(self) -> None:
+        """Let the catalogue's own host, which a person named, lie in the local network."""
+        trust(urlsplit(self.url).hostname or "")
 
     @classmethod
     def open(cls, url: str) -> "StacSource":
@@ -65,19 +73,21 @@ class StacSource:
 
     def read(self, scene: Scene, tile: Tile, bands: Sequence[str], halo_px: int = 0) -> xr.Dataset:
         """Bands of a scene on a tile's pixels (`sources.load.read_scene`)."""
+        trust(urlsplit(self.url).hostname or "")
         return read_scene(scene, tile, bands, halo_px)
 
     def _items(self, geometry: shapely.Geometry, first_day: int, last_day: int) -> Iterator[tuple[str, Item]]:
-        from pystac import Catalog, STACError
+        from pystac import STACError
         from pystac_client import Client
         from pystac_client.exceptions import APIError
         from pystac_client.warnings import NoConformsTo
         from requests import RequestException
 
+        io = _patient(urlsplit(self.url).hostname or "")
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", NoConformsTo)
-                client = Client.open(self.url, stac_io=_patient())
+                client = Client.open(self.url, stac_io=io)
             if client.conforms_to("ITEM_SEARCH"):
                 found = client.search(
                     collections=list(self.collections) or _known(client) or None,
@@ -85,11 +95,12 @@ class StacSource:
                     datetime=f"{iso(first_day)}T00:00:00Z/{iso(last_day)}T23:59:59.999Z",
                     limit=_PAGE,
                 )
-                for item in found.items_as_dicts():
+                for number, item in enumerate(found.items_as_dicts()):
+                    if number >= _MOST_ITEMS:
+                        raise ValueError(f"more than {_MOST_ITEMS} items: its pages lead in circles")
                     yield self.url, item
             else:
-                for whole in Catalog.from_file(self.url).get_items(recursive=True):
-                    yield whole.get_self_href() or self.url, whole.to_dict(transform_hrefs=False)
+                yield from _walked(self.url, io)
         except (APIError, STACError, RequestException, OSError, ValueError, KeyError) as error:
             text = re.sub(r"HTTPS?ConnectionPool.*", "no answer", str(error).split("?")[0])[:200]
             raise SourceError(
@@ -102,8 +113,10 @@ class StacSource:
         return to_be_signed(opened) if self.signed else opened
 
 
-def _patient() -> Any:
-    """A connection that tries 429, 5xx and broken ones again, waits as long as it is told, and gives up."""
+def _patient(own_host: str) -> Any:
+    """A connection that tries 429, 5xx and broken ones again, waits as long as it is told, gives up, and
+    opens nothing but what a catalogue on `own_host` may lead to.
+    """
     from pystac_client.stac_api_io import StacApiIO
     from urllib3.util import Retry
 
@@ -116,7 +129,47 @@ def _patient() -> Any:
         status_forcelist=(429, 500, 502, 503, 504),
         allowed_methods=None,
     )
-    return StacApiIO(max_retries=retry, timeout=_TIMEOUT_S)
+    io = StacApiIO(max_retries=retry, timeout=_TIMEOUT_S)
+    for scheme in ("http://", "https://"):
+        io.session.mount(scheme, GuardedAdapter(own_host, retry))
+    return io
+
+
+def _walked(url: str, io: Any) -> Iterator[tuple[str, Item]]:
+    """Address and content of every item that a static catalogue links to; what is none, or lies where it may
+    not, has empty content.
+    """
+    from pystac_client.exceptions import APIError
+
+    own_host = urlsplit(url).hostname or ""
+    waiting, seen = [url], {url}
+    while waiting:
+        address = waiting.pop()
+        try:
+            content = json.loads(io.request(address))
+        except APIError as error:
+            if address == url or error.status_code not in _GONE:
+                raise
+            content = None
+        except ValueError:
+            content = None
+        kind = content.get("type") if isinstance(content, dict) else None
+        if kind not in ("Catalog", "Collection"):
+            if address == url:
+                raise ValueError("it is no STAC catalogue")
+            yield address, content if isinstance(content, dict) else {}
+            continue
+        for link in links_of(content):
+            try:
+                target = remote(urljoin(address, link), own_host)
+            except ValueError:
+                yield link, {}
+                continue
+            if target not in seen:
+                seen.add(target)
+                waiting.append(target)
+        if len(seen) > _MOST_ITEMS:
+            raise ValueError(f"it links to more than {_MOST_ITEMS} files")
 
 
 def _known(client: Any) -> list[str]:
