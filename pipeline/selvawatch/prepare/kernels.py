@@ -44,12 +44,15 @@ def flag(
     )
     bright_red, bright_nir, bright_swir16_to_nir = thresholds[4], thresholds[5], thresholds[6]
     shadow_nir, shadow_swir16, shadow_mndwi = thresholds[7], thresholds[8], thresholds[9]
+    blue_slope, blue_offset, green_slope, green_offset = lines[0], lines[1], lines[2], lines[3]
+    red_slope, red_offset, nir_slope, nir_offset = lines[4], lines[5], lines[6], lines[7]
+    swir16_slope, swir16_offset = lines[8], lines[9]
     for pixel in range(out.size):
-        blue = blues[pixel] * lines[0] + lines[1]
-        green = greens[pixel] * lines[2] + lines[3]
-        red = reds[pixel] * lines[4] + lines[5]
-        nir = nirs[pixel] * lines[6] + lines[7]
-        swir16 = swir16s[pixel] * lines[8] + lines[9]
+        blue = blues[pixel] * blue_slope + blue_offset
+        green = greens[pixel] * green_slope + green_offset
+        red = reds[pixel] * red_slope + red_offset
+        nir = nirs[pixel] * nir_slope + nir_offset
+        swir16 = swir16s[pixel] * swir16_slope + swir16_offset
         total = blue + green + red + nir + swir16
         haze = (blue - hot_slope * red > haze_hot) & (red < haze_red_to_blue * blue) & (nir > haze_nir)
         cloud = (red > bright_red) & (nir > bright_nir) & (swir16 < bright_swir16_to_nir * nir)
@@ -73,7 +76,8 @@ def difference(first: np.float32, second: np.float32) -> np.float32:
 @numba.njit(inline="always")
 def _whole(value: np.float32) -> np.int16:
     """The nearest whole number, a half to the even one, clipped."""
-    value = min(max(value, -_LIMIT), _LIMIT)
+    value = value if value > -_LIMIT else -_LIMIT
+    value = value if value < _LIMIT else _LIMIT
     return np.int16(np.int32((value + _TO_WHOLE) - _TO_WHOLE))
 
 
@@ -81,7 +85,9 @@ def _whole(value: np.float32) -> np.int16:
 def store(value: np.float32, scale: np.float32, usable: bool) -> np.int16:
     """int16 of a physical value, clipped and never wrapped; -32768 where it is not usable or not finite."""
     known = usable & (np.abs(value) < np.inf)
-    return _whole(value / scale if known else np.float32(0)) if known else _NODATA
+    scaled = value / scale
+    kept = _whole(scaled if known else np.float32(0))
+    return kept if known else _NODATA
 
 
 @numba.njit(
@@ -106,10 +112,12 @@ def store_difference(
     branch, so that the compiler may work on many pixels at once.
     """
     zero = np.float32(0)
+    slope, offset, other_slope, other_offset = lines[0], lines[1], lines[2], lines[3]
     for row in range(out.shape[0]):
+        ones, others = first[row + halo, halo:], second[row + halo, halo:]
         for column in range(out.shape[1]):
-            one = first[row + halo, column + halo] * lines[0] + lines[1]
-            other = second[row + halo, column + halo] * lines[2] + lines[3]
+            one = ones[column] * slope + offset
+            other = others[column] * other_slope + other_offset
             above = one if one > zero else zero
             below = other if other > zero else zero
             total = above + below
@@ -194,12 +202,14 @@ def box_mean(power: np.ndarray, half: int, out: np.ndarray) -> None:
         count[:] = 0
         for down in range(side):
             for across in range(side):
+                powers = power[row + down, across:]
                 for column in range(columns):
-                    value = power[row + down, column + across]
+                    value = powers[column]
                     known = (value > 0) & (value < np.inf)
                     total[column] += value if known else np.float32(0)
                     count[column] += np.float32(1) if known else np.float32(0)
+        powers = power[row + half, half:]
         for column in range(columns):
-            value = power[row + half, column + half]
+            value = powers[column]
             known = (value > 0) & (value < np.inf)
             out[row, column] = total[column] / count[column] if known else np.float32(np.nan)
