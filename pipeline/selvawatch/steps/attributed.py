@@ -7,9 +7,9 @@ import pandas as pd
 import shapely
 
 from selvawatch.attribute.alerts import Setting, alerts_of, describe, outline_cells
-from selvawatch.attribute.faces import Faces, faces_of
+from selvawatch.attribute.faces import Faces
 from selvawatch.attribute.manifest import References, read_register
-from selvawatch.attribute.overlay import Pieces, attribute, extent_of
+from selvawatch.attribute.overlay import Pieces, attribute
 from selvawatch.attribute.register import Register
 from selvawatch.attribute.tables.base import Inputs
 from selvawatch.core.days import to_day
@@ -17,6 +17,7 @@ from selvawatch.events.rank import rank
 from selvawatch.events.track import Tracked
 from selvawatch.provenance import code_version
 from selvawatch.site import Site
+from selvawatch.steps.faces import site_faces
 from selvawatch.steps.scars import product_scars
 from selvawatch.steps.zones import all_snapshots
 from selvawatch.store.folders import Store
@@ -87,13 +88,17 @@ def with_river_water(zones: Zones, water: gpd.GeoDataFrame) -> Zones:
 
 
 def attribute_events(
-    site: Site, zones: Zones, tracked: Tracked, until_day: int, parameters_digest: str
+    site: Site,
+    zones: Zones,
+    tracked: Tracked,
+    until_day: int,
+    parameters_digest: str,
+    store: Store | None = None,
 ) -> Attributed:
-    """Alerts and pieces of events; today is the run's data day."""
+    """Alerts and pieces of events; today is the run's data day. store: keeps the faces for the next time."""
     register = zones.register
     bare = tracked.events[~tracked.events["event_id"].isin(tracked.cells["event_id"])]
-    extent = extent_of([tracked.cells, outline_cells(bare), register.rights])
-    faces = faces_of(register.rights, extent, equal_area=site.equal_area, register_version=register.version)
+    faces = site_faces(site, store, register, [tracked.cells, outline_cells(bare)])
     setting = Setting(
         register=register,
         faces=faces,

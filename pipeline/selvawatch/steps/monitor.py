@@ -14,6 +14,7 @@ from selvawatch.core.table import Tier
 from selvawatch.errors import SelvawatchError, SiteError
 from selvawatch.provenance import code_digest, code_version
 from selvawatch.site import Site
+from selvawatch.sources.source import open_source
 from selvawatch.steps.alert_evidence import with_evidence
 from selvawatch.steps.attributed import attribute_events, read_zones, with_river_water
 from selvawatch.steps.observed import observation
@@ -164,7 +165,8 @@ def _finish(
     )
     water = river_water_of(site, store, says, tracked.events, zones.references.rivers, run.until_day)
     zones = with_river_water(zones, water)
-    attributed = attribute_events(site, zones, tracked, run.until_day, site.digest)
+    attributed = attribute_events(site, zones, tracked, run.until_day, site.digest, store)
+    open_source(run.source)  # names the hosts that pictures may come from, in a process that read no tile
     pictures = take_pictures(site, store, says, inputs.scenes, attributed.alerts, TOP_PICTURES)
     alerts = with_evidence(site, says, attributed.alerts, pictures)
     attributed = replace(attributed, alerts=alerts)

@@ -9,8 +9,8 @@ from typing import Any
 import geopandas as gpd
 import pandas as pd
 
-from selvawatch.attribute.faces import Faces, faces_of
-from selvawatch.attribute.overlay import Pieces, attribute, extent_of
+from selvawatch.attribute.faces import Faces
+from selvawatch.attribute.overlay import Pieces, attribute
 from selvawatch.attribute.products import Product
 from selvawatch.attribute.tables import TABLES, Inputs, Options, build
 from selvawatch.core.days import to_date, to_day
@@ -20,6 +20,7 @@ from selvawatch.core.tables import ALERTS, CELLS
 from selvawatch.errors import StoreError, TableError
 from selvawatch.site import Site, default_site
 from selvawatch.steps.attributed import Zones, of_cells, read_zones
+from selvawatch.steps.faces import site_faces
 from selvawatch.steps.run_files import read_tracked
 from selvawatch.store.folders import Store, open_store
 from selvawatch.store.ledger import RunRow
@@ -165,7 +166,7 @@ def _of_product(site: Site, store: Store, zones: Zones, name: str) -> tuple[Inpu
     last = cells["onset_latest"].max()
     dates = [one.date for one in zones.register.layers]
     day = to_day(max([*dates, *([] if pd.isna(last) else [last.date()])], default=to_date(1)))
-    pieces, faces = _cut(site, zones, cells, day)
+    pieces, faces = _cut(site, store, zones, cells, day)
     return _inputs(site, zones, pieces, faces), day
 
 
@@ -195,7 +196,7 @@ def _run_pieces(site: Site, store: Store, zones: Zones, run: RunRow, tier: Tier)
     """Pieces of a run that a tier may count: as the run's own published tables."""
     folder = store.run(run.run_id)
     tracked = read_tracked(folder / "internal")
-    pieces, faces = _cut(site, zones, tracked.cells, run.until_day, tracked.events)
+    pieces, faces = _cut(site, store, zones, tracked.cells, run.until_day, tracked.events)
     if tier is Tier.RESTRICTED:
         return pieces, faces
     rule, isolated = site.says.tiers, zones.isolated
@@ -206,16 +207,15 @@ def _run_pieces(site: Site, store: Store, zones: Zones, run: RunRow, tier: Tier)
 
 
 def _cut(
-    site: Site, zones: Zones, cells: gpd.GeoDataFrame, today: int, events: pd.DataFrame | None = None
+    site: Site,
+    store: Store,
+    zones: Zones,
+    cells: gpd.GeoDataFrame,
+    today: int,
+    events: pd.DataFrame | None = None,
 ) -> tuple[Pieces, Faces]:
-    register = zones.register
-    faces = faces_of(
-        register.rights,
-        extent_of([cells, register.rights]),
-        equal_area=site.equal_area,
-        register_version=register.version,
-    )
-    return attribute(cells, faces, register, today=today, events=events), faces
+    faces = site_faces(site, store, zones.register, [cells])
+    return attribute(cells, faces, zones.register, today=today, events=events), faces
 
 
 def _inputs(

@@ -28,8 +28,7 @@ def as_known(alerts: gpd.GeoDataFrame, cells: pd.DataFrame, newest_day: int) -> 
     ratio = (known["event_id"].map(seen) / known["event_id"].map(total)).where(cut, 1.0)
     for name in ("ha", "ha_lo", "ha_hi"):
         known[name] = known[name] * ratio
-    for event, part in old[old["event_id"].isin(known.loc[cut, "event_id"])].groupby("event_id"):
-        _cut_back(known, known.index[known["event_id"] == event], part)
+    _cut_back(known, cut.to_numpy(), old)
     late = known["confirmed_on"].notna() & (known["confirmed_on"] > newest)
     known.loc[late, "confirmed_on"] = pd.NaT
     known.loc[late, "ha_lo"] = 0.0
@@ -39,16 +38,29 @@ def as_known(alerts: gpd.GeoDataFrame, cells: pd.DataFrame, newest_day: int) -> 
     return known
 
 
-def _cut_back(known: gpd.GeoDataFrame, rows: pd.Index, part: pd.DataFrame) -> None:
-    """Days and outline of one event from its older cells, sorted by onset."""
-    half = np.searchsorted(np.cumsum(part["ha"].to_numpy()), part["ha"].sum() / 2)
-    known.loc[rows, "onset"] = part["onset"].iloc[min(int(half), len(part) - 1)]
-    known.loc[rows, "onset_earliest"] = part["onset_earliest"].min()
-    known.loc[rows, "onset_latest"] = part["onset_latest"].max()
-    known.loc[rows, "last_grown"] = part["onset"].max()
-    outline = shapely.union_all(part["geometry"].to_numpy())
-    for row in rows:
-        known.at[row, "geometry"] = outline
+def _cut_back(known: gpd.GeoDataFrame, cut: np.ndarray, old: gpd.GeoDataFrame) -> None:
+    """Days and outlines of the events cut back, from their older cells, sorted by event and onset."""
+    part = old[old["event_id"].isin(known.loc[cut, "event_id"])]
+    if not len(part):
+        return
+    by = part.groupby("event_id", sort=True)
+    days = by.agg(
+        onset_earliest=("onset_earliest", "min"),
+        onset_latest=("onset_latest", "max"),
+        last_grown=("onset", "max"),
+    )
+    half = by["ha"].cumsum() >= by["ha"].transform("sum") / 2
+    days["onset"] = part["onset"].where(half).groupby(part["event_id"]).first().fillna(days["last_grown"])
+    events = known.loc[cut, "event_id"]
+    for name in ("onset", "onset_earliest", "onset_latest", "last_grown"):
+        known.loc[cut, name] = days[name].reindex(events).to_numpy()
+    shapes = part["geometry"].to_numpy()
+    starts = np.flatnonzero(~part["event_id"].duplicated().to_numpy())
+    outlines = [shapely.union_all(one) for one in np.split(shapes, starts[1:])]
+    by_event = pd.Series(outlines, part["event_id"].to_numpy()[starts], dtype=object)
+    geometry = known["geometry"].to_numpy().copy()
+    geometry[cut] = by_event.reindex(events).to_numpy()
+    known["geometry"] = geometry
 
 
 def _older(codes: str | None) -> str:

@@ -22,38 +22,37 @@ def granted_by_period(inputs: Inputs, options: Options) -> pd.DataFrame:
     faces = need_faces(inputs)
     periods = periods_of(inputs, options)
     rows = face_rights(inputs, faces)
-    rights = inputs.register.rights
-    begun, asked = _granted(inputs)
-    dates = validity(rights)
-    right = rows["right"].to_numpy()
-    bounds = [*periods.bounds()]
-    records = []
     areas = [options.area] if options.area else [*sorted(set(rows["area"]) - {""}), ALL_GROUND]
+    begun, asked = _granted(inputs)
+    dates = validity(inputs.register.rights)
+    rows["id"] = pd.factorize(rows["right_id"])[0]
+    records = []
     for area in areas:
-        inside = np.ones(len(rows), bool) if area == ALL_GROUND else (rows["area"] == area).to_numpy()
-        for kind in sorted(set(rows["type"][inside])):
-            mine = inside & (rows["type"] == kind).to_numpy()
-            for name, (start, end) in [*zip(periods.names, bounds, strict=True), (NO_DATE, (0, 0))]:
+        inside = rows if area == ALL_GROUND else rows[rows["area"] == area]
+        for kind, part in inside.groupby("type", sort=True):
+            ground = _Ground(part)
+            for name, (start, end) in [*zip(periods.names, periods.bounds(), strict=True), (NO_DATE, (0, 0))]:
                 day = min(end - 1, inputs.pieces.today)
-                in_period = (begun[right] == NEVER) if name == NO_DATE else _between(begun[right], start, end)
-                granted = mine & in_period
-                last = np.full(len(rows), day, np.int64)
-                state = dates.states(right, last) if name != NO_DATE else np.zeros(len(rows), np.int8)
-                live = mine & (state != NOT_IN_FORCE)
+                days = begun[ground.right]
+                granted = days == NEVER if name == NO_DATE else (start <= days) & (days < end)
+                last = np.full(len(part), day, np.int64)
+                state = dates.states(ground.right, last) if name != NO_DATE else np.zeros(len(part), np.int8)
+                live = state != NOT_IN_FORCE
+                applied = asked[ground.right]
                 records.append(
                     {
                         "area": area,
                         "type": kind,
                         "period": name,
-                        "n": int(rows["right_id"][granted].nunique()),
-                        "dated_by_application_n": int(rows["right_id"][granted & asked[right]].nunique()),
-                        "ha": _net(rows, granted),
-                        "ha_lo": _net(rows, granted & ~asked[right]),
-                        "ha_hi": _net(rows, granted),
-                        "ha_gross": float(rows["ha"][granted].sum()),
-                        "ha_in_force": _net(rows, live),
-                        "ha_in_force_gross": float(rows["ha"][live].sum()),
-                        "ha_in_force_unknown": _net(rows, mine & (state == UNKNOWN)),
+                        "n": ground.count(granted),
+                        "dated_by_application_n": ground.count(granted & applied),
+                        "ha": ground.net(granted),
+                        "ha_lo": ground.net(granted & ~applied),
+                        "ha_hi": ground.net(granted),
+                        "ha_gross": float(ground.ha[granted].sum()),
+                        "ha_in_force": ground.net(live),
+                        "ha_in_force_gross": float(ground.ha[live].sum()),
+                        "ha_in_force_unknown": ground.net(state == UNKNOWN),
                         "in_force_on": "" if name == NO_DATE else to_date(day).isoformat(),
                     }
                 )
@@ -83,13 +82,23 @@ def with_changes(table: pd.DataFrame, groups: list[str], order: list[str]) -> pd
     return table
 
 
-def _between(days: np.ndarray, start: int, end: int) -> np.ndarray:
-    return (start <= days) & (days < end)
+class _Ground:
+    """Faces under rights of one type, each face as often as rights lie over it."""
 
+    def __init__(self, rows: pd.DataFrame) -> None:
+        self.right = rows["right"].to_numpy(np.int64)
+        self.ha = rows["ha"].to_numpy(np.float64)
+        self._face = rows["face"].to_numpy(np.int64)
+        self._id = rows["id"].to_numpy(np.int64)
 
-def _net(rows: pd.DataFrame, kept: np.ndarray) -> float:
-    """Ground under at least one of the rows kept."""
-    return float(rows[kept].drop_duplicates("face")["ha"].sum())
+    def net(self, kept: np.ndarray) -> float:
+        """Ground under at least one of the rows kept, hectares."""
+        first = np.unique(self._face[kept], return_index=True)[1]
+        return float(self.ha[kept][first].sum())
+
+    def count(self, kept: np.ndarray) -> int:
+        """Rights of the rows kept."""
+        return len(np.unique(self._id[kept]))
 
 
 def _granted(inputs: Inputs) -> tuple[np.ndarray, np.ndarray]:

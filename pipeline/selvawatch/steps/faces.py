@@ -1,0 +1,91 @@
+"""Faces of a register, kept in the store: made once a version, and read for every table after that."""
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+import shapely
+
+from selvawatch.attribute.faces import Faces, faces_of
+from selvawatch.attribute.overlay import extent_of
+from selvawatch.attribute.register import Register
+from selvawatch.core.files import digest, replacing
+from selvawatch.site import Site
+from selvawatch.store.folders import Store
+
+log = logging.getLogger(__name__)
+
+EDITION = 1
+"""Raised when the same register would give other faces."""
+
+EXTENT_M = 10_000.0
+"""Faces fill whole squares of this side, so that new loss seldom asks for new faces, metres."""
+
+
+def site_faces(
+    site: Site, store: Store | None, register: Register, loss: Sequence[gpd.GeoDataFrame]
+) -> Faces:
+    """Faces of the register over all rights and all loss, from the store where it has them.
+
+    Faces made anew are kept, those of other versions of the register removed; where the store cannot be
+    written they are only returned.
+    """
+    bounds = np.array(extent_of([*loss, register.rights]).bounds)
+    low, high = np.floor(bounds[:2] / EXTENT_M) * EXTENT_M, np.ceil(bounds[2:] / EXTENT_M) * EXTENT_M
+    extent = shapely.box(*low, *high)
+    if store is None:
+        return _made(site, register, extent)
+    key = digest([EDITION, shapely.geos_version_string, list(extent.bounds), site.equal_area.to_wkt()])
+    path = store.folder / "faces" / f"{register.version[:16]}-{key[:16]}.npz"
+    if path.exists():
+        try:
+            return _read(path, register, extent)
+        except (OSError, ValueError, KeyError) as error:
+            log.info("%s is made anew: %s", path, error)
+    faces = _made(site, register, extent)
+    try:
+        _write(path, faces)
+    except OSError as error:
+        log.info("faces are not kept: %s", error)
+    return faces
+
+
+def _made(site: Site, register: Register, extent: shapely.Polygon) -> Faces:
+    return faces_of(register.rights, extent, equal_area=site.equal_area, register_version=register.version)
+
+
+def _write(path: Path, faces: Faces) -> None:
+    _, coordinates, (rings, polygons) = shapely.to_ragged_array(faces.parts)
+    with replacing(path) as part:
+        np.savez(
+            part,
+            coordinates=coordinates,
+            rings=rings,
+            polygons=polygons,
+            face=faces.face,
+            members=faces.members,
+            starts=faces.starts,
+            ha=faces.ha,
+        )
+    for older in path.parent.glob("*.npz"):
+        if older.name.split("-")[0] != path.name.split("-")[0]:
+            older.unlink(missing_ok=True)
+
+
+def _read(path: Path, register: Register, extent: shapely.Polygon) -> Faces:
+    with np.load(path, allow_pickle=False) as kept:
+        parts = shapely.from_ragged_array(
+            shapely.GeometryType.POLYGON, kept["coordinates"], (kept["rings"], kept["polygons"])
+        )
+        return Faces(
+            parts=parts,
+            face=kept["face"],
+            members=kept["members"],
+            starts=kept["starts"],
+            ha=kept["ha"],
+            extent=extent,
+            crs=register.rights.crs,
+            register_version=register.version,
+        )
