@@ -112,7 +112,7 @@ def runs(small_run, tmp_path_factory):
 
 
 def reprocess(archive, old, new):
-    """List a scene a second time, with another id, a newer baseline and other numbers."""
+    """List a scene a second time, with another id, a newer baseline, and an offset that is not true."""
     folder = small_site.folder_of(archive, old)
     target = folder.with_name(new)
     shutil.copytree(folder, target)
@@ -121,6 +121,9 @@ def reprocess(archive, old, new):
     def change(item):
         item["id"] = new
         item["properties"]["s2:processing_baseline"] = "05.99"
+        for asset in item["assets"].values():
+            for band in asset.get("raster:bands", []):
+                band["offset"] = 0.0
 
     small_site.change_item(archive, new, change)
     listing = folder.parent / "collection.json"
@@ -149,7 +152,7 @@ def test_the_ledger_keeps_both_and_what_became_of_each(runs):
     renewed, _, _, old = runs
     rows = {row.scene_id: row for row in renewed.opened.ledger.scenes() if row.scene_id.startswith(old)}
     assert (rows[old].state, rows[old].reason) == ("superseded", f"{old}_R2")
-    assert rows[f"{old}_R2"].state == "read"
+    assert (rows[f"{old}_R2"].state, rows[f"{old}_R2"].reason) == ("read", "dark-targets:-0.1")
 
 
 @pytest.mark.slow

@@ -332,9 +332,24 @@ def asset_of(scene: Scene, band: str) -> Asset:
     return scene.assets[key]
 
 
+DECIDED = "offset_decided"
+"""Property of a scene whose scale and offset something else than its metadata decided."""
+
+
+def stated_scaling(scene: Scene, band: str) -> Scaling | None:
+    """Scale and offset that a scene's item states of a band; None where it states none."""
+    key = sensor_of(scene).asset(band, scene.assets)
+    if key is None:
+        return None
+    asset = scene.assets[key]
+    if asset.scale is None and asset.offset is None:
+        return None
+    return 1.0 if asset.scale is None else asset.scale, asset.offset or 0.0
+
+
 def scaling_of(scene: Scene, band: str) -> Scaling:
-    """Scale and offset of a scene's band: what item and rule agree on, or the one of them that says
-    something.
+    """Scale and offset of a scene's band: what item and rule agree on, the one of them that says something,
+    or what was decided of the scene (`sources.darkness`).
 
     A ready index of which neither says anything is taken as physical already.
 
@@ -343,12 +358,10 @@ def scaling_of(scene: Scene, band: str) -> Scaling:
     SceneError
         Reason `offset`: item and rule contradict each other, or neither says anything.
     """
-    sensor, asset = sensor_of(scene), asset_of(scene, band)
-    stated = (
-        None
-        if asset.scale is None and asset.offset is None
-        else (1.0 if asset.scale is None else asset.scale, asset.offset or 0.0)
-    )
+    asset_of(scene, band)
+    sensor, stated = sensor_of(scene), stated_scaling(scene, band)
+    if scene.properties.get(DECIDED) and stated is not None:
+        return stated
     rule = sensor.rule(scene)
     if stated is not None and rule is not None and not np.allclose(stated, rule, rtol=1e-6, atol=1e-9):
         raise SceneError(

@@ -15,6 +15,7 @@ from selvawatch.errors import SourceError, StoreError
 from selvawatch.prepare.take import scenes_on
 from selvawatch.provenance import code_digest
 from selvawatch.site import Site
+from selvawatch.sources.darkness import settle
 from selvawatch.sources.reprocessed import superseded_since
 from selvawatch.sources.source import Problem, Superseded, open_source
 from selvawatch.steps.scars import scar_digests
@@ -88,7 +89,9 @@ def plan_run(
     wanted = site.select_areas(area)
     ground = shapely.union_all([one.geometry for one in wanted])
     runs = store.ledger.runs()
-    inputs = _with_replaced(_search(site, source, ground, area, until_day), store, area, runs)
+    before = _scenes_before(store, area, runs)
+    inputs = _settled(_search(site, source, ground, area, until_day), before)
+    inputs = replace(inputs, superseded=_superseded(inputs, before))
     tiles = tuple(tile.id for tile in site.tiles(wanted) if inputs.of_tile(tile))
     if not tiles:
         raise SourceError(
@@ -172,17 +175,28 @@ def read_inputs(plan: RunPlan) -> Inputs:
     )
 
 
-def _with_replaced(inputs: Inputs, store: Store, area: str, runs: Sequence[RunRow]) -> Inputs:
-    """The inputs, and what the area's run before read of acquisitions that are now listed anew."""
-    before = [run for run in runs if run.area == area]
-    path = store.plan(before[-1].run_id) if before else None
+def _scenes_before(store: Store, area: str, runs: Sequence[RunRow]) -> tuple[Scene, ...]:
+    """Scenes of the plan of the area's run before; none where there was none."""
+    past = [run for run in runs if run.area == area]
+    path = store.plan(past[-1].run_id) if past else None
     if path is None or not path.is_file():
-        return inputs
+        return ()
     values = json.loads(path.read_text(encoding="utf-8"))
+    return tuple(scene_from_json(scene) for scene in values["scenes"])
+
+
+def _settled(inputs: Inputs, before: Sequence[Scene]) -> Inputs:
+    """The inputs with every doubtful offset decided by the scene's dark targets; the others are problems."""
+    scenes, undecided = settle(inputs.scenes, before)
+    problems = sorted((*inputs.problems, *undecided), key=lambda one: (one.scene_id, one.reason, one.text))
+    return replace(inputs, scenes=tuple(scenes), problems=tuple(problems))
+
+
+def _superseded(inputs: Inputs, before: Sequence[Scene]) -> tuple[Superseded, ...]:
+    """What newer products replace: listed beside them, or read by the run before and now listed anew."""
     known = {(one.scene.id, one.scene.digest) for one in inputs.superseded}
-    gone = superseded_since([scene_from_json(scene) for scene in values["scenes"]], inputs.scenes)
-    fresh = tuple(one for one in gone if (one.scene.id, one.scene.digest) not in known)
-    return replace(inputs, superseded=inputs.superseded + fresh)
+    fresh = superseded_since(before, inputs.scenes)
+    return inputs.superseded + tuple(one for one in fresh if (one.scene.id, one.scene.digest) not in known)
 
 
 def _write_inputs(path: Path, inputs: Inputs) -> None:

@@ -6,7 +6,7 @@ from selvawatch.core.days import to_day
 from selvawatch.core.scene import Scene
 from selvawatch.prepare.take import TakenIn, scenes_on
 from selvawatch.site import Site
-from selvawatch.sources.sensors import stream_of
+from selvawatch.sources.sensors import DECIDED, stream_of
 from selvawatch.sources.source import Superseded
 from selvawatch.steps.plan import Inputs, RunPlan
 from selvawatch.steps.tile import TileState
@@ -69,6 +69,7 @@ def newly_superseded(
 
 def _of_tile(site: Site, inputs: Inputs, tile: str, taken: Iterable[TakenIn]) -> list[SceneRow]:
     square = site.grid.tile(tile)
+    decided = {(one.id, one.digest): str(one.properties.get(DECIDED, "")) for one in inputs.scenes}
     newer = {(one.scene.id, one.scene.digest): one.by for one in inputs.superseded}
     rows = [
         _row(tile, scene, "superseded", newer[scene.id, scene.digest])
@@ -84,7 +85,7 @@ def _of_tile(site: Site, inputs: Inputs, tile: str, taken: Iterable[TakenIn]) ->
             stream=one.stream,
             day=one.day,
             state=one.state,
-            reason=one.reason,
+            reason=one.reason or decided.get((one.scene_id, one.digest), ""),
             clear_share=one.clear_share,
         )
         for one in taken

@@ -91,7 +91,9 @@ class SceneRow:
     of its acquisition.
     """
     reason: str
-    """Why it is not read, a code; of a superseded one, the id of the newer; empty when read."""
+    """Why it is not read, a code; of a superseded one, the id of the newer. Of a read one what was decided
+    about it, such as `dark-targets:-0.1` for its offset, else empty.
+    """
     clear_share: float
     """Share of the tile's pixels with a usable look, 0-1."""
 
