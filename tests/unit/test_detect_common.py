@@ -12,9 +12,9 @@ from selvawatch.core.look import Look
 from selvawatch.core.settings import load
 from selvawatch.core.stack import NODATA
 from selvawatch.detect.baseline import name_of
-from selvawatch.detect.common import block_shifts, without_common_shift
+from selvawatch.detect.common import block_shifts, halo_px, without_common_shift
 from selvawatch.detect.model import Model
-from selvawatch.detect.shift import CommonShift
+from selvawatch.detect.shift import CommonShift, Corner
 
 MODEL = load(Model, Path(__file__).resolve().parents[2] / "models" / "fused.toml")
 RULE = CommonShift(block_px=16, step_px=2, minimum_px=8, most={"ndvi": 0.15})
@@ -107,3 +107,47 @@ def test_a_look_is_freed_of_smoke_within_the_bound_and_keeps_what_was_not_seen()
         clear_share=1.0,
     )
     assert without_common_shift(other, MODEL, xr.Dataset(parts), RULE) is other
+
+
+@settings(deadline=None, max_examples=25)
+@given(st.integers(0, 15), st.integers(0, 15), st.integers(0, 1000))
+def test_a_block_shifts_alike_in_any_image_that_holds_it_whole(row, column, seed):
+    terms, sigma, stored = _forest(seed)
+    stored[:16, 16:] -= 900
+    stored[16:, :16] += 700
+    whole = _shift(stored, terms, sigma)
+    cut = np.s_[row:, column:]
+    basis, corner = np.array([1.0, 0.0, 0.0]), Corner(row=row, column=column)
+    part = block_shifts(stored[cut], terms[:, row:, column:], sigma[cut], basis, RULE, corner)
+    assert part.shape == (2, 2)
+    assert part[1, 1] == whole[1, 1]
+    assert row or part[0, 1] == whole[0, 1]
+    assert column or part[1, 0] == whole[1, 0]
+
+
+def test_blocks_are_counted_from_the_anchor_west_and_north_of_it_too():
+    terms, sigma, stored = _forest()
+    basis = np.array([1.0, 0.0, 0.0])
+    here = block_shifts(stored, terms, sigma, basis, RULE, Corner(row=-48, column=-80))
+    np.testing.assert_array_equal(here, _shift(stored, terms, sigma))
+    assert block_shifts(stored, terms, sigma, basis, RULE, Corner(row=-47, column=-80)).shape == (3, 2)
+
+
+@pytest.mark.parametrize(
+    ("resolution", "tile_px", "block_px", "halo"),
+    [
+        (10.0, 1024, 32, 32),  # three pixels of support, and the block they lie in
+        (30.0, 1024, 32, 32),
+        (10.0, 1024, 2, 4),
+        (10.0, 100, 32, 34),  # tiles end within blocks
+        (30.0, 100, 32, 32),
+    ],
+)
+def test_the_halo_is_what_neighbours_reach_and_the_blocks_they_lie_in(resolution, tile_px, block_px, halo):
+    rule = CommonShift(block_px=block_px, step_px=2, minimum_px=8, most={"ndvi": 0.15})
+    assert halo_px(MODEL, rule, resolution, tile_px) == halo
+
+
+def test_without_a_shift_to_take_off_the_halo_is_the_reach_of_neighbours():
+    none = CommonShift(block_px=32, step_px=2, minimum_px=8, most={"ndvi": 0.0})
+    assert halo_px(MODEL, none, 10.0, 1024) == 3

@@ -236,6 +236,59 @@ def test_a_look_comes_back_from_its_file(tmp_path):
         assert file.crs == GRID.crs and file.transform == TILE.transform and file.nodata == NODATA
 
 
+def test_a_look_with_a_halo_gives_its_tile_unless_the_whole_is_asked_for(tmp_path):
+    wide = make_look(shape=(58, 58))
+    path = write_look(wide, TILE, tmp_path, halo_px=5)
+    np.testing.assert_array_equal(read_look(path).values["nbr"], wide.values["nbr"][5:-5, 5:-5])
+    np.testing.assert_array_equal(read_look(path, whole=True).values["nbr"], wide.values["nbr"])
+    own = open_stack(tmp_path, "sentinel-2", "nbr", rows=20)
+    assert own.rio.transform() == TILE.transform
+    np.testing.assert_array_equal(own.values[0], wide.values["nbr"][5:-5, 5:-5])
+    whole = open_stack(tmp_path, "sentinel-2", "nbr", rows=20, whole=True)
+    assert (whole["x"][0], whole["y"][0]) == (WEST - 45, NORTH + 45)
+    np.testing.assert_array_equal(whole.values[0], wide.values["nbr"])
+
+
+def test_files_of_different_halos_are_one_stack_of_the_tile_but_no_whole_one(tmp_path):
+    write_look(make_look(), TILE, tmp_path)
+    write_look(make_look(day=19880, shape=(52, 52)), TILE, tmp_path, halo_px=2)
+    assert open_stack(tmp_path, "sentinel-2", "nbr").compute().shape == (2, 48, 48)
+    with pytest.raises(StackError, match="52 columns where others have 48"):
+        open_stack(tmp_path, "sentinel-2", "nbr", whole=True).compute()
+
+
+@pytest.mark.parametrize("halo", [1, 7])
+def test_the_halo_of_an_optical_look_is_what_a_larger_tile_would_say(tmp_path, halo):
+    bands = forest()
+    cover(bands, CLOUD, slice(18, 40), slice(20, 44))
+    stac_folder.sentinel_2(tmp_path, "A", "2024-06-01T14:57:31Z", bands, WEST - MARGIN, NORTH + MARGIN)
+    (scene,) = search(tmp_path)
+    plain = observe_scene(scene, TILE, RECIPE, read_scene)
+    wide = observe_scene(scene, TILE, RECIPE, read_scene, halo)
+    assert wide.clear_share == plain.clear_share
+    inner = slice(halo, -halo)
+    np.testing.assert_array_equal(wide.values["ndvi"][inner, inner], plain.values["ndvi"])
+    assert 0.1 < plain.clear_share < 0.9
+
+
+def test_a_look_is_made_anew_for_another_halo_and_left_for_the_same(tmp_path):
+    stac_folder.sentinel_2(
+        tmp_path / "in", "A", "2024-06-01T14:57:31Z", forest(), WEST - MARGIN, NORTH + MARGIN
+    )
+    scenes = search(tmp_path / "in")
+    reads = []
+
+    def reading(*arguments):
+        reads.append(arguments[3])
+        return read_scene(*arguments)
+
+    for halo in (0, 0, 4, 4):
+        take_in(scenes, TILE, RECIPE, tmp_path / "out", reading, halo_px=halo)
+    grown = RECIPE.screening.halo_px(10)
+    assert reads == [grown, grown + 4]
+    assert read_look(look_path(tmp_path / "out", "sentinel-2", scenes[0].day)).shape == (48, 48)
+
+
 def test_equal_looks_are_equal_bytes(tmp_path):
     digests = set()
     for name in ("a", "b"):

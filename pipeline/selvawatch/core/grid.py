@@ -126,8 +126,13 @@ class Tile:
     @property
     def lonlat_outline(self) -> shapely.Polygon:
         """The outline in WGS 84 longitude and latitude, its sides cut so that they keep their course."""
+        return self.lonlat_outline_with(0)
+
+    def lonlat_outline_with(self, halo_px: int) -> shapely.Polygon:
+        """The same of the tile and so many pixels around it."""
         transformer = Transformer.from_crs(self.grid.crs, "EPSG:4326", always_xy=True)
-        outline = shapely.segmentize(self.polygon, self.grid.tile_m / 8)
+        square = self.polygon.buffer(halo_px * self.grid.resolution, join_style="mitre")
+        outline = shapely.segmentize(square if halo_px else self.polygon, self.grid.tile_m / 8)
         return shapely.transform(outline, lambda x, y: transformer.transform(x, y), interleaved=False)
 
     def neighbours(self) -> Iterator["Tile"]:

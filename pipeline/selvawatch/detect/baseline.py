@@ -33,6 +33,7 @@ def fit_baselines(
     stacks: Mapping[tuple[str, str], xr.DataArray],
     *,
     forest: xr.DataArray | None = None,
+    around: xr.DataArray | None = None,
     workers: int = 1,
 ) -> xr.Dataset:
     """Baselines of a tile, one set of `PARTS` for each index of the model; lazy where the stacks are.
@@ -43,8 +44,9 @@ def fit_baselines(
     no baseline.
 
     stacks: int16 (time, y, x) histories by stream and index; an index of the model that is absent has no
-    history. forest: (y, x) bool, fixed forest from outside; None: no fallback anywhere. workers: threads
-    for stacks in memory.
+    history. forest: (y, x) bool, fixed forest from outside; None: no fallback anywhere. around: (y, x) bool,
+    where the forest lies whose values stand in for a history; None: everywhere. workers: threads for stacks
+    in memory.
 
     Raises
     ------
@@ -54,20 +56,22 @@ def fit_baselines(
     shape, coordinates = _ground(stacks, forest)
     variables: dict[str, tuple[tuple[str, ...], np.ndarray | da.Array]] = {}
     fallback = False
+    known = None if forest is None else forest.to_numpy().astype(bool)
+    near = known if known is None or around is None else known & around.to_numpy().astype(bool)
     for stream, index in model.pairs():
         stack = stacks.get((stream.stream, index.index))
-        mask = None if forest is None or index.reference is None else forest.to_numpy().astype(bool)
+        mask = known if index.reference is not None else None
         fallback = fallback or mask is not None
         planes: np.ndarray | da.Array
         if stack is None:
             planes = _settle(_nothing(index, shape), None, mask, None, index)
         else:
             _check_scale(stream, index, check_stack(stack))
-            planes = _fit(stack, mask, index, workers)
+            planes = _fit(stack, mask, near, index, workers)
         for part, value in _split(planes, index.harmonic.terms).items():
             variables[name_of(stream.stream, index.index, part)] = value
-    if fallback and forest is not None:
-        variables[NEIGHBOURHOOD] = (("y", "x"), forest.to_numpy().astype(bool))
+    if fallback and near is not None:
+        variables[NEIGHBOURHOOD] = (("y", "x"), near)
     return xr.Dataset(variables, coords=coordinates, attrs={"model": model.digest})
 
 
@@ -141,7 +145,7 @@ def _nothing(index: IndexModel, shape: tuple[int, int]) -> np.ndarray:
 
 
 def _fit(
-    stack: xr.DataArray, forest: np.ndarray | None, index: IndexModel, workers: int
+    stack: xr.DataArray, forest: np.ndarray | None, near: np.ndarray | None, index: IndexModel, workers: int
 ) -> np.ndarray | da.Array:
     """Settled planes of one index, (terms + EXTRA, y, x) int16."""
     days = np.array([to_day(time) for time in stack["time"].values], np.int64)
@@ -150,14 +154,19 @@ def _fit(
         values = stack.to_numpy()
         planes = harmonic.fit_block(values, days, index.harmonic, workers)
         levels = None
-        if rule is not None and forest is not None and _short(planes, forest, index).any():
-            levels = np.array([forest_level(look, forest, rule) for look in values])
+        if (
+            rule is not None
+            and forest is not None
+            and near is not None
+            and _short(planes, forest, index).any()
+        ):
+            levels = np.array([forest_level(look, near, rule) for look in values])
         return _settle(planes, values, forest, levels, index)
     chunks = stack.chunks[1:]
     arguments: list[da.Array | None] = [None, None]
-    if rule is not None and forest is not None:
+    if rule is not None and forest is not None and near is not None:
         level = dask.delayed(_level)
-        looks = [da.from_delayed(level(look, forest, rule), (), np.float64) for look in stack.data]
+        looks = [da.from_delayed(level(look, near, rule), (), np.float64) for look in stack.data]
         arguments = [da.from_array(forest, chunks=chunks)[None], da.stack(looks).rechunk(-1)[:, None, None]]
     return da.map_blocks(
         _fit_chunk,

@@ -7,16 +7,32 @@ import xarray as xr
 
 from selvawatch.core.look import Look
 from selvawatch.core.stack import NODATA
-from selvawatch.detect import harmonic
+from selvawatch.detect import fusion, harmonic
 from selvawatch.detect.baseline import name_of
 from selvawatch.detect.model import Model
-from selvawatch.detect.shift import CommonShift
+from selvawatch.detect.shift import CommonShift, Corner
 
 _GAUSS_QUARTILE = 0.6745
 """Upper quartile of a standard normal distribution."""
 
 
-def without_common_shift(look: Look, model: Model, baselines: xr.Dataset, rule: CommonShift) -> Look:
+def halo_px(model: Model, rule: CommonShift, resolution: float, tile_px: int) -> int:
+    """Pixels around a tile that its state must cover to be that of any other tiling of the grid.
+
+    As far as neighbours support, and from there to the end of the blocks that a shift is measured in: whole
+    blocks where a tile is cut into whole blocks, else as much as one could need.
+    """
+    reach = fusion.halo(model, resolution)
+    if not any(limit > 0 for limit in rule.most.values()):
+        return reach
+    if tile_px % rule.block_px == 0:
+        return -(-reach // rule.block_px) * rule.block_px
+    return reach + rule.block_px - 1
+
+
+def without_common_shift(
+    look: Look, model: Model, baselines: xr.Dataset, rule: CommonShift, corner: Corner | None = None
+) -> Look:
     """The look with each block's common shift taken off; of a stream that the model does not know, as it is.
 
     The shift of a block is what three quarters of its forest share: the upper quartile of residuals
@@ -24,6 +40,8 @@ def without_common_shift(look: Look, model: Model, baselines: xr.Dataset, rule: 
     that is positive. So a block may lose up to three quarters of its forest before the loss is taken for
     a shift, and `most` bounds even that. After the spatial normalisation of Hamunyela et al. (2016, Remote
     Sensing of Environment 172, 126-138); the quartiles and the bound are ours.
+
+    corner: where the look begins on the grid; None: at its anchor.
     """
     if not model.knows(look.stream):
         return look
@@ -34,29 +52,39 @@ def without_common_shift(look: Look, model: Model, baselines: xr.Dataset, rule: 
             continue
         terms = baselines[name_of(look.stream, index.index, "terms")].to_numpy()
         sigma = baselines[name_of(look.stream, index.index, "sigma")].to_numpy()
-        shift = block_shifts(
-            values[index.index], terms, sigma, _basis(look.day, index.harmonic.harmonics), rule
-        )
+        basis = _basis(look.day, index.harmonic.harmonics)
+        shift = block_shifts(values[index.index], terms, sigma, basis, rule, corner)
         shift = np.clip(shift, -limit / index.scale, limit / index.scale)
-        values[index.index] = _taken_off(values[index.index], shift, rule.block_px)
+        values[index.index] = _taken_off(values[index.index], shift, rule, corner)
     return replace(look, values=values)
 
 
 def block_shifts(
-    stored: np.ndarray, terms: np.ndarray, sigma: np.ndarray, basis: np.ndarray, rule: CommonShift
+    stored: np.ndarray,
+    terms: np.ndarray,
+    sigma: np.ndarray,
+    basis: np.ndarray,
+    rule: CommonShift,
+    corner: Corner | None = None,
 ) -> np.ndarray:
-    """Common shift of every block, (rows, columns) of blocks, float32 in stored units; 0 = unknown.
+    """Common shift of every block that an image meets, (rows, columns) of blocks, float32 in stored units;
+    0 = unknown.
 
     stored: (y, x) int16. terms: (term, y, x), sigma: (y, x), in stored units; only sigma > 0 counts.
     """
-    step, block = rule.step_px, rule.block_px
-    seen = stored[::step, ::step]
-    noise = sigma[::step, ::step].astype(np.float32)
-    predicted = np.tensordot(basis.astype(np.float32), terms[:, ::step, ::step].astype(np.float32), axes=1)
+    step = rule.step_px
+    of_rows, of_columns = _blocks(stored.shape, rule, corner)
+    begin = Corner(row=0, column=0) if corner is None else corner
+    sampled = np.s_[-begin.row % step :: step, -begin.column % step :: step]
+    seen = stored[sampled]
+    noise = sigma[sampled].astype(np.float32)
+    predicted = np.zeros(seen.shape, np.float32)
+    for weight, term in zip(basis.astype(np.float32), terms, strict=True):
+        predicted += weight * term[sampled]
     residual = np.where((seen != NODATA) & (noise > 0), seen - predicted, np.float32(np.nan))
-    rows, columns = (-(-size // block) for size in stored.shape)
+    row_of, column_of = of_rows[sampled[0]], of_columns[sampled[1]]
+    rows, columns = of_rows[-1] + 1, of_columns[-1] + 1
     shift = np.zeros((rows, columns), np.float32)
-    row_of, column_of = (np.arange(0, size, step) // block for size in stored.shape)
     for row in range(rows):
         in_row, noise_row = residual[row_of == row], noise[row_of == row]
         for column in range(columns):
@@ -70,15 +98,27 @@ def block_shifts(
     return shift
 
 
+def _blocks(
+    shape: tuple[int, ...], rule: CommonShift, corner: Corner | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Which of the blocks that an image meets each of its rows, and each of its columns, lies in."""
+    begin = Corner(row=0, column=0) if corner is None else corner
+    rows, columns = (
+        (first + np.arange(size)) // rule.block_px - first // rule.block_px
+        for first, size in zip((begin.row, begin.column), shape, strict=True)
+    )
+    return rows, columns
+
+
 def _basis(day: int, harmonics: int) -> np.ndarray:
     return harmonic.angles(np.array([day]), harmonics)[0]
 
 
-def _taken_off(stored: np.ndarray, shift: np.ndarray, block: int) -> np.ndarray:
+def _taken_off(stored: np.ndarray, shift: np.ndarray, rule: CommonShift, corner: Corner | None) -> np.ndarray:
     whole = np.rint(shift).astype(np.int32)
     if not whole.any():
         return stored
-    rows, columns = stored.shape
-    spread = np.repeat(np.repeat(whole, block, axis=0)[:rows], block, axis=1)[:, :columns]
+    rows, columns = _blocks(stored.shape, rule, corner)
+    spread = whole[rows][:, columns]
     moved = np.clip(stored.astype(np.int32) - spread, -32767, 32767).astype(np.int16)
     return np.where(stored == NODATA, NODATA, moved)

@@ -5,13 +5,24 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Corner:
+    """Where the north-west pixel of an image lies on the site's grid, pixels from its anchor."""
+
+    row: int
+    """Rows south of the anchor."""
+    column: int
+    """Columns east of it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CommonShift:
     """How the shift that a block of forest shares on one day is measured and taken off."""
 
     block_px: int
-    """Side of a block, pixels; a tile's first block begins at its north-west corner."""
+    """Side of a block, pixels; blocks are counted from the grid's anchor, so that they are the same in any
+    tiling."""
     step_px: int
-    """Every so many pixels in both directions one is measured."""
+    """Every so many pixels of the grid, in both directions, one is measured."""
     minimum_px: int
     """Fewest measured pixels of forest that make a block's shift; below, it is 0."""
     most: Mapping[str, float]
@@ -24,5 +35,7 @@ class CommonShift:
                 f"need 0 < step_px <= block_px and minimum_px >= 1, got {self.step_px}, {self.block_px}"
                 f" and {self.minimum_px}"
             )
+        if self.block_px % self.step_px:
+            raise ValueError(f"block_px {self.block_px} is no multiple of step_px {self.step_px}")
         if strange := {name: limit for name, limit in self.most.items() if not limit >= 0}:
             raise ValueError(f"most is {strange}, need 0 or more")

@@ -1,12 +1,14 @@
 """Looks on disk: one small int16 GeoTIFF for each tile, stream and day, and the lazy stack that opens them.
 
 A file is FOLDER/STREAM/YYYYMMDD.tif: one band for each index (description = name, scale in the band's tags),
-zstd-packed tiles of 256 px; equal looks have equal bytes.
+zstd-packed tiles of 256 px; equal looks have equal bytes. A file may hold more pixels than its tile: its tag
+`halo` says how many on each side. They are given only where `whole` is asked for.
 """
 
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import dask
 import dask.array as da
@@ -23,8 +25,12 @@ from selvawatch.core.grid import Tile
 from selvawatch.core.look import Look
 from selvawatch.core.stack import NODATA, check_stack
 from selvawatch.errors import StackError
+from selvawatch.sources.load import around
 
 BLOCK = 256
+HALO = "halo"
+"""Tag of the pixels around the tile that a file holds on each side."""
+
 ROWS = 256
 _ENV = {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR", "GDAL_PAM_ENABLED": "NO"}
 
@@ -34,8 +40,13 @@ def look_path(folder: Path, stream: str, day: int) -> Path:
     return folder / stream / f"{to_date(day):%Y%m%d}.tif"
 
 
-def write_look(look: Look, tile: Tile, folder: Path, tags: Mapping[str, str] | None = None) -> Path:
-    """Write a look and return where it is. tags: further text to keep in the file."""
+def write_look(
+    look: Look, tile: Tile, folder: Path, tags: Mapping[str, str] | None = None, halo_px: int = 0
+) -> Path:
+    """Write a look and return where it is.
+
+    tags: further text to keep in the file. halo_px: pixels around the tile that the look holds too.
+    """
     path = look_path(folder, look.stream, look.day)
     rows, columns = look.shape
     profile = {
@@ -45,7 +56,7 @@ def write_look(look: Look, tile: Tile, folder: Path, tags: Mapping[str, str] | N
         "height": rows,
         "width": columns,
         "crs": tile.grid.crs,
-        "transform": tile.transform,
+        "transform": around(tile, halo_px).affine,
         "nodata": int(NODATA),
         "tiled": True,
         "blockxsize": BLOCK,
@@ -61,6 +72,7 @@ def write_look(look: Look, tile: Tile, folder: Path, tags: Mapping[str, str] | N
         "tile": tile.id,
         "scene_ids": canonical_json(list(look.scene_ids)),
         "clear_share": f"{look.clear_share:.6f}",
+        HALO: str(halo_px),
     }
     with replacing(path) as part, rasterio.Env(**_ENV), rasterio.open(part, "w", **profile) as file:
         file.update_tags(**dict(sorted({**(tags or {}), **kept}.items())))
@@ -71,8 +83,14 @@ def write_look(look: Look, tile: Tile, folder: Path, tags: Mapping[str, str] | N
     return path
 
 
-def read_look(path: Path) -> Look:
-    """The look in a file.
+def tile_window(file: Any) -> Window:
+    """The tile's own pixels of an open observation file, without the halo."""
+    halo = int(file.tags().get(HALO, "0"))
+    return Window(halo, halo, file.width - 2 * halo, file.height - 2 * halo)
+
+
+def read_look(path: Path, *, whole: bool = False) -> Look:
+    """The look in a file: of the tile's own pixels, or of the whole file with its halo.
 
     Raises
     ------
@@ -82,7 +100,7 @@ def read_look(path: Path) -> Look:
     try:
         with rasterio.Env(**_ENV), rasterio.open(path, driver="GTiff") as file:
             names, tags = file.descriptions, file.tags()
-            stored = file.read()
+            stored = file.read() if whole else file.read(window=tile_window(file))
             return Look(
                 day=int(tags["day"]),
                 stream=tags["stream"],
@@ -119,9 +137,11 @@ def list_streams(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.glob("*") if path.is_dir() and list_days(folder, path.name))
 
 
-def read_rows(paths: Sequence[Path], index: str, first_row: int, rows: int) -> np.ndarray:
+def read_rows(
+    paths: Sequence[Path], index: str, first_row: int, rows: int, whole: bool = False
+) -> np.ndarray:
     """(time, rows, x) int16 of one index from observation files, in their order; `NODATA` where a file lacks
-    the index.
+    the index. whole: rows and columns are those of the whole file, with its halo.
 
     Raises
     ------
@@ -132,10 +152,13 @@ def read_rows(paths: Sequence[Path], index: str, first_row: int, rows: int) -> n
     for position, path in enumerate(paths):
         try:
             with rasterio.Env(**_ENV), rasterio.open(path, driver="GTiff") as file:
+                ground = _ground(file, whole)
                 if stack is None:
-                    stack = np.full((len(paths), rows, file.width), NODATA, np.int16)
+                    stack = np.full((len(paths), rows, ground.width), NODATA, np.int16)
+                if ground.width != stack.shape[2]:
+                    raise ValueError(f"{ground.width} columns where others have {stack.shape[2]}")
                 if index in file.descriptions:
-                    window = Window(0, first_row, file.width, rows)
+                    window = Window(ground.col_off, ground.row_off + first_row, ground.width, rows)
                     file.read(file.descriptions.index(index) + 1, window=window, out=stack[position])
         except (RasterioError, ValueError) as error:
             raise StackError(
@@ -151,11 +174,14 @@ def open_stack(
     first_day: int | None = None,
     last_day: int | None = None,
     rows: int = ROWS,
+    *,
+    whole: bool = False,
 ) -> xr.DataArray:
     """The lazy stack of an index: (time, y, x) int16 with `scale`, CRS and coordinates; one chunk in time,
     `rows` in y.
 
-    first_day, last_day: both included; None: all there are. Nothing is read but the header of the first file.
+    first_day, last_day: both included; None: all there are. whole: with the halo that the files hold.
+    Nothing is read but the header of the first file.
 
     Raises
     ------
@@ -170,11 +196,11 @@ def open_stack(
     if not days:
         raise StackError("there is no observation", where=folder / stream, needed="at least one look")
     paths = [look_path(folder, stream, day) for day in days]
-    scale, height, width, transform, crs = _header(paths, index)
+    scale, height, width, transform, crs = _header(paths, index, whole)
     blocks = []
     for first in range(0, height, rows):
         count = min(rows, height - first)
-        lazy = dask.delayed(read_rows, pure=True)(paths, index, first, count)
+        lazy = dask.delayed(read_rows, pure=True)(paths, index, first, count, whole)
         blocks.append(da.from_delayed(lazy, (len(paths), count, width), np.int16))
     stack = xr.DataArray(
         da.concatenate(blocks, axis=1),
@@ -190,14 +216,21 @@ def open_stack(
     return check_stack(stack.rio.write_crs(crs).rio.write_transform(transform).rio.write_nodata(int(NODATA)))
 
 
-def _header(paths: Sequence[Path], index: str) -> tuple[float, int, int, rasterio.Affine, rasterio.crs.CRS]:
+def _ground(file: Any, whole: bool) -> Window:
+    return Window(0, 0, file.width, file.height) if whole else tile_window(file)
+
+
+def _header(
+    paths: Sequence[Path], index: str, whole: bool
+) -> tuple[float, int, int, rasterio.Affine, rasterio.crs.CRS]:
     """Scale, height, width, transform and CRS from the first file that has the index."""
     for path in paths:
         try:
             with rasterio.Env(**_ENV), rasterio.open(path, driver="GTiff") as file:
                 if index in file.descriptions:
                     scale = float(file.tags(file.descriptions.index(index) + 1)["scale"])
-                    return scale, file.height, file.width, file.transform, file.crs
+                    ground = _ground(file, whole)
+                    return scale, ground.height, ground.width, file.window_transform(ground), file.crs
         except (RasterioError, KeyError, ValueError) as error:
             raise StackError(
                 "the observation cannot be read", where=path, got=error, do="delete it and run again"

@@ -14,7 +14,7 @@ from selvawatch.core.files import canonical_json
 from selvawatch.core.grid import Tile
 from selvawatch.core.scene import Scene
 from selvawatch.errors import SceneError
-from selvawatch.prepare.observations import look_path, read_tags, write_look
+from selvawatch.prepare.observations import HALO, look_path, read_tags, write_look
 from selvawatch.prepare.observe import Reader, Recipe, SceneLook, daily, observe_scene
 from selvawatch.sources.load import read_scene
 from selvawatch.sources.sensors import stream_of
@@ -40,9 +40,9 @@ class TakenIn:
     """Digest of the scene's item."""
 
 
-def scenes_on(scenes: Iterable[Scene], tile: Tile) -> list[Scene]:
-    """Scenes whose footprint meets a tile, in the order given."""
-    ground = tile.lonlat_outline
+def scenes_on(scenes: Iterable[Scene], tile: Tile, halo_px: int = 0) -> list[Scene]:
+    """Scenes whose footprint meets a tile, or so many pixels around it, in the order given."""
+    ground = tile.lonlat_outline_with(halo_px)
     shapely.prepare(ground)
     return [scene for scene in scenes if ground.intersects(scene.footprint)]
 
@@ -54,6 +54,7 @@ def take_in(
     folder: Path,
     read: Reader = read_scene,
     workers: int = 1,
+    halo_px: int = 0,
 ) -> tuple[TakenIn, ...]:
     """Turn scenes into observation files below a tile's folder; one record for each scene, by day, stream and
     id.
@@ -64,14 +65,15 @@ def take_in(
     be read has no file. Scenes that do not meet the tile should be left out (`scenes_on`); they are read as
     wholly unobserved.
 
-    read: how scenes are read; workers: days that are worked on at a time, by threads.
+    read: how scenes are read; workers: days that are worked on at a time, by threads; halo_px: pixels around
+    the tile that looks hold too (a look with another halo is made anew).
     """
     groups: dict[tuple[int, str], list[Scene]] = {}
     for scene in sorted(scenes, key=lambda scene: (scene.day, scene.id, scene.collection)):
         groups.setdefault((scene.day, stream_of(scene)), []).append(scene)
 
     def one(key: tuple[int, str]) -> list[TakenIn]:
-        return _take_day(groups[key], tile, recipe, folder, read)
+        return _take_day(groups[key], tile, recipe, folder, read, halo_px)
 
     keys = sorted(groups)
     if workers == 1:
@@ -82,9 +84,11 @@ def take_in(
     return tuple(record for records in taken for record in records)
 
 
-def _take_day(scenes: list[Scene], tile: Tile, recipe: Recipe, folder: Path, read: Reader) -> list[TakenIn]:
+def _take_day(
+    scenes: list[Scene], tile: Tile, recipe: Recipe, folder: Path, read: Reader, halo_px: int
+) -> list[TakenIn]:
     path = look_path(folder, stream_of(scenes[0]), scenes[0].day)
-    shares = _shares_in(path, recipe)
+    shares = _shares_in(path, recipe, halo_px)
     keys = [_key(scene) for scene in scenes]
     if all(key in shares for key in keys):
         return [_read(scene, shares[key]) for scene, key in zip(scenes, keys, strict=True)]
@@ -92,7 +96,7 @@ def _take_day(scenes: list[Scene], tile: Tile, recipe: Recipe, folder: Path, rea
     records = []
     for scene in scenes:
         try:
-            part = observe_scene(scene, tile, recipe, read)
+            part = observe_scene(scene, tile, recipe, read, halo_px)
         except SceneError as error:
             records.append(_record(scene, state="unread", reason=error.reason, text=str(error)))
             continue
@@ -101,14 +105,14 @@ def _take_day(scenes: list[Scene], tile: Tile, recipe: Recipe, folder: Path, rea
     if parts:
         kept = [[*_key(part.scene), round(part.clear_share, 6)] for part in parts]
         tags = {"scenes": canonical_json(kept), "recipe": recipe.digest}
-        write_look(daily(parts), tile, folder, tags)
+        write_look(daily(parts), tile, folder, tags, halo_px)
     return records
 
 
-def _shares_in(path: Path, recipe: Recipe) -> dict[tuple[str, str, str], float]:
+def _shares_in(path: Path, recipe: Recipe, halo_px: int) -> dict[tuple[str, str, str], float]:
     """Clear share by scene of an observation file made by the same recipe; empty when there is none."""
     tags = read_tags(path)
-    if tags.get("recipe") != recipe.digest:
+    if tags.get("recipe") != recipe.digest or tags.get(HALO, "0") != str(halo_px):
         return {}
     return {
         (collection, name, digest): share for collection, name, digest, share in json.loads(tags["scenes"])

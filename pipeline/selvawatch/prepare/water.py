@@ -13,7 +13,7 @@ from selvawatch.core.files import canonical_json, digest, replacing
 from selvawatch.core.grid import Tile
 from selvawatch.core.stack import NODATA
 from selvawatch.errors import StackError
-from selvawatch.prepare.observations import BLOCK
+from selvawatch.prepare.observations import BLOCK, tile_window
 
 _ENV = {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR", "GDAL_PAM_ENABLED": "NO"}
 
@@ -134,7 +134,7 @@ def _add(counts: WaterCounts, path: Path, mndwi_over: float) -> None:
             if "mndwi" not in file.descriptions:
                 return
             band = file.descriptions.index("mndwi") + 1
-            scale, values = float(file.tags(band)["scale"]), file.read(band)
+            scale, values = float(file.tags(band)["scale"]), file.read(band, window=tile_window(file))
     except (RasterioError, KeyError, ValueError) as error:
         raise StackError(
             "the observation cannot be read", where=path, got=error, do="delete it and run again"

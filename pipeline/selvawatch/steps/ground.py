@@ -59,6 +59,12 @@ def inside_areas(site: Site, tile: Tile, halo_px: int = 0) -> xr.DataArray:
     return xr.DataArray(values, dims=("y", "x"), coords=_coordinates(tile, halo_px))
 
 
+def own_pixels(tile: Tile, halo_px: int) -> xr.DataArray:
+    """True on the tile itself and False on the halo around it, (y, x) bool."""
+    values = np.pad(np.ones((tile.grid.tile_px, tile.grid.tile_px), np.bool_), halo_px)
+    return xr.DataArray(values, dims=("y", "x"), coords=_coordinates(tile, halo_px))
+
+
 def _coordinates(tile: Tile, halo_px: int) -> Mapping[str, np.ndarray]:
     box = around(tile, halo_px)
     rows, columns = (np.arange(size) + 0.5 for size in box.shape)

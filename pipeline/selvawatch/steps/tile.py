@@ -17,14 +17,15 @@ from selvawatch.core.look import Look
 from selvawatch.core.status import Reason
 from selvawatch.detect import fusion
 from selvawatch.detect.baseline import fit_baselines, forest_reason, name_of
-from selvawatch.detect.common import without_common_shift
+from selvawatch.detect.common import halo_px, without_common_shift
+from selvawatch.detect.shift import Corner
 from selvawatch.errors import SiteError
 from selvawatch.events.composite import after_composite, loss_composite
 from selvawatch.prepare.observations import look_path, open_stack, read_look
-from selvawatch.prepare.take import TakenIn, take_in
+from selvawatch.prepare.take import TakenIn, scenes_on, take_in
 from selvawatch.site import Site
 from selvawatch.sources.source import open_source
-from selvawatch.steps.ground import forest_mask, inside_areas
+from selvawatch.steps.ground import forest_mask, inside_areas, own_pixels
 from selvawatch.steps.late import (
     Checkpoint,
     Settled,
@@ -43,7 +44,7 @@ from selvawatch.store.folders import Store, new_folder
 
 log = logging.getLogger(__name__)
 
-STATE_VERSION = 2
+STATE_VERSION = 3
 """Raised when the same looks would give another state: older states are then replayed, not continued."""
 
 COMPOSITE_DAYS = 365
@@ -85,8 +86,8 @@ def advance_tile(plan: RunPlan, tile: str) -> str:
     A folder that is already there is left as it is, so the step may be run twice or after a kill.
     """
     site, store = open_plan(plan)
-    square = site.grid.tile(tile)
-    scenes = read_inputs(plan).of_tile(square)
+    square, halo = site.grid.tile(tile), _halo(site)
+    scenes = scenes_on(read_inputs(plan).scenes, square, halo)
     source = open_source(plan.source)
     before, rule = current_state(store, tile), _baseline_rule(site)
     if before is not None and before.baseline_rule != rule:
@@ -102,6 +103,7 @@ def advance_tile(plan: RunPlan, tile: str) -> str:
         store.observations(tile),
         read=source.read,
         workers=WORKERS,
+        halo_px=halo,
     )
     taken = with_settled(taken, scenes, past)
     log.info("%s: %d of %d scenes read", tile, sum(one.state == "read" for one in taken), len(taken))
@@ -117,10 +119,18 @@ def baseline_tile(plan: RunPlan, tile: str) -> Path:
     The next `advance_tile` with the same scenes and numbers uses it; nothing that is committed changes.
     """
     site, store = open_plan(plan)
-    square = site.grid.tile(tile)
-    scenes = read_inputs(plan).of_tile(square)
+    square, halo = site.grid.tile(tile), _halo(site)
+    scenes = scenes_on(read_inputs(plan).scenes, square, halo)
     source = open_source(plan.source)
-    taken = take_in(scenes, square, site.recipe, store.observations(tile), read=source.read, workers=WORKERS)
+    taken = take_in(
+        scenes,
+        square,
+        site.recipe,
+        store.observations(tile),
+        read=source.read,
+        workers=WORKERS,
+        halo_px=halo,
+    )
     with dask.config.set(scheduler="threads", num_workers=WORKERS):
         return store.baseline(tile, _fit(site, store, square, taken, _baseline_rule(site)))
 
@@ -149,7 +159,8 @@ def open_composite(store: Store, tile: str, state: str) -> xr.Dataset:
 
 def open_baselines(store: Store, tile: str, baseline: str) -> xr.Dataset:
     """Baselines of a tile, in memory."""
-    return _load(store.baseline(tile, baseline) / "baselines.zarr")
+    wide = _load(store.baseline(tile, baseline) / "baselines.zarr")
+    return _own(wide, int(wide.attrs["halo"]))
 
 
 def _fit(site: Site, store: Store, tile: Tile, taken: Sequence[TakenIn], rule: str) -> str:
@@ -167,9 +178,11 @@ def _fit(site: Site, store: Store, tile: Tile, taken: Sequence[TakenIn], rule: s
     stacks = {}
     for stream, index in site.model.pairs():
         if times := [key.day for key in keys if key.stream == stream.stream]:
-            stack = _stack(store.observations(tile.id), stream.stream, index.index, times)
+            folder_of = store.observations(tile.id)
+            stack = _stack(folder_of, stream.stream, index.index, times, whole=True)
             stacks[stream.stream, index.index] = stack
-    forest = forest_mask(site, tile)
+    halo = _halo(site)
+    forest = forest_mask(site, tile, halo)
     if not stacks and forest is None:
         raise SiteError(
             "there is neither a history nor a forest mask",
@@ -177,11 +190,13 @@ def _fit(site: Site, store: Store, tile: Tile, taken: Sequence[TakenIn], rule: s
             got=_unread_history(taken, first, last),
             needed="scenes that can be read from history_from to history_to, or forest_mask in the site file",
         )
-    baselines = fit_baselines(site.model, stacks, forest=forest, workers=WORKERS).compute()
+    baselines = fit_baselines(
+        site.model, stacks, forest=forest, around=own_pixels(tile, halo), workers=WORKERS
+    ).compute()
     reason = forest_reason(site.model, baselines, forest)
-    reason = reason.where(inside_areas(site, tile), np.uint8(Reason.OUTSIDE)).astype(np.uint8)
+    reason = reason.where(inside_areas(site, tile, halo), np.uint8(Reason.OUTSIDE)).astype(np.uint8)
     with new_folder(folder) as part:
-        _save(baselines, part / "baselines.zarr")
+        _save(baselines.assign_attrs(halo=halo), part / "baselines.zarr")
         _save(reason.to_dataset(name="reason"), part / "reason.zarr")
     return name
 
@@ -217,8 +232,7 @@ def _advance(
     folder = store.state(tile.id, name)
     if (folder / "state.json").exists():
         return name
-    baselines = open_baselines(store, tile.id, baseline)
-    state = _state(site, store, tile, plan.until_day, baselines, baseline, keys, before)
+    state = _state(site, store, tile, plan.until_day, baseline, keys, before)
     says = TileState(
         tile=tile.id,
         state=name,
@@ -228,8 +242,8 @@ def _advance(
         looks=keys,
         taken=tuple(taken),
     )
-    layers = fusion.layers(state)
-    composite = _composite(site, store, tile, keys, layers, baselines)
+    layers = _own(fusion.layers(state), _halo(site))
+    composite = _composite(site, store, tile, keys, layers, open_baselines(store, tile.id, baseline))
     with new_folder(folder) as part:
         _save(state, part / "accumulators.zarr")
         _save(layers, part / "layers.zarr")
@@ -243,22 +257,24 @@ def _state(
     store: Store,
     tile: Tile,
     until_day: int,
-    baselines: xr.Dataset,
     baseline: str,
     keys: tuple[LookKey, ...],
     before: TileState | None,
 ) -> xr.Dataset:
-    """The state after all looks: continued, or replayed from the newest kept state where looks came late.
+    """The state of a tile and its halo after all looks: continued, or replayed where looks came late.
 
-    A state is kept as of the last day that will be settled when this run is committed. Where no look came
-    late it is left to age for as long as the buffer is, so that each look is added twice at most and a replay
-    never goes back further than two buffers and what is new.
+    A replay begins at the newest kept state that has none of the late looks. A state is kept as of the last
+    day that will be settled when this run is committed. Where no look came late it is left to age for as long
+    as the buffer is, so that each look is added twice at most and a replay never goes back further than two
+    buffers and what is new.
     """
-    buffer_days = site.model.buffer_days
+    buffer_days, halo, side = site.model.buffer_days, _halo(site), tile.grid.tile_px
+    baselines = _load(store.baseline(tile.id, baseline) / "baselines.zarr")
+    corner = Corner(row=-(tile.row + 1) * side - halo, column=tile.column * side - halo)
 
     def add(state: xr.Dataset, some: Sequence[LookKey]) -> xr.Dataset:
         looks = (
-            without_common_shift(look, site.model, baselines, site.common_shift)
+            without_common_shift(look, site.model, baselines, site.common_shift, corner)
             for look in _looks(store.observations(tile.id), some)
         )
         return fusion.advance(site.model, baselines, state, looks, workers=WORKERS)
@@ -321,9 +337,12 @@ def _composite(
     return xr.Dataset({name: (("y", "x"), part) for name, part in sorted(parts.items())})
 
 
-def _stack(folder: Path, stream: str, index: str, days: Sequence[int]) -> xr.DataArray:
-    """The lazy stack of an index on some days."""
-    return open_stack(folder, stream, index, days[0], days[-1]).sel(time=to_times(np.array(days, np.int64)))
+def _stack(
+    folder: Path, stream: str, index: str, days: Sequence[int], *, whole: bool = False
+) -> xr.DataArray:
+    """The lazy stack of an index on some days; whole: with the halo."""
+    stack = open_stack(folder, stream, index, days[0], days[-1], whole=whole)
+    return stack.sel(time=to_times(np.array(days, np.int64)))
 
 
 def _on(stack: xr.DataArray, layer: xr.DataArray) -> xr.DataArray:
@@ -332,7 +351,7 @@ def _on(stack: xr.DataArray, layer: xr.DataArray) -> xr.DataArray:
 
 def _looks(folder: Path, keys: Sequence[LookKey]) -> Iterator[Look]:
     for key in keys:
-        yield read_look(look_path(folder, key.stream, key.day))
+        yield read_look(look_path(folder, key.stream, key.day), whole=True)
 
 
 def _baseline_rule(site: Site) -> str:
@@ -344,11 +363,23 @@ def _baseline_rule(site: Site) -> str:
             "model": site.model.digest,
             "common": asdict(site.common_shift),
             "recipe": site.recipe.digest,
+            "halo": _halo(site),
             "history": [str(days.history_from), str(days.history_to), str(days.monitoring_from)],
             "forest": file_digest(mask) if site.says.forest_mask else "",
             "areas": [[area.name, area.geometry.wkb_hex] for area in site.areas],
         }
     )
+
+
+def _halo(site: Site) -> int:
+    """Pixels around a tile that its looks, baselines and running state hold too."""
+    return halo_px(site.model, site.common_shift, site.grid.resolution, site.grid.tile_px)
+
+
+def _own(wide: xr.Dataset, halo: int) -> xr.Dataset:
+    """The tile's own pixels of a dataset with a halo."""
+    inner = slice(halo, -halo or None)
+    return wide.isel(y=inner, x=inner)
 
 
 def _save(dataset: xr.Dataset, path: Path) -> None:
