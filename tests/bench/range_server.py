@@ -1,4 +1,4 @@
-"""Files of a folder over http with ranges, from a process of its own, so that a bench shares no interpreter."""
+"""Files of a folder over http with ranges, from a process of its own, as a bench needs them."""
 
 import contextlib
 import re
@@ -58,6 +58,9 @@ class _Handler(BaseHTTPRequestHandler):
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 64
+
+    def handle_error(self, *_: object) -> None:
+        """A reader that has enough may hang up."""
 
 
 if __name__ == "__main__":

@@ -31,14 +31,13 @@ from selvawatch.sources.source import open_source
 
 THREADS = 2
 DISTINCT, TIMES = 2, 4
-ROUNDS = 4
+ROUNDS = 6
 RECIPE = Recipe(screening=load(Screening, ROOT / "models" / "screening.toml"))
 TILE = scene_archive.TILE
 GDAL = {
     "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",
     "GDAL_INGESTED_BYTES_AT_OPEN": "32768",
     "GDAL_HTTP_MERGE_CONSECUTIVE_RANGES": "YES",
-    "CPL_VSIL_CURL_USE_HEAD": "NO",
 }
 """What is advised for reading windows of COGs over http."""
 
@@ -104,12 +103,13 @@ def ours(scene: Scene) -> None:
     assert observe_scene(scene, TILE, RECIPE, read_scene).clear.any()
 
 
-def seconds(work: Callable[[Scene], object], scenes: Sequence[Scene]) -> float:
+def seconds(work: Callable[[Scene], object], scenes: Sequence[Scene]) -> tuple[float, float]:
+    """Seconds by the clock, and of this process's processors."""
     with ThreadPoolExecutor(THREADS) as pool:
-        begun = time.perf_counter()
+        begun, used = time.perf_counter(), time.process_time()
         for _ in pool.map(work, scenes):
             pass
-        return time.perf_counter() - begun
+        return time.perf_counter() - begun, time.process_time() - used
 
 
 @pytest.mark.bench
@@ -138,9 +138,10 @@ def test_scenes_become_looks_at_seven_tenths_of_the_speed_of_bare_reads(
         place="web" if on_web else "disk",
         scenes=len(scenes),
         megabytes=megabytes,
-        bare_s=min(plain),
-        looks_s=min(made),
+        bare_s=min(clock for clock, _ in plain),
+        looks_s=min(clock for clock, _ in made),
         files_s=min(kept),
+        processor_ratio=min(used for _, used in plain) / min(used for _, used in made),
     )
     scene_table.write(row)
     print(f"\n{row.line}")

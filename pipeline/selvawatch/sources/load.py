@@ -33,7 +33,7 @@ from selvawatch.core.grid import Tile
 from selvawatch.core.scene import Asset, Scene
 from selvawatch.errors import SceneError
 from selvawatch.sources.blocks import Blocks, Content, LocalBytes, find_blocks, unpack
-from selvawatch.sources.hosts import AT_ONCE
+from selvawatch.sources.hosts import AT_ONCE, UnreachableError
 from selvawatch.sources.place import Placement, epsg_of, place
 from selvawatch.sources.remote import RemoteFile
 from selvawatch.sources.sensor import Band, Scaling
@@ -133,10 +133,11 @@ def read_layers(scene: Scene, geobox: GeoBox, layers: dict[str, Band]) -> dict[s
     if any(_on_web(asset_of(scene, name).href) for name in layers):
         return _from_web(scene, geobox, layers)
     read = {}
-    for name, band in layers.items():
-        with _told(scene, name):
-            layer = _look(scene, geobox, name, band, bytes_of(asset_of(scene, name).href))
-            read[name] = _values(layer, layer.data.take(layer.ranges))
+    with rasterio.Env(**_RIO):
+        for name, band in layers.items():
+            with _told(scene, name):
+                layer = _look(scene, geobox, name, band, bytes_of(asset_of(scene, name).href))
+                read[name] = _values(layer, layer.data.take(layer.ranges))
     return read
 
 
@@ -146,7 +147,7 @@ def _from_web(scene: Scene, geobox: GeoBox, layers: dict[str, Band]) -> dict[str
     GDAL is used by this thread alone: its reads through Python wait for one another.
     """
     read = {}
-    with ThreadPoolExecutor(min(len(layers), AT_ONCE)) as pool:
+    with rasterio.Env(**_RIO), ThreadPoolExecutor(min(len(layers), AT_ONCE)) as pool:
         heads = [pool.submit(bytes_of, asset_of(scene, name).href) for name in layers]
         found = []
         for (name, band), head in zip(layers.items(), heads, strict=True):
@@ -187,12 +188,16 @@ class _Layer:
 def _told(scene: Scene, name: str) -> Iterator[None]:
     """Errors of a file as one of its scene."""
     try:
-        with rasterio.Env(**_RIO):
-            yield
+        yield
     except (RasterioError, OSError) as error:
         raise SceneError(
-            f"{name} cannot be read", reason="unreadable", where=f"scene {scene.id}", got=_plain(error)
+            f"{name} cannot be read", reason=reason_of(error), where=f"scene {scene.id}", got=_plain(error)
         ) from error
+
+
+def reason_of(error: Exception) -> str:
+    """`unreachable` where another run may read what this one could not, else `unreadable`."""
+    return "unreachable" if isinstance(error, UnreachableError) else "unreadable"
 
 
 def _look(scene: Scene, geobox: GeoBox, name: str, band: Band, data: Bytes) -> _Layer:
@@ -276,7 +281,11 @@ def check_file(scene: Scene, asset: Asset, file: Any, name: str) -> None:
         raise SceneError("the file has no known CRS", reason="crs", where=where, got=file.crs or "none")
     if asset.crs and asset.crs != f"EPSG:{code}":
         raise SceneError(
-            "the file's CRS contradicts its item", reason="crs", where=where, got=code, needed=asset.crs
+            "the file's CRS contradicts its item",
+            reason="crs",
+            where=where,
+            got=f"EPSG:{code}",
+            needed=asset.crs,
         )
     if asset.shape and asset.shape != (file.height, file.width):
         raise SceneError(

@@ -24,13 +24,14 @@ import urllib3
 
 from selvawatch.sources.addresses import remote
 from selvawatch.sources.guarded import PrivateHostError, guard
-from selvawatch.sources.hosts import AT_ONCE, turn_at
+from selvawatch.sources.hosts import AT_ONCE, UnreachableError, turn_at
 
 _HEAD_BYTES = 16_384
 _GAP_BYTES = 16_384
 _LEAST_BYTES = 65_536
-_CHUNK_BYTES = 1 << 20
+_CHUNK_BYTES = 120_000
 _REDIRECTS = 3
+_PROXIES = ("http_proxy", "https_proxy", "all_proxy")
 _AGAIN = (408, 429, 500, 502, 503, 504)
 
 
@@ -165,8 +166,10 @@ def fetch(address: str, first: int, end: int, patience: Patience) -> tuple[bytes
 
     Raises
     ------
-    OSError
+    UnreachableError
         After all tries; the text names no address.
+    OSError
+        At once, where another try would change nothing.
     """
     why, wait, host = "", 0.0, urlsplit(address).hostname or ""
     for attempt in range(patience.tries):
@@ -180,7 +183,7 @@ def fetch(address: str, first: int, end: int, patience: Patience) -> tuple[bytes
                     return _content(reply, first, end, patience)
                 why = f"status {reply.status}"
                 if reply.status not in _AGAIN:
-                    break
+                    raise OSError(why)
                 asked = reply.headers.get("Retry-After", "")
                 wait = float(asked) if asked.isdigit() else 0.0
         except urllib3.exceptions.HTTPError as error:
@@ -189,7 +192,7 @@ def fetch(address: str, first: int, end: int, patience: Patience) -> tuple[bytes
             why = str(error)
         except PrivateHostError as error:
             raise OSError(str(error)) from None
-    raise OSError(why)
+    raise UnreachableError(why)
 
 
 class _BrokenError(Exception):
@@ -200,8 +203,7 @@ def _opened(address: str, first: int, end: int, patience: Patience) -> urllib3.B
     """The answer to a range request, not read yet; redirects lead only where an asset may lie."""
     own_host = urlsplit(address).hostname or ""
     for _ in range(_REDIRECTS + 1):
-        proxies = requests.utils.get_environ_proxies(address, None)
-        reply = _connections(requests.utils.select_proxy(address, proxies) or "", os.getpid()).urlopen(
+        reply = _connections(_proxy_of(address), os.getpid()).urlopen(
             "GET",
             address,
             headers={"Range": f"bytes={first}-{end - 1}", "Accept-Encoding": "identity"},
@@ -244,6 +246,13 @@ def _content(reply: urllib3.BaseHTTPResponse, first: int, end: int, patience: Pa
     if len(out) != min(end, size) - first:
         raise _BrokenError("the answer holds another range than was asked for")
     return out, size
+
+
+def _proxy_of(address: str) -> str:
+    """Address of the proxy that the environment names for an address; empty when there is none."""
+    if not any(name.lower() in _PROXIES for name in os.environ):
+        return ""
+    return requests.utils.select_proxy(address, requests.utils.get_environ_proxies(address, None)) or ""
 
 
 @functools.lru_cache(maxsize=8)
