@@ -142,7 +142,7 @@ def test_a_token_that_is_refused_leaves_the_scene_unread_and_one_that_is_late_do
     computer.tokens_fail = 99
     with pytest.raises(SceneError) as caught:
         source.read(landsat, TILE, ["red"])
-    assert caught.value.reason == "unreadable" and "no token" in str(caught.value)
+    assert caught.value.reason == "unreachable" and "no token" in str(caught.value)
     assert "must-not-be-told" not in str(caught.value) and "blob" not in str(caught.value)
     computer.tokens_fail = 2
     assert np.isfinite(source.read(landsat, TILE, ["red"])["red"].values).any()

@@ -245,7 +245,7 @@ def test_quota_errors_are_tried_again_and_then_leave_one_scene_unread(pair, serv
             open_source("earthengine").read(there, small_tile, ["red"])
     finally:
         served.faults.clear()
-    assert caught.value.reason == "unreadable" and "quota" in str(caught.value)
+    assert caught.value.reason == "unreachable" and "quota" in str(caught.value)
     assert served.requests["image:computePixels"] == 5
 
 

@@ -35,6 +35,9 @@ LASTING = {
     "elsewhere": "private host",
 }
 
+PASSES = {"dead", "short", "drip", "long"}
+"""Faults of the way, not of the file: another run may read the scene."""
+
 
 @pytest.fixture(autouse=True)
 def _hurry(monkeypatch):
@@ -74,6 +77,8 @@ def test_a_run_with_every_fault_equals_one_in_which_the_faulty_scenes_are_not(se
     assert found.problems == () and len(found.scenes) == 13
     served.faults = _faults()
     records = take_in(found.scenes, TILE, RECIPE, tmp_path / "faults", read=source.read, workers=2)
+    reasons = {record.scene_id: record.reason for record in records if record.state == "unread"}
+    assert {name for name, why in reasons.items() if why == "unreachable"} == PASSES
     unread = {record.scene_id: record.text for record in records if record.state == "unread"}
     assert set(unread) == set(LASTING) and len(records) == found.found
     for name, why in LASTING.items():

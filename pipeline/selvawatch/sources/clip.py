@@ -19,7 +19,7 @@ from selvawatch.core.files import canonical_json, file_digest, replacing, write_
 from selvawatch.core.scene import Asset, Scene
 from selvawatch.errors import SceneError
 from selvawatch.sources.blocks import read_stored
-from selvawatch.sources.load import bytes_of, check_file, opened
+from selvawatch.sources.load import bytes_of, check_file, opened, reason_of
 from selvawatch.sources.sensors import sensor_of
 
 _COLLECTION = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
@@ -140,7 +140,7 @@ def _keep_file(
     except (RasterioError, OSError) as error:
         raise SceneError(
             f"{key} cannot be read",
-            reason="unreadable",
+            reason=reason_of(error),
             where=f"scene {scene.id}",
             got=re.sub(r"\S*/\S*", "...", str(error))[:200],
         ) from None

@@ -19,7 +19,7 @@ from rasterio.windows import Window
 
 from selvawatch.core.scene import Scene
 from selvawatch.errors import SceneError
-from selvawatch.sources.load import bytes_of, check_file, opened
+from selvawatch.sources.load import bytes_of, check_file, opened, reason_of
 from selvawatch.sources.sensor import Scaling
 from selvawatch.sources.sensors import DECIDED, asset_of, sensor_of, stated_scaling
 from selvawatch.sources.source import Problem
@@ -133,7 +133,7 @@ def _dark_stored(scene: Scene) -> float | None:
     except (RasterioError, OSError) as error:
         raise SceneError(
             f"the dark targets cannot be read ({type(error).__name__})",
-            reason="unreadable",
+            reason=reason_of(error),
             where=f"scene {scene.id}",
         ) from None
     forest = red != (sensor.bands[_BAND].nodata or 0)

@@ -20,8 +20,8 @@ from odc.geo.geobox import GeoBox
 
 from selvawatch.core.scene import Asset, Scene
 from selvawatch.errors import SceneError, SourceError
-from selvawatch.sources.hosts import turn_at
-from selvawatch.sources.load import physical
+from selvawatch.sources.hosts import UnreachableError, turn_at
+from selvawatch.sources.load import physical, reason_of
 from selvawatch.sources.place import place
 from selvawatch.sources.sensor import Band
 from selvawatch.sources.sensors import asset_of, scaling_of, sensor_of
@@ -37,6 +37,11 @@ _ANGLE = "angle"
 _MASKED = -32768
 _RETRIES = 4
 _DEADLINE_MS = 180_000
+_PASSING = re.compile(
+    r"quota|too many requests|rate limit|timed? ?out|deadline|unavailable|internal error|try again|capacity",
+    re.IGNORECASE,
+)
+"""What Earth Engine says when the fault passes."""
 _guard = threading.Lock()
 
 
@@ -52,8 +57,10 @@ def ask(question: Callable[[Any], Any]) -> Any:
     ------
     SourceError
         When there are no credentials, or they are refused.
+    UnreachableError
+        When Earth Engine does not answer, or not for now: quotas, time limits, its own faults.
     OSError
-        When Earth Engine does not answer, or answers with an error; its text is Earth Engine's message.
+        When it answers with another error; its text is Earth Engine's message.
     """
     import ee
     import google.auth.exceptions
@@ -75,11 +82,12 @@ def ask(question: Callable[[Any], Any]) -> Any:
             do="set GOOGLE_APPLICATION_CREDENTIALS to a key file and EARTHENGINE_PROJECT to a project",
         ) from None
     except ee.EEException as error:
-        raise OSError(message_of(error)) from None
+        kind = UnreachableError if _PASSING.search(str(error)) else OSError
+        raise kind(message_of(error)) from None
     except (ValueError, EOFError) as error:
-        raise OSError(f"Earth Engine's answer is broken ({type(error).__name__})") from None
+        raise UnreachableError(f"Earth Engine's answer is broken ({type(error).__name__})") from None
     except OSError as error:
-        raise OSError(f"Earth Engine does not answer ({type(error).__name__})") from None
+        raise UnreachableError(f"Earth Engine does not answer ({type(error).__name__})") from None
 
 
 def message_of(error: Exception) -> str:
@@ -133,7 +141,7 @@ def read_image(scene: Scene, geobox: GeoBox, layers: Mapping[str, Band]) -> dict
         raw = _on_grid(scene, geobox, wanted, list(assets.values()))
     except OSError as error:
         raise SceneError(
-            "the image cannot be read", reason="unreadable", where=f"scene {scene.id}", got=str(error)
+            "the image cannot be read", reason=reason_of(error), where=f"scene {scene.id}", got=str(error)
         ) from error
     read = {}
     for name, band in layers.items():

@@ -4,6 +4,11 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+
+class UnreachableError(OSError):
+    """A host that does not answer, or not rightly, just now: worth another run, unlike a damaged file."""
+
+
 AT_ONCE = 8
 """Requests to one host at a time; archives ask for few (Earth Engine: 40 for a whole project)."""
 

@@ -15,7 +15,7 @@ SCENE_REASONS: Mapping[str, tuple[str, str]] = {
     "tier": ("It is not of the first quality tier.", "No es del primer nivel de calidad."),
     "unreachable": (
         "Its archive did not answer; the next run tries it again.",
-        "Su archivo no respondió; se intentará de nuevo en la próxima corrida.",
+        "Su servidor no respondió; se intentará de nuevo en la próxima corrida.",
     ),
     "unreadable": ("Its file is damaged or gone.", "Su archivo está dañado o ya no existe."),
     "crs": ("Its file contradicts its catalogue entry.", "Su archivo contradice su ficha de catálogo."),

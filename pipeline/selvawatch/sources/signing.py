@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
-from selvawatch.sources.hosts import turn_at
+from selvawatch.sources.hosts import UnreachableError, turn_at
 
 PREFIX = "planetary-computer:"
 """Begins the href of an asset that must be signed."""
@@ -83,7 +83,7 @@ def library() -> Any:
 def _token(where: str, key: str | None, read: Callable[..., object]) -> object:
     import requests
 
-    why = ""
+    why, refused = "", False
     for attempt in range(_RETRIES + 1):
         if attempt:
             time.sleep(min(60.0, 2.0 ** (attempt - 1)))
@@ -96,7 +96,9 @@ def _token(where: str, key: str | None, read: Callable[..., object]) -> object:
                 return read(**reply.json())
             why = f"status {reply.status_code}"
             if reply.status_code not in (429, 500, 502, 503, 504):
+                refused = True
                 break
         except (requests.RequestException, ValueError) as error:
             why = type(error).__name__
-    raise OSError(f"Planetary Computer gives no token ({why})")
+    kind = OSError if refused else UnreachableError
+    raise kind(f"Planetary Computer gives no token ({why})")

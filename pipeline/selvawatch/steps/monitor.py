@@ -58,6 +58,8 @@ class RunReport:
     mining_ha: float
     scenes_read: int
     scenes_unread: int
+    scenes_unreachable: int
+    """Those of open days whose archive did not answer: a run to the same day tries them again."""
     scenes_superseded: int
     """Scenes that newer products of the same acquisitions replaced in this run."""
     tiles: int
@@ -187,7 +189,8 @@ def _finish(
         write_tracked(part / "internal", tracked)
         public = publish(site, store, says, part / "public", told, Tier.PUBLIC)
         restricted = publish(site, store, says, part / "restricted", told, Tier.RESTRICTED)
-        report = _report(run, told, says, failed, folder, part, public, restricted)
+        settled_day = run.until_day - site.model.buffer_days
+        report = _report(run, settled_day, told, says, failed, folder, part, public, restricted)
         (part / "report.json").write_text(
             json.dumps(asdict(report), indent=1, sort_keys=True, ensure_ascii=False)
         )
@@ -226,7 +229,7 @@ def _finish(
 def report_of(row: RunRow) -> RunReport:
     """The report of a committed run."""
     values = dict(row.result)
-    values.setdefault("scenes_superseded", 0)
+    values = {"scenes_superseded": 0, "scenes_unreachable": 0, **values}
     return RunReport(**{**values, "loss_by_type": tuple(values["loss_by_type"])})
 
 
@@ -271,6 +274,7 @@ def _run(site: Site, run: RunPlan, register: str, says: Mapping[str, TileState])
 
 def _report(
     run: RunPlan,
+    settled_day: int,
     told: Told,
     says: Mapping[str, TileState],
     failed: Mapping[str, str],
@@ -303,6 +307,10 @@ def _report(
         mining_ha=round(float(by_type.loc[by_type["cause"] == "mining", "ha"].sum()), 6),
         scenes_read=sum(one.scenes_read for one in sensors),
         scenes_unread=len(told.observation.unread),
+        scenes_unreachable=sum(
+            one.reason == "unreachable" and (one.day > settled_day or not one.day)
+            for one in told.observation.unread
+        ),
         scenes_superseded=len(told.observation.superseded),
         tiles=len(says.keys() | failed.keys()),
         failed=dict(failed),

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import shapely
 
@@ -29,7 +30,7 @@ class RunPlan:
     """What a run needs to know, small enough to hand to any worker."""
 
     run_id: str
-    """Digest of the run's inputs: equal inputs, equal id; a try after failed tiles has its own."""
+    """Digest of the run's inputs: equal inputs, equal id; a try after failed tiles or scenes has its own."""
     site: str
     """Folder of the site."""
     site_file: str
@@ -146,14 +147,21 @@ def _refuse_the_past(store: Store, until_day: int) -> None:
 
 
 def _run_id(facts: Mapping[str, object], runs: Sequence[RunRow]) -> tuple[str, bool]:
-    """Id of the run of these inputs and whether it was committed; after failed tiles, of the next try."""
+    """Id of the run of these inputs and whether it was committed; of the next try after one that left tiles
+    or scenes out which another may bring.
+    """
     committed = {run.run_id: run for run in runs}
     attempt = 0
     run_id = digest(facts)[:16]
-    while run_id in committed and committed[run_id].result["failed"]:
+    while run_id in committed and _is_open(committed[run_id].result):
         attempt += 1
         run_id = digest({**facts, "attempt": attempt})[:16]
     return run_id, run_id in committed
+
+
+def _is_open(result: Mapping[str, Any]) -> bool:
+    """Whether a committed run left out what another try may bring: failed tiles, scenes of silent hosts."""
+    return bool(result["failed"] or result.get("scenes_unreachable"))
 
 
 def open_plan(plan: RunPlan) -> tuple[Site, Store]:
