@@ -5,11 +5,27 @@ from typing import Annotated
 
 import typer
 
-from selvawatch.cli.options import JsonOption, StoreOption, TierOption, print_json
+from selvawatch.cli.options import (
+    DEFAULT_SITE_FILE,
+    JsonOption,
+    SiteFileOption,
+    SiteOption,
+    StoreOption,
+    TierOption,
+    print_json,
+    site_folder,
+)
 
 app = typer.Typer(help="Alerts of the current run.", no_args_is_help=True)
 
-FormatOption = Annotated[str, typer.Option("--format", help="gpkg, geojson, kml, gpx, csv, xlsx or parquet.")]
+FormatOption = Annotated[
+    str,
+    typer.Option(
+        "--format",
+        help="gpkg, geojson, kml, gpx, csv, xlsx or parquet; or the statuses of all pixels as rasters in the"
+        " encoding of gfw (date_conf), radd or dist (restricted tier).",
+    ),
+]
 OutOption = Annotated[Path, typer.Option("--out", help="File to write.")]
 
 
@@ -60,10 +76,29 @@ def export(
     form: FormatOption = "gpkg",
     store: StoreOption = "outputs",
     tier: TierOption = "public",
+    site: SiteOption = None,
+    site_file: SiteFileOption = DEFAULT_SITE_FILE,
 ) -> None:
     """Write the alerts in a format for other programs."""
+    from selvawatch.detect.encodings import ENCODINGS
+    from selvawatch.errors import StoreError
     from selvawatch.steps.published import copy_product
 
+    if form in ENCODINGS:
+        from selvawatch.site import Site
+        from selvawatch.steps.encoded import write_encoded
+
+        if tier != "restricted":
+            raise StoreError(
+                "rasters tell exact places",
+                where=f"--format {form}",
+                got=f"tier {tier}",
+                needed="tier restricted",
+                do="give --tier restricted, and do not publish the file",
+            )
+        for path in write_encoded(Site.load(site_folder(site), site_file), store, form, out):
+            typer.echo(path)
+        return
     typer.echo(copy_product(store, tier, f"alerts.{form}", out))
 
 

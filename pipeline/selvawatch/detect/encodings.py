@@ -4,6 +4,8 @@ Dates are onsets: the day of the first look of the run that raised the alert, wh
 the date of first detection. Withdrawn pixels are no alerts there.
 """
 
+from collections.abc import Callable, Mapping
+
 import numpy as np
 import xarray as xr
 
@@ -99,6 +101,14 @@ def dist_date(layers: xr.Dataset) -> xr.DataArray:
     return _layer(layers, np.where(blind, -1, np.where(alert, days, 0)), np.int16, "VEG-DIST-DATE", -1)
 
 
+ENCODINGS: Mapping[str, tuple[Callable[[xr.Dataset], xr.DataArray], ...]] = {
+    "gfw": (gfw_date_conf,),
+    "radd": (radd_alert, radd_date),
+    "dist": (dist_status, dist_date),
+}
+"""Layers of each encoding by its name. Attributes of a layer: `nodata`, and `says`, its values in words."""
+
+
 def _alerts(layers: xr.Dataset) -> np.ndarray:
     return np.isin(layers["status"].to_numpy(), (Status.PROVISIONAL, Status.CONFIRMED, Status.CLOSED))
 
@@ -116,7 +126,17 @@ def _days_since(layers: xr.Dataset, alert: np.ndarray, epoch: int, last: int, na
     return days
 
 
+_SAYS = {
+    "date_conf": "confidence (2 low, 3 high, 4 highest) * 10000 + days since 2014-12-31; 0: no alert",
+    "Alert": "2 unconfirmed, 3 confirmed; 0: no alert",
+    "Date": "first detection as YYDOY: year - 2000, day of the year; 0: no alert",
+    "VEG-DIST-STATUS": "4 first look, 5 provisional, 6 confirmed, 8 confirmed and finished; 0: none, 255: no data",
+    "VEG-DIST-DATE": "first detection, days since 2020-12-31; 0: no alert, -1: no data",
+}
+
+
 def _layer(layers: xr.Dataset, value: np.ndarray, dtype: type, name: str, nodata: int) -> xr.DataArray:
+    attributes = {"nodata": nodata, "says": _SAYS[name]}
     return xr.DataArray(
-        value.astype(dtype), dims=("y", "x"), coords=layers.coords, name=name, attrs={"nodata": nodata}
+        value.astype(dtype), dims=("y", "x"), coords=layers.coords, name=name, attrs=attributes
     )
