@@ -130,7 +130,7 @@ _SAYS = {
     "date_conf": "confidence (2 low, 3 high, 4 highest) * 10000 + days since 2014-12-31; 0: no alert",
     "Alert": "2 unconfirmed, 3 confirmed; 0: no alert",
     "Date": "first detection as YYDOY: year - 2000, day of the year; 0: no alert",
-    "VEG-DIST-STATUS": "4 first look, 5 provisional, 6 confirmed, 8 confirmed and finished; 0: none, 255: no data",
+    "VEG-DIST-STATUS": "4 first look, 5 provisional, 6 confirmed, 8 finished; 0: none, 255: no data",
     "VEG-DIST-DATE": "first detection, days since 2020-12-31; 0: no alert, -1: no data",
 }
 
