@@ -7,11 +7,13 @@ from prefect.futures import wait
 from prefect.task_runners import ThreadPoolTaskRunner
 from prefect.tasks import exponential_backoff
 
+from selvawatch.steps.cluster import advance_on
 from selvawatch.steps.monitor import RunReport, finish, plan, report_rows, report_text
+from selvawatch.steps.plan import RunPlan
 from selvawatch.steps.tile import advance_tile
 
 TILES_AT_A_TIME = 2
-"""Each takes about 1.5 GB and two threads; on a larger machine or a dask cluster give another runner."""
+"""Each takes about 1.5 GB and two threads; a dask cluster takes as many as it has threads."""
 
 advance = task(
     task_run_name="tile {tile}",
@@ -20,22 +22,35 @@ advance = task(
     retry_delay_seconds=exponential_backoff(backoff_factor=5),
 )(advance_tile)
 
+advance_all = task(task_run_name="tiles on {address}", cache_policy=NO_CACHE)(advance_on)
+
+
+def advance_here(run: RunPlan) -> tuple[dict[str, str], dict[str, str]]:
+    """State by tile, and why it could not be brought up to the day by tile: one task a tile."""
+    futures = dict(zip(run.tiles, advance.map(unmapped(run), list(run.tiles)), strict=True))
+    wait(list(futures.values()))
+    states = {tile: one.result() for tile, one in futures.items() if one.state.is_completed()}
+    failed = {tile: str(one.state.message) for tile, one in futures.items() if tile not in states}
+    return states, failed
+
 
 @flow(
     flow_run_name="monitor {area} to {until}",
     validate_parameters=False,
     task_runner=ThreadPoolTaskRunner(max_workers=TILES_AT_A_TIME),
 )
-def monitor(area: str, until: str, source: str, site: str, store: str, site_file: str) -> RunReport:
-    """Advance an area's tiles, publish, commit; a failed tile stops no other and fails the run at its end."""
+def monitor(
+    area: str, until: str, source: str, site: str, store: str, site_file: str, dask: str | None = None
+) -> RunReport:
+    """Advance an area's tiles, publish, commit; a failed tile stops no other and fails the run at its end.
+
+    dask: address of the scheduler of a cluster that takes the tiles; None: threads of this process.
+    """
     run = plan(site, site_file, store, area, until, source)
-    futures = dict(
-        zip(run.tiles, advance.map(unmapped(run), [] if run.done else list(run.tiles)), strict=False)
-    )
-    wait(list(futures.values()))
-    states = {tile: one.result() for tile, one in futures.items() if one.state.is_completed()}
-    failed = {tile: str(one.state.message) for tile, one in futures.items() if tile not in states}
-    report = finish(run, states, failed)
+    if run.done:
+        report = finish(run, {}, {})
+    else:
+        report = finish(run, *(advance_all(dask, run) if dask else advance_here(run)))
     create_table_artifact(key=f"loss-{area}", table=report_rows(report), description="Loss by type of right")
     create_markdown_artifact(key=f"bulletin-{area}", markdown=report_text(report))
     return report.checked()

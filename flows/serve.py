@@ -27,6 +27,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--cron", default="0 6 */3 * *", help="when to run, in --timezone")
     parser.add_argument("--timezone", default="America/Lima")
     parser.add_argument("--every-seconds", type=int, default=0, help="run at a fixed interval instead")
+    parser.add_argument("--dask", help="address of a dask scheduler that takes the tiles")
     return parser.parse_args()
 
 
@@ -35,7 +36,7 @@ def main() -> None:
     asked = arguments()
     every = asked.every_seconds
     schedule = Interval(timedelta(seconds=every)) if every else Cron(asked.cron, timezone=asked.timezone)
-    names = ("area", "until", "source", "site", "store", "site_file")
+    names = ("area", "until", "source", "site", "store", "site_file", "dask")
     parameters = {name: getattr(asked, name) for name in names}
     deployment = monitor.to_deployment(
         name=f"selvawatch-{asked.area}", schedule=schedule, parameters=parameters, concurrency_limit=1

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from distributed import LocalCluster
 
 import small_site
 from command_line import PACKAGE
@@ -32,7 +33,7 @@ sys.path.insert(0, {flows!r})
 import monitor as flows
 flows.advance = flows.advance.with_options(retries=0)
 flows.monitor(area={area!r}, until={until!r}, source={source!r}, site={site!r}, store={store!r},
-              site_file="aoi/site.toml")
+              site_file="aoi/site.toml", dask={dask!r})
 """
 
 
@@ -54,7 +55,9 @@ class Server:
         with urllib.request.urlopen(request, timeout=20) as answer:
             return json.loads(answer.read())
 
-    def run_flow(self, place: small_site.Place, until: str) -> subprocess.CompletedProcess:
+    def run_flow(
+        self, place: small_site.Place, until: str, dask: str | None = None
+    ) -> subprocess.CompletedProcess:
         """Run the monitoring flow in a process of its own against this server."""
         code = RUN.format(
             flows=str(FLOWS),
@@ -63,6 +66,7 @@ class Server:
             source=place.source,
             site=str(place.site),
             store=str(place.store),
+            dask=dask,
         )
         return subprocess.run(
             [sys.executable, "-c", code],
@@ -129,6 +133,15 @@ def server(tmp_path_factory):
             assert child.poll() is None and time.monotonic() < until, log.read_text()
             time.sleep(0.3)
         yield Server(f"http://127.0.0.1:{port}/api", settings)
+
+
+def alive(group):
+    """Whether any process of a group is left."""
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def answers(url):
@@ -202,6 +215,20 @@ def test_one_failing_tile_stops_no_other_and_fails_the_run_at_its_end(
     assert set(place.opened.ledger.tiles()) == set(tiles)
 
 
+def test_the_tiles_of_a_flow_go_to_a_cluster(server, small_run, tmp_path):
+    place = replace(small_run, store=tmp_path / "store")
+    with LocalCluster(
+        n_workers=1, threads_per_worker=1, host="127.0.0.1", dashboard_address=None, silence_logs=50
+    ) as cluster:
+        done = server.run_flow(place, MIDWAY, cluster.scheduler_address)
+    assert done.returncode == 0, done.stderr
+    run = server.runs()[0]
+    assert run["state"]["type"] == "COMPLETED"
+    (tiles,) = server.ask("task_runs/filter", flow_runs={"id": {"any_": [run["id"]]}})
+    assert tiles["name"] == f"tiles on {cluster.scheduler_address}"
+    assert set(place.opened.ledger.tiles()) == {place.tile.id}
+
+
 def test_a_served_flow_is_fired_by_its_schedule(server, small_run, tmp_path):
     place = replace(small_run, store=tmp_path / "store")
     known = {one["id"] for one in server.runs()}
@@ -217,6 +244,12 @@ def test_a_served_flow_is_fired_by_its_schedule(server, small_run, tmp_path):
             time.sleep(1)
             fired = [one for one in server.runs() if one["id"] not in known]
             finished = [one for one in fired if one["state"]["type"] in ("COMPLETED", "FAILED", "CRASHED")]
+        child.terminate()  # as a supervisor does: the parent alone
+        child.wait(30)
+        until = time.monotonic() + 30
+        while alive(child.pid) and time.monotonic() < until:
+            time.sleep(0.2)
+        assert not alive(child.pid), "a child outlived the command"
     assert finished, log.read_text()
     (run, *_) = finished
     assert run["state"]["type"] == "COMPLETED", (run["state"], log.read_text())

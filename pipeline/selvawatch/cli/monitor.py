@@ -1,6 +1,7 @@
 """`selvawatch demo | scenes | monitor | init | serve | doctor`."""
 
 import os
+import signal
 import subprocess
 import sys
 from dataclasses import asdict
@@ -23,6 +24,10 @@ from selvawatch.cli.options import (
     the_source,
 )
 
+DaskOption = Annotated[
+    str | None,
+    typer.Option("--dask", metavar="ADDRESS", help="Tiles go to the dask cluster whose scheduler is there."),
+]
 UntilOption = Annotated[
     str, typer.Option("--until", help="Last day to take in, such as 2024-12-31, or today.")
 ]
@@ -49,6 +54,7 @@ def monitor(
     site: SiteOption = None,
     site_file: SiteFileOption = DEFAULT_SITE_FILE,
     store: StoreOption = "outputs",
+    dask: DaskOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Bring the state up to a day: detect, track, classify, attribute, publish, commit."""
@@ -57,7 +63,7 @@ def monitor(
 
     folder = site_folder(site)
     day = iso(day_of(until, "--until"))
-    report = run(str(folder), site_file, store, area, day, the_source(source, folder, site_file))
+    report = run(str(folder), site_file, store, area, day, the_source(source, folder, site_file), dask)
     typer.echo(
         f"{report.until}: {report.events} events ({report.events_new} new,"
         f" {report.events_confirmed} confirmed),"
@@ -174,6 +180,7 @@ def serve(
     cron: Annotated[str, typer.Option(help="When to run, in --timezone.")] = "0 6 */3 * *",
     timezone: Annotated[str, typer.Option(help="Time zone of --cron.")] = "America/Lima",
     every_seconds: Annotated[int, typer.Option(help="Run at a fixed interval instead; for trials.")] = 0,
+    dask: DaskOption = None,
 ) -> None:
     """Schedule the monitoring flow (Prefect) and run what is due until stopped."""
     from selvawatch.errors import SelvawatchError
@@ -192,7 +199,13 @@ def serve(
     command += ["--store", str(Path(store).resolve()), "--area", area]
     command += ["--source", the_source(source, folder, site_file)]
     command += ["--cron", cron, "--timezone", timezone, "--every-seconds", str(every_seconds)]
-    raise typer.Exit(subprocess.run(command, check=False).returncode)
+    command += [] if dask is None else ["--dask", dask]
+    child = subprocess.Popen(command)
+    before = signal.signal(signal.SIGTERM, lambda *_: child.terminate())  # a supervisor knows only the parent
+    try:
+        raise typer.Exit(child.wait())
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def doctor(store: StoreOption = "outputs", site: SiteOption = None) -> None:

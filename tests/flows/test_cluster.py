@@ -1,0 +1,62 @@
+"""Tiles of a run on a real dask cluster on loopback: the same bytes, and failures that stop nothing else."""
+
+from dataclasses import replace
+
+import pytest
+from distributed import LocalCluster
+
+import small_site
+from selvawatch.errors import SelvawatchError
+from selvawatch.steps.cluster import advance_on
+from selvawatch.steps.monitor import monitor, plan
+
+pytestmark = pytest.mark.slow
+
+MIDWAY = "2024-04-30"
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    with LocalCluster(
+        n_workers=1,
+        threads_per_worker=1,
+        processes=True,
+        host="127.0.0.1",
+        dashboard_address=None,
+        silence_logs=50,
+    ) as started:
+        yield started.scheduler_address
+
+
+def run_on(address, place, until):
+    return monitor(
+        str(place.site), "aoi/site.toml", str(place.store), small_site.AREA, until, place.source, address
+    )
+
+
+def test_a_cluster_makes_the_same_bytes(cluster, small_run, tmp_path):
+    place = replace(small_run, store=tmp_path / "store")
+    report = run_on(cluster, place, place.until).checked()
+    assert place.arrays() == small_run.arrays()
+    assert report.run_id == small_run.products.name
+
+
+def test_a_tile_that_fails_on_the_cluster_stops_no_other(
+    cluster, small_archive, small_plan, small_run, small_tile, tmp_path
+):
+    site, tiles = small_site.lay_halves(tmp_path / "site", small_archive, small_plan, small_tile)
+    place = replace(small_run, site=site, store=tmp_path / "store")
+    blocked = place.store / "observations" / tiles[1]
+    blocked.parent.mkdir(parents=True)
+    blocked.write_text("a file where a folder should be")
+    report = run_on(cluster, place, MIDWAY)
+    assert set(report.failed) == {tiles[1]}
+    assert set(place.opened.ledger.tiles()) == set(tiles) - {tiles[1]}
+
+
+def test_a_scheduler_that_is_not_there_is_named(small_run, tmp_path, monkeypatch):
+    monkeypatch.setattr("selvawatch.steps.cluster._PATIENCE", 1)
+    store = str(tmp_path / "store")
+    run = plan(str(small_run.site), "aoi/site.toml", store, small_site.AREA, MIDWAY, small_run.source)
+    with pytest.raises(SelvawatchError, match="does not answer.*tcp://127.0.0.1:9"):
+        advance_on("tcp://127.0.0.1:9", run)
