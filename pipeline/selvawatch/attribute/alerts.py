@@ -187,17 +187,27 @@ def _zones(table: pd.DataFrame, cut: Pieces, position: np.ndarray, setting: Sett
 def _site_category(
     table: pd.DataFrame, cut: Pieces, position: np.ndarray, area: np.ndarray, setting: Setting
 ) -> None:
-    """PlanetGOLD's categories as a proxy for a place: title over half of it x any third surface right."""
-    table["site_category"] = "undetermined"
-    if "mining" not in setting.register.types_present():
-        return
-    titled = covered_ha(cut, setting.register, ("mining",), position, len(table)) >= SITE_HALF * area
-    surface = [kind for kind in setting.scale.types if kind not in ("mining", "mining_application")]
-    third = covered_ha(cut, setting.register, tuple(surface), position, len(table)) > 0
-    doubtful = covered_ha(cut, setting.register, ("mining",), position, len(table), unknown=True)
-    unsure = ~titled & (doubtful >= SITE_HALF * area)
-    names = np.where(titled, np.where(third, "II", "I"), np.where(third, "IV", "III"))
-    table["site_category"] = np.where(unsure, "undetermined", names)
+    table["site_category"] = site_categories(cut, setting.register, setting.scale, position, area)
+
+
+def site_categories(
+    cut: Pieces, register: Register, scale: Scale, group: np.ndarray, area: np.ndarray
+) -> np.ndarray:
+    """PlanetGOLD's categories as a proxy for places: mining title over half of it x any third surface right.
+
+    One for each group of pieces, `area` its hectares; `undetermined` where the register has no layer of
+    titles, or titles of unknown validity would decide.
+    """
+    count = len(area)
+    if "mining" not in register.types_present():
+        return np.full(count, "undetermined", object)
+    surface = tuple(kind for kind in scale.types if kind not in ("mining", "mining_application"))
+    titled = covered_ha(cut, register, ("mining",), group, count) >= SITE_HALF * area
+    third = covered_ha(cut, register, surface, group, count) > 0
+    perhaps = covered_ha(cut, register, ("mining",), group, count, unknown=True) >= SITE_HALF * area
+    names = np.where(titled, np.where(third, "II", "I"), np.where(third, "IV", "III")).astype(object)
+    names[~titled & perhaps] = "undetermined"
+    return names
 
 
 def covered_ha(

@@ -64,16 +64,16 @@ def table(
         as_of=as_of,
         product=product,
     )
-    released = make_table(Site.load(site_folder(site)), open_store(store), wanted)
+    made = make_table(Site.load(site_folder(site)), open_store(store), wanted)
     if plot is not None:
-        typer.echo(str(plot_table(plot, released, wanted)), err=as_json)
+        typer.echo(str(plot_table(plot, made.released, wanted)), err=as_json)
     if out is not None:
-        path = write_table(out, released, wanted)
-        rows = len(released.frame)
+        path = write_table(out, made)
+        rows = len(made.released.frame)
         typer.echo(f'{{"out": "{path.as_posix()}", "rows": {rows}}}' if as_json else f"{path}: {rows} rows")
     elif plot is not None:
         return
     elif as_json:
-        typer.echo(released.frame.to_json(orient="records", date_format="iso", force_ascii=False))
+        typer.echo(made.released.frame.to_json(orient="records", date_format="iso", force_ascii=False))
     else:
-        typer.echo(released.frame.to_string(index=False))
+        typer.echo(made.released.frame.to_string(index=False))

@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 import shapely
 import xarray as xr
-from scipy import ndimage
 
 from selvawatch.core.grid import Tile
 from selvawatch.events.detected import Detected
@@ -193,12 +192,16 @@ def _tile_sums(
 
 def _ring(event: np.ndarray, width: int) -> np.ndarray:
     """Position of the event within `width` pixels, outside events; -1 elsewhere."""
+    from scipy import ndimage  # slow to import, and tables need only the numbers above
+
     near = ndimage.maximum_filter(event, size=2 * width + 1, mode="constant", cval=-1)
     return np.where(event >= 0, -1, near)
 
 
 def _large(water: np.ndarray, extent_px: float) -> np.ndarray:
     """Mask of the water bodies (8-connected) at least `extent_px` long in rows or columns."""
+    from scipy import ndimage
+
     bodies, count = ndimage.label(water, structure=np.ones((3, 3)))
     large = np.zeros(count + 1, np.bool_)
     for number, (rows, columns) in enumerate(ndimage.find_objects(bodies), start=1):

@@ -13,8 +13,6 @@ import shapely
 import xarray as xr
 from pyproj import CRS
 from rasterio.features import rasterize
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from selvawatch.core.grid import Grid, Tile
 from selvawatch.core.status import Status
@@ -192,6 +190,9 @@ def patch_labels(pixels: Pixels, onset_gap_days: int, frozen: np.ndarray) -> np.
     Pixels belong together when they touch (8 neighbours), their onsets are no further apart than the gap, and
     they have the same `frozen` code (closed events, which take in nothing any more; -1 elsewhere).
     """
+    from scipy.sparse import coo_array  # slow to import, and tables need only the rule above
+    from scipy.sparse.csgraph import connected_components
+
     count = len(pixels)
     if not count:
         return np.zeros(0, np.int64)

@@ -20,11 +20,13 @@ from selvawatch.attribute.products import (
 )
 from selvawatch.attribute.register import IN_FORCE, NOT_IN_FORCE, Register, validity
 from selvawatch.core.days import to_day
+from selvawatch.core.files import file_digest
 from selvawatch.core.table import Column, Table, Tier, column
 from selvawatch.core.tables import RIGHTS
 from selvawatch.errors import LayerError
+from selvawatch.provenance import code_digest, code_version
 from selvawatch.write.tiers import Released, Withheld
-from selvawatch.write.vector import write_csv, write_geoparquet, write_gpkg
+from selvawatch.write.vector import write_csv, write_geoparquet, write_gpkg, write_provenance
 
 FORMATS = (".csv", ".parquet", ".gpkg")
 _ZONE_ADDED = {
@@ -112,7 +114,9 @@ def attribute_file(
     result = attribute_layer(lost, layers, equal_area=equal_area, area_field=area_field, repair=repair)
     if not zones and register is not None:
         result = _with_validity(result, register, days)
-    _write(out, result, lost, data_day=int(days.max(initial=0)) if days is not None else 0, tier=tier)
+    told = _provenance(loss, zones, register if not zones else None, area_field, date_field)
+    day = int(days.max(initial=0)) if days is not None else 0
+    _write(out, result, told, data_day=day, tier=tier)
     outside = result[result["zone_layer"].isna()]
     ground = attribute_layer(lost, {}, equal_area=equal_area, area_field=area_field, repair=repair)
     return AttributedFile(
@@ -210,7 +214,36 @@ def _named(zones: Sequence[str]) -> dict[str, str]:
     return named
 
 
-def _write(out: Path, result: gpd.GeoDataFrame, lost: gpd.GeoDataFrame, *, data_day: int, tier: Tier) -> None:
+def _provenance(
+    loss: str, zones: Sequence[str], register: Register | None, area_field: str, date_field: str
+) -> dict[str, str]:
+    """Files, digests and options of an attribution."""
+    told = {
+        "area_field": area_field,
+        "columns": " ".join(ADDED),
+        "date_field": date_field,
+        "loss": Path(loss).name,
+        "loss_sha256": _digest(loss),
+        "version": code_version(),
+        "code_sha256": code_digest(),
+    }
+    for number, file in enumerate(zones, start=1):
+        told |= {f"zones_{number}": Path(file).name, f"zones_{number}_sha256": _digest(file)}
+    if register is not None:
+        told |= {f"layer {one.entry.name}": f"{one.date} {one.sha256}" for one in register.layers}
+        told["register_sha256"] = register.version
+    return told
+
+
+def _digest(file: str) -> str:
+    """sha256 of a vector or raster file; empty for what is no single file."""
+    path, _ = split_layer(file)
+    return file_digest(path) if path.is_file() else ""
+
+
+def _write(
+    out: Path, result: gpd.GeoDataFrame, provenance: Mapping[str, str], *, data_day: int, tier: Tier
+) -> None:
     result = result.drop(columns="_feature")
     table = Table(
         name="attributed",
@@ -219,10 +252,10 @@ def _write(out: Path, result: gpd.GeoDataFrame, lost: gpd.GeoDataFrame, *, data_
     )
     checked = gpd.GeoDataFrame(table.check(result), geometry="geometry", crs=result.crs)
     released = Released(table=table, frame=checked, tier=tier, data_day=data_day, withheld=Withheld())
-    provenance: Mapping[str, str] = {"columns": " ".join(ADDED), "features": str(len(lost))}
     suffix = out.suffix.lower()
     if suffix == ".csv":
         write_csv(out, released)
+        write_provenance(out, provenance)
     elif suffix == ".parquet":
         write_geoparquet(out, released, provenance)
     else:

@@ -1,15 +1,17 @@
-"""Faces of a register, kept in the store: made once a version, and read for every table after that."""
+"""Faces of a register and loss cut by them, kept in the store: made once, and read for every table."""
 
 import logging
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
+import pandas as pd
 import shapely
 
 from selvawatch.attribute.faces import Faces, faces_of
-from selvawatch.attribute.overlay import extent_of
+from selvawatch.attribute.overlay import Pieces, attribute, extent_of
 from selvawatch.attribute.register import Register
 from selvawatch.core.files import digest, replacing
 from selvawatch.site import Site
@@ -42,7 +44,7 @@ def site_faces(
     if path.exists():
         try:
             return _read(path, register, extent)
-        except (OSError, ValueError, KeyError) as error:
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
             log.info("%s is made anew: %s", path, error)
     faces = _made(site, register, extent)
     try:
@@ -50,6 +52,45 @@ def site_faces(
     except OSError as error:
         log.info("faces are not kept: %s", error)
     return faces
+
+
+def site_pieces(
+    store: Store,
+    register: Register,
+    faces: Faces,
+    cells: gpd.GeoDataFrame,
+    today: int,
+    *,
+    of: str,
+    events: pd.DataFrame | None = None,
+) -> Pieces:
+    """Cells cut by faces, from the store where it has them; kept and removed as faces are.
+
+    of: digest of what the cells and events come from (a run's id, a product's file).
+    """
+    bounds = list(faces.extent.bounds)
+    key = digest([EDITION, shapely.geos_version_string, of, today, bounds])[:16]
+    path = store.folder / "faces" / f"{register.version[:16]}-{key}.parquet"
+    beside = path.with_suffix(".members.parquet")
+    if path.exists() and beside.exists():
+        try:
+            return Pieces(
+                frame=gpd.read_parquet(path),
+                members=pd.read_parquet(beside),
+                today=today,
+                register_version=register.version,
+            )
+        except (OSError, ValueError) as error:
+            log.info("%s is made anew: %s", path, error)
+    pieces = attribute(cells, faces, register, today=today, events=events)
+    try:
+        with replacing(beside) as part:
+            pieces.members.to_parquet(part, index=False)
+        with replacing(path) as part:
+            pieces.frame.to_parquet(part, index=False)
+    except OSError as error:
+        log.info("pieces are not kept: %s", error)
+    return pieces
 
 
 def _made(site: Site, register: Register, extent: shapely.Polygon) -> Faces:
@@ -69,13 +110,13 @@ def _write(path: Path, faces: Faces) -> None:
             starts=faces.starts,
             ha=faces.ha,
         )
-    for older in path.parent.glob("*.npz"):
+    for older in path.parent.glob("[!.]*"):
         if older.name.split("-")[0] != path.name.split("-")[0]:
             older.unlink(missing_ok=True)
 
 
 def _read(path: Path, register: Register, extent: shapely.Polygon) -> Faces:
-    with np.load(path, allow_pickle=False) as kept:
+    with path.open("rb") as stream, np.load(stream, allow_pickle=False) as kept:
         parts = shapely.from_ragged_array(
             shapely.GeometryType.POLYGON, kept["coordinates"], (kept["rings"], kept["polygons"])
         )

@@ -8,25 +8,35 @@ from typing import Any
 
 import geopandas as gpd
 import pandas as pd
+import pyarrow.parquet as pq
 
 from selvawatch.attribute.faces import Faces
-from selvawatch.attribute.overlay import Pieces, attribute
+from selvawatch.attribute.overlay import Pieces
 from selvawatch.attribute.products import Product
 from selvawatch.attribute.tables import TABLES, Inputs, Options, build
 from selvawatch.core.days import to_date, to_day
-from selvawatch.core.files import replacing, write_text
+from selvawatch.core.files import file_digest, replacing, write_text
 from selvawatch.core.table import Column, Table, Tier
 from selvawatch.core.tables import ALERTS, CELLS
 from selvawatch.errors import StoreError, TableError
+from selvawatch.provenance import code_digest, code_version
 from selvawatch.site import Site, default_site
 from selvawatch.steps.attributed import Zones, of_cells, read_zones
-from selvawatch.steps.faces import site_faces
+from selvawatch.steps.faces import site_faces, site_pieces
 from selvawatch.steps.run_files import read_tracked
 from selvawatch.store.folders import Store, open_store
 from selvawatch.store.ledger import RunRow
+from selvawatch.write.i18n import language
 from selvawatch.write.plots import draw_bars
 from selvawatch.write.tiers import Released, apply
-from selvawatch.write.vector import write_csv, write_geoparquet, write_xlsx
+from selvawatch.write.vector import (
+    write_csv,
+    write_dictionary,
+    write_geoparquet,
+    write_provenance,
+    write_xlsx,
+)
+from selvawatch.write.words import combination
 
 FORMATS = (".csv", ".parquet", ".xlsx")
 
@@ -44,7 +54,16 @@ class Wanted:
     """Loss product kept by `attribute --register-as`; empty: our own detections."""
 
 
-def make_table(site: Site, store: Store, wanted: Wanted) -> Released:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MadeTable:
+    """A table as a tier may see it, and what it was made from."""
+
+    released: Released
+    provenance: Mapping[str, str]
+    """Options; run, data date and digests of its inputs; register, date and digest of each layer; code."""
+
+
+def make_table(site: Site, store: Store, wanted: Wanted) -> MadeTable:
     """A table as a tier may see it.
 
     Raises
@@ -56,15 +75,18 @@ def make_table(site: Site, store: Store, wanted: Wanted) -> Released:
         raise TableError("unknown table", got=wanted.name, needed=sorted(TABLES))
     zones = read_zones(site, store)
     if wanted.product:
-        inputs, day = _of_product(site, store, zones, wanted.product)
+        inputs, day, source = _of_product(site, store, zones, wanted.product)
     else:
-        inputs, day = _of_run(site, store, zones, wanted)
+        inputs, day, source = _of_run(site, store, zones, wanted)
     frame = build(wanted.name, inputs, wanted.options)
     spec = TABLES[wanted.name]
     frame.insert(0, "loss_product", wanted.product or "selvawatch")
     columns = tuple(one for one in (PRODUCT, *spec.columns) if one.name in frame.columns)
     table = Table(name=spec.name, description=spec.description, columns=columns)
-    return apply(table, frame, wanted.tier, site.says.tiers, day)
+    return MadeTable(
+        released=apply(table, frame, wanted.tier, site.says.tiers, day),
+        provenance=_provenance(site, zones, wanted, day) | source,
+    )
 
 
 def table_frame(
@@ -86,7 +108,10 @@ def table_frame(
         raise TableError("unknown tier", got=tier, needed=list(tiers))
     wanted = Wanted(name=name, options=Options(**options), tier=tiers[tier], as_of=as_of, product=product)
     loaded = Site.load(default_site() if site is None else Path(site))
-    return pd.DataFrame(make_table(loaded, open_store(str(store)), wanted).frame)
+    made = make_table(loaded, open_store(str(store)), wanted)
+    table = pd.DataFrame(made.released.frame)
+    table.attrs = {**table.attrs, "provenance": dict(made.provenance)}
+    return table
 
 
 PRODUCT = Column(
@@ -97,23 +122,54 @@ PRODUCT = Column(
 )
 
 
-def write_table(out: Path, released: Released, wanted: Wanted) -> Path:
-    """Write a table as .csv, .parquet or .xlsx and return the path."""
+def write_table(out: Path, made: MadeTable) -> Path:
+    """Write a table as .csv, .parquet or .xlsx and return the path.
+
+    A workbook holds its dictionary and provenance itself. Beside a CSV or Parquet file stands the bilingual
+    dictionary (`NAME-diccionario.csv`), beside a CSV its provenance (`NAME-procedencia.json`); a Parquet file
+    has it in its metadata, under `selvawatch`.
+    """
     suffix = out.suffix.lower()
+    released, provenance = made.released, made.provenance
     if suffix not in FORMATS:
         raise TableError("unknown format", where=out, got=suffix or "no suffix", needed=FORMATS)
-    provenance = {
+    if suffix == ".xlsx":
+        return write_xlsx(out, released, provenance)
+    write_dictionary(out.with_name(f"{out.stem}-diccionario.csv"), (released.table,))
+    if suffix == ".parquet":
+        return write_geoparquet(out, released, provenance)
+    write_provenance(out, provenance)
+    return write_csv(out, released)
+
+
+def _provenance(site: Site, zones: Zones, wanted: Wanted, day: int) -> dict[str, str]:
+    """What a table was made from, apart from its loss."""
+    layers = {f"layer {one.entry.name}": f"{one.date} {one.sha256}" for one in zones.register.layers}
+    references = {f"layer {name}": date.isoformat() for name, date in zones.references.dates}
+    return {
+        **references,
+        **layers,
         "table": wanted.name,
         "options": json.dumps(asdict(wanted.options), sort_keys=True),
         "as_of": wanted.as_of,
         "product": wanted.product,
-        "data_day": to_date(released.data_day).isoformat(),
+        "tier": wanted.tier.name.lower(),
+        "data_date": to_date(day).isoformat(),
+        "register_sha256": zones.register.version,
+        "site_sha256": site.digest,
+        "version": code_version(),
+        "code_sha256": code_digest(),
     }
-    if suffix == ".csv":
-        return write_csv(out, released)
-    if suffix == ".parquet":
-        return write_geoparquet(out, released, provenance)
-    return write_xlsx(out, released, provenance)
+
+
+def _of_the_run(folder: Path, run_id: str) -> dict[str, str]:
+    """Digests of a run's inputs, as its own products state them."""
+    kept = pq.read_schema(folder / "restricted" / "alerts.parquet").metadata or {}
+    told = json.loads(kept.get(b"selvawatch", b"{}"))
+    return {f"run_{name}": str(value) for name, value in told.items() if name.endswith("_sha256")} | {
+        "run_id": run_id,
+        "run_version": str(told.get("version", "")),
+    }
 
 
 def plot_table(out: Path, released: Released, wanted: Wanted) -> Path:
@@ -128,7 +184,10 @@ def plot_table(out: Path, released: Released, wanted: Wanted) -> Path:
     skipped = {"loss_product", "share_of", "measure", "accounting", "clock", "scale", "period_set"}
     skipped |= {"register_version", "layer_dates"}
     keys = [name for name in numbers if name not in skipped and name in frame]
-    labels = [" · ".join(str(value) for value in row if value) for row in frame[keys].to_numpy().tolist()]
+    labels = [
+        " · ".join(_plot_word(key, str(value)) for key, value in zip(keys, row, strict=True) if value)
+        for row in frame[keys].to_numpy().tolist()
+    ]
     draw_bars(
         out,
         labels=labels,
@@ -139,6 +198,11 @@ def plot_table(out: Path, released: Released, wanted: Wanted) -> Path:
         unit="ha",
     )
     return out
+
+
+def _plot_word(column: str, value: str) -> str:
+    """What a Spanish chart shows of a text cell: words for classes, other text as it is."""
+    return combination(language("es"), value) if column in ("class", "type") else value
 
 
 def keep_product(folder: Path, product: Product, cells: gpd.GeoDataFrame) -> Path:
@@ -155,7 +219,7 @@ def products(folder: Path) -> list[str]:
     return sorted(path.parent.name for path in (folder / "products").glob("*/product.json"))
 
 
-def _of_product(site: Site, store: Store, zones: Zones, name: str) -> tuple[Inputs, int]:
+def _of_product(site: Site, store: Store, zones: Zones, name: str) -> tuple[Inputs, int, dict[str, str]]:
     path = store.folder / "products" / name / "cells.parquet"
     if not path.exists():
         known = products(store.folder)
@@ -166,11 +230,14 @@ def _of_product(site: Site, store: Store, zones: Zones, name: str) -> tuple[Inpu
     last = cells["onset_latest"].max()
     dates = [one.date for one in zones.register.layers]
     day = to_day(max([*dates, *([] if pd.isna(last) else [last.date()])], default=to_date(1)))
-    pieces, faces = _cut(site, store, zones, cells, day)
-    return _inputs(site, zones, pieces, faces), day
+    faces = site_faces(site, store, zones.register, [cells])
+    pieces = site_pieces(store, zones.register, faces, cells, day, of=file_digest(path))
+    says = json.loads((path.parent / "product.json").read_text(encoding="utf-8"))
+    source = {"product_version": str(says.get("version", "")), "product_sha256": file_digest(path)}
+    return _inputs(site, zones, pieces, faces), day, source
 
 
-def _of_run(site: Site, store: Store, zones: Zones, wanted: Wanted) -> tuple[Inputs, int]:
+def _of_run(site: Site, store: Store, zones: Zones, wanted: Wanted) -> tuple[Inputs, int, dict[str, str]]:
     current = store.ledger.current()
     if current is None:
         raise StoreError("the store has no run", where=store.folder, do="run `selvawatch monitor` first")
@@ -189,14 +256,20 @@ def _of_run(site: Site, store: Store, zones: Zones, wanted: Wanted) -> tuple[Inp
     pieces, faces = _run_pieces(site, store, zones, run, wanted.tier)
     before = None if earlier is None else _run_pieces(site, store, zones, earlier, wanted.tier)[0]
     start = to_day(site.days.monitoring_from)
-    return _inputs(site, zones, pieces, faces, watched_from=start, earlier=before), run.until_day
+    source = _of_the_run(store.run(run.run_id), run.run_id)
+    if earlier is not None:
+        source["earlier_run_id"] = earlier.run_id
+    inputs = _inputs(site, zones, pieces, faces, watched_from=start, earlier=before)
+    return inputs, run.until_day, source
 
 
 def _run_pieces(site: Site, store: Store, zones: Zones, run: RunRow, tier: Tier) -> tuple[Pieces, Faces]:
     """Pieces of a run that a tier may count: as the run's own published tables."""
     folder = store.run(run.run_id)
     tracked = read_tracked(folder / "internal")
-    pieces, faces = _cut(site, store, zones, tracked.cells, run.until_day, tracked.events)
+    register, day = zones.register, run.until_day
+    faces = site_faces(site, store, register, [tracked.cells])
+    pieces = site_pieces(store, register, faces, tracked.cells, day, of=run.run_id, events=tracked.events)
     if tier is Tier.RESTRICTED:
         return pieces, faces
     rule, isolated = site.says.tiers, zones.isolated
@@ -204,18 +277,6 @@ def _run_pieces(site: Site, store: Store, zones: Zones, run: RunRow, tier: Tier)
     alerts = apply(ALERTS, published, tier, rule, run.until_day, isolated, cells=tracked.cells)
     cells = apply(CELLS, tracked.cells, tier, rule, run.until_day, isolated, of=alerts)
     return of_cells(pieces, set(cells.frame["cell_id"])), faces
-
-
-def _cut(
-    site: Site,
-    store: Store,
-    zones: Zones,
-    cells: gpd.GeoDataFrame,
-    today: int,
-    events: pd.DataFrame | None = None,
-) -> tuple[Pieces, Faces]:
-    faces = site_faces(site, store, zones.register, [cells])
-    return attribute(cells, faces, zones.register, today=today, events=events), faces
 
 
 def _inputs(

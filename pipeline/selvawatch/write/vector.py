@@ -155,6 +155,12 @@ def write_csv(path: Path, released: Released) -> Path:
     return path
 
 
+def write_provenance(path: Path, provenance: Mapping[str, str]) -> Path:
+    """Write what a CSV was made from beside it, as `NAME-procedencia.json`, and return that path."""
+    text = json.dumps(dict(provenance), indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+    return write_text(path.with_name(f"{path.stem}-procedencia.json"), text)
+
+
 def write_xlsx(path: Path, released: Released, provenance: Mapping[str, str]) -> Path:
     """Write the rows as a workbook: the data, the bilingual dictionary, the provenance; return the path."""
     columns = [column for column in released.table.columns if column.dtype != "geometry"]

@@ -64,6 +64,8 @@ TYPE = {
     "district": N_("district"),
     "outside": N_("outside all layers consulted"),
     "no_period": N_("outside these periods"),
+    "excluded: protected_core": N_("left out by the source: protected natural area"),
+    "excluded: oil_lot": N_("left out by the source: oil lot"),
 }
 LEGAL_CONTEXT = {
     "prohibited_area": N_("within an area where the rules consulted prohibit mining"),

@@ -1,7 +1,7 @@
 """What every table shares: its inputs and options, how hectares are added, and shares of what."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -311,6 +311,12 @@ def how(table: pd.DataFrame, inputs: Inputs, options: Options) -> pd.DataFrame:
         register_version=inputs.register.version,
         layer_dates=layer_dates(inputs.register),
     )
+
+
+def counted_once(table: pd.DataFrame, inputs: Inputs, options: Options, clock: str = "none") -> pd.DataFrame:
+    """The table with `HOW`, where ground counts once whatever rights lie on it."""
+    neutral = replace(options, accounting="combination", clock="at-loss")
+    return how(table, inputs, neutral).assign(accounting="none", clock=clock)
 
 
 def layer_dates(register: Register) -> str:

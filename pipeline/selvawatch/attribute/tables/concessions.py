@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from selvawatch.attribute.accountings import OUTSIDE, account
-from selvawatch.attribute.alerts import CONCESSIONS, SITE_HALF, covered_ha
+from selvawatch.attribute.alerts import CONCESSIONS, site_categories
 from selvawatch.attribute.register import NOT_IN_FORCE
 from selvawatch.attribute.tables.base import (
     CLASS,
@@ -18,6 +18,7 @@ from selvawatch.attribute.tables.base import (
     TableSpec,
     added,
     by_columns,
+    counted_once,
     counted_pieces,
     how,
     periods_of,
@@ -96,27 +97,15 @@ def site_category(inputs: Inputs, options: Options) -> pd.DataFrame:
     """
     frame = inputs.pieces.frame
     events, position = np.unique(frame["event_id"].to_numpy(str), return_inverse=True)
-    count = len(events)
-    area = np.bincount(position, frame["ha"], count)
-    surface = tuple(
-        one for one in scale_of(inputs, options).types if one not in ("mining", "mining_application")
-    )
-    titled = covered_ha(inputs.pieces, inputs.register, ("mining",), position, count) >= SITE_HALF * area
-    third = covered_ha(inputs.pieces, inputs.register, surface, position, count) > 0
-    perhaps = covered_ha(inputs.pieces, inputs.register, ("mining",), position, count, unknown=True)
-    category = np.where(titled, np.where(third, "II", "I"), np.where(third, "IV", "III")).astype(object)
-    category[~titled & (perhaps >= SITE_HALF * area)] = "undetermined"
-    if "mining" not in inputs.register.types_present():
-        category[:] = "undetermined"
+    area = np.bincount(position, frame["ha"], len(events))
+    category = site_categories(inputs.pieces, inputs.register, scale_of(inputs, options), position, area)
     rows = whole(inputs, options)
     rows["site_category"] = category[position][rows["piece"].to_numpy()]
     table = added(inputs, options, rows, ["site_category"])
     table = rendered(
         table, within=options.by, whole_ha=None, of=f"{options.measure} on all ground", additive=True
     )
-    return how(table, inputs, replace(options, accounting="combination", clock="at-loss")).assign(
-        accounting="none"
-    )
+    return counted_once(table, inputs, options, clock="at-loss")
 
 
 def _concession_weights(inputs: Inputs, options: Options) -> pd.DataFrame:

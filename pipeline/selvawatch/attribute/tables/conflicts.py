@@ -26,31 +26,25 @@ def overlap_conflicts(inputs: Inputs, options: Options) -> pd.DataFrame:
     The senior right began (application, else first day in force) before the junior; where either day is
     unknown, so is the order, and the pair stands in order of its ids.
     """
-    faces = need_faces(inputs)
-    rows = face_rights(inputs, faces)
-    pairs = rows.merge(rows, on=["face", "area", "ha"], suffixes=("_a", "_b"))
+    rights = inputs.register.rights
+    rows = face_rights(inputs, need_faces(inputs))[["face", "right", "ha"]]
+    by_id = np.argsort(np.argsort(rights["right_id"].to_numpy(str), kind="stable"), kind="stable")
+    pairs = rows.merge(rows[["face", "right"]], on="face", suffixes=("_a", "_b"))
+    pairs = pairs[by_id[pairs["right_a"]] < by_id[pairs["right_b"]]]
     begun = begin_days(inputs.register)
-    pairs = pairs[pairs["right_id_a"] < pairs["right_id_b"]]
-    pairs["begin_a"], pairs["begin_b"] = begun[pairs["right_a"]], begun[pairs["right_b"]]
-    known = (pairs["begin_a"] < NEVER) & (pairs["begin_b"] < NEVER)
-    swap = known & (pairs["begin_b"] < pairs["begin_a"])
-    for name in ("right", "right_id", "type", "begin"):
-        first, second = pairs[f"{name}_a"].copy(), pairs[f"{name}_b"].copy()
-        pairs[f"{name}_a"], pairs[f"{name}_b"] = first.where(~swap, second), second.where(~swap, first)
-    pairs["order_known"] = known & (pairs["begin_a"] != pairs["begin_b"])
-    keys = ["right_id_a", "right_id_b"]
-    table = pairs.groupby(keys, as_index=False).agg(
-        type_senior=("type_a", "first"),
-        type_junior=("type_b", "first"),
-        begin_senior=("begin_a", "min"),
-        begin_junior=("begin_b", "min"),
-        order_known=("order_known", "all"),
-        right_a=("right_a", "first"),
-        right_b=("right_b", "first"),
-        ha=("ha", "sum"),
-    )
-    loss = _loss_in_pairs(inputs, options, pairs, keys)
-    table = table.merge(loss, on=keys, how="left")
+    begin_a, begin_b = begun[pairs["right_a"]], begun[pairs["right_b"]]
+    known = (begin_a < NEVER) & (begin_b < NEVER)
+    swap = known & (begin_b < begin_a)
+    one, other = pairs["right_a"].to_numpy(), pairs["right_b"].to_numpy()
+    pairs["right_a"], pairs["right_b"] = np.where(swap, other, one), np.where(swap, one, other)
+    pairs["order_known"] = known & (begin_a != begin_b)
+    keys = ["right_a", "right_b"]
+    table = pairs.groupby(keys, as_index=False).agg(ha=("ha", "sum"), order_known=("order_known", "first"))
+    for side, key in (("senior", "right_a"), ("junior", "right_b")):
+        table[f"begin_{side}"] = begun[table[key]]
+        for name, source in (("right", "right_id"), ("type", "type"), ("holder", "holder_type")):
+            table[f"{name}_{side}"] = rights[source].to_numpy(object)[table[key]]
+    table = table.merge(_loss_in_pairs(inputs, options, pairs, keys), on=keys, how="left")
     sums = ["loss_before", "loss_after", "loss_mining_before", "loss_mining_after", "loss_undated"]
     table[sums] = table[sums].fillna(0.0)
     dated = (table["begin_senior"] < NEVER) & (table["begin_junior"] < NEVER)
@@ -60,10 +54,6 @@ def overlap_conflicts(inputs: Inputs, options: Options) -> pd.DataFrame:
         days = table[f"begin_{side}"].where(table[f"begin_{side}"] < NEVER)
         table[f"begin_{side}"] = pd.to_datetime(days, unit="D").astype("datetime64[ms]")
     table["coexisted"] = _coexisted(inputs, table["right_a"].to_numpy(), table["right_b"].to_numpy())
-    rights = inputs.register.rights
-    table["holder_senior"] = rights["holder_type"].to_numpy(object)[table["right_a"]]
-    table["holder_junior"] = rights["holder_type"].to_numpy(object)[table["right_b"]]
-    table = table.rename(columns={"right_id_a": "right_senior", "right_id_b": "right_junior"})
     table["ha_lo"] = table["ha_hi"] = table["ha"]
     table = table.sort_values(["ha", "right_senior", "right_junior"], ascending=[False, True, True])
     return table.drop(columns=["right_a", "right_b"]).reset_index(drop=True).assign(**of_register(inputs))
@@ -136,9 +126,10 @@ def _loss_in_pairs(inputs: Inputs, options: Options, pairs: pd.DataFrame, keys: 
             "onset": day_numbers(frame["onset"], NEVER),
         }
     )
-    rows = pairs[["face", *keys, "begin_b", "order_known"]].merge(pieces, on="face")
+    rows = pairs[["face", *keys, "order_known"]].merge(pieces, on="face")
+    begin = begin_days(inputs.register)[rows["right_b"]]
     dated = rows["order_known"] & (rows["onset"] < NEVER)
-    before, after = dated & (rows["onset"] < rows["begin_b"]), dated & (rows["onset"] >= rows["begin_b"])
+    before, after = dated & (rows["onset"] < begin), dated & (rows["onset"] >= begin)
     parts = {
         "loss_before": rows["loss"] * before,
         "loss_after": rows["loss"] * after,

@@ -18,10 +18,10 @@ from selvawatch.attribute.tables.base import (
     TableSpec,
     added,
     by_columns,
+    counted_once,
     counted_pieces,
     coverage,
     dimension,
-    how,
     settings_of,
     watched_days,
     whole,
@@ -46,7 +46,7 @@ def loss_by_district(inputs: Inputs, options: Options) -> pd.DataFrame:
     of = rights[rights["type"] == "district"].drop_duplicates("name").set_index("name")["source_key"]
     table["ubigeo"] = table["district"].map(of)
     table = rendered(table, within=by.by, whole_ha=None, of=f"{options.measure} on all ground", additive=True)
-    return _plain(table, inputs, options)
+    return counted_once(table, inputs, options)
 
 
 def area_coverage(inputs: Inputs, options: Options) -> pd.DataFrame:
@@ -64,7 +64,7 @@ def area_coverage(inputs: Inputs, options: Options) -> pd.DataFrame:
         of=f"{options.measure} of the year in the whole region watched",
         additive=True,
     )
-    return _plain(table, inputs, options)
+    return counted_once(table, inputs, options)
 
 
 def displacement_rings(inputs: Inputs, options: Options) -> pd.DataFrame:
@@ -116,7 +116,7 @@ def displacement_rings(inputs: Inputs, options: Options) -> pd.DataFrame:
     table["ratio_to_before"] = ratio.where(table["side"] == "after")
     table["from_day"] = table["side"].map({name: to_date(one[0]).isoformat() for name, one in bounds.items()})
     table["to_day"] = table["side"].map({name: to_date(one[1]).isoformat() for name, one in bounds.items()})
-    return _plain(table, inputs, options)
+    return counted_once(table, inputs, options)
 
 
 def front_age(inputs: Inputs, options: Options) -> pd.DataFrame:
@@ -143,7 +143,7 @@ def front_age(inputs: Inputs, options: Options) -> pd.DataFrame:
     corner = squares[table["cell"].to_numpy(np.int64)]
     table["west"], table["south"] = corner[:, 0], corner[:, 1]
     table["cell_m"] = size
-    return _plain(table.drop(columns="cell"), inputs, options)
+    return counted_once(table.drop(columns="cell"), inputs, options)
 
 
 def _squares(shapes: np.ndarray, size: float) -> np.ndarray:
@@ -153,12 +153,6 @@ def _squares(shapes: np.ndarray, size: float) -> np.ndarray:
         for x in range(west, east + 1):
             found |= {(x, y) for y in range(south, north + 1)}
     return np.array(sorted(found), np.float64).reshape(-1, 2) * size
-
-
-def _plain(table: pd.DataFrame, inputs: Inputs, options: Options) -> pd.DataFrame:
-    """The table with `HOW`, for tables that count ground once whatever rights lie on it."""
-    neutral = replace(options, accounting="combination", clock="at-loss")
-    return how(table, inputs, neutral).assign(accounting="none", clock="none")
 
 
 SPECS = (
