@@ -23,7 +23,9 @@ class Served:
     folder: Path
     port: int
     faults: dict[str, str] = field(default_factory=dict)
-    """By pattern of the path: flaky, dead, short, zeroed, rotten, drip, long, busy, loop, elsewhere."""
+    """By pattern of the path: flaky, dead, short, zeroed, tailless, rotten, drip, long, busy, loop,
+    elsewhere.
+    """
     requests: collections.Counter[str] = field(default_factory=collections.Counter)
     """Requests by path."""
     sent: collections.Counter[str] = field(default_factory=collections.Counter)
@@ -130,6 +132,8 @@ class _Handler(BaseHTTPRequestHandler):
         part = content[first : last + 1]
         if fault == "zeroed" and asked:
             part = part[:600] + bytes(max(0, len(part) - 600)) if first == 0 else bytes(len(part))
+        if fault == "tailless" and len(content) > 5000:
+            part = (content[:-1000] + bytes(1000))[first : last + 1]
         if fault == "rotten" and first > 0:
             part = bytes(len(part))
         headers = {"Accept-Ranges": "bytes"}

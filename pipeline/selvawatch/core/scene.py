@@ -33,6 +33,8 @@ class Asset:
     """Affine transform the item states (six numbers, row by row); None: it states none."""
     file_size: int | None = None
     """Bytes of the file as the item states; None: it states none."""
+    checksum: str = ""
+    """Multihash of the file (hexadecimal) as the item states; empty: it states none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -204,6 +204,7 @@ def _asset(href: str, entry: Item, properties: Item) -> Asset:
         shape=(int(shape_[0]), int(shape_[1])) if shape_ else None,
         transform=tuple(float(value) for value in transform[:6]) if transform else None,
         file_size=int(entry["file:size"]) if entry.get("file:size") is not None else None,
+        checksum=str(entry.get("file:checksum") or "").lower(),
     )
 
 
