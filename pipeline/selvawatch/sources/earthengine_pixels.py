@@ -21,8 +21,9 @@ from odc.geo.geobox import GeoBox
 from selvawatch.core.scene import Asset, Scene
 from selvawatch.errors import SceneError, SourceError
 from selvawatch.sources.hosts import UnreachableError, turn_at
-from selvawatch.sources.load import physical, reason_of
+from selvawatch.sources.load import reason_of
 from selvawatch.sources.place import place
+from selvawatch.sources.scaling import physical
 from selvawatch.sources.sensor import Band
 from selvawatch.sources.sensors import asset_of, scaling_of, sensor_of
 
