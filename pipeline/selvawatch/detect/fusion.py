@@ -38,6 +38,9 @@ STATE: dict[str, str] = {
 }
 """Variables of a state and their types: 24 bytes per pixel."""
 
+LAST_DAY = 65_535
+"""Last day that a state can hold, days since 1970-01-01."""
+
 _SLOT = ("sum", "since", "gap", "looks")
 _add_day: Callable[..., None] = kernels.add_day
 _decide: Callable[..., None] = kernels.decide
@@ -89,7 +92,8 @@ def advance(
     ------
     StackError
         When a look's day is not after the state's last day (a late scene: replay from an earlier state),
-        days are out of order, a stream comes twice on a day, or shape or scale is not the model's.
+        days are out of order or beyond `LAST_DAY`, a stream comes twice on a day, or shape or scale is not
+        the model's.
     """
     if state.attrs.get("model") != model.digest:
         raise StackError(
@@ -108,6 +112,10 @@ def advance(
                     got=f"day {day}",
                     needed=f"after day {until}",
                     do="replay from a state before it, with all looks since",
+                )
+            if day > LAST_DAY:
+                raise StackError(
+                    "a look's day cannot be kept", got=f"day {day}", needed=f"day 1 to {LAST_DAY}, in 2149"
                 )
             until = day
             steps.step(pool, day, sorted(same_day, key=lambda look: look.stream))

@@ -16,9 +16,13 @@ def blank(like: xr.DataArray, **parts: type) -> xr.Dataset:
 def moved(
     process: xr.Dataset, residual: xr.DataArray, step: Callable[[np.ndarray, dict[str, np.ndarray]], None]
 ) -> xr.Dataset:
-    """A new process: copies of all parts, moved by `step`, which gets residuals and parts by pixel."""
+    """A new process: copies of all parts, moved by `step`, which gets residuals and parts by pixel.
+
+    What is not finite was not seen.
+    """
     parts = {str(name): process[name].to_numpy().copy() for name in process}
     pixels = residual.size
     flat = {name: part.reshape(*part.shape[:-2], pixels) for name, part in parts.items()}
-    step(np.ascontiguousarray(residual.to_numpy(), np.float32).reshape(pixels), flat)
+    values = np.asarray(residual.to_numpy(), np.float32)
+    step(np.where(np.isfinite(values), values, np.float32(np.nan)).reshape(pixels), flat)
     return xr.Dataset({name: (process[name].dims, part) for name, part in parts.items()})

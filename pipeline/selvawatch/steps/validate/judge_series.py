@@ -85,10 +85,7 @@ def validate_series(
     indices, share = clear_indices(series_path, series, screening)
     stream = sensor or ("sentinel-2" if series.bands else "landsat")
     looks = known_to(base_of(detector), looks_of(series.days, stream, indices))
-    if history_years is None:
-        result = _without_history(detector, looks, scored=bool(positive))
-    else:
-        result = _after(detector, looks, history_years, scored=bool(positive))
+    result = _watched(detector, looks, history_years, scored=bool(positive))
     points = read_points(points_path, series.pids, exclude)
     lost, judged = _labelled(points_path, points, positive, negative)
     confirmed_on = result.watched.confirmed_on[0, ::GAP]
@@ -181,6 +178,12 @@ def _everywhere(looks: Sequence[Look]) -> xr.DataArray:
     points = np.zeros(looks[0].shape, bool)
     points[0, ::GAP] = True
     return xr.DataArray(points, dims=("y", "x"))
+
+
+def _watched(detector: Detector, looks: Sequence[Look], years: float | None, *, scored: bool) -> _Result:
+    if years is None:
+        return _without_history(detector, looks, scored=scored)
+    return _after(detector, looks, years, scored=scored)
 
 
 def _after(detector: Detector, looks: Sequence[Look], years: float, *, scored: bool) -> _Result:
