@@ -29,6 +29,7 @@ LASTING = {
     "dead": "status 503",
     "short": "breaks off",
     "zeroed": "cannot be read",
+    "tailless": "a block is damaged",
     "rotten": "cannot be read",
     "drip": "too slowly",
     "long": "another range",
