@@ -3,12 +3,14 @@
 import dataclasses
 import datetime as dt
 
+import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pytest
 
 import attribute_made as made
 from attribute_made import box, cells, inputs, register
+from selvawatch.attribute.manifest import no_references
 from selvawatch.attribute.periods import Period, PeriodSet
 from selvawatch.attribute.rounding import largest_remainder
 from selvawatch.attribute.tables import TABLES, Options, build
@@ -372,3 +374,38 @@ def test_tables_without_any_loss_are_empty_but_whole():
     for name in ("loss_by_type", "loss_by_zone", "loss_by_period", "loss_type_zone_period"):
         table = of(name, inputs(cells([]), register([row("timber", square(0))])))
         assert table["ha"].sum() == 0
+
+
+def test_blocking_steps_are_those_of_the_place():
+    rights = [
+        row("mining", square(0, wide=2), key="m0"),
+        row("mining_application", square(3), key="m1"),
+        row("mining", square(5), key="m2", last="2020-01-01"),
+        row("timber", square(0), key="t"),
+        row("buffer", square(3), key="b"),
+        row("corridor", square(0), key="c"),
+    ]
+    made_inputs = inputs(cells([square(9)]), register(rights))
+    table = of("blocking_steps", made_inputs).set_index("type")
+    assert sorted(table.index) == ["mining", "mining_application"]  # what ended is not listed
+    assert table["blocking_steps"].to_dict() == {"mining": "3 4?", "mining_application": "4?"}
+    assert table["sernanp_opinion"].to_dict() == {"mining": "no", "mining_application": "yes"}
+    assert table.loc["mining", ["ha", "overlap_ha", "corridor_share"]].tolist() == pytest.approx(
+        [2.0, 1.0, 0.5], rel=1e-3
+    )
+    river = gpd.GeoDataFrame({"name": ["r"], "year": [None]}, geometry=[square(6)], crs=made.CRS)
+    references = dataclasses.replace(no_references(made.CRS), rivers=river)
+    near = of("blocking_steps", dataclasses.replace(made_inputs, references=references)).set_index("type")
+    assert near["blocking_steps"].to_dict() == {"mining": "3", "mining_application": "none"}
+    assert near["distance_water_m"].to_dict() == pytest.approx({"mining": 400.0, "mining_application": 200.0})
+    touching = dataclasses.replace(references, rivers=river.assign(geometry=[box(480, 0, 490, 100)]))
+    close = of("blocking_steps", dataclasses.replace(made_inputs, references=touching)).set_index("type")
+    assert close["blocking_steps"].to_dict() == {"mining": "3", "mining_application": "4"}
+
+
+@pytest.mark.parametrize("name", ["events", "gold-price", "observable-impacts"])
+def test_context_files_are_whole_and_every_dated_figure_has_its_source(name):
+    frame = pd.read_csv(made.AOI / f"{name}.csv")
+    assert len(frame) >= 5 and not frame.columns.duplicated().any()
+    if "source" in frame:
+        assert frame["source"].notna().all()

@@ -73,7 +73,7 @@ def corridor_conflict_share(inputs: Inputs, _options: Options) -> pd.DataFrame:
     total = mining.groupby("right_id")["ha"].sum()
     shared = mining.merge(others, on=["face", "area", "ha"], suffixes=("", "_other"))
     per_pair = shared.groupby(["right_id", "right_id_other"])["ha"].sum()
-    near = _water_distance(inputs, mining)
+    near = water_distance(inputs, mining)
     records = []
     for label, kinds in (("titles", ("mining",)), ("titles and applications", MINING)):
         ids = mining[mining["type"].isin(kinds)].drop_duplicates("right_id")["right_id"]
@@ -140,7 +140,7 @@ def _loss_in_pairs(inputs: Inputs, options: Options, pairs: pd.DataFrame, keys: 
     return rows[keys].assign(**parts).groupby(keys, as_index=False).sum()
 
 
-def _water_distance(inputs: Inputs, mining: pd.DataFrame) -> dict[str, float]:
+def water_distance(inputs: Inputs, mining: pd.DataFrame) -> dict[str, float]:
     """Metres from each mining right to rivers and water; empty without such layers."""
     if inputs.references is None:
         return {}

@@ -3,6 +3,7 @@
 import pandas as pd
 
 from selvawatch.attribute.tables import (
+    blocking,
     charts,
     comparisons,
     concessions,
@@ -22,6 +23,7 @@ TABLES: dict[str, TableSpec] = {
         *concessions.SPECS,
         *granted.SPECS,
         *conflicts.SPECS,
+        *blocking.SPECS,
         *rights.SPECS,
         *places.SPECS,
         *comparisons.SPECS,

@@ -23,6 +23,18 @@ class Displacement:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Blocking:
+    """When a place meets a step of formalization (table `blocking_steps`)."""
+
+    least_ha: float
+    """Ground of a mining right under other rights that counts, hectares; or ..."""
+    least_share: float
+    """... this share of it."""
+    water_m: float
+    """Water nearer than this counts, metres."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Published:
     """A figure that somebody published, to be set beside ours, never to be met exactly."""
 
@@ -74,6 +86,7 @@ class TableSettings:
     """Side of the cells of `front_age`, metres."""
     front_least_ha: float
     """Mining loss in a cell and year from which a front is there, hectares."""
+    blocking: Blocking
     displacement: Displacement
     published: tuple[Published, ...]
     chart: tuple[ChartCell, ...]
