@@ -1,5 +1,7 @@
 """COGs as the archives keep them, around one tile of 1024 px: their blocks, types, predictors and noise."""
 
+import datetime as dt
+import json
 from pathlib import Path
 
 import numpy as np
@@ -77,3 +79,21 @@ def outline(halo_px: int) -> tuple[float, float, float, float]:
     step = TILE.grid.resolution * halo_px
     west, south, east, north = TILE.bounds
     return west - step, south - step, east + step, north + step
+
+
+def spread_scenes(folder: Path, root: Path, days: dict[str, list[dt.date]]) -> Path:
+    """An archive with one item of each stream on each of its days, by turns over the files of a few scenes.
+
+    root: an archive of every stream by `write_scenes`; its files are linked, not copied.
+    """
+    for stream, dates in days.items():
+        samples = sorted((root / stream).glob("*/*/*.json"))
+        for number, date in enumerate(dates):
+            sample = samples[number % len(samples)]
+            item = json.loads(sample.read_text())
+            item["id"] = f"{item['id']}-{date:%Y%m%d}"
+            item["properties"]["datetime"] = f"{date}T14:00:00Z"
+            place = stac_folder.write_item(folder, item).parent
+            for path in sample.parent.glob("*.tif"):
+                (place / path.name).hardlink_to(path)
+    return stac_folder.write_catalog(folder)

@@ -1,0 +1,36 @@
+"""Bring one tile up to a day in a process of its own, and say in JSON what that took."""
+
+import json
+import resource
+import sys
+import time
+
+from selvawatch.steps import monitor, tile
+
+
+def main(site: str, store: str, area: str, until: str, source: str) -> None:
+    """Plan, then the whole step of the only tile: scenes, baseline, monitoring, state."""
+    plan = monitor.plan(site, "aoi/site.toml", store, area, until, source)
+    (name,) = plan.tiles
+    begun = time.perf_counter()
+    folder = tile.open_plan(plan)[1].state(name, tile.advance_tile(plan, name))
+    seconds, says = time.perf_counter() - begun, tile.TileState.read(folder)
+    kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    states = [one.state for one in says.taken]
+    print(
+        json.dumps(
+            {
+                "scenes": states.count("read"),
+                "unread": len(states) - states.count("read"),
+                "looks": len({(one.stream, one.day) for one in says.taken}),
+                "monitored": len(says.looks),
+                "workers": tile.WORKERS,
+                "peak_gib": kib / 2**20,
+                "seconds": seconds,
+            }
+        )
+    )
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
