@@ -1,3 +1,5 @@
+import logging
+
 import earthengine_archive
 import earthengine_server
 import fault_server
@@ -25,8 +27,37 @@ OPTICAL = ("sentinel-2", "landsat")
 LOST = (Status.PROVISIONAL, Status.CONFIRMED)
 
 
+SECRETS = ("a-token-that-must-not-be-told", "PRIVATE KEY")
+
+
+class _Watch(logging.Handler):
+    """Keeps what is logged with a secret in it, at every level."""
+
+    def __init__(self):
+        super().__init__(logging.DEBUG)
+        self.seen, self.told = 0, []
+
+    def emit(self, record):
+        self.seen += 1
+        text = record.getMessage()
+        if any(secret in text for secret in SECRETS):
+            self.told.append(text)
+
+
 @pytest.fixture(scope="module")
-def runs(small_archive, small_plan, small_tile, tmp_path_factory):
+def watch():
+    """Watches what is logged until the module's tests have run."""
+    handler, root = _Watch(), logging.getLogger()
+    before = root.level
+    root.addHandler(handler)
+    root.setLevel(logging.DEBUG)
+    yield handler
+    root.setLevel(before)
+    root.removeHandler(handler)
+
+
+@pytest.fixture(scope="module")
+def runs(watch, small_archive, small_plan, small_tile, tmp_path_factory):  # noqa: ARG001
     """Store and report of the monitoring of the small archive, by the source that it was read from."""
     folder, root = tmp_path_factory.mktemp("same"), small_archive.catalog.parent
     site = lay_site(folder / "site", small_archive, small_plan, small_tile)
@@ -50,6 +81,14 @@ def runs(small_archive, small_plan, small_tile, tmp_path_factory):
         given = {"stac": run("stac", f"stac:{api}"), "earthengine": run("earthengine", "earthengine")}
         assert engine.requests["image:computePixels"] >= len(scenes) and sum(files.sent.values()) > 0
     return given
+
+
+def test_no_key_and_no_token_is_in_the_store_or_in_what_was_logged(runs, watch):
+    written = [path for path in runs["earthengine"][0].folder.rglob("*") if path.is_file()]
+    assert len(written) > 100 and watch.seen > 1000 and watch.told == []
+    for path in written:
+        content = path.read_bytes()
+        assert not [one for one in (*SECRETS, "tester@a-project", "key.json") if one.encode() in content], path.name
 
 
 def test_every_scene_was_read_from_both(runs):

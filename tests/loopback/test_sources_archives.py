@@ -10,11 +10,16 @@ import shapely
 import stac_api
 
 import stac_folder
+from conftest import ROOT
 from selvawatch.cli.options import the_source
 from selvawatch.core.days import to_day
 from selvawatch.core.grid import Grid
 from selvawatch.core.scene import scene_to_json
+from selvawatch.core.settings import load
 from selvawatch.errors import SceneError, SourceError
+from selvawatch.prepare.mask import Screening
+from selvawatch.prepare.observe import Recipe
+from selvawatch.prepare.take import take_in
 from selvawatch.sources.signing import library
 from selvawatch.sources.source import Source, open_source
 
@@ -24,6 +29,7 @@ TILE = Grid(crs="EPSG:32719", resolution=10, tile_px=48).tile("x0800y18000")
 WEST, _, _, NORTH = TILE.bounds
 BANDS = ("blue", "green", "red", "nir", "swir16", "swir22")
 LANDSAT = (*BANDS[:3], "nir08", *BANDS[4:])
+RECIPE = Recipe(screening=load(Screening, ROOT / "models" / "screening.toml"))
 TIME = "2024-06-01T15:00:00Z"
 SECRET = fault_server.TOKEN.rpartition("=")[2]
 ELEMENT = {"blue": "B02", "green": "B03", "red": "B04", "nir": "B08", "swir16": "B11", "swir22": "B12",
@@ -97,7 +103,9 @@ def computer(served, monkeypatch):
     library().TOKEN_CACHE.clear()
 
 
-def test_addresses_are_signed_when_read_and_the_token_is_never_written_down(computer, archive, caplog):
+def test_addresses_are_signed_when_read_and_the_token_is_never_written_down(
+    computer, archive, caplog, tmp_path
+):
     caplog.set_level(logging.DEBUG)
     source = open_source("planetary-computer")
     found = source.search(EVERYWHERE, *YEAR)
@@ -118,6 +126,19 @@ def test_addresses_are_signed_when_read_and_the_token_is_never_written_down(comp
         pickle.dumps((source, found)) + json.dumps([scene_to_json(one) for one in found.scenes]).encode()
     )
     assert SECRET.encode() not in written and SECRET not in caplog.text
+    records = take_in(found.scenes, TILE, RECIPE, tmp_path, read=source.read)
+    looks = [path.read_bytes() for path in tmp_path.rglob("*.tif")]
+    assert {one.state for one in records} == {"read"} and len(looks) == 2
+    assert not any(SECRET.encode() in look or b"sig=" in look for look in looks)
+
+
+@pytest.mark.parametrize(
+    "url", ["http://me:hush@a.example/stac", "http://hush@a.example/", "http://a.example/?key=hush"]
+)
+def test_an_address_with_a_secret_is_refused_without_telling_it(url):
+    with pytest.raises(SourceError, match="would be written down") as caught:
+        open_source(f"stac:{url}")
+    assert "hush" not in str(caught.value)
 
 
 @pytest.mark.usefixtures("computer")
@@ -184,8 +205,6 @@ def test_a_combination_that_makes_no_sense_is_refused(text):
 
 
 def test_the_packaged_site_names_the_sources_of_its_sensors():
-    from conftest import ROOT
-
     assert the_source(None, ROOT, "aoi/site.toml") == (
         "landsat=planetary-computer,sentinel-1=planetary-computer,sentinel-2=earth-search"
     )

@@ -51,11 +51,20 @@ class StacSource:
 
     @classmethod
     def open(cls, url: str) -> "StacSource":
-        """The source of a URL; nothing is fetched yet. SourceError when it is not http or https."""
+        """The source of a URL; nothing is fetched yet. SourceError when it is not http or https, or holds a
+        secret.
+        """
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise SourceError(
                 "the address is not on the web", where=f"source stac:{url}", needed="http:// or https://"
+            )
+        if parts.username or parts.password or parts.query:
+            raise SourceError(
+                "an address with a user name, password or key would be written down",
+                where=f"source stac:{parts.scheme}://{parts.hostname}{parts.path}",
+                needed="an address without them",
+                do="give an address that is open to you, or one of the archives by name",
             )
         return cls(url=url, name=f"stac:{url}")
 
