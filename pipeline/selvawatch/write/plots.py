@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from selvawatch.core.files import replacing
+from selvawatch.write.text import one_line
 
 
 def draw_bars(
@@ -29,7 +30,7 @@ def draw_bars(
         bounds = np.stack([np.nan_to_num(known - low), np.nan_to_num(high - known)]).clip(min=0)
         axes.barh(place, known, color="#b4572a", height=0.7)
         axes.errorbar(known, place, xerr=bounds, fmt="none", ecolor="#333333", elinewidth=1, capsize=2)
-        axes.set_yticks(place, [label[:80] for label in labels], parse_math=False)
+        axes.set_yticks(place, [one_line(label, 80) for label in labels], parse_math=False)
         axes.invert_yaxis()
         axes.set_xlabel(unit)
         axes.set_title(title, loc="left", fontsize=10, parse_math=False)

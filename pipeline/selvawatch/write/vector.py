@@ -147,7 +147,7 @@ def write_csv(path: Path, released: Released) -> Path:
     columns = [column for column in released.table.columns if column.dtype != "geometry"]
     text = StringIO()
     writer = csv.writer(text, lineterminator="\r\n")
-    writer.writerow([column.name for column in columns])
+    writer.writerow([cell(column.name) for column in columns])
     cells = [[_csv_cell(column, value) for value in released.frame[column.name]] for column in columns]
     writer.writerows(zip(*cells, strict=True))
     with replacing(path) as part:
@@ -173,7 +173,7 @@ def write_xlsx(path: Path, released: Released, provenance: Mapping[str, str]) ->
         wrapped = book.add_format({"text_wrap": True, "valign": "top"})
         sheet = book.add_worksheet("datos")
         for place, column in enumerate(columns):
-            sheet.write_string(0, place, column.name, head)
+            sheet.write_string(0, place, cell(column.name), head)
             sheet.set_column(place, place, max(10, min(28, len(column.name) + 2)))
             for line, value in enumerate(released.frame[column.name], start=1):
                 _write_cell(
