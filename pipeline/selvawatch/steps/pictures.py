@@ -1,7 +1,8 @@
 """Before and after: the clearest looks on both sides of a loss, read small from the source."""
 
+import functools
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import geopandas as gpd
 import numpy as np
@@ -32,8 +33,15 @@ SIDE_M = 900.0
 CLEAR = 0.9
 """Share of the ground that a look must show before it is taken without looking further."""
 
+KEPT = 512
+"""Looks whose clear ground is kept at hand, an eighth of a megabyte each: a tile's alerts share its looks."""
+
 TRIED = 10
 """Most looks that are tried on each side."""
+
+
+Seen = Callable[[str, str, int], tuple[Affine, int, np.ndarray]]
+"""What `_seen` says of a tile's stream and day."""
 
 
 def take_pictures(
@@ -47,11 +55,12 @@ def take_pictures(
     """Pictures by alert id of the first alerts by rank; none without a usable look on both sides."""
     by_id = {scene.id: scene for scene in scenes}
     taken: dict[str, Pictures] = {}
+    seen = functools.lru_cache(maxsize=KEPT)(functools.partial(_seen, store))
     live = alerts[alerts["status"] != "withdrawn"].sort_values("rank").head(top)
     for alert in live.itertuples():
         for tile in site.grid.tiles(shapely.Point(alert.utm_e, alert.utm_n).buffer(site.grid.resolution)):
             if tile.id in states:
-                made = _pictures(site, store, states[tile.id], by_id, alert.geometry, _days(alert))
+                made = _pictures(site, seen, states[tile.id], by_id, alert.geometry, _days(alert))
                 if made is not None:
                     taken[str(alert.alert_id)] = made
                 break
@@ -67,7 +76,7 @@ def _days(alert: object) -> tuple[int, int]:
 
 def _pictures(
     site: Site,
-    store: Store,
+    seen: Seen,
     says: TileState,
     scenes: Mapping[str, Scene],
     outline: shapely.Geometry,
@@ -77,10 +86,10 @@ def _pictures(
     looks = [one for one in says.taken if one.state == "read" and one.scene_id in scenes]
     optical = [one for one in looks if not SENSORS[one.sensor].radar] or looks
     before = _best(
-        store, says.tile, [one for one in reversed(optical) if one.day <= days[0]], bounds, scenes, site
+        seen, says.tile, [one for one in reversed(optical) if one.day <= days[0]], bounds, scenes, site
     )
     after = _best(
-        store, says.tile, [one for one in reversed(optical) if one.day >= days[1]], bounds, scenes, site
+        seen, says.tile, [one for one in reversed(optical) if one.day >= days[1]], bounds, scenes, site
     )
     if before is None or after is None or before[1].index != after[1].index:
         return None
@@ -97,7 +106,7 @@ def _pictures(
 
 
 def _best(
-    store: Store,
+    seen: Seen,
     tile: str,
     candidates: Sequence[TakenIn],
     bounds: tuple[float, float, float, float],
@@ -108,7 +117,7 @@ def _best(
     ranked: list[tuple[bool, float, float, int, TakenIn]] = []
     finest = min((SENSORS[one.sensor].resolution for one in candidates), default=0)
     for number, one in enumerate(candidates[: 4 * TRIED]):
-        share, resolution = _clear_share(store, tile, one, bounds), SENSORS[one.sensor].resolution
+        share, resolution = _clear_share(seen, tile, one, bounds), SENSORS[one.sensor].resolution
         hidden = share < CLEAR
         ranked.append((hidden, -share if hidden else 0.0, resolution, number, one))
         if not hidden and resolution == finest:
@@ -122,11 +131,21 @@ def _best(
     return None
 
 
-def _clear_share(store: Store, tile: str, one: TakenIn, bounds: tuple[float, float, float, float]) -> float:
-    with rasterio.open(look_path(store.observations(tile), one.stream, one.day)) as file:
-        window = from_bounds(*bounds, file.transform).round_offsets().round_lengths()
-        values = file.read(1, window=window, boundless=True, fill_value=int(NODATA))
-    return float(np.mean(values != NODATA)) if values.size else 0.0
+def _clear_share(seen: Seen, tile: str, one: TakenIn, bounds: tuple[float, float, float, float]) -> float:
+    """Share of the ground within bounds that a look shows; what lies outside its file is not shown."""
+    transform, columns, bits = seen(tile, one.stream, one.day)
+    window = from_bounds(*bounds, transform).round_offsets().round_lengths()
+    top, left = int(window.row_off), int(window.col_off)
+    rows = bits[max(0, top) : max(0, top + int(window.height))]
+    clear = np.unpackbits(rows, axis=1, count=columns)[:, max(0, left) : max(0, left + int(window.width))]
+    area = int(window.height) * int(window.width)
+    return int(clear.sum()) / area if area else 0.0
+
+
+def _seen(store: Store, tile: str, stream: str, day: int) -> tuple[Affine, int, np.ndarray]:
+    """Transform and columns of a look's file, and (y, x) where it is clear, eight pixels a byte."""
+    with rasterio.open(look_path(store.observations(tile), stream, day)) as file:
+        return file.transform, file.width, np.packbits(file.read(1) != NODATA, axis=1)
 
 
 def _window(scene: Scene, bounds: tuple[float, float, float, float], site: Site) -> Window | None:
