@@ -150,6 +150,22 @@ def test_a_scene_later_than_the_buffer_changes_nothing_but_is_told_and_enters_at
     assert without.arrays() == small_run.arrays()
 
 
+def test_a_scene_reprocessed_after_its_day_was_settled_leaves_the_older_one_in_the_state(
+    small_run, begun, tmp_path
+):
+    name = clearest(small_run, "2024-01-01", LAST_SETTLED)
+    place = replace(begun, archive=small_site.copy_archive(begun.archive, tmp_path / "archive"))
+    small_site.change_item(place.archive, name, lambda item: item["properties"].update(note="made anew"))
+    report = place.run()
+    assert place.arrays() == small_run.arrays()
+    assert place.state.looks == small_run.state.looks
+    rows = [one for one in place.opened.ledger.scenes() if one.scene_id == name]
+    assert sorted((one.state, one.reason) for one in rows) == [("read", ""), ("unread", "late")]
+    since = [one for one in place.state.taken if iso(one.day) >= "2024-01-01"]
+    assert report.scenes_read + report.scenes_unread == len(since)
+    assert (report.scenes_unread, report.scenes_superseded) == (1, 0)
+
+
 def test_an_unreadable_scene_is_recorded_and_all_else_is_as_if_it_did_not_exist(small_run, changed):
     bad = clearest(small_run, "2024-01-01", MIDWAY)
     without = replace(

@@ -73,13 +73,14 @@ def _fallback(site: Site, store: Store, says: TileState) -> np.ndarray:
 
 
 def _sensors(states: Mapping[str, TileState], inputs: Inputs, since: int) -> tuple[SensorLook, ...]:
-    looks: dict[str, dict[str, tuple[str, int]]] = {}
+    looks: dict[str, dict[tuple[str, str], tuple[str, int]]] = {}
     for says in states.values():
         for one in says.taken:
             if one.day >= since:
                 known = looks.setdefault(one.sensor, {})
-                if known.get(one.scene_id, ("unread", 0))[0] == "unread":
-                    known[one.scene_id] = (one.state, one.day)
+                key = (one.scene_id, one.digest)
+                if known.get(key, ("unread", 0))[0] == "unread":
+                    known[key] = (one.state, one.day)
     found = [
         SensorLook(
             sensor=sensor,
