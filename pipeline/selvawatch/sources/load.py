@@ -6,7 +6,8 @@ native pixels and spread by an integer rule: a pixel takes the file pixel its ce
 an edge belongs to the pixel east and south of it (half-open pixels, west and north edge included). GDAL would
 let float noise decide there, and does so for Landsat, whose edges lie on 10 m pixel centres. Anything else is
 reprojected by GDAL, nearest. `odc.stac.load` is not used: it warps in both cases, and a tile's seven files
-cost it 2.4 times bare rasterio windows (this module: 1.3 times, scaling included).
+cost it 2.4 times bare rasterio windows. GDAL opens files and unpacks blocks; `sources.blocks` finds, checks
+and lays them. How fast that is: docs/bench-scenes.md.
 """
 
 import math
