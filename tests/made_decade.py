@@ -11,10 +11,10 @@ import pandas as pd
 import shapely
 from pyproj import Transformer
 
-from selvawatch.attribute.manifest import Manifest
 from selvawatch.core.days import to_day
 from selvawatch.core.hectares import hectares
-from selvawatch.core.tables import CELLS, EVENTS
+from selvawatch.core.table import Tier
+from selvawatch.core.tables import ALERTS, CELLS, EVENTS
 from selvawatch.events.track import Tracked
 from selvawatch.site import Site
 from selvawatch.steps.attributed import attribute_events, read_zones
@@ -22,6 +22,8 @@ from selvawatch.steps.run_files import write_tracked
 from selvawatch.steps.zones import import_zone
 from selvawatch.store.folders import Store
 from selvawatch.store.ledger import RunRow
+from selvawatch.write.tiers import Released, Withheld
+from selvawatch.write.vector import write_geoparquet
 
 ROOT = Path(__file__).resolve().parents[1]
 WEST, SOUTH, SIDE = 330_000.0, 8_560_000.0, 100_000.0
@@ -201,8 +203,15 @@ def losses(rng: np.random.Generator, events: int, site: Site) -> Tracked:
     return Tracked(events=tracked, cells=gpd.GeoDataFrame(CELLS.check(cells), crs=site.grid.crs))
 
 
-def write_decade(folder: Path, *, rights: int, events: int, seed: int = 20260101) -> tuple[Path, Path]:
-    """A site and a store with one committed run over ten years; folders of both."""
+def write_decade(
+    folder: Path,
+    *,
+    rights: int,
+    events: int,
+    seed: int = 20260101,
+    days: tuple[dt.date, ...] = (TAKEN,),
+) -> tuple[Path, Path]:
+    """A site and a store with a committed run for each day, each with the loss seen by then; both folders."""
     rng = np.random.default_rng(seed)
     place = write_site(folder / "site")
     site = Site.load(place)
@@ -210,19 +219,28 @@ def write_decade(folder: Path, *, rights: int, events: int, seed: int = 20260101
     for name, frame in layers(rng, rights).items():
         frame.to_parquet(folder / "layer.parquet")
         import_zone(site, store, name, str(folder / "layer.parquet"), date=TAKEN)
-    assert isinstance(site.manifest, Manifest)
-    tracked = losses(rng, events, site)
+    whole = losses(rng, events, site)
     zones = read_zones(site, store)
-    until = to_day(TAKEN)
-    run = store.run("0123456789abcdef")
-    write_tracked(run / "internal", tracked)
-    attributed = attribute_events(site, zones, tracked, until, site.digest, store)
-    (run / "restricted").mkdir()
-    attributed.alerts.to_parquet(run / "restricted" / "alerts.parquet", index=False)
-    store.ledger.commit(
-        RunRow(sequence=1, run_id="0123456789abcdef", area="all", until_day=until, result={"failed": {}}),
-        tiles=[],
-        scenes=[],
-        alerts=[],
-    )
+    for number, day in enumerate(days, start=1):
+        seen = set(whole.cells["event_id"][whole.cells["onset_latest"] <= pd.Timestamp(day)])
+        tracked = Tracked(
+            events=whole.events[whole.events["event_id"].isin(seen)].reset_index(drop=True),
+            cells=whole.cells[whole.cells["onset_latest"] <= pd.Timestamp(day)].reset_index(drop=True),
+        )
+        run_id = f"{number:016x}"
+        run = store.run(run_id)
+        write_tracked(run / "internal", tracked)
+        attributed = attribute_events(site, zones, tracked, to_day(day), site.digest, store)
+        (run / "restricted").mkdir()
+        released = Released(
+            table=ALERTS,
+            frame=attributed.alerts,
+            tier=Tier.RESTRICTED,
+            data_day=to_day(day),
+            withheld=Withheld(),
+        )
+        told = {"run_id": run_id, "zones_sha256": zones.register.version, "version": "0"}
+        write_geoparquet(run / "restricted" / "alerts.parquet", released, told)
+        row = RunRow(sequence=number, run_id=run_id, area="all", until_day=to_day(day), result={"failed": {}})
+        store.ledger.commit(row, tiles=[], scenes=[], alerts=[])
     return place, store.folder

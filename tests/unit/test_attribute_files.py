@@ -1,6 +1,7 @@
 """Files of tables say what they were made from; kept faces and pieces are those made anew."""
 
 import json
+import os
 import re
 import shutil
 
@@ -17,7 +18,7 @@ import selvawatch
 from attribute_made import box, cells, register
 from selvawatch.attribute.overlay import attribute
 from selvawatch.site import Site, default_site
-from selvawatch.steps.faces import site_faces, site_pieces
+from selvawatch.steps.faces import KEPT, site_faces, site_pieces
 from selvawatch.store.folders import Store
 
 SHA = re.compile(r"[0-9a-f]{64}")
@@ -120,10 +121,12 @@ def test_faces_of_another_register_replace_the_kept_ones_and_a_broken_file_is_ma
     path.write_bytes(whole[:100])
     assert len(site_faces(site, store, owned, [loss])) == len(site_faces(site, None, owned, [loss]))
     assert path.read_bytes() == whole
-    other = register([{"type": "timber", "geometry": box(0, 0, 100, 100)}])
-    site_faces(site, store, other, [loss])
-    (left,) = (tmp_path / "faces").iterdir()
-    assert left.name.startswith(other.version[:16])
+    for number in range(1, 4):
+        other = register([{"type": "timber", "geometry": box(0, 0, 100 * number, 100)}])
+        site_faces(site, store, other, [loss])
+        os.utime(next((tmp_path / "faces").glob(f"{other.version[:16]}-*")), (2e9 + number, 2e9 + number))
+    left = {one.name.split("-")[0] for one in (tmp_path / "faces").iterdir()}
+    assert len(left) == KEPT and owned.version[:16] not in left
 
 
 def test_a_store_that_cannot_be_written_only_costs_time(tmp_path):

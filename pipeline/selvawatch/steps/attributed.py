@@ -1,6 +1,7 @@
 """From events to attributed, ranked alerts and tables: register, faces, overlay, rank."""
 
 from dataclasses import dataclass, replace
+from datetime import date
 
 import geopandas as gpd
 import pandas as pd
@@ -63,23 +64,34 @@ class Attributed:
         )
 
 
-def read_zones(site: Site, store: Store | None = None) -> Zones:
+def read_zones(site: Site, store: Store | None = None, until: date | None = None) -> Zones:
     """The register and references of a site, from its own snapshots and what a store keeps.
 
-    LayerError for a layer that cannot be used.
+    until: only snapshots taken by that day. LayerError for a layer that cannot be used.
     """
-    register, references = read_register(
-        site.manifest,
-        all_snapshots(site, store),
-        crs=site.grid.crs,
-        areas=site.areas,
-    )
+    snapshots = [one for one in all_snapshots(site, store) if until is None or one.date <= until]
+    register, references = read_register(site.manifest, snapshots, crs=site.grid.crs, areas=site.areas)
     if store is not None:
         scars = product_scars(store, site.grid.crs)
         if len(scars):
             joined = pd.concat([part for part in (references.scars, scars) if len(part)], ignore_index=True)
             references = replace(references, scars=gpd.GeoDataFrame(joined, crs=site.grid.crs))
     return Zones(register=register, references=references)
+
+
+def zones_of_version(site: Site, store: Store, now: Zones, version: str) -> Zones | None:
+    """The zones as they were when the register had a version: those of fewer snapshots; None: not at hand.
+
+    now: the zones of all snapshots; an empty version is taken for theirs.
+    """
+    if version in ("", now.register.version):
+        return now
+    dates = sorted({one.date for one in all_snapshots(site, store)}, reverse=True)
+    for day in dates[1:]:
+        then = read_zones(site, store, until=day)
+        if then.register.version == version:
+            return then
+    return None
 
 
 def with_river_water(zones: Zones, water: gpd.GeoDataFrame) -> Zones:

@@ -22,6 +22,9 @@ log = logging.getLogger(__name__)
 EDITION = 1
 """Raised when the same register would give other faces."""
 
+KEPT = 3
+"""Versions of the register whose faces are kept: the last ones made."""
+
 EXTENT_M = 10_000.0
 """Faces fill whole squares of this side, so that new loss seldom asks for new faces, metres."""
 
@@ -31,7 +34,7 @@ def site_faces(
 ) -> Faces:
     """Faces of the register over all rights and all loss, from the store where it has them.
 
-    Faces made anew are kept, those of other versions of the register removed; where the store cannot be
+    Faces made anew are kept, those of long past versions of the register removed; where the store cannot be
     written they are only returned.
     """
     bounds = np.array(extent_of([*loss, register.rights]).bounds)
@@ -110,9 +113,19 @@ def _write(path: Path, faces: Faces) -> None:
             starts=faces.starts,
             ha=faces.ha,
         )
-    for older in path.parent.glob("[!.]*"):
-        if older.name.split("-")[0] != path.name.split("-")[0]:
-            older.unlink(missing_ok=True)
+    _prune(path.parent)
+
+
+def _prune(folder: Path) -> None:
+    """Remove what belongs to registers that were not used lately."""
+    last: dict[str, float] = {}
+    files = [(one.name.split("-")[0], one) for one in sorted(folder.glob("[!.]*"))]
+    for version, one in files:
+        last[version] = max(last.get(version, 0.0), one.stat().st_mtime)
+    kept = sorted(last, key=lambda version: (-last[version], version))[:KEPT]
+    for version, one in files:
+        if version not in kept:
+            one.unlink(missing_ok=True)
 
 
 def _read(path: Path, register: Register, extent: shapely.Polygon) -> Faces:

@@ -1,6 +1,7 @@
 """Use case: a table by name, from the store's current run or a loss product, written or returned."""
 
 import json
+import logging
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -21,7 +22,7 @@ from selvawatch.core.tables import ALERTS, CELLS
 from selvawatch.errors import StoreError, TableError
 from selvawatch.provenance import code_digest, code_version
 from selvawatch.site import Site, default_site
-from selvawatch.steps.attributed import Zones, of_cells, read_zones
+from selvawatch.steps.attributed import Zones, of_cells, read_zones, zones_of_version
 from selvawatch.steps.faces import site_faces, site_pieces
 from selvawatch.steps.run_files import read_tracked
 from selvawatch.store.folders import Store, open_store
@@ -37,6 +38,8 @@ from selvawatch.write.vector import (
     write_xlsx,
 )
 from selvawatch.write.words import combination
+
+log = logging.getLogger(__name__)
 
 FORMATS = (".csv", ".parquet", ".xlsx")
 
@@ -77,10 +80,11 @@ def make_table(site: Site, store: Store, wanted: Wanted) -> MadeTable:
     if wanted.product:
         inputs, day, source = _of_product(site, store, zones, wanted.product)
     else:
-        inputs, day, source = _of_run(site, store, zones, wanted)
+        inputs, day, source, zones = _of_run(site, store, zones, wanted)
     frame = build(wanted.name, inputs, wanted.options)
     spec = TABLES[wanted.name]
-    frame.insert(0, "loss_product", wanted.product or "selvawatch")
+    own = f"selvawatch {site.model.name} {site.model.version}"
+    frame.insert(0, "loss_product", source.get("product_label", own))
     columns = tuple(one for one in (PRODUCT, *spec.columns) if one.name in frame.columns)
     table = Table(name=spec.name, description=spec.description, columns=columns)
     return MadeTable(
@@ -232,17 +236,20 @@ def _of_product(site: Site, store: Store, zones: Zones, name: str) -> tuple[Inpu
     day = to_day(max([*dates, *([] if pd.isna(last) else [last.date()])], default=to_date(1)))
     faces = site_faces(site, store, zones.register, [cells])
     pieces = site_pieces(store, zones.register, faces, cells, day, of=file_digest(path))
-    says = json.loads((path.parent / "product.json").read_text(encoding="utf-8"))
-    source = {"product_version": str(says.get("version", "")), "product_sha256": file_digest(path)}
+    product = Product(**json.loads((path.parent / "product.json").read_text(encoding="utf-8")))
+    source = {"product_label": product.label, "product_sha256": file_digest(path)}
     return _inputs(site, zones, pieces, faces), day, source
 
 
-def _of_run(site: Site, store: Store, zones: Zones, wanted: Wanted) -> tuple[Inputs, int, dict[str, str]]:
+def _of_run(
+    site: Site, store: Store, now: Zones, wanted: Wanted
+) -> tuple[Inputs, int, dict[str, str], Zones]:
+    """Inputs of the run asked for; an earlier one with the register that it saw, where that is at hand."""
     current = store.ledger.current()
     if current is None:
         raise StoreError("the store has no run", where=store.folder, do="run `selvawatch monitor` first")
     earlier: RunRow | None = None
-    run = current
+    run, zones = current, now
     if wanted.as_of:
         day = to_day(wanted.as_of)
         rows = [row for row in store.ledger.runs() if row.until_day <= day]
@@ -252,15 +259,27 @@ def _of_run(site: Site, store: Store, zones: Zones, wanted: Wanted) -> tuple[Inp
         if wanted.name == "revisions":
             earlier = past
         else:
-            run = past
+            run, zones = past, _zones_then(site, store, now, past)
     pieces, faces = _run_pieces(site, store, zones, run, wanted.tier)
-    before = None if earlier is None else _run_pieces(site, store, zones, earlier, wanted.tier)[0]
-    start = to_day(site.days.monitoring_from)
     source = _of_the_run(store.run(run.run_id), run.run_id)
+    before = None
     if earlier is not None:
         source["earlier_run_id"] = earlier.run_id
+        then = _zones_then(site, store, now, earlier)
+        before = _run_pieces(site, store, then, earlier, wanted.tier)[0]
+    start = to_day(site.days.monitoring_from)
     inputs = _inputs(site, zones, pieces, faces, watched_from=start, earlier=before)
-    return inputs, run.until_day, source
+    return inputs, run.until_day, source, zones
+
+
+def _zones_then(site: Site, store: Store, now: Zones, run: RunRow) -> Zones:
+    """The zones that a run saw; those of now, with a warning, where they are no longer at hand."""
+    version = _of_the_run(store.run(run.run_id), run.run_id).get("run_zones_sha256", "")
+    found = zones_of_version(site, store, now, version)
+    if found is None:
+        log.warning("the register of run %s is not at hand: today's is used", run.run_id)
+        return now
+    return found
 
 
 def _run_pieces(site: Site, store: Store, zones: Zones, run: RunRow, tier: Tier) -> tuple[Pieces, Faces]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import geopandas as gpd
+import numpy as np
 
 from selvawatch import __version__
 from selvawatch.attribute.entries import LayerEntry
@@ -31,6 +32,9 @@ from selvawatch.store.folders import Store
 
 SNAPSHOTS = "zones"
 """Folder of the store that holds snapshots."""
+
+LISTED = 20
+"""Slivers that `check_zones` lists one by one, largest first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,9 +187,16 @@ def _slivers(site: Site, store: Store) -> list[str]:
     extent = extent_of([register.rights])
     faces = faces_of(register.rights, extent, equal_area=site.equal_area, register_version=register.version)
     small = faces.slivers()
-    return [
-        f"{len(small)} of {len(faces)} faces are slivers under {SLIVER_HA} ha: {faces.ha[small].sum():.4f} ha"
+    small = small[np.argsort(-faces.ha[small], kind="stable")]
+    ids = register.rights["right_id"].to_numpy(object)
+    largest = [
+        f"sliver of {faces.ha[one]:.6f} ha: {', '.join(ids[list(faces.rights_of(one))])}"
+        for one in small[:LISTED].tolist()
     ]
+    whole = (
+        f"{len(small)} of {len(faces)} faces are slivers under {SLIVER_HA} ha: {faces.ha[small].sum():.4f} ha"
+    )
+    return [whole, *largest]
 
 
 def _fetch(site: Site, store: Store, entry: LayerEntry, date: dt.date, client: Client) -> SnapshotRecord:
