@@ -186,7 +186,7 @@ def test_no_kernel_reads_or_writes_beyond_its_arrays(tmp_path):
         [sys.executable, "-c", beyond], env=environment, capture_output=True, text=True, check=False
     )
     assert "IndexError" in done.stderr
-    names = ("bad_input", "charts", "evidence", "fusion", "harmonic")
+    names = ("bad_input", "charts", "common", "evidence", "fusion", "harmonic")
     files = [TESTS / "unit" / f"test_detect_{name}.py" for name in names]
     files.append(TESTS / "unit" / "test_kernels_since.py")
     words = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", "not beyond_its_arrays", *map(str, files)]

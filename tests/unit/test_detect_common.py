@@ -13,6 +13,7 @@ from selvawatch.core.settings import load
 from selvawatch.core.stack import NODATA
 from selvawatch.detect.baseline import name_of
 from selvawatch.detect.common import block_shifts, halo_px, without_common_shift
+from selvawatch.detect.kernels.shift import take_off
 from selvawatch.detect.model import Model
 from selvawatch.detect.shift import CommonShift, Corner
 
@@ -107,6 +108,57 @@ def test_a_look_is_freed_of_smoke_within_the_bound_and_keeps_what_was_not_seen()
         clear_share=1.0,
     )
     assert without_common_shift(other, MODEL, xr.Dataset(parts), RULE) is other
+
+
+def slow_shifts(stored, terms, sigma, rule, corner):
+    """Block by block, with numpy's quantiles, from the sampled pixels of each."""
+    height, width = stored.shape
+    rows, columns = np.indices(stored.shape)
+    rows, columns = rows + corner.row, columns + corner.column
+    sampled = (rows % rule.step_px == 0) & (columns % rule.step_px == 0)
+    shift = {}
+    for row in range(corner.row // rule.block_px, (corner.row + height - 1) // rule.block_px + 1):
+        for column in range(corner.column // rule.block_px, (corner.column + width - 1) // rule.block_px + 1):
+            block = (rows // rule.block_px == row) & (columns // rule.block_px == column)
+            known = block & sampled & (stored != NODATA) & (sigma > 0)
+            shift[row, column] = 0.0
+            if known.sum() >= rule.minimum_px:
+                low, high = np.quantile((stored.astype(float) - terms[0])[known], (0.25, 0.75))
+                spread = 0.6745 * np.median(sigma[known])
+                shift[row, column] = min(0.0, high - spread) + max(0.0, low + spread)
+    side = max(column for _, column in shift) - corner.column // rule.block_px + 1
+    return np.array(list(shift.values())).reshape(-1, side)
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.integers(-40, 40), st.integers(-40, 40), st.sampled_from([1, 2, 4]), st.integers(0, 1000))
+def test_the_shifts_are_those_of_the_slow_blocks(row, column, step, seed):
+    rng = np.random.default_rng(seed)
+    rule = CommonShift(block_px=16, step_px=step, minimum_px=8, most={"ndvi": 0.15})
+    terms, sigma, stored = _forest(seed)
+    stored[rng.random(stored.shape) < 0.5] = NODATA
+    sigma[rng.random(stored.shape) < 0.2] = 0
+    stored[5:20, 3:30] += rng.integers(-1500, 1500)
+    corner = Corner(row=row, column=column)
+    got = block_shifts(stored, terms, sigma, np.array([1.0, 0.0, 0.0]), rule, corner)
+    expected = slow_shifts(stored, terms, sigma, rule, corner)
+    assert got.shape == expected.shape
+    np.testing.assert_allclose(got, expected, atol=0.01)  # float32 of some thousands
+
+
+@settings(deadline=None, max_examples=25)
+@given(st.integers(1, 9), st.integers(1, 9), st.integers(0, 1000))
+def test_a_shift_is_taken_off_as_in_plain_python(rows, columns, seed):
+    rng = np.random.default_rng(seed)
+    stored = rng.choice(np.array([NODATA, -32767, -9000, 0, 8000, 32767], np.int16), (rows, columns))
+    shift = rng.integers(-3000, 3000, (2, 3)).astype(np.int32)
+    of_row, of_column = (np.sort(rng.integers(0, top, size)) for top, size in ((2, rows), (3, columns)))
+    out = np.empty_like(stored)
+    take_off(stored, shift, of_row, of_column, out)
+    for row, column in np.ndindex(stored.shape):
+        value = int(stored[row, column])
+        moved = max(-32767, min(32767, value - int(shift[of_row[row], of_column[column]])))
+        assert out[row, column] == (NODATA if value == NODATA else moved)
 
 
 @settings(deadline=None, max_examples=25)

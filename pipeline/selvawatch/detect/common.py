@@ -9,6 +9,7 @@ from selvawatch.core.look import Look
 from selvawatch.core.stack import NODATA
 from selvawatch.detect import fusion, harmonic
 from selvawatch.detect.baseline import name_of
+from selvawatch.detect.kernels import shift as kernels
 from selvawatch.detect.model import Model
 from selvawatch.detect.shift import CommonShift, Corner
 
@@ -82,20 +83,42 @@ def block_shifts(
     for weight, term in zip(basis.astype(np.float32), terms, strict=True):
         predicted += weight * term[sampled]
     residual = np.where((seen != NODATA) & (noise > 0), seen - predicted, np.float32(np.nan))
-    row_of, column_of = of_rows[sampled[0]], of_columns[sampled[1]]
-    rows, columns = of_rows[-1] + 1, of_columns[-1] + 1
-    shift = np.zeros((rows, columns), np.float32)
-    for row in range(rows):
-        in_row, noise_row = residual[row_of == row], noise[row_of == row]
-        for column in range(columns):
-            part = in_row[:, column_of == column]
-            known = np.isfinite(part)
-            if known.sum() < rule.minimum_px:
-                continue
-            low, high = np.quantile(part[known], (0.25, 0.75))
-            spread = _GAUSS_QUARTILE * np.median(noise_row[:, column_of == column][known])
-            shift[row, column] = min(0.0, high - spread) + max(0.0, low + spread)
-    return shift
+    noise[np.isnan(residual)] = np.nan
+    blocks = (int(of_rows[-1]) + 1, int(of_columns[-1]) + 1)
+    places = tuple(-(first % rule.block_px // -step) for first in (begin.row, begin.column))
+    residual, noise = (_sorted_blocks(values, blocks, places, rule) for values in (residual, noise))
+    count = np.isfinite(residual).sum(axis=-1)
+    low, high = _quantile(residual, count, 0.25), _quantile(residual, count, 0.75)
+    spread = _GAUSS_QUARTILE * _quantile(noise, count, 0.5)
+    shift = np.minimum(0, high - spread) + np.maximum(0, low + spread)
+    return np.where(count >= rule.minimum_px, shift, 0).astype(np.float32)
+
+
+def _sorted_blocks(
+    sampled: np.ndarray, blocks: tuple[int, int], places: tuple[int, ...], rule: CommonShift
+) -> np.ndarray:
+    """Samples of each block in ascending order, (rows, columns, samples) float32, NaN last.
+
+    places: which sample of its block the first row, and the first column, is.
+    """
+    side = rule.block_px // rule.step_px
+    whole = np.full((blocks[0] * side, blocks[1] * side), np.nan, np.float32)
+    rows, columns = (slice(first, first + size) for first, size in zip(places, sampled.shape, strict=True))
+    whole[rows, columns] = sampled
+    parted = whole.reshape(blocks[0], side, blocks[1], side).swapaxes(1, 2)
+    return np.sort(parted.reshape(*blocks, side * side), axis=-1)
+
+
+def _quantile(ascending: np.ndarray, count: np.ndarray, share: float) -> np.ndarray:
+    """Quantile of the first `count` values along the last axis, linear between two, float64; NaN of none."""
+    place = share * np.maximum(count - 1, 0)
+    below = place.astype(np.int64)
+    above = np.minimum(below + 1, np.maximum(count - 1, 0))
+    low, high = (
+        np.take_along_axis(ascending, at[..., None], axis=-1)[..., 0].astype(np.float64)
+        for at in (below, above)
+    )
+    return low + (high - low) * (place - below)
 
 
 def _blocks(
@@ -119,6 +142,6 @@ def _taken_off(stored: np.ndarray, shift: np.ndarray, rule: CommonShift, corner:
     if not whole.any():
         return stored
     rows, columns = _blocks(stored.shape, rule, corner)
-    spread = whole[rows][:, columns]
-    moved = np.clip(stored.astype(np.int32) - spread, -32767, 32767).astype(np.int16)
-    return np.where(stored == NODATA, NODATA, moved)
+    out = np.empty(stored.shape, np.int16)
+    kernels.take_off(np.ascontiguousarray(stored), whole, rows, columns, out)
+    return out
