@@ -88,7 +88,8 @@ def test_no_key_and_no_token_is_in_the_store_or_in_what_was_logged(runs, watch):
     assert len(written) > 100 and watch.seen > 1000 and watch.told == []
     for path in written:
         content = path.read_bytes()
-        assert not [one for one in (*SECRETS, "tester@a-project", "key.json") if one.encode() in content], path.name
+        told = [one for one in (*SECRETS, "tester@a-project", "key.json") if one.encode() in content]
+        assert not told, path.name
 
 
 def test_every_scene_was_read_from_both(runs):

@@ -18,12 +18,15 @@ from selvawatch.prepare.mask import Screening
 from selvawatch.prepare.observations import look_path, read_look
 from selvawatch.prepare.observe import Recipe
 from selvawatch.prepare.take import take_in
+from selvawatch.site import Site
 from selvawatch.sources import earthengine_pixels
 from selvawatch.sources.earthengine import EarthEngineSource
 from selvawatch.sources.load import read_window
 from selvawatch.sources.qa import scl_clear
 from selvawatch.sources.sensors import SENSORS, stream_of
 from selvawatch.sources.source import Source, open_source
+from selvawatch.steps.mirror import mirror
+from small_site import AREA, lay_site
 
 EVERYWHERE = shapely.box(-75, -20, -60, 0)
 DAYS = (to_day("2022-12-01"), to_day("2024-08-31"))
@@ -157,6 +160,35 @@ def test_pictures_can_be_read_from_an_image(pair, small_tile):
         read_window(one, bounds, "EPSG:32719", ("red", "green", "blue")) for one in (here, there)
     )
     np.testing.assert_array_equal(got, expected)
+
+
+def test_a_mirror_of_images_gives_their_bits_and_is_fetched_once(
+    pair, served, small_archive, small_plan, small_tile, tmp_path
+):
+    site = Site.load(lay_site(tmp_path / "site", small_archive, small_plan, small_tile), "aoi/site.toml")
+    folder, here = tmp_path / "mirror", {there.id: there for _, there in pair}
+    served.requests.clear()
+    report = mirror(site, AREA, *DAYS, "earthengine", folder)
+    wanted = [one for one in here.values() if (one.cloud_percent or 0) <= site.search.max_cloud_percent]
+    assert (report.new, report.cloudy, report.unread) == (len(wanted), len(here) - len(wanted), ())
+    two_grids = sum(one.sensor == "sentinel-2" for one in wanted)
+    assert served.requests["image:computePixels"] == len(wanted) + two_grids
+    copies = open_source(f"folder:{folder}").search(EVERYWHERE, *DAYS)
+    assert copies.problems == () and {one.id for one in copies.scenes} == {one.id for one in wanted}
+    assert {one.sensor for one in copies.scenes} >= {"sentinel-2", "landsat-8", "sentinel-1-grd"}
+    for copy in copies.scenes:
+        there = here[copy.id]
+        assert (copy.sensor, copy.day, copy.orbit, copy.processing) == (
+            there.sensor, there.day, there.orbit, there.processing
+        )  # fmt: skip
+        bands = ("vv", "vh") if copy.orbit else OPTICAL
+        got, expected = (open_source("earthengine").read(one, small_tile, bands, 7) for one in (copy, there))
+        assert set(got) == set(expected)
+        for name in expected:
+            np.testing.assert_array_equal(got[name].values, expected[name].values)
+    served.requests.clear()
+    again = mirror(site, AREA, *DAYS, "earthengine", folder)
+    assert (again.new, again.here) == (0, len(wanted)) and "image:computePixels" not in served.requests
 
 
 @pytest.fixture

@@ -1,25 +1,25 @@
 """Keep a scene of any source as a STAC item of clipped, cloud-optimised files in a folder."""
 
 import json
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import rasterio
 import shapely
 from affine import Affine
 from rasterio.errors import RasterioError
-from rasterio.warp import transform_bounds
-from rasterio.windows import Window, from_bounds
 
 from selvawatch.core.files import canonical_json, file_digest, replacing, write_text
 from selvawatch.core.scene import Asset, Scene
 from selvawatch.errors import SceneError
 from selvawatch.sources.blocks import read_stored
+from selvawatch.sources.earthengine_files import clipped, is_image
 from selvawatch.sources.load import bytes_of, check_file, opened, reason_of
+from selvawatch.sources.place import window_on
 from selvawatch.sources.sensors import sensor_of
 
 _COLLECTION = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
@@ -39,10 +39,18 @@ class Kept:
 
 
 def item_path(folder: Path, scene: Scene) -> Path:
-    """Where a scene's item lies; SceneError when its collection is no plain name."""
-    if not _COLLECTION.fullmatch(scene.collection) or ".." in scene.collection:
+    """Where a scene's item lies; SceneError when its collection is no plain name.
+
+    Collections of Earth Engine are written with dashes for their slashes.
+    """
+    collection = _collection(scene)
+    if not _COLLECTION.fullmatch(collection) or ".." in collection:
         raise SceneError("the collection is no plain name", reason="id", where=f"scene {scene.id}")
-    return folder / scene.collection / scene.id / f"{scene.id}.json"
+    return folder / collection / scene.id / f"{scene.id}.json"
+
+
+def _collection(scene: Scene) -> str:
+    return scene.collection.replace("/", "-") if is_image(scene) else scene.collection
 
 
 def is_here(folder: Path, scene: Scene) -> bool:
@@ -72,10 +80,10 @@ def keep_scene(scene: Scene, ground: shapely.Geometry, folder: Path) -> Kept:
         item = _read(path)
         return Kept(state="here", bytes=sum(asset["file:size"] for asset in item["assets"].values()))
     state = "replaced" if path.is_file() else "new"
+    assets = _keep_image(scene, ground, path.parent) if is_image(scene) else {}
     sensor = sensor_of(scene)
     keys = {sensor.asset(name, scene.assets) for name in (*sensor.bands, *sensor.quality)} - {None}
-    assets = {}
-    for key in sorted(str(key) for key in keys):
+    for key in sorted(str(key) for key in keys - assets.keys()):
         assets[key] = _keep_file(scene, key, scene.assets[key], ground, path.parent)
     write_text(path, canonical_json(_item(scene, assets, ground)) + "\n")
     return Kept(state=state, bytes=sum(asset["file:size"] for asset in assets.values()))
@@ -119,7 +127,7 @@ def _keep_file(
         data = bytes_of(asset.href)
         with rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN="EMPTY_DIR"), opened(data) as file:
             check_file(scene, asset, file, key)
-            window = _window(file, ground)
+            window = window_on(file.crs, file.transform, (file.height, file.width), ground.bounds, _MARGIN_M)
             values = read_stored(file, data, asset.band, window)
             profile = {
                 "dtype": values.dtype,
@@ -130,13 +138,7 @@ def _keep_file(
                 "transform": file.transform @ Affine.translation(window.col_off, window.row_off),
                 "nodata": asset.nodata if asset.nodata is not None else file.nodatavals[asset.band - 1],
             }
-        with (
-            replacing(place) as part,
-            rasterio.open(
-                part, "w", driver="COG", compress="DEFLATE", predictor="YES", overviews="NONE", **profile
-            ) as out,
-        ):
-            out.write(values, 1)
+        _write(place, values, profile)
     except (RasterioError, OSError) as error:
         raise SceneError(
             f"{key} cannot be read",
@@ -144,7 +146,47 @@ def _keep_file(
             where=f"scene {scene.id}",
             got=re.sub(r"\S*/\S*", "...", str(error))[:200],
         ) from None
-    band = {"scale": asset.scale, "offset": asset.offset, "nodata": profile["nodata"]}
+    return _asset(place, values, profile, asset.scale, asset.offset)
+
+
+def _keep_image(scene: Scene, ground: shapely.Geometry, folder: Path) -> dict[str, Any]:
+    """Write the clipped files of an image of Earth Engine and give their STAC assets."""
+    assets = {}
+    try:
+        for one in clipped(scene, ground, _MARGIN_M):
+            profile = {
+                "dtype": one.values.dtype,
+                "count": 1,
+                "height": one.values.shape[0],
+                "width": one.values.shape[1],
+                "crs": rasterio.crs.CRS.from_string(one.crs),
+                "transform": one.transform,
+                "nodata": one.nodata,
+            }
+            place = folder / f"{one.key}.tif"
+            _write(place, one.values, profile)
+            assets[one.key] = _asset(place, one.values, profile, *(one.scaling or (None, None)))
+    except (RasterioError, OSError) as error:
+        raise SceneError(
+            "the image cannot be kept",
+            reason=reason_of(error),
+            where=f"scene {scene.id}",
+            got=str(error)[:200],
+        ) from None
+    return assets
+
+
+def _write(place: Path, values: np.ndarray, profile: Mapping[str, Any]) -> None:
+    cog = {"driver": "COG", "compress": "DEFLATE", "predictor": "YES", "overviews": "NONE"}
+    with replacing(place) as part, rasterio.open(part, "w", **cog, **profile) as out:
+        out.write(values, 1)
+
+
+def _asset(
+    place: Path, values: np.ndarray, profile: Mapping[str, Any], scale: float | None, offset: float | None
+) -> dict[str, Any]:
+    """The STAC asset of a written file."""
+    band = {"scale": scale, "offset": offset, "nodata": profile["nodata"]}
     return {
         "href": place.name,
         "type": "image/tiff; application=geotiff; profile=cloud-optimized",
@@ -157,18 +199,6 @@ def _keep_file(
     }
 
 
-def _window(file: Any, ground: shapely.Geometry) -> Window:
-    """Whole pixels of a file on the ground's bounds and a margin."""
-    west, south, east, north = transform_bounds("EPSG:4326", file.crs, *ground.bounds)
-    margin = _MARGIN_M
-    wanted = from_bounds(west - margin, south - margin, east + margin, north + margin, file.transform)
-    rows = max(0, math.floor(wanted.row_off)), min(file.height, math.ceil(wanted.row_off + wanted.height))
-    columns = max(0, math.floor(wanted.col_off)), min(file.width, math.ceil(wanted.col_off + wanted.width))
-    if rows[0] >= rows[1] or columns[0] >= columns[1]:
-        raise OSError("the file shows none of the ground")
-    return Window(columns[0], rows[0], columns[1] - columns[0], rows[1] - rows[0])
-
-
 def _item(scene: Scene, assets: Mapping[str, Any], ground: shapely.Geometry) -> dict[str, Any]:
     shown = scene.footprint.intersection(shapely.box(*ground.bounds).buffer(0.01))
     properties: dict[str, Any] = {
@@ -179,6 +209,8 @@ def _item(scene: Scene, assets: Mapping[str, Any], ground: shapely.Geometry) -> 
     if "earthsearch:boa_offset_applied" in scene.properties:
         applied = scene.properties["earthsearch:boa_offset_applied"] == "true"
         properties["earthsearch:boa_offset_applied"] = applied
+    if scene.properties.get("processed"):
+        properties["processing:datetime"] = scene.properties["processed"]
     if scene.cloud_percent is not None:
         properties["eo:cloud_cover"] = scene.cloud_percent
     if scene.processing:
@@ -191,7 +223,7 @@ def _item(scene: Scene, assets: Mapping[str, Any], ground: shapely.Geometry) -> 
         "stac_version": "1.0.0",
         "stac_extensions": [],
         "id": scene.id,
-        "collection": scene.collection,
+        "collection": _collection(scene),
         "geometry": shapely.geometry.mapping(shown),
         "bbox": list(shown.bounds),
         "properties": properties,

@@ -34,8 +34,10 @@ MOST_BYTES = 50_331_648
 """Most bytes of one answer, uncompressed; Earth Engine counts a mask byte for each value."""
 CLOUD_SCORE = "GOOGLE/CLOUD_SCORE_PLUS/V1/S2_HARMONIZED"
 _CLOUD_SCORE_BAND = "cs_cdf"
-_ANGLE = "angle"
-_MASKED = -32768
+ANGLE = "angle"
+"""Band of the incidence angle, degrees."""
+MASKED = -32768
+"""What a masked reflectance or backscatter comes as."""
 _RETRIES = 4
 _DEADLINE_MS = 180_000
 _PASSING = re.compile(
@@ -137,7 +139,7 @@ def read_image(scene: Scene, geobox: GeoBox, layers: Mapping[str, Band]) -> dict
     keys = {name: sensor_of(scene).asset(name, scene.assets) or name for name in layers}
     wanted = {keys[name]: layers[name] for name in layers}
     if any(band.kind == "power" for band in layers.values()):
-        wanted[_ANGLE] = Band(assets=(_ANGLE,), kind="power")
+        wanted[ANGLE] = Band(assets=(ANGLE,), kind="power")
     try:
         raw = _on_grid(scene, geobox, wanted, list(assets.values()))
     except OSError as error:
@@ -150,15 +152,15 @@ def read_image(scene: Scene, geobox: GeoBox, layers: Mapping[str, Band]) -> dict
         if band.kind == "quality":
             read[name] = stored
         elif band.kind == "power":
-            read[name] = _gamma(stored, raw[_ANGLE])
+            read[name] = gamma(stored, raw[ANGLE])
         else:
-            read[name] = physical(stored, scaling_of(scene, name), _MASKED)
+            read[name] = physical(stored, scaling_of(scene, name), MASKED)
     return read
 
 
-def _gamma(decibels: np.ndarray, angle: np.ndarray) -> np.ndarray:
+def gamma(decibels: np.ndarray, angle: np.ndarray) -> np.ndarray:
     """Linear gamma nought, float32; NaN where backscatter or angle are masked."""
-    seen = (decibels != _MASKED) & (angle != _MASKED)
+    seen = (decibels != MASKED) & (angle != MASKED)
     power = np.full(decibels.shape, np.nan, np.float32)
     sigma = 10 ** (decibels[seen].astype(np.float64) / 10)
     power[seen] = sigma / np.cos(np.radians(angle[seen].astype(np.float64)))
@@ -169,7 +171,7 @@ def _on_grid(
     scene: Scene, geobox: GeoBox, wanted: Mapping[str, Band], assets: list[Asset]
 ) -> dict[str, np.ndarray]:
     """Stored values on a geobox by band; masked ones hold the band's own fill."""
-    fills = {key: _fill(key, band) for key, band in wanted.items()}
+    fills = {key: fill_of(key, band) for key, band in wanted.items()}
     finest = min(
         (asset for asset in assets if asset.transform and asset.shape and asset.crs),
         key=lambda asset: abs(asset.transform[0]) if asset.transform else 0.0,
@@ -180,19 +182,22 @@ def _on_grid(
         transform = Affine(*finest.transform)
         placed = place(geobox, int(finest.crs.removeprefix("EPSG:")), transform, finest.shape)
     if placed is None or finest is None:
-        return _pixels(scene, wanted, str(geobox.crs), geobox.affine, tuple(geobox.shape))
+        return pixels(scene, wanted, str(geobox.crs), geobox.affine, tuple(geobox.shape))
     if placed.empty:
         return {key: np.full(placed.shape, fill, _type(wanted[key])) for key, fill in fills.items()}
     window = placed.window
     corner = transform @ Affine.translation(window.col_off, window.row_off)
-    got = _pixels(scene, wanted, finest.crs, corner, (int(window.height), int(window.width)))
+    got = pixels(scene, wanted, finest.crs, corner, (int(window.height), int(window.width)))
     return {key: placed.spread(values, fills[key]) for key, values in got.items()}
 
 
-def _pixels(
+def pixels(
     scene: Scene, wanted: Mapping[str, Band], crs: str, corner: Affine, shape: tuple[int, ...]
 ) -> dict[str, np.ndarray]:
-    """Stored values of a window by band; asked for in strips where one answer would be too large."""
+    """Stored values of a window by band; asked for in strips where one answer would be too large.
+
+    Masked values come as `fill_of` their band. Raises OSError when Earth Engine does not give all of it.
+    """
     a_pixel = sum(np.dtype(_type(band)).itemsize + 1 for band in wanted.values())
     rows = max(1, min(shape[0], MOST_BYTES // (a_pixel * shape[1])))
     strips = []
@@ -245,13 +250,14 @@ def _expression(ee: Any, scene: Scene, wanted: Mapping[str, Band]) -> Any:
             part = image.select(key)
         if band.kind == "reflectance":
             part = part.toInt32()
-        parts.append(part.unmask(_fill(key, band), False))
+        parts.append(part.unmask(fill_of(key, band), False))
     return functools.reduce(lambda left, right: left.addBands(right), parts)
 
 
-def _fill(key: str, band: Band) -> int:
+def fill_of(key: str, band: Band) -> int:
+    """Value that stands for masked pixels of a band."""
     if band.kind != "quality":
-        return _MASKED
+        return MASKED
     return -1 if key == _CLOUD_SCORE_BAND else int(band.nodata or 0)
 
 

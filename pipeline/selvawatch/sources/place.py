@@ -6,6 +6,7 @@ the equator.
 """
 
 import functools
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +14,8 @@ import numpy as np
 import rasterio
 from affine import Affine
 from odc.geo.geobox import GeoBox
-from rasterio.windows import Window
+from rasterio.warp import transform_bounds
+from rasterio.windows import Window, from_bounds
 
 _FALSE_NORTHING = 10_000_000.0
 _UTM_TWINS = {326: 327, 327: 326}
@@ -71,6 +73,25 @@ def place(geobox: GeoBox, epsg: int | None, transform: Affine, shape: tuple[int,
         inside=inside,
         shape=(geobox.shape[0], geobox.shape[1]),
     )
+
+
+def window_on(
+    crs: Any,
+    transform: Affine,
+    shape: tuple[int, int],
+    bounds: tuple[float, float, float, float],
+    margin_m: float,
+) -> Window:
+    """Whole pixels of a file on bounds (WGS 84: west, south, east, north) and a margin; OSError when it shows
+    none of them.
+    """
+    west, south, east, north = transform_bounds("EPSG:4326", crs, *bounds)
+    wanted = from_bounds(west - margin_m, south - margin_m, east + margin_m, north + margin_m, transform)
+    rows = max(0, math.floor(wanted.row_off)), min(shape[0], math.ceil(wanted.row_off + wanted.height))
+    columns = max(0, math.floor(wanted.col_off)), min(shape[1], math.ceil(wanted.col_off + wanted.width))
+    if rows[0] >= rows[1] or columns[0] >= columns[1]:
+        raise OSError("the file shows none of the ground")
+    return Window(columns[0], rows[0], columns[1] - columns[0], rows[1] - rows[0])
 
 
 def nearest(start: float, step: float, count: int, file_start: float, file_step: float) -> np.ndarray:

@@ -1,5 +1,7 @@
 """Sensors as data: how to recognise one, where its bands are kept, and how stored numbers become physical
 ones.
+
+Collections of Earth Engine with dashes for slashes are those that `mirror` keeps of it (`earthengine_files`).
 """
 
 from collections.abc import Collection, Mapping
@@ -18,7 +20,7 @@ def _sentinel_2_rule(scene: Scene) -> Scaling | None:
     """1e-4, and -0.1 since baseline 04.00 unless the archive took the offset away (Earth Search flag, Earth
     Engine).
     """
-    if scene.collection == "sentinel-2-c1-l2a":
+    if scene.collection in ("sentinel-2-c1-l2a", "COPERNICUS-S2_SR_HARMONIZED"):
         return 1e-4, -0.1
     if scene.collection == "COPERNICUS/S2_SR_HARMONIZED":
         return 1e-4, 0.0
@@ -53,7 +55,12 @@ _OPTICAL = ("ndvi", "nbr", "ndmi", "mndwi")
 SENTINEL_2 = Sensor(
     name="sentinel-2",
     stream="sentinel-2",
-    collections=("sentinel-2-c1-l2a", "sentinel-2-l2a", "COPERNICUS/S2_SR_HARMONIZED"),
+    collections=(
+        "sentinel-2-c1-l2a",
+        "sentinel-2-l2a",
+        "COPERNICUS/S2_SR_HARMONIZED",
+        "COPERNICUS-S2_SR_HARMONIZED",
+    ),
     platforms=("sentinel-2a", "sentinel-2b", "sentinel-2c", "sentinel-2"),
     bands=_reflectance(
         0,
@@ -78,7 +85,7 @@ SENTINEL_2 = Sensor(
 LANDSAT_8 = Sensor(
     name="landsat-8",
     stream="landsat",
-    collections=("landsat-c2-l2", "LANDSAT/LC08/C02/T1_L2"),
+    collections=("landsat-c2-l2", "LANDSAT/LC08/C02/T1_L2", "LANDSAT-LC08-C02-T1_L2"),
     platforms=("landsat-8",),
     bands=_reflectance(
         0,
@@ -102,13 +109,13 @@ LANDSAT_8 = Sensor(
 LANDSAT_9 = replace(
     LANDSAT_8,
     name="landsat-9",
-    collections=("landsat-c2-l2", "LANDSAT/LC09/C02/T1_L2"),
+    collections=("landsat-c2-l2", "LANDSAT/LC09/C02/T1_L2", "LANDSAT-LC09-C02-T1_L2"),
     platforms=("landsat-9",),
 )
 LANDSAT_7 = replace(
     LANDSAT_8,
     name="landsat-7",
-    collections=("landsat-c2-l2", "LANDSAT/LE07/C02/T1_L2"),
+    collections=("landsat-c2-l2", "LANDSAT/LE07/C02/T1_L2", "LANDSAT-LE07-C02-T1_L2"),
     platforms=("landsat-7",),
     bands=_reflectance(
         0,
@@ -124,7 +131,7 @@ LANDSAT_7 = replace(
 LANDSAT_5 = replace(
     LANDSAT_7,
     name="landsat-5",
-    collections=("landsat-c2-l2", "LANDSAT/LT05/C02/T1_L2"),
+    collections=("landsat-c2-l2", "LANDSAT/LT05/C02/T1_L2", "LANDSAT-LT05-C02-T1_L2"),
     platforms=("landsat-5",),
 )
 
@@ -146,7 +153,7 @@ SENTINEL_1 = Sensor(
 SENTINEL_1_GRD = replace(
     SENTINEL_1,
     name="sentinel-1-grd",
-    collections=("COPERNICUS/S1_GRD",),
+    collections=("COPERNICUS/S1_GRD", "COPERNICUS-S1_GRD"),
     bands={
         "vv": Band(assets=("VV",), kind="power"),
         "vh": Band(assets=("VH",), kind="power", needed=False),

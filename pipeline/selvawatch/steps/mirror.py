@@ -8,10 +8,9 @@ from pathlib import Path
 import shapely
 
 from selvawatch.core.scene import Scene
-from selvawatch.errors import SceneError, SourceError
+from selvawatch.errors import SceneError
 from selvawatch.site import Site
 from selvawatch.sources.clip import is_here, keep_scene, write_catalogue
-from selvawatch.sources.earthengine_pixels import PREFIX
 from selvawatch.sources.expected import expected_bytes, measured_rate
 from selvawatch.sources.source import open_source
 
@@ -68,14 +67,10 @@ def mirror(
     SiteError
         For an area the site does not know.
     SourceError
-        When the source cannot be searched, or keeps images that are no files.
+        When the source cannot be searched.
     """
     ground = shapely.union_all([one.geometry for one in site.select_areas(area)])
     found = open_source(source).search(ground, first_day, last_day)
-    if any(asset.href.startswith(PREFIX) for scene in found.scenes for asset in scene.assets.values()):
-        raise SourceError(
-            "Earth Engine's images are no files", where=f"source {source}", needed="an archive of files"
-        )
     limit = site.search.max_cloud_percent
     wanted = [scene for scene in found.scenes if (scene.cloud_percent or 0) <= limit]
     rate = measured_rate(wanted) if dry_run and measure and wanted else rate_mb_s
