@@ -4,6 +4,7 @@ import dataclasses
 import datetime as dt
 import io
 import json
+import shutil
 import sys
 import zipfile
 
@@ -454,7 +455,76 @@ def test_services_are_not_asked_without_saying_who_asks():
         client_for(site_with(cadastre("http://127.0.0.1:9"), contact=""))
 
 
-def test_the_command_prints_one_line_a_layer_and_fails_when_one_failed(tmp_path):
+MANIFEST = """
+contact = "tests@example.org"
+
+[[layer]]
+name = "mining-cadastre"
+title = "Catastro"
+kind = "right"
+type = "other_right"
+source = "INGEMMET"
+licence = "cite"
+type_column = "LEYENDA"
+types = {{ TITULADO = "mining", TRAMITE = "mining_application" }}
+id_columns = ["CODIGOU"]
+holder_column = "TIT_CONCES"
+applied_column = "FEC_DENU"
+open_ended = true
+listed_is_valid = true
+
+[layer.fetch]
+kind = "arcgis"
+url = "{url}"
+layer = "Catastro Minero"
+drop = ["M_RUC"]
+max_lost_share = 0.05
+
+[[layer]]
+name = "gone"
+title = "Capa que ya no está"
+kind = "zone"
+type = "buffer"
+source = "x"
+licence = "x"
+
+[layer.fetch]
+kind = "arcgis"
+url = "{url}"
+layer = "Otra capa"
+max_lost_share = 0.05
+"""
+
+
+def test_the_commands_fetch_quarantine_accept_and_tell_in_one_line_a_layer(tmp_path, command):
+    shutil.copytree(default_site() / "aoi", tmp_path / "site" / "aoi")
+    place = ["--site", tmp_path / "site", "--store", tmp_path / "store"]
+    service = layer(count=100)
+    with GeoServer([service]) as server:
+        manifest = MANIFEST.format(url=server.arcgis)
+        (tmp_path / "site" / "aoi" / "zones.toml").write_text(manifest, encoding="utf-8")
+        said = command("zones", "fetch", "--date", "2026-10-01", *place)
+        assert said.code == 1
+        assert "mining-cadastre: 100 features" in said.out
+        assert "gone: failed, the last snapshot stays" in said.err
+        service.features = titles(80)
+        held = command("zones", "fetch", "mining-cadastre", "--date", "2026-11-01", *place)
+        assert held.code == 0 and "QUARANTINED: 20.0% of area lost against 2026-10-01" in held.out
+    status = command("zones", "status", "--date", "2026-11-11", *place).out
+    assert "mining-cadastre: 2026-10-01 (41 days), 100 features, in use, one quarantined" in status
+    assert "80 features" in command("zones", "accept", "mining-cadastre", "--store", tmp_path / "store").out
+    status = command("zones", "status", "--date", "2026-11-11", *place).out
+    assert "mining-cadastre: 2026-11-01 (10 days), 80 features, in use" in status
+    again = command("zones", "accept", "mining-cadastre", "--store", tmp_path / "store")
+    assert again.code == 1 and "nothing is quarantined" in again.error
+    frame = gpd.GeoDataFrame({"a": [1]}, geometry=[shapely.Polygon(ring(0))], crs=4326)
+    frame.to_file(tmp_path / "zone.geojson", driver="GeoJSON")
+    taken = command("zones", "import", "gone", tmp_path / "zone.geojson", "--date", "2026-11-02", *place)
+    assert taken.code == 0 and taken.out.startswith("gone: 1 features")
+    assert "remarks" in command("zones", "check", *place).out
+
+
+def test_status_prints_one_line_a_layer_of_the_packaged_manifest(tmp_path):
     from typer.testing import CliRunner
 
     from selvawatch.cli.zones import app
