@@ -128,7 +128,7 @@ def clear_pixels(
     needed = rule.patch_share * (2 * half + 1) ** 2
     patches = np.empty_like(flagged)
     for kind, reach in ((HAZE, rule.cloud_grow_m), (SHADOW, rule.shadow_grow_m)):
-        if reach:
+        if reach and (flagged == kind).any():
             mark_patches(flagged, kind, half, needed, patches)
             clear_around(patches, _pixels(reach, resolution), clear)
     return clear if quality is None else clear & quality
