@@ -439,6 +439,39 @@ def test_the_manifest_has_an_entry_for_every_layer_and_says_that_none_is_checked
     assert layers["oil-lots"].kind == "aside"
 
 
+FOREST = ("NOMTIT", "NOMREL", "OBSERV")
+NAMING = {
+    "mining-cadastre": ("TIT_CONCES", "CONCESION"),
+    "reinfo": ("NOMBRE_MIN", "M_RUC"),
+    "farm-plots": ("TITULAR", "DNI"),
+    "forest-concessions": FOREST,
+    "forest-authorizations": FOREST,
+    "forest-permits": FOREST,
+    "use-cessions": FOREST,
+    "local-forests": FOREST,
+    "land-use-changes": FOREST,
+}
+"""Fields of each service that may name a person."""
+
+
+@pytest.mark.parametrize("name", sorted(NAMING))
+def test_no_packaged_layer_of_rights_keeps_a_field_that_may_name_a_person(tmp_path, name):
+    site, store = Site.load(default_site()), Store(tmp_path / "store")
+    entry = site.manifest.entry(name)
+    fields = {one: ["x"] for one in entry.columns}
+    for one in (entry.applied_column, entry.from_column, entry.to_column):
+        fields |= {one: [dt.datetime(2015, 1, 1)]} if one else {}
+    fields |= {entry.ha_column: [1.0]} if entry.ha_column else {}
+    fields |= {one: ["QUISPE MAMANI, JUAN"] for one in NAMING[name]}
+    frame = gpd.GeoDataFrame(fields, geometry=[shapely.Polygon(ring(0))], crs=4326)
+    frame.to_parquet(tmp_path / "layer.parquet")
+    import_zone(site, store, name, str(tmp_path / "layer.parquet"), date=FIRST)
+    for path in (store.folder / SNAPSHOTS / name).iterdir():
+        assert b"QUISPE" not in path.read_bytes(), path.name
+    (kept,) = (store.folder / SNAPSHOTS / name).glob("*.parquet")
+    assert "QUISPE" not in gpd.read_parquet(kept).drop(columns="geometry").to_csv()
+
+
 def test_status_and_doctor_say_what_stays_empty_without_a_layer_of_isolated_peoples(tmp_path):
     site, store = Site.load(default_site()), Store(tmp_path)
     assert "stay empty" in unchecked_note(site, store)
