@@ -90,11 +90,17 @@ def plan(site: str, site_file: str, store: str, area: str, until: str, source: s
     return plan_run(loaded, opened, area, day, source)
 
 
-def monitor(site: str, site_file: str, store: str, area: str, until: str, source: str) -> RunReport:
-    """The same run as the flow's, without Prefect: tile after tile."""
+def monitor(
+    site: str, site_file: str, store: str, area: str, until: str, source: str, cluster: str | None = None
+) -> RunReport:
+    """The same run as the flow's, without Prefect: tile after tile, or on the dask cluster at an address."""
     run = plan(site, site_file, store, area, until, source)
     states: dict[str, str] = {}
     failed: dict[str, str] = {}
+    if cluster is not None and not run.done:
+        from selvawatch.steps.cluster import advance_on  # the cluster's library takes a second to import
+
+        return finish(run, *advance_on(cluster, run))
     for tile in () if run.done else run.tiles:
         try:
             states[tile] = advance_tile(run, tile)
