@@ -100,6 +100,10 @@ def test_the_same_switch_judges_an_archive_and_points(tmp_path):
     for name in ("ewma", "cusum", "mosum"):
         said = json.loads(run("series", *words, name).stdout)
         assert (said["method"]["detector"], said["tp"], said["fn"]) == (name, 1, 0)
+        assert f"{name} reads landsat nbr" in said["method"]["notes"]
+    result = run("series", *words, "bayts")
+    assert isinstance(result.exception, LayerError)
+    assert "bayts reads none of the looks; needed" in str(result.exception)
 
 
 def test_a_chart_without_a_history_says_so_in_one_line(tmp_path):

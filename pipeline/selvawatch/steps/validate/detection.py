@@ -1,7 +1,7 @@
 """A detector over the looks of a validation: history to baselines, then day by day."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import groupby
 
@@ -93,44 +93,55 @@ def _watch_chart(
     monitored = reason.to_numpy() == Reason.MONITORED
     settings = detector.settings
     if isinstance(settings, BaytsSettings):
-        days = bayts_processes(
-            settings.chart,
-            {(one.stream, one.index): one for one in settings.densities},
-            looks,
-            xr.DataArray(monitored, dims=("y", "x")),
-            quantile=settings.quantile,
-            since=0,
-        )
-        named = ", ".join(f"{one.stream} {one.index}" for one in settings.densities)
-        notes = (f"{detector.name} reads {named}, less the day's {settings.quantile:g} quantile of forest",)
+        densities = {(one.stream, one.index): one for one in settings.densities}
+        wanted = list(densities)
     else:
-        usable = [
-            one
-            for one in settings.reads
-            if (baselines[name_of(one.stream, one.index, "sigma")].to_numpy() > 0).any()
-        ]
-        if not usable:
-            raise LayerError(
-                f"{detector.name} needs a stable history and there is none",
-                got=[f"{one.stream} {one.index}" for one in settings.reads],
-                do="give history years, or another detector",
-            )
-        read = usable[0]
-        days = processes(
-            settings.chart, detector.base, baselines, looks, stream=read.stream, index=read.index
+        wanted = [_charted(detector, baselines)]
+    read: set[tuple[str, str]] = set()
+
+    def noted() -> Iterator[Look]:
+        for look in looks:
+            read.update(pair for pair in wanted if pair[0] == look.stream and pair[1] in look.values)
+            yield look
+
+    if isinstance(settings, BaytsSettings):
+        forest = xr.DataArray(monitored, dims=("y", "x"))
+        days = bayts_processes(
+            settings.chart, densities, noted(), forest, quantile=settings.quantile, since=0
         )
-        notes = (f"{detector.name} reads {read.stream} {read.index}",)
+    else:
+        stream, index = wanted[0]
+        days = processes(settings.chart, detector.base, baselines, noted(), stream=stream, index=index)
     score = np.full(monitored.shape, -np.inf)
     alarm, last = np.zeros(monitored.shape, np.int64), 0
     for day, process in days:
         last, alarm = day, process["alarm"].to_numpy().astype(np.int64)
         np.maximum(score, settings.chart.reach(process), out=score)
+    names = [" ".join(pair) for pair in wanted if pair in read]
+    if not names:
+        raise LayerError(
+            f"{detector.name} reads none of the looks", needed=[" ".join(pair) for pair in wanted]
+        )
     return Watched(
         confirmed_on=np.where(monitored, alarm, 0),
         score=np.where(np.isfinite(score), score, 0),
         watched=monitored,
         last_day=last,
-        notes=notes,
+        notes=(f"{detector.name} reads {', '.join(names)}",),
+    )
+
+
+def _charted(detector: ChartDetector, baselines: xr.Dataset) -> tuple[str, str]:
+    """The stream and index that a chart of residuals reads: the first of its list that has a baseline."""
+    settings = detector.settings
+    reads = () if isinstance(settings, BaytsSettings) else settings.reads
+    for one in reads:
+        if (baselines[name_of(one.stream, one.index, "sigma")].to_numpy() > 0).any():
+            return one.stream, one.index
+    raise LayerError(
+        f"{detector.name} needs a stable history and there is none",
+        got=[f"{one.stream} {one.index}" for one in reads],
+        do="give history years, or another detector",
     )
 
 
