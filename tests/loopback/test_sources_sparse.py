@@ -60,3 +60,20 @@ def test_a_file_whose_list_of_blocks_came_as_zeros_is_not_taken_for_a_sparse_one
     with pytest.raises(SceneError, match="red"):
         read_scene(_scene(server), TILE, ["red"])
     server.faults = {}
+
+
+def test_a_header_longer_than_the_first_answer_is_read_on(served):
+    server, _ = served
+    server.faults = {}
+    numbers = np.random.default_rng(8).integers(1, 900, (1000, 1000)).astype(np.uint16)
+    path = server.folder / "long.tif"
+    profile = {"dtype": "uint16", "count": 1, "height": 1000, "width": 1000, "crs": "EPSG:32719", "nodata": 0}
+    with rasterio.open(
+        path, "w", driver="COG", compress="DEFLATE", blocksize=16, transform=TILE.transform, **profile
+    ) as file:
+        file.write(numbers, 1)
+    data = bytes_of(f"{server.address}/long.tif")
+    with opened(data, header=True) as file:
+        got = read_stored(file, data, 1, Window(500, 600, 90, 80))
+    np.testing.assert_array_equal(got, numbers[600:680, 500:590])
+    assert server.sent["/long.tif"] < path.stat().st_size / 3

@@ -27,6 +27,7 @@ from affine import Affine
 from odc.geo.geobox import GeoBox
 from rasterio.enums import Resampling
 from rasterio.errors import RasterioError
+from rasterio.io import MemoryFile
 from rasterio.vrt import WarpedVRT
 
 from selvawatch.core.grid import Tile
@@ -34,6 +35,7 @@ from selvawatch.core.scene import Asset, Scene
 from selvawatch.errors import SceneError
 from selvawatch.sources.blocks import Blocks, Content, LocalBytes, find_blocks, unpack
 from selvawatch.sources.checksums import agrees
+from selvawatch.sources.headers import holds_header
 from selvawatch.sources.hosts import AT_ONCE, UnreachableError
 from selvawatch.sources.place import Placement, epsg_of, place
 from selvawatch.sources.remote import RemoteFile
@@ -210,29 +212,34 @@ def _look(scene: Scene, geobox: GeoBox, name: str, band: Band, data: Bytes) -> _
     """
     asset = asset_of(scene, name)
     scaling = None if band.kind == "quality" else scaling_of(scene, name)
-    with opened(data) as file:
+    raw = None
+    with opened(data, header=True) as file:
         check_file(scene, asset, file, name)
+        dtype = file.dtypes[asset.band - 1]
         nodata = _nodata(scene, asset, band, file, name)
         placed = place(geobox, epsg_of(file.crs), file.transform, (file.height, file.width))
-        blocks = raw = None
-        if placed is None:
-            raw = _reproject(file, asset.band, geobox, nodata)
-        elif not placed.empty:
+        blocks = None
+        if placed is not None and not placed.empty:
             blocks = find_blocks(file, data, asset.band, placed.window)
-            raw = file.read(asset.band, window=placed.window) if blocks is None else None
-        if raw is not None and isinstance(data, LocalBytes) and not agrees(data.path, asset.checksum):
+    if blocks is None and (placed is None or not placed.empty):
+        with opened(data) as file:
+            if placed is None:
+                raw = _reproject(file, asset.band, geobox, nodata)
+            else:
+                raw = file.read(asset.band, window=placed.window)
+        if isinstance(data, LocalBytes) and not agrees(data.path, asset.checksum):
             raise OSError("the file's checksum contradicts its item")
-        return _Layer(
-            name=name,
-            data=data,
-            scaling=scaling,
-            nodata=nodata,
-            dtype=file.dtypes[asset.band - 1],
-            shape=(geobox.shape[0], geobox.shape[1]),
-            placed=placed,
-            blocks=blocks,
-            raw=raw,
-        )
+    return _Layer(
+        name=name,
+        data=data,
+        scaling=scaling,
+        nodata=nodata,
+        dtype=dtype,
+        shape=(geobox.shape[0], geobox.shape[1]),
+        placed=placed,
+        blocks=blocks,
+        raw=raw,
+    )
 
 
 def _values(layer: _Layer, content: Sequence[Content]) -> np.ndarray:
@@ -264,10 +271,14 @@ def bytes_of(href: str) -> Bytes:
 
 
 @contextmanager
-def opened(data: Bytes) -> Iterator[Any]:
-    """The open dataset of a file's bytes."""
+def opened(data: Bytes, header: bool = False) -> Iterator[Any]:
+    """The open dataset of a file's bytes; header: no pixel will be read of it."""
     if isinstance(data, LocalBytes):
         with rasterio.open(data.path, driver="GTiff") as file:
+            yield file
+        return
+    if header and holds_header(data.head):
+        with MemoryFile(data.head, filename=_REMOTE) as memory, memory.open(driver="GTiff") as file:
             yield file
         return
     on_web = data

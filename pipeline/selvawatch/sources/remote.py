@@ -66,6 +66,11 @@ class RemoteFile(io.RawIOBase):
         self.size = 0
         self._fetch(0, _HEAD_BYTES)
 
+    @property
+    def head(self) -> bytes:
+        """Its first bytes, as they came first."""
+        return self._pieces[0]
+
     def again(self) -> "RemoteFile":
         """Another handle on the same bytes, at the file's start."""
         other = copy.copy(self)
