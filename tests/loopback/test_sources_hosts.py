@@ -155,6 +155,19 @@ def test_a_link_of_a_static_catalogue_to_where_it_may_not_is_recorded_and_the_re
     assert [problem.reason for problem in found.problems] == ["item"] and found.found == 2
 
 
+def test_a_year_of_an_api_is_found_with_three_requests(archive, tmp_path, monkeypatch):
+    asked, send = [], guarded.GuardedAdapter.send
+
+    def counted(self, request, *args, **kwargs):
+        asked.append(request.url)
+        return send(self, request, *args, **kwargs)
+
+    monkeypatch.setattr(guarded.GuardedAdapter, "send", counted)
+    with stac_api.serve(archive, "http://cogs.example.org", tmp_path) as api:
+        assert open_source(f"stac:{api}").search(EVERYWHERE, *YEAR).found == 1
+    assert len(asked) <= 3
+
+
 def test_searches_wait_for_their_turn_at_the_host_as_reads_do(served, monkeypatch):
     monkeypatch.setattr(hosts, "_gates", {})
     monkeypatch.setattr(hosts, "AT_ONCE", 1)

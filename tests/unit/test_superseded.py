@@ -59,6 +59,17 @@ def test_neighbours_other_passes_and_other_satellites_supersede_nothing(tmp_path
     assert [one.id for one in found.scenes] == ["A", "B"] and found.superseded == ()
 
 
+def test_of_two_collections_with_the_same_look_the_newer_processing_is_read(tmp_path):
+    scene(tmp_path, "A", baseline="02.14")
+    path = tmp_path / "sentinel-2-c1-l2a" / "A" / "A.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"collection": "sentinel-2-l2a"}))
+    (tmp_path / "sentinel-2-c1-l2a").rename(tmp_path / "sentinel-2-l2a")
+    scene(tmp_path, "A")
+    found = search(tmp_path)
+    assert [one.collection for one in found.scenes] == ["sentinel-2-c1-l2a"]
+    assert [one.scene.collection for one in found.superseded] == ["sentinel-2-l2a"] and found.found == 2
+
+
 def test_without_a_newer_version_nothing_is_left_out(tmp_path):
     scene(tmp_path, "A")
     scene(tmp_path, "B")

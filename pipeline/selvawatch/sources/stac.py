@@ -138,7 +138,22 @@ def _patient(own_host: str) -> Any:
         status_forcelist=(429, 500, 502, 503, 504),
         allowed_methods=None,
     )
-    io = StacApiIO(max_retries=retry, timeout=_TIMEOUT_S)
+
+    class Once(StacApiIO):  # type: ignore[misc,unused-ignore]
+        """Reads the landing page once: the client asks for it again as the root of itself."""
+
+        pages: dict[str, str] = {}
+
+        def read_text(self, source: Any, *args: Any, **kwargs: Any) -> str:
+            """The text at an address or link."""
+            if not isinstance(source, str) or args or any(kwargs.values()):
+                return str(super().read_text(source, *args, **kwargs))
+            key = source.rstrip("/")
+            if key not in self.pages:
+                self.pages = {**self.pages, key: str(super().read_text(source, *args, **kwargs))}
+            return self.pages[key]
+
+    io = Once(max_retries=retry, timeout=_TIMEOUT_S)
     for scheme in ("http://", "https://"):
         io.session.mount(scheme, GuardedAdapter(own_host, retry))
     return io
