@@ -92,7 +92,15 @@ def raster(*boxes):
     water = np.zeros((200, 200), bool)
     for row, column, rows, columns in boxes:
         water[row : row + rows, column : column + columns] = True
-    return water_outlines(water, Affine(10, 0, made.WEST, 0, -10, made.SOUTH + 2000))
+    return water_outlines(water, Affine(10, 0, made.WEST, 0, -10, made.SOUTH + 2000), RULE.least_ha)
+
+
+def test_a_small_patch_counts_only_where_it_may_go_on_in_the_next_tile():
+    kept = raster(
+        (0, 50, 2, 2), (50, 0, 2, 2), (198, 100, 2, 2), (100, 198, 2, 2), (80, 80, 2, 2), (1, 9, 2, 2)
+    )
+    assert len(kept) == 4
+    assert len(raster((120, 120, 10, 10))) == 1
 
 
 def test_only_the_body_that_the_river_layer_meets_is_river_water():

@@ -45,10 +45,17 @@ class WaterRule:
             raise SiteError("a number is too small", where="[water]", needed="least_looks of 1 or more")
 
 
-def water_outlines(water: np.ndarray, transform: Affine) -> list[shapely.Polygon]:
-    """Outlines of water pixels ((y, x) bool) in the pixel CRS, one for each 8-connected patch of a tile."""
+def water_outlines(water: np.ndarray, transform: Affine, least_ha: float) -> list[shapely.Polygon]:
+    """Outlines of water pixels ((y, x) bool) in the pixel CRS, one for each 8-connected patch of a tile.
+
+    Patches below `least_ha` that end within the tile are left out: nothing can make them larger.
+    """
     found = rasterio.features.shapes(water.astype(np.uint8), water, 8, transform)
-    return [shapely.geometry.shape(shape) for shape, _ in found]
+    patches = np.array([shapely.geometry.shape(shape) for shape, _ in found], object)
+    rows, columns = water.shape
+    inner = shapely.box(*(transform @ (0.5, rows - 0.5)), *(transform @ (columns - 0.5, 0.5)))
+    large = shapely.area(patches) >= least_ha * 10_000
+    return list(patches[large | ~shapely.covered_by(patches, inner)])
 
 
 def river_water(

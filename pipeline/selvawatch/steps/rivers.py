@@ -46,7 +46,7 @@ def river_water_of(
         lost = _lost(store, says)
         for year, one in counts.items():
             water = one.water(rule.least_share, rule.least_looks) & ~lost
-            by_year.setdefault(year, []).extend(water_outlines(water, tile.transform))
+            by_year.setdefault(year, []).extend(water_outlines(water, tile.transform, rule.least_ha))
     lines = rivers.geometry.to_numpy()
     told = {year: river_water(patches, lines, rule) for year, patches in by_year.items() if patches}
     return water_frame(told, site.grid.crs)
