@@ -415,6 +415,35 @@ def test_a_scene_that_could_not_be_read_is_tried_again(tmp_path):
     assert files(tmp_path / "out") == files(tmp_path / "clean")
 
 
+def test_a_scene_out_of_reach_is_tried_once_more_when_the_others_are_done(tmp_path):
+    scenes = archive(tmp_path / "archive")
+    reads = []
+
+    def read(scene, *rest):
+        reads.append(scene.id)
+        if scene.id == "B" and reads.count("B") == 1:
+            raise SceneError("nir cannot be read", reason="unreachable", where="scene B")
+        return read_scene(scene, *rest)
+
+    taken = take_in(scenes, TILE, RECIPE, tmp_path / "out", read)
+    assert {record.state for record in taken} == {"read"}
+    assert reads == ["A", "B", "C", "D", "A", "B"]
+    take_in(scenes, TILE, RECIPE, tmp_path / "clean")
+    assert files(tmp_path / "out") == files(tmp_path / "clean")
+
+
+def test_an_archive_that_is_gone_is_not_asked_twice(tmp_path):
+    scenes = archive(tmp_path / "archive")
+    reads = []
+
+    def read(scene, *_):
+        reads.append(scene.id)
+        raise SceneError("nir cannot be read", reason="unreachable", where=f"scene {scene.id}")
+
+    taken = take_in(scenes, TILE, RECIPE, tmp_path / "out", read)
+    assert [record.reason for record in taken] == ["unreachable"] * 4 and reads == ["A", "B", "C", "D"]
+
+
 def test_threads_change_nothing(tmp_path):
     scenes = archive(tmp_path / "archive")
     alone = take_in(scenes, TILE, RECIPE, tmp_path / "one")

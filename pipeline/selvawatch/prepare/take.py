@@ -65,6 +65,9 @@ def take_in(
     be read has no file. Scenes that do not meet the tile should be left out (`scenes_on`); they are read as
     wholly unobserved.
 
+    Where some scene could be read, days with one out of reach are tried once more when all are done: what
+    passes within minutes should leave no gap in days that no later run may change.
+
     read: how scenes are read; workers: days that are worked on at a time, by threads; halo_px: pixels around
     the tile that looks hold too (a look with another halo is made anew).
     """
@@ -75,13 +78,16 @@ def take_in(
     def one(key: tuple[int, str]) -> list[TakenIn]:
         return _take_day(groups[key], tile, recipe, folder, read, halo_px)
 
-    keys = sorted(groups)
-    if workers == 1:
-        taken = [one(key) for key in keys]
-    else:
-        with ThreadPoolExecutor(workers) as pool:
-            taken = list(pool.map(one, keys))
-    return tuple(record for records in taken for record in records)
+    with ThreadPoolExecutor(workers) as pool:
+        taken = dict(zip(groups, pool.map(one, groups), strict=True))
+        missed = [key for key, records in taken.items() if any(map(_is_unreachable, records))]
+        if any(record.state == "read" for records in taken.values() for record in records):
+            taken |= dict(zip(missed, pool.map(one, missed), strict=True))
+    return tuple(record for key in sorted(taken) for record in taken[key])
+
+
+def _is_unreachable(record: TakenIn) -> bool:
+    return record.reason == "unreachable"
 
 
 def _take_day(
