@@ -139,6 +139,23 @@ def test_another_crs_is_reprojected_by_nearest(tmp_path):
     assert np.isclose(got.values.ravel(), expected, atol=6e-5, equal_nan=True).mean() > 0.98
 
 
+def test_a_damaged_block_is_refused_where_the_file_is_reprojected_too(tmp_path):
+    grid = Grid(crs="EPSG:32718", resolution=10, tile_px=32)
+    bands = {name: pattern(256, 256, seed) for seed, name in enumerate(BANDS)}
+    stac_folder.sentinel_2(tmp_path, "S", TIME, bands, WEST, NORTH)
+    (scene,) = scenes(tmp_path)
+    x, y = rasterio.warp.transform("EPSG:32719", grid.crs, [WEST + 1280], [NORTH - 1280])
+    tile = grid.tiles(shapely.box(x[0], y[0], x[0] + 2, y[0] + 2))[0]
+    path = tmp_path / "sentinel-2-c1-l2a" / "S" / "red.tif"
+    with rasterio.open(path) as file:
+        end = sum(int(file.get_tag_item(f"BLOCK_{what}_0_0", "TIFF", bidx=1)) for what in ("OFFSET", "SIZE"))
+    whole = path.read_bytes()
+    path.write_bytes(whole[: end - 4] + bytes(4) + whole[end:])
+    with pytest.raises(SceneError, match="a block is damaged"):
+        read_scene(scene, tile, ["red"])
+    assert np.isfinite(read_scene(scene, tile, ["nir"])["nir"].values).any()
+
+
 def test_a_halo_is_read_around_the_tile(tmp_path):
     bands, scene = one_sentinel_2(tmp_path, WEST - 100, NORTH + 100, size=68)
     got = read_scene(scene, TILE, ["red"], 3)["red"]

@@ -181,6 +181,14 @@ def read_stored(file: Any, data: Bytes, band: int, window: Window) -> np.ndarray
     return unpack(blocks, data.take(blocks.ranges), rows, np.arange(int(window.width)) + int(window.col_off))
 
 
+def check_blocks(file: Any, data: Bytes, band: int, window: Window) -> None:
+    """Fetch the blocks of a window of an open file; OSError when it does not hold them whole."""
+    blocks = find_blocks(file, data, band, window)
+    if blocks is not None:
+        height, width = blocks.shape
+        _inflate(data.take(blocks.ranges), height, width * blocks.kind.itemsize)
+
+
 def _is_plain(file: Any, data: Bytes, band: int) -> bool:
     """Whether `unpack` knows how an open file keeps a band."""
     kept = file.tags(ns="IMAGE_STRUCTURE")

@@ -25,10 +25,8 @@ import rasterio
 import xarray as xr
 from affine import Affine
 from odc.geo.geobox import GeoBox
-from rasterio.enums import Resampling
 from rasterio.errors import RasterioError
 from rasterio.io import MemoryFile
-from rasterio.vrt import WarpedVRT
 
 from selvawatch.core.grid import Tile
 from selvawatch.core.scene import Asset, Scene
@@ -39,6 +37,7 @@ from selvawatch.sources.headers import holds_header
 from selvawatch.sources.hosts import AT_ONCE, UnreachableError
 from selvawatch.sources.place import Placement, epsg_of, place
 from selvawatch.sources.remote import RemoteFile
+from selvawatch.sources.reproject import reproject
 from selvawatch.sources.scaling import physical, table_of
 from selvawatch.sources.sensor import Band, Scaling
 from selvawatch.sources.sensors import asset_of, scaling_of, sensor_of
@@ -207,8 +206,7 @@ def reason_of(error: Exception) -> str:
 def _look(scene: Scene, geobox: GeoBox, name: str, band: Band, data: Bytes) -> _Layer:
     """One layer and what of its file is needed for the geobox.
 
-    Where GDAL reads the numbers itself, so that no block is compared with its own checksum, a local file is
-    compared with the one that its item states.
+    Where GDAL reads the numbers itself, a local file is compared with the checksum that its item states.
     """
     asset = asset_of(scene, name)
     scaling = None if band.kind == "quality" else scaling_of(scene, name)
@@ -224,7 +222,7 @@ def _look(scene: Scene, geobox: GeoBox, name: str, band: Band, data: Bytes) -> _
     if blocks is None and (placed is None or not placed.empty):
         with opened(data) as file:
             if placed is None:
-                raw = _reproject(file, asset.band, geobox, nodata)
+                raw = reproject(file, data, asset.band, geobox, _fill(nodata))
             else:
                 raw = file.read(asset.band, window=placed.window)
         if isinstance(data, LocalBytes) and not agrees(data.path, asset.checksum):
@@ -368,24 +366,6 @@ def _nodata(scene: Scene, asset: Asset, band: Band, file: Any, name: str) -> flo
 
 def _fill(nodata: float | None) -> float:
     return 0 if nodata is None else nodata
-
-
-def _reproject(file: Any, band: int, geobox: GeoBox, nodata: float | None) -> np.ndarray:
-    """Raw numbers on the geobox by GDAL's nearest pixel; `nodata` (or 0) outside the file."""
-    fill = _fill(nodata)
-    rows, columns = geobox.shape
-    with WarpedVRT(
-        file,
-        crs=str(geobox.crs),
-        transform=geobox.affine,
-        height=rows,
-        width=columns,
-        resampling=Resampling.nearest,
-        tolerance=1e-3,
-        src_nodata=fill,
-        nodata=fill,
-    ) as warped:
-        return np.asarray(warped.read(band))
 
 
 def _plain(error: Exception) -> str:
