@@ -52,7 +52,7 @@ def main() -> None:
     small = {key: stack[:, :40, :40] for key, stack in stacks.items()}
     fit_baselines(model, small, workers=THREADS)
     before = peak()
-    runs, baselines = best(5, lambda: fit_baselines(model, stacks, workers=THREADS))
+    runs, baselines = best(20, lambda: fit_baselines(model, stacks, workers=THREADS))
     fit_memory = peak() - before
     reason = forest_reason(model, baselines)
     pixels = reason.size
@@ -122,7 +122,7 @@ def timed_update(model: Model, baselines: xr.Dataset, state: xr.Dataset, look: L
     steps = fusion._Steps(alone, large, ground, arrays, THREADS)
     values = {name: np.tile(value[:SIDE, :SIDE], LARGE) for name, value in look.values.items()}
     day = int(state.attrs["until"])
-    shown = [replace(look, day=day + 1 + number, values=values) for number in range(3)]
+    shown = [replace(look, day=day + 1 + number, values=values) for number in range(8)]
     with ThreadPoolExecutor(THREADS) as pool:
         todo = iter(shown)
 
