@@ -1,11 +1,21 @@
 """Bring one tile up to a day in a process of its own, and say in JSON what that took."""
 
 import json
-import resource
+import re
 import sys
 import time
+from pathlib import Path
 
 from selvawatch.steps import monitor, tile
+
+
+def peak_gib() -> float:
+    """Most resident memory since this program began.
+
+    Not `ru_maxrss`: that one begins with what the process that started this one held.
+    """
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    return int(re.findall(r"VmHWM:\s+(\d+) kB", status)[0]) / 2**20
 
 
 def main(site: str, store: str, area: str, until: str, source: str) -> None:
@@ -15,7 +25,6 @@ def main(site: str, store: str, area: str, until: str, source: str) -> None:
     begun = time.perf_counter()
     folder = tile.open_plan(plan)[1].state(name, tile.advance_tile(plan, name))
     seconds, says = time.perf_counter() - begun, tile.TileState.read(folder)
-    kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     states = [one.state for one in says.taken]
     print(
         json.dumps(
@@ -25,7 +34,7 @@ def main(site: str, store: str, area: str, until: str, source: str) -> None:
                 "looks": len({(one.stream, one.day) for one in says.taken}),
                 "monitored": len(says.looks),
                 "workers": tile.WORKERS,
-                "peak_gib": kib / 2**20,
+                "peak_gib": peak_gib(),
                 "seconds": seconds,
             }
         )
