@@ -16,7 +16,7 @@ from selvawatch.core.grid import Grid
 from selvawatch.errors import SceneError
 from selvawatch.sources.blocks import LocalBytes, find_blocks, read_stored, unpack
 from selvawatch.sources.checksums import agrees
-from selvawatch.sources.kernels import lay, lay_floats, lay_physical
+from selvawatch.sources.kernels import adler32, lay, lay_floats, lay_physical
 from selvawatch.sources.load import read_scene
 from selvawatch.sources.source import open_source
 
@@ -62,6 +62,13 @@ def test_blocks_are_laid_as_plain_python_lays_them(kind, differences):
             physical = np.empty(out.shape, np.float32)
             lay_physical(blocks, where, rows, columns, differences, out.dtype.type(7), table, physical)
             np.testing.assert_array_equal(physical, table[expected])
+
+
+@pytest.mark.parametrize("size", [0, 1, 63, 64, 1000, 64 * 2048, 300_001, 1 << 20])
+@pytest.mark.parametrize("highest", [256, 1])
+def test_checksums_are_those_of_zlib(size, highest):
+    blocks = 255 - np.random.default_rng(size).integers(0, highest, (2, size)).astype(np.uint8)
+    assert adler32(blocks).tolist() == [zlib.adler32(block.tobytes()) for block in blocks]
 
 
 def test_floats_are_laid_as_plain_python_lays_them():

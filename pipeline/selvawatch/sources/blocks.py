@@ -18,7 +18,7 @@ from rasterio.errors import RasterioError
 from rasterio.io import MemoryFile
 from rasterio.windows import Window
 
-from selvawatch.sources.kernels import lay, lay_floats, lay_physical
+from selvawatch.sources.kernels import adler32, lay, lay_floats, lay_physical
 
 Content = bytes | memoryview
 """Bytes of a block."""
@@ -255,8 +255,9 @@ def _inflate(content: Sequence[Content], height: int, row_bytes: int) -> np.ndar
             raw = np.asarray(file.read(1)).reshape(len(content), height, row_bytes)
     except RasterioError:
         raise OSError("a block is damaged: it cannot be unpacked") from None
+    sums = adler32(raw.reshape(len(content), -1))
     for number, packed in enumerate(content):
-        if zlib.adler32(raw[number]) != int.from_bytes(packed[-4:], "big"):
+        if sums[number] != int.from_bytes(packed[-4:], "big"):
             _confirm(packed, raw[number])
     return raw
 

@@ -147,3 +147,41 @@ def lay_floats(
                 )
         for x in range(columns.size):
             out[y, x] = line[columns[x]]
+
+
+@numba.njit("uint32[::1](uint8[:, ::1])", nogil=True, cache=True)
+def adler32(blocks: np.ndarray) -> np.ndarray:
+    """Adler-32 checksum (RFC 1950) of each row of bytes.
+
+    64 sums side by side that are only added to, so that the compiler may work on many bytes at once; they are
+    put together before they could overflow.
+    """
+    lanes, most, modulus = 64, 2048, np.uint64(65521)
+    out = np.empty(blocks.shape[0], np.uint32)
+    sums, running = np.empty(lanes, np.uint32), np.empty(lanes, np.uint32)
+    for number in range(blocks.shape[0]):
+        block = blocks[number]
+        first, second = np.uint64(1), np.uint64(0)
+        place = 0
+        while block.size - place >= lanes:
+            steps = min((block.size - place) // lanes, most)
+            sums[:], running[:] = 0, 0
+            for step in range(steps):
+                part = block[place + lanes * step : place + lanes * step + lanes]
+                for lane in range(lanes):
+                    running[lane] += sums[lane]
+                    sums[lane] += np.uint32(part[lane])
+            total, weighted = np.uint64(0), np.uint64(0)
+            for lane in range(lanes):
+                total += np.uint64(sums[lane])
+                weighted += np.uint64(lanes) * np.uint64(running[lane])
+                weighted += np.uint64(lanes - lane) * np.uint64(sums[lane])
+            second = (second + np.uint64(lanes * steps) * first + weighted) % modulus
+            first = (first + total) % modulus
+            place += lanes * steps
+        while place < block.size:
+            first = (first + np.uint64(block[place])) % modulus
+            second = (second + first) % modulus
+            place += 1
+        out[number] = (second << np.uint64(16)) | first
+    return out

@@ -12,8 +12,9 @@ and lays them. How fast that is: docs/bench-scenes.md.
 
 import math
 import re
+import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,6 +48,9 @@ Bytes = LocalBytes | RemoteFile
 """Where a file's bytes come from."""
 _ON_WEB = ("http", "https", PREFIX.rstrip(":"))
 _REMOTE = "remote.tif"
+_NEAR_S = 0.05
+"""Seconds within which the heads of a scene's files come from a server that is near."""
+_FEW = 2
 _RIO = {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR"}
 PICTURE_BANDS = ("red", "green", "blue")
 
@@ -147,19 +151,23 @@ def read_layers(scene: Scene, geobox: GeoBox, layers: dict[str, Band]) -> dict[s
 def _from_web(scene: Scene, geobox: GeoBox, layers: dict[str, Band]) -> dict[str, np.ndarray]:
     """Layers of which some are on the web: their heads are fetched side by side, and so are their blocks.
 
-    GDAL is used by this thread alone: its reads through Python wait for one another.
+    From a server that is near, few blocks at a time: they come no faster by more connections, and the first
+    is here sooner, to be unpacked while the next ones come. GDAL is used by this thread alone: its reads
+    through Python wait for one another.
     """
-    read = {}
-    with rasterio.Env(**_RIO), ThreadPoolExecutor(min(len(layers), AT_ONCE)) as pool:
-        heads = [pool.submit(bytes_of, asset_of(scene, name).href) for name in layers]
-        found = []
-        for (name, band), head in zip(layers.items(), heads, strict=True):
-            with _told(scene, name):
-                layer = _look(scene, geobox, name, band, head.result())
-                found.append((layer, pool.submit(layer.data.take, layer.ranges)))
-        for layer, content in found:
-            with _told(scene, layer.name):
-                read[layer.name] = _values(layer, content.result())
+    read, found, begun = {}, [], time.monotonic()
+    with rasterio.Env(**_RIO), ThreadPoolExecutor(min(len(layers), AT_ONCE)) as many:
+        heads = [many.submit(bytes_of, asset_of(scene, name).href) for name in layers]
+        wait(heads)
+        near = time.monotonic() - begun < _NEAR_S
+        with ThreadPoolExecutor(_FEW if near else 1) as few:
+            for (name, band), head in zip(layers.items(), heads, strict=True):
+                with _told(scene, name):
+                    layer = _look(scene, geobox, name, band, head.result())
+                    found.append((layer, (few if near else many).submit(layer.data.take, layer.ranges)))
+            for layer, content in found:
+                with _told(scene, layer.name):
+                    read[layer.name] = _values(layer, content.result())
     return read
 
 
