@@ -17,8 +17,10 @@ from command_line import PACKAGE, WARNINGS
 from selvawatch.core.days import iso, to_day
 from selvawatch.core.files import file_digest, folder_digests
 from selvawatch.errors import SelvawatchError, StoreError
+from selvawatch.site import Site
 from selvawatch.steps import monitor as steps
 from selvawatch.steps import plan, tile
+from selvawatch.steps.water import yearly_counts
 from selvawatch.store.ledger import exclusive
 
 pytestmark = pytest.mark.slow
@@ -216,6 +218,34 @@ def test_an_error_between_the_tiles_and_the_commit_changes_nothing_committed(beg
         begun.run()
     assert committed(begun) == before
     assert not [path for path in begun.store.rglob(".*") if path.is_dir()]
+
+
+def water_of(place):
+    """Counts of open water that the committed state of the tile is told with, by year."""
+    site, says = Site.load(place.site, "aoi/site.toml"), place.state
+    years = {2023, 2024}
+    found = yearly_counts(site, place.opened, place.tile.id, says.taken, says.until_day, years)
+    return {year: (int(one.seen.sum()), int(one.wet.sum())) for year, one in found.items()}
+
+
+def test_a_tile_that_fails_after_its_water_was_counted_keeps_the_water_of_its_committed_state(
+    begun, monkeypatch
+):
+    before = water_of(begun)
+    assert set(before) == {2023, 2024}
+
+    def broken(*_args, **_keywords):
+        raise SelvawatchError("the disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(tile, "_advance", broken)
+        with pytest.raises(SelvawatchError, match="disk is full"):
+            begun.run()
+    assert water_of(begun) == before
+    begun.run()
+    after, folder = water_of(begun), begun.store / "water" / begun.tile.id
+    assert after[2024] > before[2024]
+    assert len(list(folder.iterdir())) == 3  # 2023, and 2024 of this state and the one before
 
 
 KILLED = """

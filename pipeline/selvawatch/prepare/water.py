@@ -47,7 +47,7 @@ def count_water(
     """Count the looks of a year and return the file, which stays as it is where it is there already.
 
     Counts do not depend on the order of looks, so those of an earlier file whose looks are all still there
-    are gone on from; earlier files of the year are then removed.
+    are gone on from. Earlier files stay, since a committed state may still be told by them.
 
     Parameters
     ----------
@@ -89,9 +89,6 @@ def count_water(
         for number, (name, values) in enumerate((("seen", counts.seen), ("wet", counts.wet)), 1):
             file.write(values, number)
             file.set_band_description(number, name)
-    for older in sorted(folder.glob(f"{year}-*.tif")):
-        if older != path:
-            older.unlink()
     return path
 
 

@@ -26,6 +26,7 @@ from selvawatch.steps.run_files import read_tracked, write_tracked
 from selvawatch.steps.scene_rows import newly_superseded, scene_rows
 from selvawatch.steps.tile import TileState, advance_tile, baseline_tile, current_state
 from selvawatch.steps.tracked import reference_lines, track_events
+from selvawatch.steps.water import prune_water
 from selvawatch.store.folders import Store, new_folder, open_store, prune
 from selvawatch.store.ledger import AlertRow, RunRow, TileRow, exclusive
 from selvawatch.write.content import Run
@@ -229,6 +230,7 @@ def _finish(
         kept = [says[tile], before] if before is not None else [says[tile]]
         prune(store.state(tile, name).parent, {one.state for one in kept})
         prune(store.folder / "baselines" / tile, {one.baseline for one in kept})
+        prune_water(site, store, tile, [(one.taken, one.until_day) for one in kept])
     return report
 
 

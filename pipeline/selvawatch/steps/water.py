@@ -44,6 +44,29 @@ def yearly_counts(
     return found
 
 
+def prune_water(
+    site: Site, store: Store, tile: str, keep: Sequence[tuple[Sequence[TakenIn], int]]
+) -> list[Path]:
+    """Remove the counts of a tile that are not those of states to be kept; the files removed, sorted.
+
+    To be called after a commit only: a run that ends before it leaves the counts of the committed state.
+
+    keep: what became of every scene, and the last day, of each of these states.
+    """
+    rule, folder = site.rules.water, _folder(store, tile)
+    if rule is None:
+        return []
+    kept = {
+        counts_path(folder, year, {key: scenes for key, (_, scenes) in looks.items()}, rule.mndwi_over)
+        for taken, until_day in keep
+        for year, looks in _looks(site, store, tile, taken, until_day).items()
+    }
+    gone = [path for path in sorted(folder.glob("[!.]*.tif")) if path not in kept]
+    for path in gone:
+        path.unlink()
+    return gone
+
+
 def _looks(
     site: Site, store: Store, tile: str, taken: Sequence[TakenIn], until_day: int
 ) -> dict[int, dict[str, tuple[Path, str]]]:
