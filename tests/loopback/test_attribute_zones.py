@@ -20,6 +20,7 @@ from selvawatch.core.tables import RIGHT_TYPES
 from selvawatch.errors import LayerError, SourceError, StoreError
 from selvawatch.site import Site, default_site
 from selvawatch.sources.geoservices import Client, arcgis_layer, wfs_layer
+from selvawatch.steps.attributed import read_zones
 from selvawatch.steps.doctor import examine
 from selvawatch.steps.zones import (
     SNAPSHOTS,
@@ -470,6 +471,66 @@ def test_no_packaged_layer_of_rights_keeps_a_field_that_may_name_a_person(tmp_pa
         assert b"QUISPE" not in path.read_bytes(), path.name
     (kept,) = (store.folder / SNAPSHOTS / name).glob("*.parquet")
     assert "QUISPE" not in gpd.read_parquet(kept).drop(columns="geometry").to_csv()
+
+
+HELD = [one.name for one in Site.load(default_site()).manifest.layer if one.holder_column]
+
+
+def of_entry(entry, **rest):
+    """A frame of one row with every column that an entry names, and others."""
+    fields = {one: ["x"] for one in entry.columns}
+    for one in (entry.applied_column, entry.from_column, entry.to_column):
+        fields |= {one: [dt.datetime(2015, 1, 1)]} if one else {}
+    fields |= {entry.ha_column: [1.0]} if entry.ha_column else {}
+    return gpd.GeoDataFrame(fields | rest, geometry=[shapely.Polygon(ring(0))], crs=4326)
+
+
+@pytest.mark.parametrize("name", HELD)
+def test_fields_of_names_that_nobody_knew_of_do_not_reach_the_store(tmp_path, name):
+    site, store = Site.load(default_site()), Store(tmp_path / "store")
+    strange = ("TITULAR", "DNI", "observ", "nomrel", "concesion", "REPRESENTANTE")
+    frame = of_entry(site.manifest.entry(name), **{one: ["QUISPE MAMANI, JUAN"] for one in strange})
+    frame.to_parquet(tmp_path / "layer.parquet")
+    import_zone(site, store, name, str(tmp_path / "layer.parquet"), date=FIRST)
+    (kept,) = (store.folder / SNAPSHOTS / name).glob("*.parquet")
+    assert "QUISPE" not in gpd.read_parquet(kept).drop(columns="geometry").to_csv()
+    assert all_snapshots(site, store)[0].layer == name
+
+
+@pytest.mark.parametrize("name", HELD)
+def test_a_layer_whose_holders_stand_in_an_unknown_column_is_refused(tmp_path, name):
+    site, store = Site.load(default_site()), Store(tmp_path / "store")
+    entry = site.manifest.entry(name)
+    frame = of_entry(entry, TITULAR=["QUISPE MAMANI, JUAN"]).drop(columns=entry.holder_column)
+    frame.to_parquet(tmp_path / "layer.parquet")
+    with pytest.raises(LayerError, match=f"missing.*{entry.holder_column}"):
+        import_zone(site, store, name, str(tmp_path / "layer.parquet"), date=FIRST)
+    assert not list(store.folder.rglob("*.parquet"))
+
+
+def test_fields_to_drop_go_in_any_case_of_letters(tmp_path):
+    entry = cadastre("http://127.0.0.1:9")
+    frame = of_entry(entry, m_ruc=["10460000001"], ESTADO=["T"])
+    frame.to_parquet(tmp_path / "layer.parquet")
+    store = Store(tmp_path / "store")
+    import_zone(site_with(entry), store, entry.name, str(tmp_path / "layer.parquet"), date=FIRST)
+    (kept,) = (store.folder / SNAPSHOTS / entry.name).glob("*.parquet")
+    assert "ESTADO" in gpd.read_parquet(kept) and "m_ruc" not in gpd.read_parquet(kept)
+
+
+def test_the_name_of_a_private_area_is_in_no_snapshot_and_no_key(tmp_path):
+    site, store = Site.load(default_site()), Store(tmp_path / "store")
+    name = "private-conservation-areas"
+    shapes = [shapely.Polygon(ring(0)), shapely.Polygon(ring(2))]
+    frame = gpd.GeoDataFrame({"acp_nomb": ["Predio Quispe Mamani"] * 2}, geometry=shapes, crs=4326)
+    frame.to_parquet(tmp_path / "layer.parquet")
+    import_zone(site, store, name, str(tmp_path / "layer.parquet"), date=FIRST)
+    (kept,) = (store.folder / SNAPSHOTS / name).glob("*.parquet")
+    assert list(gpd.read_parquet(kept).columns) == ["geometry"]
+    rights = read_zones(site, store).register.rights
+    mine = rights[rights["layer"] == name]
+    assert "quispe" not in mine.drop(columns="geometry").to_csv().lower()
+    assert mine["right_id"].nunique() == 2
 
 
 def test_status_and_doctor_say_what_stays_empty_without_a_layer_of_isolated_peoples(tmp_path):

@@ -66,7 +66,7 @@ def keep(
     Raises
     ------
     LayerError
-        For a layer without features or CRS, or without a column that its entry names.
+        For a layer without features or CRS, or without a column that its entry names, the holder's included.
     """
     if frame.crs is None:
         raise LayerError("the layer has no CRS", where=entry.name)
@@ -98,21 +98,29 @@ def keep(
 
 
 def without_persons(frame: gpd.GeoDataFrame, entry: LayerEntry, salt: bytes) -> gpd.GeoDataFrame:
-    """The frame without fields that name natural persons; the holder becomes a type and a salted hash."""
+    """The frame without fields that name natural persons; the holder becomes a type and a salted hash.
+
+    Raises
+    ------
+    LayerError
+        Where a column that the entry names is missing; without its holder's, names may stand in any other.
+    """
     fetch = entry.fetch
     clean = frame.copy()
     if entry.holder_column and entry.holder_column in clean:
         names = texts(clean[entry.holder_column])
         clean[HOLDER_TYPE] = [holder_type(one) for one in names]
         clean[HOLDER_HASH] = [holder_hash(one, salt) for one in names]
-    gone = [entry.holder_column, *(fetch.drop if fetch else ())]
-    clean = clean.drop(columns=[one for one in gone if one and one in clean])
+    gone = {one.casefold() for one in (entry.holder_column, *(fetch.drop if fetch else ())) if one}
+    clean = clean.drop(columns=[one for one in clean.columns if str(one).casefold() in gone])
     if fetch and fetch.keep:
         clean = clean[[one for one in clean.columns if one in (*fetch.keep, "geometry")]]
     if entry.only_named:
         named = (*entry.columns, HOLDER_TYPE, HOLDER_HASH, "geometry")
         clean = clean[[one for one in clean.columns if one in named]]
-    missing = [one for one in entry.columns if one != entry.holder_column and one not in clean.columns]
+    # Without the column we know, the holders may stand under a name that nobody said to drop.
+    replaced = {entry.holder_column} if HOLDER_TYPE in clean.columns else set()
+    missing = [one for one in entry.columns if one not in {*clean.columns, *replaced}]
     if missing:
         raise LayerError(
             "columns that the manifest names are missing",
