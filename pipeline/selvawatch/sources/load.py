@@ -50,7 +50,7 @@ _ON_WEB = ("http", "https", PREFIX.rstrip(":"))
 _REMOTE = "remote.tif"
 _NEAR_S = 0.05
 """Seconds within which the heads of a scene's files come from a server that is near."""
-_FEW = 2
+_FEW = 1
 _RIO = {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR"}
 PICTURE_BANDS = ("red", "green", "blue")
 
@@ -151,7 +151,7 @@ def read_layers(scene: Scene, geobox: GeoBox, layers: dict[str, Band]) -> dict[s
 def _from_web(scene: Scene, geobox: GeoBox, layers: dict[str, Band]) -> dict[str, np.ndarray]:
     """Layers of which some are on the web: their heads are fetched side by side, and so are their blocks.
 
-    From a server that is near, few blocks at a time: they come no faster by more connections, and the first
+    From a server that is near, file after file: they come no faster by more connections, and the first
     is here sooner, to be unpacked while the next ones come. GDAL is used by this thread alone: its reads
     through Python wait for one another.
     """
