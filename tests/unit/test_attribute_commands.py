@@ -142,6 +142,30 @@ def test_an_earlier_run_is_told_with_the_register_it_saw(tmp_path, caplog):
     assert not caplog.records
 
 
+def test_an_earlier_run_is_told_without_ground_of_isolated_peoples_that_is_known_only_today(tmp_path):
+    days = (EARLIER, made_decade.TAKEN)
+    site, store = made_decade.write_decade(tmp_path, rights=40, events=60, days=days)
+    words = {"site": site, "store": store, "as_of": "2022-12-31"}
+    before = {
+        tier: selvawatch.table("loss_by_district", **words, tier=tier) for tier in ("public", "restricted")
+    }
+    west, south = made_decade.WEST, made_decade.SOUTH
+    grown = [shapely.box(west - 40_000, south, west + 50_000, south + made_decade.SIDE)]
+    gpd.GeoDataFrame({"a": [1]}, geometry=grown, crs="EPSG:32719").to_parquet(tmp_path / "peoples.parquet")
+    later = made_decade.TAKEN + dt.timedelta(days=9)
+    import_zone(
+        Site.load(site), Store(store), "isolated-peoples", str(tmp_path / "peoples.parquet"), date=later
+    )
+    after = {tier: selvawatch.table("loss_by_district", **words, tier=tier) for tier in before}
+    pd.testing.assert_frame_equal(before["restricted"], after["restricted"])
+    inside = after["public"]["ubigeo"].isin([f"17{index:04d}" for index in range(5)])
+    assert before["public"]["ha"][before["public"]["ubigeo"].isin(["170000", "170001"])].sum() > 0
+    assert after["public"]["ha"][inside].sum() == 0
+    assert 0 < after["public"]["ha"].sum() < before["public"]["ha"].sum()
+    changed = selvawatch.table("revisions", **words, tier="public")
+    assert changed["ha_then"].sum() == pytest.approx(after["public"]["ha"].sum(), abs=1e-4)
+
+
 def test_no_run_until_a_day_is_one_line(decade, command, tmp_path):
     said = command("table", "loss_by_type", "--as-of", "2015-01-01", *decade, "--out", tmp_path / "t.csv")
     assert said.code == 1 and "no run until that day" in said.error

@@ -94,6 +94,15 @@ def zones_of_version(site: Site, store: Store, now: Zones, version: str) -> Zone
     return None
 
 
+def guarded_ground(now: Zones, then: Zones) -> shapely.Geometry | None:
+    """Ground of isolated peoples by either register; None where neither says.
+
+    What is learned of them later guards what an earlier run saw.
+    """
+    known = [one for one in (now.isolated, then.isolated) if one is not None]
+    return shapely.union_all(known) if known else None
+
+
 def with_river_water(zones: Zones, water: gpd.GeoDataFrame) -> Zones:
     """The zones with river water told from imagery (year, geometry) among their references."""
     return replace(zones, references=replace(zones.references, river_water=water))

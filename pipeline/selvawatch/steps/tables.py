@@ -10,6 +10,7 @@ from typing import Any
 import geopandas as gpd
 import pandas as pd
 import pyarrow.parquet as pq
+import shapely
 
 from selvawatch.attribute.faces import Faces
 from selvawatch.attribute.overlay import Pieces
@@ -22,7 +23,7 @@ from selvawatch.core.tables import ALERTS, CELLS
 from selvawatch.errors import StoreError, TableError
 from selvawatch.provenance import code_digest, code_version
 from selvawatch.site import Site, default_site
-from selvawatch.steps.attributed import Zones, of_cells, read_zones, zones_of_version
+from selvawatch.steps.attributed import Zones, guarded_ground, of_cells, read_zones, zones_of_version
 from selvawatch.steps.faces import site_faces, site_pieces
 from selvawatch.steps.run_files import read_tracked
 from selvawatch.store.folders import Store, open_store
@@ -260,13 +261,14 @@ def _of_run(
             earlier = past
         else:
             run, zones = past, _zones_then(site, store, now, past)
-    pieces, faces = _run_pieces(site, store, zones, run, wanted.tier)
+    guarded = guarded_ground(now, zones)
+    pieces, faces = _run_pieces(site, store, zones, run, wanted.tier, guarded)
     source = _of_the_run(store.run(run.run_id), run.run_id)
     before = None
     if earlier is not None:
         source["earlier_run_id"] = earlier.run_id
         then = _zones_then(site, store, now, earlier)
-        before = _run_pieces(site, store, then, earlier, wanted.tier)[0]
+        before = _run_pieces(site, store, then, earlier, wanted.tier, guarded_ground(now, then))[0]
     start = to_day(site.days.monitoring_from)
     inputs = _inputs(site, zones, pieces, faces, watched_from=start, earlier=before)
     return inputs, run.until_day, source, zones
@@ -282,8 +284,10 @@ def _zones_then(site: Site, store: Store, now: Zones, run: RunRow) -> Zones:
     return found
 
 
-def _run_pieces(site: Site, store: Store, zones: Zones, run: RunRow, tier: Tier) -> tuple[Pieces, Faces]:
-    """Pieces of a run that a tier may count: as the run's own published tables."""
+def _run_pieces(
+    site: Site, store: Store, zones: Zones, run: RunRow, tier: Tier, isolated: shapely.Geometry | None
+) -> tuple[Pieces, Faces]:
+    """Pieces of a run that a tier may count, with nothing near isolated peoples as they are known today."""
     folder = store.run(run.run_id)
     tracked = read_tracked(folder / "internal")
     register, day = zones.register, run.until_day
@@ -291,7 +295,7 @@ def _run_pieces(site: Site, store: Store, zones: Zones, run: RunRow, tier: Tier)
     pieces = site_pieces(store, register, faces, tracked.cells, day, of=run.run_id, events=tracked.events)
     if tier is Tier.RESTRICTED:
         return pieces, faces
-    rule, isolated = site.says.tiers, zones.isolated
+    rule = site.says.tiers
     published = gpd.read_parquet(folder / "restricted" / "alerts.parquet")
     alerts = apply(ALERTS, published, tier, rule, run.until_day, isolated, cells=tracked.cells)
     cells = apply(CELLS, tracked.cells, tier, rule, run.until_day, isolated, of=alerts)
