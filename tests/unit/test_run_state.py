@@ -320,7 +320,7 @@ def test_a_run_in_which_every_tile_failed_commits_nothing(begun, monkeypatch):
 
 
 def failing(_plan, tile):
-    raise SelvawatchError("the tile cannot be read", where=tile)
+    raise SelvawatchError("the tile cannot be read", where=tile, got="/srv/archive/a.tif: no such file")
 
 
 def test_a_tile_that_failed_stops_no_other_and_is_brought_up_by_the_same_command(
@@ -339,6 +339,11 @@ def test_a_tile_that_failed_stops_no_other_and_is_brought_up_by_the_same_command
     with pytest.raises(SelvawatchError, match=f"1 of 2 tiles .*{tiles[1]}.*run the command again"):
         report.checked()
     assert set(place.opened.ledger.tiles()) == set(tiles) - {tiles[1]}
+    assert "/srv/archive/a.tif" in report.failed[tiles[1]]
+    for page in place.products.rglob("bulletin-*"):
+        assert "/srv/archive" not in page.read_text(encoding="utf-8")
+    page = (place.products / "public" / "bulletin-es.html").read_text(encoding="utf-8")
+    assert f"{tiles[1]}</span>: <bdi>el cuadro no se pudo actualizar" in page
     again = place.run(MIDWAY)
     assert again.checked().run_id != report.run_id
     assert set(place.opened.ledger.tiles()) == set(tiles)

@@ -36,5 +36,9 @@ SCENE_REASONS: Mapping[str, tuple[str, str]] = {
     ),
     "not-listed": ("It is not listed any more.", "Ya no figura en el catálogo."),
     "cloud": ("It is cloudier than the site reads.", "Tiene más nubes de las que se leen."),
+    "tile-failed": (
+        "The tile could not be brought up to the day; it keeps its state of before.",
+        "El cuadro no se pudo actualizar; conserva su estado anterior.",
+    ),
 }
-"""English and Spanish by code of `Problem.reason`, `SceneError.reason` and the ledger."""
+"""English and Spanish by code of `Problem.reason`, `SceneError.reason` and the ledger; `tile-failed`: of a tile, in bulletins."""

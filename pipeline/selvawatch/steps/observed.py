@@ -25,7 +25,8 @@ def observation(
 ) -> Observation:
     """What was observed since monitoring began, over all tiles of the store.
 
-    superseded: scenes that this run replaces by newer products.
+    failed: why tiles could not be brought up, by tile; what is said of them here is given out, so only that
+    they failed. superseded: scenes that this run replaces by newer products.
     """
     since = to_day(site.days.monitoring_from)
     pixel_ha = site.grid.pixel_ha
@@ -109,6 +110,6 @@ def _unread(
     for problem in inputs.problems:
         key = (problem.scene_id, problem.reason)
         scenes[key] = UnreadScene(scene_id=problem.scene_id, sensor="", day=0, reason=problem.reason)
-    for tile, why in failed.items():
-        scenes[tile, "tile"] = UnreadScene(scene_id=tile, sensor="", day=0, reason=f"tile: {why}")
+    for tile in failed:
+        scenes[tile, "tile"] = UnreadScene(scene_id=tile, sensor="", day=0, reason="tile-failed")
     return tuple(scenes[key] for key in sorted(scenes))

@@ -158,8 +158,8 @@ def _unread(content: Bulletin, lang: Language) -> dict[str, Any]:
 
 
 def _why(reason: str, lang: Language) -> str:
-    """Words for a code; what is said of a tile that failed stays as it is."""
-    return word(lang, "scene_reason", reason) if reason in SCENE_REASONS else one_line(reason, 160)
+    """Words for a code; other text may tell of the machine and is not given out."""
+    return word(lang, "scene_reason", reason if reason in SCENE_REASONS else "unreadable")
 
 
 def _superseded(content: Bulletin, lang: Language) -> dict[str, Any]:
