@@ -66,9 +66,11 @@ def test_without_scars_or_rule_mining_again_is_unknown():
     assert remining(events([square(0)]), scars([square(0)], ["2018-12-31"]), None).tolist() == ["unknown"]
 
 
-def test_a_layer_of_scars_is_as_old_as_its_column_or_its_snapshot(tmp_path):
-    frame = gpd.GeoDataFrame({"year": ["2018-12-31", None]}, geometry=[square(0), square(1)], crs=made.CRS)
-    frame.to_file(tmp_path / "scars.gpkg", layer="scars")
+def scar_layer(folder, shapes, seen):
+    """References of a scar layer taken on 2021-05-04, dated by its column `year`."""
+    gpd.GeoDataFrame({"year": seen}, geometry=shapes, crs=made.CRS).to_file(
+        folder / "scars.gpkg", layer="scars"
+    )
     entry = LayerEntry(
         name="old-mining",
         title="Minería anterior",
@@ -79,10 +81,38 @@ def test_a_layer_of_scars_is_as_old_as_its_column_or_its_snapshot(tmp_path):
         from_column="year",
     )
     snapshot = Snapshot(
-        layer="old-mining", file=f"{tmp_path}/scars.gpkg:scars", date=dt.date(2021, 5, 4), sha256="0" * 64
+        layer="old-mining", file=f"{folder}/scars.gpkg:scars", date=dt.date(2021, 5, 4), sha256="0" * 64
     )
-    _, references = read_register(Manifest(layer=(entry,)), [snapshot], crs=made.CRS)
+    return read_register(Manifest(layer=(entry,)), [snapshot], crs=made.CRS)[1]
+
+
+def test_a_layer_of_scars_is_as_old_as_its_column_or_its_snapshot(tmp_path):
+    references = scar_layer(tmp_path, [square(0), square(1)], ["2018-12-31", None])
     assert references.scars["seen_on"].astype(str).tolist() == ["2018-12-31", "2021-05-04"]
+
+
+@pytest.mark.parametrize(
+    ("seen", "wanted"),
+    [
+        ([2018, 2025], ["2018-12-31", "2025-12-31"]),
+        ([2018.0, None], ["2018-12-31", "2021-05-04"]),
+        (["2018", "2019-02"], ["2018-12-31", "2019-02-28"]),
+        ([201902, 2020], ["2019-02-28", "2020-12-31"]),
+        ([1_546_214_400_000, None], ["2018-12-31", "2021-05-04"]),
+    ],
+)
+def test_a_year_or_month_of_scars_counts_from_its_last_day(tmp_path, seen, wanted):
+    references = scar_layer(tmp_path, [square(0), square(1)], seen)
+    assert references.scars["seen_on"].astype(str).tolist() == wanted
+
+
+def test_a_scar_that_crosses_itself_is_repaired_and_what_is_no_area_is_left_out(tmp_path):
+    bow = shapely.Polygon([(0, 0), (100, 100), (100, 0), (0, 100)])
+    shapes = [bow, shapely.MultiPolygon([square(0), box(50, 0, 150, 100)]), shapely.Point(5, 5)]
+    references = scar_layer(tmp_path, shapes, ["2018", "2018", "2018"])
+    assert references.scars.is_valid.all() and len(references.scars) == 2
+    found = events([square(0), square(3)])
+    assert described(found, register([]), references=references)["remining"].tolist() == ["yes", "no"]
 
 
 def test_products_of_mining_kept_in_a_store_are_scars_and_inputs_of_a_run(tmp_path):

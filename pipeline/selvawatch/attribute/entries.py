@@ -75,7 +75,9 @@ class LayerEntry:
     """Statuses that say a right has ended, on a day unknown unless `to_column` has it."""
     applied_column: str = ""
     from_column: str = ""
-    """First day in force; a right without it began on an unknown day on or after its application."""
+    """First day in force; a right without it began on an unknown day on or after its application.
+
+    Of a `scar`: day, month or year by whose last day the ground was mined."""
     to_column: str = ""
     """Last day in force."""
     document_column: str = ""

@@ -11,9 +11,10 @@ import shapely
 
 from selvawatch.attribute.accountings import Scale
 from selvawatch.attribute.entries import UNATTRIBUTED, LayerEntry
-from selvawatch.attribute.files import read_vector, split_layer
-from selvawatch.attribute.layers import Taken, dates, read_layer, take, texts
+from selvawatch.attribute.files import polygons, read_vector, split_layer
+from selvawatch.attribute.layers import Taken, read_layer, take, texts
 from selvawatch.attribute.periods import PeriodSet
+from selvawatch.attribute.products import date_spans
 from selvawatch.attribute.register import Register, register_of
 from selvawatch.attribute.roads import RoadMark
 from selvawatch.core.area import Area
@@ -217,12 +218,17 @@ def _references(manifest: Manifest, latest: dict[str, Snapshot], crs: str) -> Re
             raise SiteError("unknown reference", where=f"layer {name}", got=entry.type, needed=sorted(parts))
         names = texts(frame[entry.name_column]) if entry.name_column else [None] * len(frame)
         years = frame["year"] if "year" in frame else [None] * len(frame)
-        seen = dates(frame[entry.from_column]) if entry.from_column else pd.Series(pd.NaT, frame.index)
+        seen = (
+            date_spans(frame[entry.from_column])[1]
+            if entry.from_column
+            else pd.Series(pd.NaT, frame.index, dtype="datetime64[ms]")
+        )
         seen = seen.fillna(pd.Timestamp(entry.valid_from or latest[name].date)).astype("datetime64[ms]")
+        shapes = frame.geometry.to_numpy()
+        if entry.type == "scar":
+            shapes, _ = polygons(shapes, [str(index) for index in range(len(frame))])
         kept = gpd.GeoDataFrame(
-            {"name": names, "year": list(years), "seen_on": seen.to_numpy()},
-            geometry=frame.geometry.array,
-            crs=crs,
+            {"name": names, "year": list(years), "seen_on": seen.to_numpy()}, geometry=shapes, crs=crs
         )
         parts[entry.type].append(kept[~(kept.geometry.isna() | kept.geometry.is_empty)])
     empty = no_references(crs)
