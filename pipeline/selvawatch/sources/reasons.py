@@ -41,4 +41,7 @@ SCENE_REASONS: Mapping[str, tuple[str, str]] = {
         "El cuadro no se pudo actualizar; conserva su estado anterior.",
     ),
 }
-"""English and Spanish by code of `Problem.reason`, `SceneError.reason` and the ledger; `tile-failed`: of a tile, in bulletins."""
+"""English and Spanish by code of `Problem.reason`, `SceneError.reason` and the ledger.
+
+`tile-failed` is said of a tile, in bulletins.
+"""
