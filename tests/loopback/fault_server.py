@@ -6,7 +6,7 @@ import json
 import re
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -23,7 +23,7 @@ class Served:
     folder: Path
     port: int
     faults: dict[str, str] = field(default_factory=dict)
-    """By pattern of the path: flaky, dead, short, zeroed, tailless, rotten, drip, long, busy, loop,
+    """By pattern of the path: flaky, dead, short, zeroed, tailless, rotten, drip, long, endless, busy, loop,
     elsewhere.
     """
     requests: collections.Counter[str] = field(default_factory=collections.Counter)
@@ -59,6 +59,7 @@ def serve(folder: Path) -> Iterator[Served]:
         server.server_close()
 
 
+_PIECE = 100_000
 _guard = threading.Lock()
 
 
@@ -141,9 +142,24 @@ class _Handler(BaseHTTPRequestHandler):
             headers["Content-Range"] = f"bytes {first}-{last}/{len(content)}"
         if fault == "long":
             headers["Content-Range"] = f"bytes {first}-{last}/{len(content) * 3}"
+        if fault == "endless":
+            self._stream(served, place, headers, (bytes(_PIECE) for _ in range(400)))
+            return
         with _guard:
             served.sent[place] += len(part)
         self._send(206 if asked else 200, part, headers, fault)
+
+    def _stream(self, served: Served, place: str, headers: dict[str, str], pieces: Iterable[bytes]) -> None:
+        """Pieces of a part whose length is not told, until nobody reads them."""
+        self.send_response(206)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.close_connection = True
+        for piece in pieces:
+            self.wfile.write(piece)
+            with _guard:
+                served.sent[place] += len(piece)
 
     def _status(self, code: int, headers: dict[str, str] | None = None) -> None:
         self._send(code, b"", headers or {})

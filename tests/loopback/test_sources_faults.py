@@ -33,11 +33,12 @@ LASTING = {
     "rotten": "cannot be read",
     "drip": "too slowly",
     "long": "another range",
+    "endless": "more than was asked for",
     "loop": "in circles",
     "elsewhere": "private host",
 }
 
-PASSES = {"dead", "short", "drip", "long"}
+PASSES = {"dead", "short", "drip", "long", "endless"}
 """Faults of the way, not of the file: another run may read the scene."""
 
 
@@ -106,6 +107,14 @@ def test_a_server_is_given_the_time_it_asks_for(served):
     served.times.clear()
     remote.RemoteFile(f"{served.address}{place}")
     assert served.times[place][1] - served.times[place][0] >= 2.0
+
+
+def test_an_answer_that_does_not_end_is_left_after_what_was_asked_for(served):
+    served.faults, place = {"late/red": "endless"}, "/sentinel-2-c1-l2a/late/red.tif"
+    served.sent.clear()
+    with pytest.raises(OSError, match="more than was asked for"):
+        remote.fetch(f"{served.address}{place}", 0, 100, remote.Patience(tries=1))
+    assert served.sent[place] < 20_000_000
 
 
 def test_bytes_are_those_of_the_blocks_and_each_comes_once(served):

@@ -237,6 +237,8 @@ def _content(reply: urllib3.BaseHTTPResponse, first: int, end: int, patience: Pa
         here += len(chunk)
         if here > end and reply.status == 200:
             break
+        if here > end - first and reply.status == 206:
+            raise _BrokenError("it sends more than was asked for")
         lasted = time.monotonic() - began
         if lasted > patience.silence_s and here < lasted * patience.slowest:
             raise _BrokenError("it comes too slowly")
