@@ -33,6 +33,8 @@ class Served:
     times: dict[str, list[float]] = field(default_factory=lambda: collections.defaultdict(list))
     signed_only: bool = False
     tokens_fail: int = 0
+    tokens_moved: str = ""
+    """Where requests for tokens are redirected to."""
     most_at_once: int = 0
     at_once: int = 0
     slow_s: float = 0.0
@@ -100,6 +102,9 @@ class _Handler(BaseHTTPRequestHandler):
             if served.tokens_fail:
                 served.tokens_fail -= 1
                 self._status(503)
+                return
+            if served.tokens_moved:
+                self._status(302, {"Location": served.tokens_moved})
                 return
             self._send(200, json.dumps({"msft:expiry": "2999-01-01T00:00:00Z", "token": TOKEN}).encode(), {})
             return

@@ -169,6 +169,17 @@ def test_a_token_that_is_refused_leaves_the_scene_unread_and_one_that_is_late_do
     assert np.isfinite(source.read(landsat, TILE, ["red"])["red"].values).any()
 
 
+def test_a_subscription_key_follows_no_redirect(computer, monkeypatch):
+    monkeypatch.setenv("PC_SDK_SUBSCRIPTION_KEY", "a-key-that-must-not-be-told")
+    library().Settings.get.cache_clear()
+    source = open_source("planetary-computer")
+    landsat = source.search(EVERYWHERE, *YEAR).scenes[0]
+    monkeypatch.setattr(computer, "tokens_moved", f"{computer.address}/elsewhere")
+    with pytest.raises(SceneError, match=r"no token \(status 302\)"):
+        source.read(landsat, TILE, ["red"])
+    assert not computer.requests["/elsewhere"]
+
+
 def test_earth_search_reads_collection_1_only(archive, tmp_path, monkeypatch):
     with fault_server.serve(archive) as files, stac_api.serve(archive, files.address, tmp_path) as api:
         monkeypatch.setenv("EARTH_SEARCH_URL", api)

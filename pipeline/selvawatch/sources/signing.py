@@ -81,6 +81,7 @@ def library() -> Any:
 
 
 def _token(where: str, key: str | None, read: Callable[..., object]) -> object:
+    """The token of a storage; a redirect is refused, for the key would go with it."""
     import requests
 
     why, refused = "", False
@@ -90,9 +91,12 @@ def _token(where: str, key: str | None, read: Callable[..., object]) -> object:
         try:
             with turn_at(urlsplit(where).hostname or ""):
                 reply = requests.get(
-                    where, headers={"Ocp-Apim-Subscription-Key": key} if key else None, timeout=_TIMEOUT_S
+                    where,
+                    headers={"Ocp-Apim-Subscription-Key": key} if key else None,
+                    timeout=_TIMEOUT_S,
+                    allow_redirects=False,
                 )
-            if reply.ok:
+            if reply.status_code == 200:
                 return read(**reply.json())
             why = f"status {reply.status_code}"
             if reply.status_code not in (429, 500, 502, 503, 504):
