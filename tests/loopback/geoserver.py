@@ -32,6 +32,8 @@ class Manners:
     """Features that queries leave out, though the list of ids has them."""
     down: bool = False
     error_in_reply: str = ""
+    leads_to: str = ""
+    """A local file that the features asked for are said to lie in, in words that GDAL follows."""
     refuse_paging: bool = True
     requests: list[str] = field(default_factory=list)
     agents: list[str] = field(default_factory=list)
@@ -101,7 +103,9 @@ class GeoServer:
         chosen = chosen[: layer.record_limit]
         if self.manners.lose:
             chosen = [one for one in chosen if one["OBJECTID"] > self.manners.lose]
+        read = f"gdal vector pipeline ! read {self.manners.leads_to} ! write --of=stream streamed_dataset"
         return {
+            **({"type": "gdal_streamed_alg", "command_line": read} if self.manners.leads_to else {}),
             "objectIdFieldName": "OBJECTID",
             "geometryType": "esriGeometryPolygon",
             "spatialReference": {"wkid": 4326},

@@ -1,6 +1,8 @@
 """The register: what a source's columns become, what is repaired, and who was in force when."""
 
 import datetime as dt
+import json
+import zipfile
 
 import geopandas as gpd
 import numpy as np
@@ -14,6 +16,7 @@ from selvawatch.attribute.files import read_vector, split_layer
 from selvawatch.attribute.layers import dates, holder_hash, holder_type
 from selvawatch.attribute.register import IN_FORCE, NOT_IN_FORCE, UNKNOWN, register_of, validity
 from selvawatch.errors import LayerError
+from selvawatch.sources.unpacking import in_zip
 
 
 def day(text: str) -> int:
@@ -195,6 +198,33 @@ def test_a_file_that_is_no_layer_is_refused(tmp_path):
     path.write_text("not a database")
     with pytest.raises(LayerError, match="cannot be read"):
         read_vector(path, crs=made.CRS)
+
+
+def leading(name, secret):
+    """Bytes of a file whose content is where another file lies."""
+    if name.startswith("stream"):
+        read = f"gdal vector pipeline ! read {secret} ! write --of=stream streamed_dataset"
+        return json.dumps({"type": "gdal_streamed_alg", "command_line": read}).encode()
+    layer = f"<OGRVRTLayer name='a'><SrcDataSource>{secret}</SrcDataSource></OGRVRTLayer>"
+    return f"<OGRVRTDataSource>{layer}</OGRVRTDataSource>".encode()
+
+
+@pytest.mark.parametrize(
+    "name", ["a.shp", "a.gpkg", "a.geojson", "a.json", "a.gml", "a.kml", "stream.json", "stream.shp"]
+)
+def test_a_file_that_leads_to_another_is_refused_in_any_clothes(tmp_path, name):
+    secret = tmp_path / "secret.gpkg"
+    gpd.GeoDataFrame({"x": [1]}, geometry=[box(0, 0, 1, 1)], crs=made.CRS).to_file(secret, layer="a")
+    path = tmp_path / name
+    path.write_bytes(leading(name, secret))
+    assert len(gpd.read_file(path)) == 1
+    with pytest.raises(LayerError, match="may lead to others.*got (OGR_VRT|GDALG)"):
+        read_vector(path, crs=made.CRS)
+    packed = tmp_path / "packed.zip"
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.write(path, name)
+    with pytest.raises(LayerError, match="may lead to others|cannot be read"):
+        read_vector(in_zip(packed), crs=made.CRS)
 
 
 def test_hostile_texts_pass_through_unharmed():

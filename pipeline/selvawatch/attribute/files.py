@@ -11,6 +11,7 @@ import shapely
 from pyproj import CRS
 
 from selvawatch.errors import LayerError
+from selvawatch.sources.drivers import HELD, foreign_driver
 
 GRID_M = 0.001
 """Grid on which imported vertices are set, metres: finer than any survey."""
@@ -59,7 +60,7 @@ def read_vector(
     Raises
     ------
     LayerError
-        For a missing file, an unreadable one, an unnamed layer among several, no CRS, or no geometry.
+        For a missing file, an unreadable one, one that leads to others, an unnamed layer among several, no CRS, or no geometry.
     """
     path, layer = split_layer(file)
     if not path.exists() and not str(path).startswith("/vsi"):
@@ -95,6 +96,14 @@ def _read(path: Path, layer: str | None, encoding: str) -> gpd.GeoDataFrame:
         except (ValueError, OSError) as error:
             raise LayerError("the file cannot be read as GeoParquet", where=path, got=error) from error
     try:
+        if (driver := foreign_driver(path)) is not None:
+            raise LayerError(
+                "this kind of file may lead to others and is not read",
+                where=path,
+                got=driver,
+                needed=f"one of {', '.join(sorted(HELD))}, or GeoParquet",
+                do="convert it: ogr2ogr out.gpkg FILE",
+            )
         layers = [str(name) for name in pyogrio.list_layers(path)[:, 0]]
         if layer is not None and layer not in layers:
             raise LayerError("no such layer", where=path, got=layer, needed=f"one of {layers}")

@@ -17,6 +17,7 @@ import pyogrio
 import pyogrio.errors
 
 from selvawatch.errors import SourceError
+from selvawatch.sources.drivers import foreign_driver
 
 log = logging.getLogger(__name__)
 
@@ -159,7 +160,10 @@ def _range(client: Client, address: str, where: str, key: str, ids: list[int]) -
         return []
     reply.setdefault("spatialReference", {"wkid": _WGS84})
     try:
-        frame = pyogrio.read_dataframe(json.dumps(reply).encode())
+        content = json.dumps(reply).encode()
+        if (driver := foreign_driver(content)) is not None:
+            raise SourceError("the answer is no features", where=address, got=driver)
+        frame = pyogrio.read_dataframe(content)
     except (pyogrio.errors.DataSourceError, pyogrio.errors.GeometryError) as error:
         raise SourceError("features cannot be read", where=address, got=error) from error
     if not isinstance(frame, gpd.GeoDataFrame):
