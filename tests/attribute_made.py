@@ -58,6 +58,12 @@ def box(west: float, south: float, east: float, north: float) -> shapely.Polygon
 
 def entry(name: str, kind: str = "right", **rest: object) -> LayerEntry:
     """A layer whose type stands in column `type`, with dates `first` and `last`."""
+    plain = {
+        "types": {one: one for one in (*OWNED_TYPES, *ZONE_TYPES, "oil_lot", "area", "district")},
+        "from_column": "first",
+        "to_column": "last",
+        "open_ended": True,
+    }
     return LayerEntry(
         name=name,
         title=name,
@@ -66,12 +72,9 @@ def entry(name: str, kind: str = "right", **rest: object) -> LayerEntry:
         source="made up",
         licence="CC0",
         type_column="type",
-        types={one: one for one in (*OWNED_TYPES, *ZONE_TYPES, "oil_lot", "area", "district")},
         id_columns=("key",),
         name_column="name",
-        from_column="first",
-        to_column="last",
-        **{"open_ended": True, **rest},
+        **{**plain, **rest},
     )
 
 

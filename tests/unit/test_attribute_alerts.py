@@ -1,5 +1,6 @@
 """What alerts say of their ground: classes, zones, neutral legal context, nearness, order of rights."""
 
+import datetime as dt
 from dataclasses import replace
 
 import geopandas as gpd
@@ -13,10 +14,14 @@ from selvawatch.attribute.alerts import Setting, alerts_of, describe, outline_ce
 from selvawatch.attribute.faces import faces_of
 from selvawatch.attribute.manifest import no_references
 from selvawatch.attribute.overlay import extent_of
+from selvawatch.attribute.register import register_of
 from selvawatch.attribute.rules import Rules
 from selvawatch.attribute.water import water_frame
+from selvawatch.core.days import to_day
 from selvawatch.core.settings import load
 from selvawatch.core.tables import ALERTS, EVENTS, Tier
+from selvawatch.steps.attributed import Zones
+from selvawatch.steps.publish import shown_references
 
 RULES = load(Rules, made.AOI / "rules.toml")
 
@@ -115,6 +120,36 @@ def test_what_no_layer_was_there_to_say_is_unknown_and_not_out():
     assert table["legal_context"].tolist() == ["undetermined"]
 
 
+def test_a_zone_that_has_ended_says_nothing_of_the_one_that_replaced_it():
+    spans = {"valid_from": dt.date(2010, 2, 18), "valid_to": dt.date(2012, 2, 19)}
+    plain = {"types": {"corridor": "corridor"}, "from_column": "", "to_column": ""}
+    rights = register([right("corridor", square(0))], **spans, **plain)
+    day = {"onset": pd.to_datetime(["2011-06-01"] * 2 + ["2025-06-01"] * 2)}
+    found = events([square(0), square(5), square(0), square(5)], **day)
+    assert described(found, rights)["corridor"].tolist() == ["in", "out", "unknown", "unknown"]
+    (shown,) = rights.could_hold("corridor", np.array([to_day(dt.date(2012, 2, 18))]))
+    (after,) = rights.could_hold("corridor", np.array([to_day(dt.date(2012, 2, 19))]))
+    assert shown and not after
+    drawn = shown_references(Zones(register=rights, references=no_references(made.CRS)), dt.date(2012, 2, 19))
+    assert drawn == ()
+
+
+def test_a_map_shows_zones_of_the_latest_snapshot_that_have_not_ended():
+    rows = [
+        {"type": "corridor", "geometry": square(0), "name": "now", "first": "2012-02-19", "key": "a"},
+        {"type": "corridor", "geometry": square(2), "name": "ended", "last": "2012-02-18", "key": "b"},
+        {"type": "buffer", "geometry": square(4), "key": "c"},
+    ]
+    moved = [{**rows[0], "geometry": square(1)}, rows[1]]
+    register_then = register_of(
+        [made.taken(rows, kind="zone"), made.taken(moved, kind="zone", date=dt.date(2026, 9, 1))],
+        crs=made.CRS,
+    )
+    zones = Zones(register=register_then, references=no_references(made.CRS))
+    (only,) = shown_references(zones, dt.date(2026, 10, 1))
+    assert only.name == "now" and only.kind == "corridor"
+
+
 def test_legal_context_follows_zones_titles_and_days():
     rights = register(
         [
@@ -192,6 +227,21 @@ def test_water_of_another_year_does_not_count():
         references=replace(references, water=water),
     )
     assert table["near_water"].tolist() == ["far"]
+
+
+def test_imagery_of_other_years_alone_does_not_make_a_loss_far_from_water():
+    water = water_frame({2025: [square(3)]}, made.CRS)
+    references = replace(no_references(made.CRS), river_water=water)
+    found = events([square(0)] * 2, onset=pd.to_datetime(["2025-06-01", "2022-06-01"]))
+    assert described(found, register([]), references=references)["near_water"].tolist() == [
+        "under_500_m",
+        "unknown",
+    ]
+    margin = register([right("water_margin", square(0))])
+    assert described(found, margin, references=references)["near_water"].tolist() == ["under_50_m"] * 2
+    river = gpd.GeoDataFrame({"name": ["r"], "year": [None]}, geometry=[square(90)], crs=made.CRS)
+    known = described(found, register([]), references=replace(references, rivers=river))
+    assert known["near_water"].tolist() == ["under_500_m", "far"]
 
 
 def test_an_alert_within_the_guarded_distance_of_isolated_peoples_is_flagged():

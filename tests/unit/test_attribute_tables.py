@@ -12,6 +12,7 @@ import attribute_made as made
 from attribute_made import box, cells, inputs, register
 from selvawatch.attribute.manifest import no_references
 from selvawatch.attribute.periods import Period, PeriodSet
+from selvawatch.attribute.register import register_of
 from selvawatch.attribute.rounding import largest_remainder
 from selvawatch.attribute.tables import TABLES, Options, build
 from selvawatch.errors import SelvawatchError, SiteError, TableError
@@ -401,6 +402,22 @@ def test_blocking_steps_are_those_of_the_place():
     touching = dataclasses.replace(references, rivers=river.assign(geometry=[box(480, 0, 490, 100)]))
     close = of("blocking_steps", dataclasses.replace(made_inputs, references=touching)).set_index("type")
     assert close["blocking_steps"].to_dict() == {"mining": "3", "mining_application": "4"}
+
+
+def test_a_share_of_the_corridor_is_empty_where_only_an_expired_one_is_at_hand():
+    corridor = made.taken(
+        [{"type": "corridor", "geometry": square(0)}],
+        "expired",
+        kind="zone",
+        types={"corridor": "corridor"},
+        to_column="",
+        valid_to=dt.date(2012, 2, 19),
+    )
+    title = {"first": "2000-01-01", "type": "mining", "geometry": square(0)}
+    titles = made.taken([title], types={"mining": "mining"})
+    rights = register_of([corridor, titles], crs=made.CRS)
+    table = of("blocking_steps", inputs(cells([square(9)]), rights))
+    assert table["corridor_share"].isna().tolist() == [True]
 
 
 @pytest.mark.parametrize("name", ["events", "gold-price", "observable-impacts"])

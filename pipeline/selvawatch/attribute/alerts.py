@@ -164,17 +164,19 @@ def _zones(table: pd.DataFrame, cut: Pieces, position: np.ndarray, setting: Sett
     rows = rights.iloc[held["right"].to_numpy()].assign(event=position[held["piece"].to_numpy()])
     zones = rows[rows["kind"] == "zone"]
     table["zones"] = _joined(zones["type"], zones["event"], len(table))
-    present = setting.register.types_present()
+    days = day_numbers(cut.frame["onset"], setting.today)
 
     def where(kind: str) -> np.ndarray:
         inside = np.isin(np.arange(len(table)), rows["event"][rows["type"] == kind])
-        return np.where(inside, "in", "out" if kind in present else "unknown")
+        silent = position[~setting.register.could_hold(kind, days)]
+        out = np.where(np.isin(np.arange(len(table)), silent), "unknown", "out")
+        return np.where(inside, "in", out)
 
     table["corridor"] = where("corridor")
     table["in_native_community"] = where("native_community")
     table["oil_lot"] = where("oil_lot")
     core, buffer = where("protected_core"), where("buffer")
-    out = "out" if {"protected_core", "buffer"} <= present else "unknown"
+    out = np.where((core == "unknown") | (buffer == "unknown"), "unknown", "out")
     table["protected"] = np.where(core == "in", "core", np.where(buffer == "in", "buffer", out))
     for kinds, name in (
         (("protected_core", "buffer"), "protected_name"),
@@ -297,7 +299,10 @@ def _distances(table: pd.DataFrame, events: gpd.GeoDataFrame, setting: Setting) 
 
 
 def _near_water(events: gpd.GeoDataFrame, setting: Setting, margin: np.ndarray) -> np.ndarray:
-    """Class of distance to rivers and to water of the year of loss; a water margin counts as under 50 m."""
+    """Class of distance to rivers and to water of the year of loss; a water margin counts as under 50 m.
+
+    Without a layer of rivers or water, only losses near which imagery told river water have an answer.
+    """
     references = setting.references
     outlines = events.geometry.to_numpy()
     years = loss_years(events["onset"])
@@ -313,8 +318,9 @@ def _near_water(events: gpd.GeoDataFrame, setting: Setting, margin: np.ndarray) 
     for metres, name in reversed(_WATER_STEPS):
         classes[found <= metres if metres == 0 else found < metres] = name
     classes[in_margin & np.isin(classes, ["far", "under_500_m", "under_100_m"])] = "under_50_m"
-    known = len(references.rivers) + len(references.water) + len(references.river_water) > 0
-    return classes if known else np.where(in_margin, "under_50_m", "unknown")
+    layers = len(references.rivers) + len(references.water) > 0
+    classes[np.isnan(found) & ~in_margin & (not layers)] = "unknown"
+    return classes
 
 
 def loss_years(onset: pd.Series) -> np.ndarray:

@@ -12,6 +12,7 @@ import pandas as pd
 from selvawatch.attribute.entries import LayerEntry
 from selvawatch.attribute.files import Repair
 from selvawatch.attribute.layers import Taken
+from selvawatch.core.days import to_day
 from selvawatch.core.files import canonical_json, digest
 from selvawatch.core.tables import RIGHTS
 
@@ -65,6 +66,27 @@ class Register:
         for one in self.layers:
             declared |= {*one.entry.types.values(), *one.entry.type_by_pattern.values()}
         return (declared | set(self.rights["type"])) - {"skip"}
+
+    def could_hold(self, kind: str, days: np.ndarray) -> np.ndarray:
+        """Whether some layer can tell of a type on each day; (n,) bool.
+
+        A layer whose rows all begin or end on one day (`valid_from`, `valid_to`) tells of none before or
+        after: an expired zone says nothing of the one that replaced it.
+        """
+        rights = self.rights
+        with_rows = set(rights["layer"][(rights["type"] == kind).to_numpy()])
+        found = np.zeros(len(days), bool)
+        for entry in (one.entry for one in self.layers):
+            declared = {entry.type, *entry.types.values(), *entry.type_by_pattern.values()}
+            if kind not in declared and entry.name not in with_rows:
+                continue
+            first, end = -_EVER, _EVER
+            if entry.valid_from is not None and not entry.from_column:
+                first = to_day(entry.valid_from)
+            if entry.valid_to is not None and not entry.to_column:
+                end = to_day(entry.valid_to)
+            found |= (first <= days) & (days < end)
+        return found
 
 
 def register_of(taken: Sequence[Taken], *, crs: str) -> Register:

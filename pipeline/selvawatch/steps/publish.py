@@ -1,5 +1,6 @@
 """Everything a run gives out: for each tier one folder of tables, maps, bulletins and a catalogue."""
 
+import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,7 @@ from pyproj import Transformer
 from selvawatch.attribute.tables import registry
 from selvawatch.attribute.tables.base import Inputs as TableInputs
 from selvawatch.attribute.tables.base import Options
-from selvawatch.core.days import to_day
+from selvawatch.core.days import to_date, to_day
 from selvawatch.core.grid import Tile
 from selvawatch.core.table import Table, Tier
 from selvawatch.core.tables import ALERTS, CELLS
@@ -109,7 +110,7 @@ def publish(
         observation=told.observation,
         layers=_vintages(told.attributed.zones, day),
         pictures=told.pictures,
-        references=_references(told.attributed.zones),
+        references=shown_references(told.attributed.zones, to_date(day)),
         delay_days=rule.delay_days if tier is Tier.PUBLIC else 0,
         grid_m=rule.grid_m,
         method=told.method,
@@ -226,8 +227,11 @@ def _vintages(zones: Zones, today: int) -> tuple[LayerVintage, ...]:
     )
 
 
-def _references(zones: Zones) -> tuple[Reference, ...]:
+def shown_references(zones: Zones, today: dt.date) -> tuple[Reference, ...]:
+    """What maps show for orientation: of the latest snapshots, what has not ended by today."""
     rights = zones.register.rights
+    ended = (rights["valid_to"] <= pd.Timestamp(today)) | rights["recorded_to"].notna()
+    rights = rights[~ended.to_numpy()]
     transformer = Transformer.from_crs(rights.crs, "EPSG:4326", always_xy=True)
 
     def lonlat(shape: shapely.Geometry) -> shapely.Geometry:

@@ -28,7 +28,8 @@ def blocking_steps(inputs: Inputs, options: Options) -> pd.DataFrame:
 
     `blocking_steps` names the steps that the place makes hard: `3` where another land-use right lies over
     more of it than the thresholds of `aoi/tables.toml`, `4` where water is nearer than theirs, `4?` where no
-    layer of water is at hand. `sernanp_opinion`: whether any of it lies in a buffer zone.
+    layer of water is at hand. The share in a zone is empty where no layer tells of that zone today.
+    `sernanp_opinion`: whether any of it lies in a buffer zone.
     """
     faces, says = need_faces(inputs), settings_of(inputs).blocking
     rows = face_rights(inputs, faces, today=True)
@@ -42,11 +43,13 @@ def blocking_steps(inputs: Inputs, options: Options) -> pd.DataFrame:
     table["overlap_ha"] = table["right"].map(once).fillna(0.0)
     kinds = over.groupby("right")["type"].unique().map(lambda found: " ".join(sorted(found)))
     table["overlap_types"] = table["right"].map(kinds)
-    present = inputs.register.types_present()
+    today = np.array([inputs.pieces.today])
     for kind, name in (("corridor", "corridor"), ("buffer", "buffer"), ("protected_core", "core")):
         under = mining[faces_under(inputs, faces, kind)[mining["face"].to_numpy()]]
         share = table["right"].map(under.groupby("right")["ha"].sum()).fillna(0.0) / table["ha"]
-        table[f"{name}_share"] = np.minimum(share, 1.0) if kind in present else np.nan
+        table[f"{name}_share"] = (
+            np.minimum(share, 1.0) if inputs.register.could_hold(kind, today)[0] else np.nan
+        )
     opinion = np.where(table["buffer_share"] > 0, "yes", "no")
     table["sernanp_opinion"] = np.where(table["buffer_share"].isna(), "unknown", opinion)
     rights = inputs.register.rights
