@@ -18,7 +18,7 @@ import selvawatch
 from attribute_made import box, cells, register
 from selvawatch.attribute.overlay import attribute
 from selvawatch.site import Site, default_site
-from selvawatch.steps.faces import KEPT, site_faces, site_pieces
+from selvawatch.steps.faces import KEPT, KEPT_EACH, site_faces, site_pieces
 from selvawatch.store.folders import Store
 
 SHA = re.compile(r"[0-9a-f]{64}")
@@ -127,6 +127,27 @@ def test_faces_of_another_register_replace_the_kept_ones_and_a_broken_file_is_ma
         os.utime(next((tmp_path / "faces").glob(f"{other.version[:16]}-*")), (2e9 + number, 2e9 + number))
     left = {one.name.split("-")[0] for one in (tmp_path / "faces").iterdir()}
     assert len(left) == KEPT and owned.version[:16] not in left
+
+
+def test_pieces_of_run_after_run_do_not_pile_up_and_those_in_use_stay(tmp_path):
+    site, store = Site.load(default_site()), Store(tmp_path)
+    owned, loss = ground()
+    faces = site_faces(site, store, owned, [loss])
+    folder = tmp_path / "faces"
+    left, young = folder / ".9-abc.old.npz", folder / ".9-def.new.npz"
+    for path in (left, young):
+        path.write_bytes(b"half")
+    os.utime(left, (1e9, 1e9))
+    for run in range(KEPT_EACH + 8):
+        for path in folder.glob("[!.]*"):
+            os.utime(path, ns=(path.stat().st_mtime_ns - 10**9,) * 2)
+        site_pieces(store, owned, faces, loss, made.TODAY, of=f"run {run}")
+        site_pieces(store, owned, faces, loss.iloc[:0], made.TODAY, of="run 0")
+        site_faces(site, store, owned, [loss])
+    assert len({one.name.split(".")[0] for one in folder.glob("[!.]*")}) == KEPT_EACH
+    assert len(list(folder.glob("[!.]*.npz"))) == 1
+    assert len(site_pieces(store, owned, faces, loss.iloc[:0], made.TODAY, of="run 0").frame) > 0
+    assert young.exists() and not left.exists()
 
 
 def test_a_store_that_cannot_be_written_only_costs_time(tmp_path):

@@ -60,7 +60,8 @@ def read_vector(
     Raises
     ------
     LayerError
-        For a missing file, an unreadable one, one that leads to others, an unnamed layer among several, no CRS, or no geometry.
+        For a missing file, an unreadable one, one that leads to others, an unnamed layer among
+        several, no CRS, or no geometry.
     """
     path, layer = split_layer(file)
     if not path.exists() and not str(path).startswith("/vsi"):

@@ -25,8 +25,8 @@ HELD = frozenset(
 )
 """GDAL's names of formats whose files hold their data.
 
-GDAL goes by content, not by suffix: what is called `.shp` or `.json` may be a description (OGR_VRT, GDALG, WFS)
-of another file or address of this machine, whose content would then be taken for the publisher's.
+GDAL goes by content, not by suffix: what is called `.shp` or `.json` may be a description (OGR_VRT, GDALG,
+WFS) of another file or address of this machine, whose content would then be taken for the publisher's.
 """
 
 

@@ -1,8 +1,11 @@
 """Faces of a register and loss cut by them, kept in the store: made once, and read for every table."""
 
+import contextlib
 import logging
+import os
+import time
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import geopandas as gpd
@@ -23,7 +26,13 @@ EDITION = 1
 """Raised when the same register would give other faces."""
 
 KEPT = 3
-"""Versions of the register whose faces are kept: the last ones made."""
+"""Versions of the register whose faces are kept: the last ones used."""
+
+KEPT_EACH = 12
+"""Faces, and cells cut by them, that are kept of each of these: the last ones used."""
+
+LEFT_SECONDS = 86_400.0
+"""Age at which a temporary file was left by a process that was killed, seconds."""
 
 EXTENT_M = 10_000.0
 """Faces fill whole squares of this side, so that new loss seldom asks for new faces, metres."""
@@ -34,7 +43,7 @@ def site_faces(
 ) -> Faces:
     """Faces of the register over all rights and all loss, from the store where it has them.
 
-    Faces made anew are kept, those of long past versions of the register removed; where the store cannot be
+    Faces made anew are kept, those not used lately removed; where the store cannot be
     written they are only returned.
     """
     bounds = np.array(extent_of([*loss, register.rights]).bounds)
@@ -46,12 +55,15 @@ def site_faces(
     path = store.folder / "faces" / f"{register.version[:16]}-{key[:16]}.npz"
     if path.exists():
         try:
-            return _read(path, register, extent)
+            faces = _read(path, register, extent)
+            _used(path)
+            return faces
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
             log.info("%s is made anew: %s", path, error)
     faces = _made(site, register, extent)
     try:
         _write(path, faces)
+        _prune(path.parent)
     except OSError as error:
         log.info("faces are not kept: %s", error)
     return faces
@@ -77,12 +89,14 @@ def site_pieces(
     beside = path.with_suffix(".members.parquet")
     if path.exists() and beside.exists():
         try:
-            return Pieces(
+            found = Pieces(
                 frame=gpd.read_parquet(path),
                 members=pd.read_parquet(beside),
                 today=today,
                 register_version=register.version,
             )
+            _used(path, beside)
+            return found
         except (OSError, ValueError) as error:
             log.info("%s is made anew: %s", path, error)
     pieces = attribute(cells, faces, register, today=today, events=events)
@@ -91,6 +105,7 @@ def site_pieces(
             pieces.members.to_parquet(part, index=False)
         with replacing(path) as part:
             pieces.frame.to_parquet(part, index=False)
+        _prune(path.parent)
     except OSError as error:
         log.info("pieces are not kept: %s", error)
     return pieces
@@ -113,19 +128,39 @@ def _write(path: Path, faces: Faces) -> None:
             starts=faces.starts,
             ha=faces.ha,
         )
-    _prune(path.parent)
+
+
+def _used(*paths: Path) -> None:
+    """Note in the times of files that they are of use; where nothing can be written nothing is pruned."""
+    for path in paths:
+        with contextlib.suppress(OSError):
+            os.utime(path)
 
 
 def _prune(folder: Path) -> None:
-    """Remove what belongs to registers that were not used lately."""
+    """Remove what was not used lately, and what killed processes left half-written."""
+    sets: dict[str, dict[str, list[Path]]] = {}
     last: dict[str, float] = {}
-    files = [(one.name.split("-")[0], one) for one in sorted(folder.glob("[!.]*"))]
-    for version, one in files:
-        last[version] = max(last.get(version, 0.0), one.stat().st_mtime)
-    kept = sorted(last, key=lambda version: (-last[version], version))[:KEPT]
-    for version, one in files:
-        if version not in kept:
+    for one in sorted(folder.iterdir()):
+        when = one.stat().st_mtime
+        if one.name.startswith("."):
+            if when < time.time() - LEFT_SECONDS:
+                one.unlink(missing_ok=True)
+            continue
+        stem = one.name.split(".")[0]
+        version = stem.split("-")[0]
+        sets.setdefault(version, {}).setdefault(stem, []).append(one)
+        for name in (version, stem):
+            last[name] = max(last.get(name, 0.0), when)
+    versions = _latest(sets, last, KEPT)
+    kept = {stem for version in versions for stem in _latest(sets[version], last, KEPT_EACH)}
+    for stem, paths in (pair for stems in sets.values() for pair in stems.items()):
+        for one in paths if stem not in kept else ():
             one.unlink(missing_ok=True)
+
+
+def _latest(names: Iterable[str], last: Mapping[str, float], count: int) -> list[str]:
+    return sorted(names, key=lambda name: (-last[name], name))[:count]
 
 
 def _read(path: Path, register: Register, extent: shapely.Polygon) -> Faces:
