@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -23,8 +24,8 @@ class Served:
     folder: Path
     port: int
     faults: dict[str, str] = field(default_factory=dict)
-    """By pattern of the path: flaky, dead, short, zeroed, tailless, rotten, drip, long, endless, busy, loop,
-    elsewhere.
+    """By pattern of the path: flaky, dead, short, zeroed, tailless, rotten, drip, long, endless, busy,
+    busy-until, busy-for-hours, loop, elsewhere.
     """
     requests: collections.Counter[str] = field(default_factory=collections.Counter)
     """Requests by path."""
@@ -116,6 +117,10 @@ class _Handler(BaseHTTPRequestHandler):
             self._status(503)
         elif fault == "busy" and count <= 1:
             self._status(429, {"Retry-After": "2"})
+        elif fault == "busy-until" and count <= 1:
+            self._status(429, {"Retry-After": formatdate(time.time() + 3, usegmt=True)})
+        elif fault == "busy-for-hours" and count <= 1:
+            self._status(503, {"Retry-After": "20000"})
         elif fault == "dead":
             self._status(503)
         elif fault == "loop":

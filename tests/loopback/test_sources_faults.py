@@ -1,4 +1,6 @@
+import time
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import bad_items
 import fault_server
@@ -101,8 +103,9 @@ def test_a_run_with_every_fault_equals_one_in_which_the_faulty_scenes_are_not(se
     assert {record.scene_id for record in again if record.state == "unread"} == set(lies)
 
 
-def test_a_server_is_given_the_time_it_asks_for(served):
-    served.faults, place = {"late/red": "busy"}, "/sentinel-2-c1-l2a/late/red.tif"
+@pytest.mark.parametrize("fault", ["busy", "busy-until"])
+def test_a_server_is_given_the_time_it_asks_for(served, fault):
+    served.faults, place = {"late/red": fault}, "/sentinel-2-c1-l2a/late/red.tif"
     served.requests.clear()
     served.times.clear()
     remote.RemoteFile(f"{served.address}{place}")
@@ -151,6 +154,17 @@ def test_a_remote_file_reads_as_the_file_does(served):
         file.seek(int(place))
         assert file.read(int(count)) == content[place : place + count]
     assert file.read(-1) == content[file.tell() :] or file.tell() == len(content)
+
+
+def test_a_catalogue_that_asks_for_hours_is_asked_again_after_two_minutes(served, monkeypatch):
+    waits = []
+    clock = SimpleNamespace(sleep=waits.append, time=time.time)
+    monkeypatch.setattr("urllib3.util.retry.time", clock)
+    served.faults = {"catalog.json": "busy-for-hours"}
+    served.requests.clear()
+    source = open_source(f"stac:{served.address}/catalog.json")
+    assert source.search(EVERYWHERE, *YEAR).found and waits == [120.0]
+    served.faults = {}
 
 
 @pytest.mark.parametrize("fault", ["dead", "loop"])

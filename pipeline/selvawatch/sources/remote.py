@@ -189,8 +189,7 @@ def fetch(address: str, first: int, end: int, patience: Patience) -> tuple[bytes
                 why = f"status {reply.status}"
                 if reply.status not in _AGAIN:
                     raise OSError(why)
-                asked = reply.headers.get("Retry-After", "")
-                wait = float(asked) if asked.isdigit() else 0.0
+                wait = _asked_wait(reply)
         except urllib3.exceptions.HTTPError as error:
             why = f"it breaks off ({type(error).__name__})"
         except _BrokenError as error:
@@ -227,6 +226,16 @@ def _opened(address: str, first: int, end: int, patience: Patience) -> urllib3.B
         except ValueError as error:
             raise OSError(f"it is redirected to where it may not: {error}") from None
     raise OSError("it is redirected in circles")
+
+
+def _asked_wait(reply: urllib3.BaseHTTPResponse) -> float:
+    """Seconds that an answer asks to wait, as a number or until a date; 0 where it does not, or says what is
+    neither.
+    """
+    try:
+        return urllib3.Retry().parse_retry_after(reply.headers.get("Retry-After", "0"))
+    except urllib3.exceptions.InvalidHeader:
+        return 0.0
 
 
 def _content(reply: urllib3.BaseHTTPResponse, first: int, end: int, patience: Patience) -> tuple[bytes, int]:

@@ -27,6 +27,7 @@ _PAGE = 500
 _TIMEOUT_S = 60.0
 _RETRIES = 4
 _BACKOFF_S = 1.0
+_LONGEST_WAIT_S = 120.0
 _REDIRECTS = 3
 _MOST_ITEMS = 200_000
 _GONE = (400, 401, 403, 404, 410)
@@ -123,13 +124,20 @@ class StacSource:
 
 
 def _patient(own_host: str) -> Any:
-    """A connection that tries 429, 5xx and broken ones again, waits as long as it is told, gives up, and
-    opens nothing but what a catalogue on `own_host` may lead to.
+    """A connection that tries 429, 5xx and broken ones again, waits as long as it is told but not longer than
+    `_LONGEST_WAIT_S`, gives up, and opens nothing but what a catalogue on `own_host` may lead to.
     """
     from pystac_client.stac_api_io import StacApiIO
     from urllib3.util import Retry
 
-    retry = Retry(
+    class Bounded(Retry):
+        """The newest versions alone take the longest wait as an argument."""
+
+        def parse_retry_after(self, retry_after: str) -> float:
+            """Seconds to wait."""
+            return min(_LONGEST_WAIT_S, super().parse_retry_after(retry_after))
+
+    retry = Bounded(
         total=_RETRIES,
         redirect=_REDIRECTS,
         backoff_factor=_BACKOFF_S,
