@@ -24,8 +24,8 @@ class Served:
     folder: Path
     port: int
     faults: dict[str, str] = field(default_factory=dict)
-    """By pattern of the path: flaky, dead, short, zeroed, tailless, rotten, drip, long, endless, busy,
-    busy-until, busy-for-hours, loop, elsewhere.
+    """By pattern of the path: flaky, dead, short, zeroed, tailless, rotten, drip, long, endless,
+    unmeasured, busy, busy-until, busy-for-hours, loop, elsewhere, moved.
     """
     requests: collections.Counter[str] = field(default_factory=collections.Counter)
     """Requests by path."""
@@ -155,13 +155,19 @@ class _Handler(BaseHTTPRequestHandler):
         if fault == "endless":
             self._stream(served, place, headers, (bytes(_PIECE) for _ in range(400)))
             return
+        if fault == "unmeasured":
+            pieces = (content[start : start + _PIECE] for start in range(0, len(content), _PIECE))
+            self._stream(served, place, {}, pieces, 200)
+            return
         with _guard:
             served.sent[place] += len(part)
         self._send(206 if asked else 200, part, headers, fault)
 
-    def _stream(self, served: Served, place: str, headers: dict[str, str], pieces: Iterable[bytes]) -> None:
+    def _stream(
+        self, served: Served, place: str, headers: dict[str, str], pieces: Iterable[bytes], code: int = 206
+    ) -> None:
         """Pieces of a part whose length is not told, until nobody reads them."""
-        self.send_response(206)
+        self.send_response(code)
         for name, value in headers.items():
             self.send_header(name, value)
         self.end_headers()

@@ -120,6 +120,16 @@ def test_an_answer_that_does_not_end_is_left_after_what_was_asked_for(served):
     assert served.sent[place] < 20_000_000
 
 
+def test_a_whole_file_of_untold_length_has_the_size_it_ends_with_and_no_other(served):
+    served.faults = {"late/red": "unmeasured"}
+    place, once = "sentinel-2-c1-l2a/late/red.tif", remote.Patience(tries=1)
+    content = (served.folder / place).read_bytes()
+    address = f"{served.address}/{place}"
+    assert remote.fetch(address, 0, len(content), once) == (content, len(content))
+    with pytest.raises(OSError, match="how long it is"):
+        remote.fetch(address, 0, 100, once)
+
+
 def test_bytes_are_those_of_the_blocks_and_each_comes_once(served):
     served.faults = {}
     source = open_source(f"stac:{served.address}/catalog.json")

@@ -245,6 +245,8 @@ def _content(reply: urllib3.BaseHTTPResponse, first: int, end: int, patience: Pa
         parts.append(chunk)
         here += len(chunk)
         if here > end and reply.status == 200:
+            if "Content-Length" not in reply.headers:
+                raise _BrokenError("it does not say how long it is")
             break
         if here > end - first and reply.status == 206:
             raise _BrokenError("it sends more than was asked for")
