@@ -212,6 +212,17 @@ def test_competent_bodies_follow_the_ground_in_the_order_of_the_file():
         "Gobierno Regional (DREMEH); OSINFOR; Gobierno Regional (autoridad forestal); Fiscalía (FEMA)",
         "Fiscalía (FEMA)",
     ]
+    assert not table["authority_verified"].any()
+
+
+def test_bodies_are_verified_where_every_one_of_them_is():
+    checked = tuple(replace(one, verified=one.name != "SERNANP") for one in RULES.authority)
+    rules = replace(RULES, authority=checked)
+    rights = register([right("protected_core", square(0)), right("mining", square(1))])
+    table = described(events([square(0), square(1)]), rights, rules=rules)
+    assert table["authority_verified"].tolist() == [False, True]
+    none = described(events([square(0)]), rights, rules=replace(RULES, authority=()))
+    assert none["authority"].isna().all() and not none["authority_verified"].any()
 
 
 def test_a_body_is_named_only_in_its_days_and_no_entry_tells_of_isolated_peoples():

@@ -90,6 +90,23 @@ def test_a_bulletin_says_what_it_must(code):
         assert " ".join(fact.split()) in shown
 
 
+@pytest.mark.parametrize(("code", "note"), [("es", "sin verificar"), ("en", "not verified")])
+def test_bodies_and_norms_that_nobody_verified_are_marked_as_such(code, note):
+    content = bulletin(Tier.RESTRICTED)
+
+    def shown(**checked):
+        frame = content.alerts.frame.assign(**checked)
+        changed = replace(content, alerts=replace(content.alerts, frame=frame))
+        return " ".join(Page(html(changed, language(code))).shown.split())
+
+    verified = shown(legal_verified=True, authority_verified=True)
+    assert "FEMA Madre de Dios" in verified and "DL 1100, anexo 1" in verified and note not in verified
+    bodies = shown(legal_verified=True, authority_verified=False)
+    assert f"FEMA Madre de Dios ({note})" in bodies and "DL 1100, anexo 1)" in bodies
+    norms = shown(legal_verified=False, authority_verified=True)
+    assert f"DL 1100, anexo 1; {note})" in norms and f"({note})" not in norms
+
+
 @pytest.mark.parametrize("code", LANGUAGES)
 def test_no_bulletin_calls_anything_illegal(code):
     lang = language(code)

@@ -88,7 +88,8 @@ def describe(events: gpd.GeoDataFrame, cells: gpd.GeoDataFrame, setting: Setting
     table["remining"] = remining(events, references.scars, setting.rules.remining)
     points = np.array(references.mark_points, object)
     table["road_km"] = road_kilometres(events.geometry.to_numpy(), references.roads, references.marks, points)
-    table["authority"] = authorities_of(cut, setting.register, setting.rules.authority, position, len(ids))
+    bodies = authorities_of(cut, setting.register, setting.rules.authority, position, len(ids))
+    table["authority"], table["authority_verified"] = bodies
     for name in ("before_picture", "after_picture", "scenes"):
         table[name] = None
     table["parameters_digest"], table["code_version"] = setting.parameters_digest, setting.code_version

@@ -43,23 +43,27 @@ class Authority:
 
 def authorities_of(
     pieces: Pieces, register: Register, authorities: Sequence[Authority], group: np.ndarray, count: int
-) -> np.ndarray:
-    """Names of the bodies competent for the ground of each group of pieces today, joined by `; `; None: none.
+) -> tuple[np.ndarray, np.ndarray]:
+    """Names of the bodies competent for the ground of each group of pieces today; whether all are verified.
 
-    In the order of the file. The day is today, since an alert is for who acts now; rights of unknown validity
-    count, since their body is the one to ask. `group` is the position of each piece's group, of `count`.
+    Names are joined by `; ` in the order of the file; None where there is none (then nothing is verified).
+    The day is today, since an alert is for who acts now; rights of unknown validity count, since their body
+    is the one to ask. `group` is the position of each piece's group, of `count`.
     """
     members = pieces.members
     kinds = register.rights["type"].to_numpy()[members["right"].to_numpy()]
     live = (members["today"] != NOT_IN_FORCE).to_numpy() | (members["at_loss"] != NOT_IN_FORCE).to_numpy()
     of = group[members["piece"].to_numpy()]
     names: list[list[str]] = [[] for _ in range(count)]
+    verified = np.ones(count, bool)
     for one in authorities:
         end = np.iinfo(np.int64).max if one.end is None else to_day(one.end)
         if not to_day(one.start) <= pieces.today < end:
             continue
         here = np.unique(of[live & np.isin(kinds, one.types)]) if one.types else np.unique(group)
+        verified[here] &= one.verified
         for index in here:
             if one.name not in names[index]:
                 names[index].append(one.name)
-    return np.array(["; ".join(one) or None for one in names], object)
+    joined = np.array(["; ".join(one) or None for one in names], object)
+    return joined, verified & np.array([bool(one) for one in names], bool)

@@ -341,6 +341,12 @@ ALERTS = Table(
             "Autoridad competente",
             nullable=True,
         ),
+        column(
+            "authority_verified",
+            "bool",
+            "Whether a person checked the norm of every body named.",
+            "Autoridad verificada",
+        ),
         column("layer_dates", "text", "Date of each layer used, as layer=date.", "Fecha de capas"),
         column("register_version", "text", "Digest of the register.", "Versión del registro"),
         column(

@@ -60,7 +60,11 @@ class AlertView:
     zones: str
     legal: str
     citation: str
+    citation_verified: bool
+    """Whether a person has read every norm that is cited."""
     authority: str
+    authority_verified: bool
+    """Whether a person has read the norm of every body named."""
     longitude: float | None
     latitude: float | None
     coordinates: str
@@ -119,7 +123,9 @@ def _alert_view(
         zones=", ".join(words(language, "type", _text(row, "zones"))),
         legal=word(language, "legal_context", row["legal_context"]) if _text(row, "legal_context") else "",
         citation=one_line(_text(row, "legal_citation"), 200),
+        citation_verified=bool(row["legal_verified"]),
         authority=one_line(_text(row, "authority"), 200),
+        authority_verified=bool(row["authority_verified"]),
         longitude=_number(row, "lon"),
         latitude=_number(row, "lat"),
         coordinates=coordinates,
