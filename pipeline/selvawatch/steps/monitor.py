@@ -172,7 +172,10 @@ def _finish(
         reference_lines(zones.references.rivers),
         reference_lines(zones.references.roads),
     )
-    water = river_water_of(site, store, says, tracked.events, zones.references.rivers, run.until_day)
+    known_ground = zones.references
+    water = river_water_of(
+        site, store, says, tracked.events, known_ground.rivers, known_ground.scars, run.until_day
+    )
     zones = with_river_water(zones, water)
     attributed = attribute_events(site, zones, tracked, run.until_day, site.digest, store)
     open_source(run.source)  # names the hosts that pictures may come from, in a process that read no tile
@@ -197,7 +200,8 @@ def _finish(
         public = publish(site, store, says, part / "public", told, Tier.PUBLIC)
         restricted = publish(site, store, says, part / "restricted", told, Tier.RESTRICTED)
         settled_day = run.until_day - site.model.buffer_days
-        report = _report(run, settled_day, told, says, failed, folder, part, public, restricted)
+        begins = to_day(site.days.monitoring_from)
+        report = _report(run, settled_day, begins, told, says, failed, folder, part, public, restricted)
         (part / "report.json").write_text(
             json.dumps(asdict(report), indent=1, sort_keys=True, ensure_ascii=False)
         )
@@ -283,6 +287,7 @@ def _run(site: Site, run: RunPlan, register: str, says: Mapping[str, TileState])
 def _report(
     run: RunPlan,
     settled_day: int,
+    begins: int,
     told: Told,
     says: Mapping[str, TileState],
     failed: Mapping[str, str],
@@ -316,7 +321,7 @@ def _report(
         scenes_read=sum(one.scenes_read for one in sensors),
         scenes_unread=len(told.observation.unread),
         scenes_unreachable=sum(
-            one.reason == "unreachable" and (one.day > settled_day or not one.day)
+            one.reason == "unreachable" and (one.day > settled_day or one.day < begins)
             for one in told.observation.unread
         ),
         scenes_superseded=len(told.observation.superseded),
