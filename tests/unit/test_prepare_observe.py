@@ -427,7 +427,43 @@ def test_a_scene_out_of_reach_is_tried_once_more_when_the_others_are_done(tmp_pa
 
     taken = take_in(scenes, TILE, RECIPE, tmp_path / "out", read)
     assert {record.state for record in taken} == {"read"}
-    assert reads == ["A", "B", "C", "D", "A", "B"]
+    assert reads == ["A", "B", "C", "D", "B", "A"]
+    take_in(scenes, TILE, RECIPE, tmp_path / "clean")
+    assert files(tmp_path / "out") == files(tmp_path / "clean")
+
+
+def test_a_scene_that_is_not_given_any_more_leaves_its_look(tmp_path):
+    scenes = archive(tmp_path / "archive")
+    take_in(scenes, TILE, RECIPE, tmp_path / "out")
+    rest = [scene for scene in scenes if scene.id != "B"]
+    taken = take_in(rest, TILE, RECIPE, tmp_path / "out")
+    assert taken == take_in(rest, TILE, RECIPE, tmp_path / "clean")
+    assert files(tmp_path / "out") == files(tmp_path / "clean")
+
+
+def test_an_outage_takes_nothing_out_of_a_look_beside_a_damaged_scene(tmp_path):
+    scenes = archive(tmp_path / "archive")
+    path = tmp_path / "archive" / "sentinel-2-c1-l2a" / "B" / "nir.tif"
+    whole = path.read_bytes()
+    path.write_bytes(whole[:700])
+    first = take_in(scenes, TILE, RECIPE, tmp_path / "out")
+    before = files(tmp_path / "out")
+    reads = []
+
+    def silent(scene, *rest):
+        reads.append(scene.id)
+        if scene.id == "A":
+            raise SceneError("red cannot be read", reason="unreachable", where="scene A")
+        return read_scene(scene, *rest)
+
+    assert take_in(scenes, TILE, RECIPE, tmp_path / "out", silent) == first
+    assert reads == ["B"] and files(tmp_path / "out") == before
+    path.write_bytes(whole)
+    taken = take_in(scenes, TILE, RECIPE, tmp_path / "out", silent)
+    states = {record.scene_id: (record.state, record.reason) for record in taken}
+    assert states["A"] == ("read", "") and states["B"] == ("unread", "unreachable")
+    assert files(tmp_path / "out") == before
+    assert {record.state for record in take_in(scenes, TILE, RECIPE, tmp_path / "out")} == {"read"}
     take_in(scenes, TILE, RECIPE, tmp_path / "clean")
     assert files(tmp_path / "out") == files(tmp_path / "clean")
 

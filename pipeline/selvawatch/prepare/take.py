@@ -59,11 +59,12 @@ def take_in(
     """Turn scenes into observation files below a tile's folder; one record for each scene, by day, stream and
     id.
 
-    A look that already holds the same scenes (ids and digests) by the same recipe is left as it is. A scene
-    that cannot be read is recorded with its reason, tried again by the next call, and the look is made from
-    the others: the file is the one that a call without the bad scene would write. A day on which no scene can
-    be read has no file. Scenes that do not meet the tile should be left out (`scenes_on`); they are read as
-    wholly unobserved.
+    A look that already holds the same scenes (ids and digests) by the same recipe is left as it is; one that
+    holds a scene that is not given any more is made anew. A scene that cannot be read is recorded with its
+    reason, tried again by the next call, and the look is made from the others: the file is the one that a
+    call without the bad scene would write. What a look holds stays in it while it can only be added to. A
+    day on which no scene can be read has no file. Scenes that do not meet the tile should be left out
+    (`scenes_on`); they are read as wholly unobserved.
 
     Where some scene could be read, days with one out of reach are tried once more when all are done: what
     passes within minutes should leave no gap in days that no later run may change.
@@ -95,24 +96,51 @@ def _take_day(
 ) -> list[TakenIn]:
     path = look_path(folder, stream_of(scenes[0]), scenes[0].day)
     shares = _shares_in(path, recipe, halo_px)
-    keys = [_key(scene) for scene in scenes]
-    if all(key in shares for key in keys):
-        return [_read(scene, shares[key]) for scene, key in zip(scenes, keys, strict=True)]
-    parts: list[SceneLook] = []
-    records = []
+    if not shares.keys() <= {_key(scene) for scene in scenes}:
+        shares = {}
+    found: dict[tuple[str, str, str], SceneLook] = {}
+    records = {key: _read(scene, shares[key]) for scene in scenes if (key := _key(scene)) in shares}
+
+    def observe(some: list[Scene]) -> None:
+        for scene in some:
+            try:
+                found[_key(scene)] = part = observe_scene(scene, tile, recipe, read, halo_px)
+            except SceneError as error:
+                records[_key(scene)] = _record(scene, state="unread", reason=error.reason, text=str(error))
+            else:
+                records[_key(scene)] = _read(scene, round(part.clear_share, 6))
+
+    observe([scene for scene in scenes if _key(scene) not in shares])
+    if found:
+        new = list(found)
+        observe([scene for scene in scenes if _key(scene) in shares])
+        lost = [key for key in shares if key not in found]
+        if lost:
+            _hold_back(scenes, new, lost, shares, records)
+        else:
+            parts = [found[_key(scene)] for scene in scenes if _key(scene) in found]
+            kept = [[*_key(part.scene), round(part.clear_share, 6)] for part in parts]
+            tags = {"scenes": canonical_json(kept), "recipe": recipe.digest}
+            write_look(daily(parts), tile, folder, tags, halo_px)
+    return [records[_key(scene)] for scene in scenes]
+
+
+def _hold_back(
+    scenes: list[Scene],
+    new: list[tuple[str, str, str]],
+    lost: list[tuple[str, str, str]],
+    shares: dict[tuple[str, str, str], float],
+    records: dict[tuple[str, str, str], TakenIn],
+) -> None:
+    """Leave a look as it is where a scene that it holds cannot be read again: the new ones wait with it."""
+    why = records[lost[0]]
     for scene in scenes:
-        try:
-            part = observe_scene(scene, tile, recipe, read, halo_px)
-        except SceneError as error:
-            records.append(_record(scene, state="unread", reason=error.reason, text=str(error)))
-            continue
-        parts.append(part)
-        records.append(_read(scene, round(part.clear_share, 6)))
-    if parts:
-        kept = [[*_key(part.scene), round(part.clear_share, 6)] for part in parts]
-        tags = {"scenes": canonical_json(kept), "recipe": recipe.digest}
-        write_look(daily(parts), tile, folder, tags, halo_px)
-    return records
+        key = _key(scene)
+        if key in shares:
+            records[key] = _read(scene, shares[key])
+        elif key in new:
+            text = f"its look cannot be made anew with it: {why.text}"
+            records[key] = _record(scene, state="unread", reason=why.reason, text=text)
 
 
 def _shares_in(path: Path, recipe: Recipe, halo_px: int) -> dict[tuple[str, str, str], float]:

@@ -105,7 +105,7 @@ def _unread(
         )
         for says in states.values()
         for one in says.taken
-        if one.state != "read" and one.day >= since
+        if one.state != "read" and (one.day >= since or one.reason == "unreachable")
     }
     for problem in inputs.problems:
         key = (problem.scene_id, problem.reason)

@@ -18,6 +18,7 @@ from selvawatch.provenance import code_digest
 from selvawatch.site import Site
 from selvawatch.sources.darkness import settle
 from selvawatch.sources.reprocessed import superseded_since
+from selvawatch.sources.sensors import sensor_of
 from selvawatch.sources.source import Problem, Superseded, open_source
 from selvawatch.steps.scars import scar_digests
 from selvawatch.steps.zones import all_snapshots
@@ -64,7 +65,7 @@ class Inputs:
     and no longer listed.
     """
     unsearched: tuple[str, ...]
-    """Sensors that could not be searched."""
+    """Sensors that could not be searched; their scenes are those that runs before knew."""
 
     def of_tile(self, tile: Tile) -> tuple[Scene, ...]:
         """Scenes whose footprint shares ground with a tile."""
@@ -91,7 +92,8 @@ def plan_run(
     ground = shapely.union_all([one.geometry for one in wanted])
     runs = store.ledger.runs()
     before = _scenes_before(store, area, runs)
-    inputs = _settled(_search(site, source, ground, area, until_day), before)
+    found = _with_unsearched(_search(site, source, ground, area, until_day), store, runs, ground, until_day)
+    inputs = _settled(found, before)
     inputs = replace(inputs, superseded=_superseded(inputs, before))
     tiles = tuple(tile.id for tile in site.tiles(wanted) if inputs.of_tile(tile))
     if not tiles:
@@ -191,6 +193,30 @@ def _scenes_before(store: Store, area: str, runs: Sequence[RunRow]) -> tuple[Sce
         return ()
     values = json.loads(path.read_text(encoding="utf-8"))
     return tuple(scene_from_json(scene) for scene in values["scenes"])
+
+
+def _with_unsearched(
+    inputs: Inputs, store: Store, runs: Sequence[RunRow], ground: shapely.Geometry, until_day: int
+) -> Inputs:
+    """The inputs with what runs before knew of sensors that could not be searched now.
+
+    Else a failed search would take the looks of open days back.
+    """
+    if not inputs.unsearched:
+        return inputs
+    latest = {run.area: run for run in runs}
+    known = [scene for area in sorted(latest) for scene in _scenes_before(store, area, runs)]
+    kept = {
+        (scene.id, scene.digest): scene
+        for scene in known
+        if sensor_of(scene).stream in inputs.unsearched
+        and scene.day <= until_day
+        and ground.intersects(scene.footprint)
+    }
+    scenes = sorted(
+        (*inputs.scenes, *kept.values()), key=lambda one: (one.day, one.sensor, one.id, one.collection)
+    )
+    return replace(inputs, scenes=tuple(scenes))
 
 
 def _settled(inputs: Inputs, before: Sequence[Scene]) -> Inputs:

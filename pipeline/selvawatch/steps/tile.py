@@ -10,20 +10,22 @@ import dask
 import numpy as np
 import xarray as xr
 
-from selvawatch.core.days import to_day, to_times
+from selvawatch.core.days import iso, to_day, to_times
 from selvawatch.core.files import canonical_json, digest, file_digest
 from selvawatch.core.grid import Tile
 from selvawatch.core.look import Look
+from selvawatch.core.scene import Scene
 from selvawatch.core.status import Reason
 from selvawatch.detect import fusion
 from selvawatch.detect.baseline import fit_baselines, forest_reason, name_of
 from selvawatch.detect.common import halo_px, without_common_shift
 from selvawatch.detect.shift import Corner
-from selvawatch.errors import SiteError
+from selvawatch.errors import SiteError, StackError
 from selvawatch.events.composite import after_composite, loss_composite
-from selvawatch.prepare.observations import look_path, open_stack, read_look
+from selvawatch.prepare.observations import list_days, look_path, open_stack, read_look
 from selvawatch.prepare.take import TakenIn, scenes_on, take_in
 from selvawatch.site import Site
+from selvawatch.sources.sensors import stream_of
 from selvawatch.sources.source import open_source
 from selvawatch.steps.ground import forest_mask, inside_areas, own_pixels
 from selvawatch.steps.late import (
@@ -96,15 +98,23 @@ def advance_tile(plan: RunPlan, tile: str) -> str:
     if before is not None:
         begins = to_day(site.days.monitoring_from)
         past = settled(before.taken, begins, before.until_day, site.model.buffer_days)
-    taken = take_in(
-        in_time(scenes, past),
-        square,
-        site.recipe,
-        store.observations(tile),
-        read=source.read,
-        workers=WORKERS,
-        halo_px=halo,
+    folder = store.observations(tile)
+
+    def take(some: Sequence[Scene]) -> tuple[TakenIn, ...]:
+        return take_in(some, square, site.recipe, folder, read=source.read, workers=WORKERS, halo_px=halo)
+
+    taken = take(
+        [
+            scene
+            for scene in in_time(scenes, past)
+            if scene.day not in past or not look_path(folder, stream_of(scene), scene.day).exists()
+        ]
     )
+    if before is not None and _is_mended(site, before.taken, taken):
+        log.info(
+            "%s: scenes of the history can be read that were out of reach: its baseline is fitted anew", tile
+        )
+        before, past, taken = None, Settled(), take(scenes)
     taken = with_settled(taken, scenes, past)
     log.info("%s: %d of %d scenes read", tile, sum(one.state == "read" for one in taken), len(taken))
     keep_water(site, store, square, taken, plan.until_day)
@@ -201,6 +211,15 @@ def _fit(site: Site, store: Store, tile: Tile, taken: Sequence[TakenIn], rule: s
     return name
 
 
+def _is_mended(site: Site, before: Sequence[TakenIn], now: Sequence[TakenIn]) -> bool:
+    """Whether a scene of the history that was out of reach at the fit can be read now."""
+    begins = to_day(site.days.monitoring_from)
+    missed = {
+        (one.scene_id, one.digest) for one in before if one.day < begins and one.reason == "unreachable"
+    }
+    return any(one.state == "read" and (one.scene_id, one.digest) in missed for one in now)
+
+
 def _unread_history(taken: Sequence[TakenIn], first_day: int, last_day: int) -> str:
     """Why a history holds no look, for people."""
     history = [one for one in taken if first_day <= one.day <= last_day]
@@ -285,7 +304,7 @@ def _state(
         reason = _load(store.baseline(tile.id, baseline) / "reason.zarr")["reason"]
         return fusion.start(site.model, reason, resolution=site.grid.resolution)
 
-    continued = before is not None and keys[: len(before.looks)] == before.looks
+    continued = before is not None and _is_continued(before.looks, keys)
     base = newest_checkpoint(store, tile.id, baseline, keys)
     first = to_day(site.days.monitoring_from) - 1 if base is None else base.day
     mark = until_day - buffer_days
@@ -301,6 +320,12 @@ def _state(
         state = _load(store.state(tile.id, before.state) / "accumulators.zarr")
         return add(state, keys[len(before.looks) :])
     return add(at(base) if state is None else state, [key for key in keys if key.day > first])
+
+
+def _is_continued(before: tuple[LookKey, ...], keys: tuple[LookKey, ...]) -> bool:
+    """Whether all looks that are new come on later days than all that a state has."""
+    had = len(before)
+    return keys[:had] == before and (had in (0, len(keys)) or keys[had].day > before[-1].day)
 
 
 def _composite(
@@ -341,6 +366,14 @@ def _stack(
     folder: Path, stream: str, index: str, days: Sequence[int], *, whole: bool = False
 ) -> xr.DataArray:
     """The lazy stack of an index on some days; whole: with the halo."""
+    if lost := sorted(set(days) - set(list_days(folder, stream))):
+        raise StackError(
+            "observations that the state was made from are gone",
+            where=folder / stream,
+            got=f"none of {iso(lost[0])}" + (f" and {len(lost) - 1} more days" if lost[1:] else ""),
+            needed="every look since the history began",
+            do="copy them back, or begin the tile in a new --store",
+        )
     stack = open_stack(folder, stream, index, days[0], days[-1], whole=whole)
     return stack.sel(time=to_times(np.array(days, np.int64)))
 
