@@ -127,6 +127,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._status(302, {"Location": f"{parts.path}?{count}"})
         elif fault == "elsewhere":
             self._status(302, {"Location": f"http://localhost:{served.port}/secret.tif"})
+        elif fault == "moved" and not self.headers["Host"].startswith("cogs."):
+            self._status(302, {"Location": f"http://cogs.example.org:{served.port}{parts.path}"})
         else:
             self._file(served, parts.path, fault)
 

@@ -4,6 +4,7 @@ import functools
 import json
 import socket
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 import fault_server
 import numpy as np
@@ -180,3 +181,22 @@ def test_searches_wait_for_their_turn_at_the_host_as_reads_do(served, monkeypatc
     with ThreadPoolExecutor(7) as pool:
         list(pool.map(lambda one: one(), work))
     assert served.most_at_once == 1 and sum(served.requests.values()) >= 9
+
+
+def test_a_redirected_read_gives_back_its_turn_and_waits_for_one_at_the_next_host(served, monkeypatch):
+    _lookup(monkeypatch, {"stac.example.org": "127.0.0.1", "cogs.example.org": "127.0.0.1"})
+    for host in ("stac.example.org", "cogs.example.org"):
+        guarded.trust(host)
+    turns = []
+
+    @contextmanager
+    def turn_at(host):
+        with hosts.turn_at(host):
+            turns.append(f"at {host}")
+            yield
+        turns.append(f"left {host}")
+
+    monkeypatch.setattr(remote, "turn_at", turn_at)
+    served.faults = {"S/red": "moved"}
+    assert remote.RemoteFile(f"http://stac.example.org:{served.port}/sentinel-2-c1-l2a/S/red.tif").size
+    assert turns == [f"{said} {name}.example.org" for name in ("stac", "cogs") for said in ("at", "left")]

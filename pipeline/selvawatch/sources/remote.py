@@ -14,7 +14,7 @@ import os
 import random
 import re
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from urllib.parse import urljoin, urlsplit
 
@@ -176,14 +176,14 @@ def fetch(address: str, first: int, end: int, patience: Patience) -> tuple[bytes
     OSError
         At once, where another try would change nothing.
     """
-    why, wait, host = "", 0.0, urlsplit(address).hostname or ""
+    why, wait = "", 0.0
     for attempt in range(patience.tries):
         if attempt:
             grown = patience.wait_s * 2 ** (attempt - 1) * (1 + random.random() / 2)
             time.sleep(min(patience.longest_wait_s, max(wait, grown)))
         wait = 0.0
         try:
-            with turn_at(host), contextlib.closing(_opened(address, first, end, patience)) as reply:
+            with _opened(address, first, end, patience) as reply:
                 if reply.status in (200, 206):
                     return _content(reply, first, end, patience)
                 why = f"status {reply.status}"
@@ -203,29 +203,39 @@ class _BrokenError(Exception):
     """An answer that is not what was asked for; worth another try."""
 
 
-def _opened(address: str, first: int, end: int, patience: Patience) -> urllib3.BaseHTTPResponse:
-    """The answer to a range request, not read yet; redirects lead only where an asset may lie."""
+@contextlib.contextmanager
+def _opened(address: str, first: int, end: int, patience: Patience) -> Iterator[urllib3.BaseHTTPResponse]:
+    """The answer to a range request, not read yet, closed on leaving; redirects lead only where an asset may
+    lie, and each host on the way gives a turn.
+    """
     own_host = urlsplit(address).hostname or ""
     for _ in range(_REDIRECTS + 1):
-        reply = _connections(_proxy_of(address), os.getpid()).urlopen(
-            "GET",
-            address,
-            headers={"Range": f"bytes={first}-{end - 1}", "Accept-Encoding": "identity"},
-            timeout=patience.silence_s,
-            preload_content=False,
-            redirect=False,
-            retries=False,
-        )
-        place = reply.get_redirect_location()
-        if not place:
-            return reply
+        with (
+            turn_at(urlsplit(address).hostname or ""),
+            contextlib.closing(_asked(address, first, end, patience)) as reply,
+        ):
+            place = reply.get_redirect_location()
+            if not place:
+                yield reply
+                return
         address = urljoin(address, place)
-        reply.close()
         try:
             remote(address, own_host)
         except ValueError as error:
             raise OSError(f"it is redirected to where it may not: {error}") from None
     raise OSError("it is redirected in circles")
+
+
+def _asked(address: str, first: int, end: int, patience: Patience) -> urllib3.BaseHTTPResponse:
+    return _connections(_proxy_of(address), os.getpid()).urlopen(
+        "GET",
+        address,
+        headers={"Range": f"bytes={first}-{end - 1}", "Accept-Encoding": "identity"},
+        timeout=patience.silence_s,
+        preload_content=False,
+        redirect=False,
+        retries=False,
+    )
 
 
 def _asked_wait(reply: urllib3.BaseHTTPResponse) -> float:
