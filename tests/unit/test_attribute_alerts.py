@@ -300,6 +300,19 @@ def test_river_water_of_the_year_makes_near_and_a_rule_apply_but_prohibits_nothi
     assert table["legal_context"].tolist() == ["undetermined"] * 2
 
 
+def test_a_rule_of_nearness_to_water_that_began_between_the_looks_makes_the_date_uncertain():
+    water = water_frame({2009: [box(-200, 0, -30, 100)]}, made.CRS)
+    references = replace(no_references(made.CRS), river_water=water)
+    day = {"onset": pd.Timestamp(2009, 4, 9), "onset_latest": pd.Timestamp(2009, 4, 9)}
+    found = events(
+        [square(0), square(0), square(4)],
+        **day,
+        onset_earliest=pd.to_datetime(["2009-03-30", "2009-03-31", "2009-03-30"]),
+    )
+    table = described(found, register([]), references=references)
+    assert table["date_uncertain"].tolist() == [True, False, False]
+
+
 def test_a_rule_that_began_between_the_looks_makes_the_date_uncertain():
     rights = register([right("corridor", square(0, 9), first="2000-01-01")])
     day = {"onset": pd.Timestamp(2012, 3, 1), "onset_latest": pd.Timestamp(2012, 3, 1)}

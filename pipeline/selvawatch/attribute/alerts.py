@@ -72,10 +72,13 @@ def describe(events: gpd.GeoDataFrame, cells: gpd.GeoDataFrame, setting: Setting
     _rights(table, cut, position, setting)
     _zones(table, cut, position, setting)
     _site_category(table, cut, position, area, setting)
-    _legal(table, cut, position, setting)
+    grounds, years = cut.frame.geometry.to_numpy(), loss_years(cut.frame["onset"])
+    river_m = river_distance(grounds, years, setting.references.river_water)
+    _legal(table, cut, position, setting, river_m)
     _places(table, cut, position, setting)
     _distances(table, events, setting)
-    doubtful = cut.frame["date_uncertain"].to_numpy(bool) | rule_changes(cut, setting.register, setting.rules)
+    changes = rule_changes(cut, setting.register, setting.rules, river_m)
+    doubtful = cut.frame["date_uncertain"].to_numpy(bool) | changes
     table["date_uncertain"] = np.bincount(position, doubtful, len(ids)) > 0
     later = later_mining(cut, setting.register)
     table["mining_title_later"] = _by_event(later["mining_title_later"], position, len(ids))
@@ -232,9 +235,9 @@ def covered_ha(
     return np.bincount(group[under], cut.frame["ha"].to_numpy()[under], count)
 
 
-def _legal(table: pd.DataFrame, cut: Pieces, position: np.ndarray, setting: Setting) -> None:
-    near = cut.frame.geometry.to_numpy()
-    river_m = river_distance(near, loss_years(cut.frame["onset"]), setting.references.river_water)
+def _legal(
+    table: pd.DataFrame, cut: Pieces, position: np.ndarray, setting: Setting, river_m: np.ndarray
+) -> None:
     found = contexts(cut, setting.register, setting.rules, river_m)
     rows = found.assign(event=position, ha=cut.frame["ha"].to_numpy())
     summed = rows.groupby(["event", "legal_context"], as_index=False).agg({"ha": "sum"})

@@ -123,8 +123,13 @@ def contexts(
     return pd.DataFrame({"legal_context": context, "rules": [tuple(one) for one in applied]})
 
 
-def rule_changes(pieces: Pieces, register: Register, rules: Rules) -> np.ndarray:
-    """Whether a rule over each piece began or ended between the looks around its loss; (n,) bool."""
+def rule_changes(
+    pieces: Pieces, register: Register, rules: Rules, river_m: np.ndarray | None = None
+) -> np.ndarray:
+    """Whether a rule over each piece began or ended between the looks around its loss; (n,) bool.
+
+    river_m: as in `contexts`.
+    """
     frame, members = pieces.frame, pieces.members
     kinds = register.rights["type"].to_numpy()[members["right"].to_numpy()]
     onset = day_numbers(frame["onset"], -1)
@@ -137,7 +142,10 @@ def rule_changes(pieces: Pieces, register: Register, rules: Rules) -> np.ndarray
         between = np.logical_or.reduce([(first < day) & (day <= last) for day in days])
         if between.any():
             on = np.isin(kinds, rule.types) & (members["at_loss"] != NOT_IN_FORCE).to_numpy()
-            found |= between & _any(members["piece"].to_numpy()[on], len(pieces))
+            here = _any(members["piece"].to_numpy()[on], len(pieces))
+            if rule.water_m is not None and river_m is not None:
+                here |= river_m <= rule.water_m
+            found |= between & here
     return found
 
 
