@@ -2,6 +2,8 @@
 
 import csv
 import datetime as dt
+import json
+from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
@@ -14,6 +16,7 @@ import attribute_made as made
 from attribute_made import box
 from selvawatch.attribute.any_loss import attribute_layer
 from selvawatch.attribute.products import Product, date_spans, loss_cells, read_raster_loss
+from selvawatch.core.files import file_digest
 from selvawatch.core.table import Tier
 from selvawatch.errors import LayerError, SelvawatchError
 from selvawatch.steps.attribute_loss import RasterLoss, attribute_file, loss_product, register_layers
@@ -245,6 +248,26 @@ def test_on_the_register_each_row_says_whether_the_right_was_in_force_and_no_id_
     }
     assert "SECRET" not in out.read_text(encoding="utf-8")
     assert "zone_right_id" in attributed_columns(rights)
+
+
+def test_the_digest_of_a_shapefile_is_of_all_its_parts(files, tmp_path):
+    zones = gpd.GeoDataFrame({"name": ["one"]}, geometry=[box(0, 0, 100, 100)], crs=made.CRS)
+
+    def told(folder, frame, *beside):
+        folder.mkdir()
+        frame.to_file(folder / "zones.shp", DBF_DATE_LAST_UPDATE="2026-01-01")
+        for name in beside:
+            (folder / name).write_text("other")
+        attributed(files | {"shp": str(folder / "zones.shp")}, folder / "o.csv", zones="shp")
+        said = json.loads((folder / "o-procedencia.json").read_text(encoding="utf-8"))
+        return said["zones_1"], said["zones_1_sha256"], said["loss_sha256"]
+
+    first = told(tmp_path / "a", zones)
+    assert first[2] == file_digest(Path(files["loss"]))
+    assert told(tmp_path / "b", zones, "zones.txt", "zones-2.dbf") == first
+    renamed = told(tmp_path / "c", zones.assign(name="two"))
+    assert (tmp_path / "a" / "zones.shp").read_bytes() == (tmp_path / "c" / "zones.shp").read_bytes()
+    assert renamed[1] != first[1]
 
 
 def test_a_register_without_layers_is_an_error_and_not_all_outside(files, tmp_path):

@@ -20,7 +20,7 @@ from selvawatch.attribute.products import (
 )
 from selvawatch.attribute.register import IN_FORCE, NOT_IN_FORCE, Register, validity
 from selvawatch.core.days import to_day
-from selvawatch.core.files import file_digest
+from selvawatch.core.files import digest, file_digest
 from selvawatch.core.table import Column, Table, Tier, column
 from selvawatch.core.tables import RIGHTS
 from selvawatch.errors import LayerError
@@ -34,6 +34,8 @@ _ZONE_ADDED = {
     "overlap_ha": ("Shared ground, equal-area hectares.", "Área compartida"),
     "attributed_ha": ("Hectares of the loss that fall to this row.", "Área atribuida"),
 }
+_SHAPEFILE = (".cpg", ".dbf", ".prj", ".shp", ".shx")
+"""Files that decide what is read of a shapefile."""
 _STATES = {IN_FORCE: "in_force", NOT_IN_FORCE: "not_in_force"}
 
 
@@ -236,9 +238,15 @@ def _provenance(
 
 
 def _digest(file: str) -> str:
-    """sha256 of a vector or raster file; empty for what is no single file."""
+    """sha256 of a vector or raster file, of a shapefile that of all its parts; empty for what is no file."""
     path, _ = split_layer(file)
-    return file_digest(path) if path.is_file() else ""
+    if not path.is_file():
+        return ""
+    if path.suffix.lower() != ".shp":
+        return file_digest(path)
+    beside = sorted(one for one in path.parent.iterdir() if one.stem == path.stem and one.is_file())
+    parts = {one.suffix.lower(): file_digest(one) for one in beside if one.suffix.lower() in _SHAPEFILE}
+    return digest(parts)
 
 
 def _write(
