@@ -1,7 +1,11 @@
 """Archives of files: a zip is read as it is, others by a tool that is installed."""
 
+import contextlib
 import shutil
+import stat
 import subprocess
+import tempfile
+import time
 import zipfile
 from pathlib import Path
 
@@ -22,6 +26,9 @@ UNPACKED = (".rar", ".7z")
 SECONDS = 600.0
 """Longest that a tool may take."""
 
+LARGEST_BYTES = 4 * 1024**3
+"""Most that an archive may hold, bytes: hundreds of times the layers of the register."""
+
 _MAGIC = {".rar": b"Rar!", ".7z": b"7z\xbc\xaf\x27\x1c"}
 
 
@@ -31,10 +38,12 @@ def in_zip(path: Path) -> str:
     Raises
     ------
     SourceError
-        When the file is no whole zip.
+        When the file is no whole zip, or holds too much.
     """
     if not zipfile.is_zipfile(path):
         raise SourceError("half an archive", where=path.name, do="try again later")
+    with zipfile.ZipFile(path) as packed:
+        _limited(path, sum(one.file_size for one in packed.infolist()))
     return f"/vsizip/{{{path.resolve()}}}"
 
 
@@ -44,7 +53,7 @@ def unpack(path: Path, folder: Path) -> Path:
     Raises
     ------
     SourceError
-        When no tool is installed, it fails, or the archive holds no vector file or several.
+        When no tool is installed, it fails, or the archive holds links, too much, or not one vector file.
     """
     suffix = path.suffix.lower()
     with path.open("rb") as stream:
@@ -61,25 +70,75 @@ def unpack(path: Path, folder: Path) -> Path:
         )
     folder.mkdir(parents=True, exist_ok=True)
     words = [word.format(archive=path.resolve(), folder=folder.resolve()) for word in TOOLS[tool]]
-    try:
-        done = subprocess.run([tool, *words], capture_output=True, timeout=SECONDS, check=False)
-    except subprocess.TimeoutExpired as error:
-        raise SourceError("the archive takes too long", where=path.name, got=f"{SECONDS:.0f} s") from error
-    if done.returncode != 0:
-        said = done.stderr.decode(errors="replace").strip().splitlines()
-        raise SourceError(f"{tool} cannot open the archive", where=path.name, got=said[-1] if said else "")
+    code, said = _run([tool, *words], path, folder)
+    if code != 0:
+        raise SourceError(f"{tool} cannot open the archive", where=path.name, got=said)
+    if odd := [one.name for one in sorted(folder.rglob("*")) if not _plain(one)]:
+        raise SourceError("the archive holds links or worse", where=path.name, got=odd[:3])
     return _vector_file(path, folder)
+
+
+def _limited(archive: Path, size: int) -> None:
+    if size > LARGEST_BYTES:
+        raise SourceError(
+            "the archive holds too much",
+            where=archive.name,
+            got=f"{size} bytes",
+            needed=f"{LARGEST_BYTES} or less",
+        )
+
+
+def _run(words: list[str], archive: Path, folder: Path) -> tuple[int, str]:
+    """Run a tool that can ask nothing, until it ends or wrote too much: its exit code and last error."""
+    begun = time.monotonic()
+    with tempfile.TemporaryFile() as said:
+        tool = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=said)
+        try:
+            while (code := _ended(tool)) is None:
+                _limited(archive, _size(folder))
+                if time.monotonic() - begun > SECONDS:
+                    raise SourceError(
+                        "the archive takes too long", where=archive.name, got=f"{SECONDS:.0f} s"
+                    )
+        finally:
+            tool.kill()
+            tool.wait()
+        _limited(archive, _size(folder))
+        said.seek(0)
+        lines = said.read().decode(errors="replace").strip().splitlines()
+    return code, lines[-1] if lines else ""
+
+
+def _ended(tool: subprocess.Popen[bytes]) -> int | None:
+    try:
+        return tool.wait(timeout=0.2)
+    except subprocess.TimeoutExpired:
+        return None
+
+
+def _size(folder: Path) -> int:
+    """Bytes below a folder; links are not followed, and what a tool just took away counts nothing."""
+    total = 0
+    for path in folder.rglob("*"):
+        with contextlib.suppress(FileNotFoundError):
+            total += path.lstat().st_size
+    return total
+
+
+def _plain(path: Path) -> bool:
+    """Whether a path is a folder, or a file of its own: no link of any kind, pipe or device."""
+    about = path.lstat()
+    return stat.S_ISDIR(about.st_mode) or (stat.S_ISREG(about.st_mode) and about.st_nlink == 1)
 
 
 def _vector_file(archive: Path, folder: Path) -> Path:
     suffixes = (".shp", ".gpkg", ".geojson", ".json", ".gml", ".kml")
     inside = [path for path in sorted(folder.rglob("*")) if path.suffix.lower() in suffixes]
-    whole = [path for path in inside if folder.resolve() in path.resolve().parents]
-    if len(whole) != 1:
+    if len(inside) != 1:
         raise SourceError(
             "the archive holds not one vector file",
             where=archive.name,
-            got=[path.name for path in whole] or "none",
+            got=[path.name for path in inside] or "none",
             do="unpack it and take the right one in with `selvawatch zones import LAYER FILE`",
         )
-    return whole[0]
+    return inside[0]

@@ -102,7 +102,7 @@ def import_zone(site: Site, store: Store, layer: str, file: str, *, date: dt.dat
     elif not path.exists():
         raise LayerError("no such file", where=path, do="give the path of a vector file or an archive of one")
     else:
-        frame = _from_archive(entry, path, inside or "")
+        frame = _from_archive(store, entry, path, inside or "")
     return _keep(site, store, entry, frame, date, path.name)
 
 
@@ -222,16 +222,16 @@ def _download(store: Store, entry: LayerEntry, client: Client) -> gpd.GeoDataFra
         path = Path(place) / f"download{suffix}"
         path.write_bytes(client.get(fetch.url))
         if fetch.kind == "archive":
-            return _from_archive(entry, path, fetch.layer)
+            return _from_archive(store, entry, path, fetch.layer)
         return _read(entry, f"{path}:{fetch.layer}" if fetch.layer else str(path))
 
 
-def _from_archive(entry: LayerEntry, path: Path, layer: str) -> gpd.GeoDataFrame:
+def _from_archive(store: Store, entry: LayerEntry, path: Path, layer: str) -> gpd.GeoDataFrame:
     """A layer of the vector file in an archive; what is unpacked is gone afterwards."""
     if path.suffix.lower() == ".zip":
         found = in_zip(path)
         return _read(entry, f"{found}:{layer}" if layer else found)
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(dir=_folder(store, entry)) as folder:
         found = str(unpack(path, Path(folder)))
         return _read(entry, f"{found}:{layer}" if layer else found)
 
