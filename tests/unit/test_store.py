@@ -1,5 +1,7 @@
 """The ledger and the store's folders: whole or absent, and reading changes nothing."""
 
+from dataclasses import replace
+
 import pytest
 
 from selvawatch.core.files import folder_digests
@@ -9,9 +11,7 @@ from selvawatch.store.ledger import AlertRow, Ledger, RunRow, SceneRow, TileRow,
 
 
 def _run(sequence):
-    return RunRow(
-        sequence=sequence, run_id=f"r{sequence}", area="a", until_day=20000, result={"ha": 1.5}
-    )
+    return RunRow(sequence=sequence, run_id=f"r{sequence}", area="a", until_day=20000, result={"ha": 1.5})
 
 
 def _commit(ledger, sequence):
@@ -60,6 +60,34 @@ def test_what_was_committed_is_read_back_and_the_last_run_is_current(tmp_path):
     assert ledger.tiles()["x0001y0001"].state == "s2"
     assert len(ledger.scenes()) == 1
     assert [row.alert_id for row in ledger.alerts()] == ["E.v1", "E.v2"]
+
+
+def test_what_could_not_be_placed_is_forgotten_by_the_next_full_search_of_its_area(tmp_path):
+    ledger = Ledger(tmp_path / "ledger.sqlite")
+
+    def commit(sequence, area, *unplaced, searched_all=True):
+        rows = [
+            SceneRow(
+                tile="",
+                scene_id=name,
+                digest="",
+                sensor="",
+                stream="",
+                day=0,
+                state="unread",
+                reason="datetime",
+                clear_share=0.0,
+            )
+            for name in unplaced
+        ]
+        run = replace(_run(sequence), area=area)
+        ledger.commit(run, tiles=[], scenes=rows, alerts=[], searched_all=searched_all)
+        return [row.scene_id for row in ledger.scenes()]
+
+    assert commit(1, "north", "A", "B") == ["A", "B"]
+    assert commit(2, "south", "C") == ["A", "B", "C"]
+    assert commit(3, "north", "B", searched_all=False) == ["A", "B", "C"]
+    assert commit(4, "north", "B") == ["B", "C"]
 
 
 def test_reading_the_ledger_changes_no_byte(tmp_path):

@@ -228,6 +228,7 @@ def _finish(
             )
             for row in alerts.itertuples()
         ],
+        searched_all=not inputs.unsearched,
     )
     for tile, name in states.items():
         before = known.get(tile)

@@ -51,6 +51,8 @@ CREATE TABLE alerts (
 ) WITHOUT ROWID;
 """
 
+_FORGET_UNPLACED = "DELETE FROM scenes WHERE tile = '' AND run_id IN (SELECT run_id FROM runs WHERE area = ?)"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunRow:
@@ -158,8 +160,12 @@ class Ledger:
         tiles: Sequence[TileRow],
         scenes: Sequence[SceneRow],
         alerts: Sequence[AlertRow],
+        searched_all: bool = True,
     ) -> None:
         """Make a run current in one transaction; its files must be complete before.
+
+        searched_all: whether every sensor was searched. What earlier runs over the same area found and could
+        not place is then forgotten but for what `scenes` still tells.
 
         Raises
         ------
@@ -185,6 +191,8 @@ class Ledger:
                         needed=f"run {run.sequence - 1}",
                         do="run the command again",
                     )
+                if searched_all:
+                    connection.execute(_FORGET_UNPLACED, (run.area,))
                 _insert(connection, run, tiles, scenes, alerts)
                 connection.execute("COMMIT")
         except sqlite3.Error as error:
