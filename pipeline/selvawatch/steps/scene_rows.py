@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 
 from selvawatch.core.days import to_day
 from selvawatch.core.scene import Scene
+from selvawatch.detect.common import halo_px
 from selvawatch.prepare.take import TakenIn, scenes_on
 from selvawatch.site import Site
 from selvawatch.sources.sensors import DECIDED, stream_of
@@ -71,11 +72,12 @@ def _of_tile(site: Site, inputs: Inputs, tile: str, taken: Iterable[TakenIn]) ->
     square = site.grid.tile(tile)
     decided = {(one.id, one.digest): str(one.properties.get(DECIDED, "")) for one in inputs.scenes}
     newer = {(one.scene.id, one.scene.digest): one.by for one in inputs.superseded}
+    halo = halo_px(site.model, site.common_shift, site.grid.resolution, site.grid.tile_px)
     rows = [
         _row(tile, scene, "superseded", newer[scene.id, scene.digest])
-        for scene in scenes_on([one.scene for one in inputs.superseded], square)
+        for scene in scenes_on([one.scene for one in inputs.superseded], square, halo)
     ]
-    rows += [_row(tile, scene, "found", "cloud") for scene in scenes_on(inputs.skipped, square)]
+    rows += [_row(tile, scene, "found", "cloud") for scene in scenes_on(inputs.skipped, square, halo)]
     return rows + [
         SceneRow(
             tile=tile,

@@ -1,0 +1,69 @@
+"""What became of each scene of a run: in the ledger, and in the counts of its report."""
+
+from dataclasses import replace
+
+import pytest
+import shapely
+
+import small_site
+from selvawatch.core.days import iso, to_day
+from selvawatch.detect.common import halo_px
+from selvawatch.site import Site
+from selvawatch.sources.source import Superseded, open_source
+from selvawatch.steps.plan import Inputs, plan_run
+from selvawatch.steps.scene_rows import scene_rows
+from selvawatch.store.ledger import SceneRow
+
+pytestmark = pytest.mark.slow
+
+EVERYWHERE = shapely.box(-75, -20, -60, 0)
+
+
+@pytest.fixture
+def place(small_run, tmp_path):
+    """The small site with an empty store."""
+    return replace(small_run, store=tmp_path / "store")
+
+
+def test_a_scene_whose_item_is_mended_is_read_and_no_longer_unread(small_run, place, tmp_path):
+    one = next(one.scene_id for one in small_run.state.taken if iso(one.day) > "2024-06-01")
+    broken = replace(place, archive=small_site.copy_archive(place.archive, tmp_path / "broken"))
+    small_site.change_item(broken.archive, one, lambda item: item["properties"].update(datetime="June"))
+    assert broken.run("2024-06-30").scenes_unread == 1
+    rows = [row for row in place.opened.ledger.scenes() if row.scene_id == one]
+    assert [(row.tile, row.state) for row in rows] == [("", "unread")]
+    assert place.run("2024-06-30").scenes_unread == 0
+    rows = [row for row in place.opened.ledger.scenes() if row.scene_id == one]
+    assert [(row.tile, row.state) for row in rows] == [(place.tile.id, "read")]
+
+
+def test_a_scene_in_the_halo_that_a_newer_one_replaces_is_told_as_superseded(small_run, place):
+    site = Site.load(place.site, "aoi/site.toml")
+    halo = halo_px(site.model, site.common_shift, site.grid.resolution, site.grid.tile_px)
+    first, last = to_day("2024-06-01"), to_day("2024-06-30")
+    scene = open_source(place.source).search(EVERYWHERE, first, last).scenes[0]
+    rim = place.tile.lonlat_outline_with(halo).difference(place.tile.lonlat_outline_with(1))
+    beside = replace(scene, footprint=rim)
+    assert halo > 1 and not rim.intersects(place.tile.lonlat_outline)
+    before = SceneRow(
+        tile=place.tile.id,
+        scene_id=beside.id,
+        digest=beside.digest,
+        sensor=beside.sensor,
+        stream=beside.sensor,
+        day=beside.day,
+        state="read",
+        reason="",
+        clear_share=0.0,
+    )
+    inputs = Inputs(
+        scenes=(),
+        problems=(),
+        skipped=(),
+        superseded=(Superseded(scene=beside, by="newer"),),
+        unsearched=(),
+    )
+    run = plan_run(site, place.opened, small_site.AREA, last, place.source)
+    says = {place.tile.id: replace(small_run.state, taken=())}
+    (row,) = scene_rows(site, run, inputs, [before], says, [place.tile.id])
+    assert (row.state, row.reason) == ("superseded", "newer")
