@@ -168,9 +168,9 @@ def open_composite(store: Store, tile: str, state: str) -> xr.Dataset:
 
 
 def open_baselines(store: Store, tile: str, baseline: str) -> xr.Dataset:
-    """Baselines of a tile, in memory."""
+    """Baselines of a tile, in memory; those of the first versions name no halo, for they have none."""
     wide = _load(store.baseline(tile, baseline) / "baselines.zarr")
-    return _own(wide, int(wide.attrs["halo"]))
+    return _own(wide, int(wide.attrs.get("halo", 0)))
 
 
 def _fit(site: Site, store: Store, tile: Tile, taken: Sequence[TakenIn], rule: str) -> str:
