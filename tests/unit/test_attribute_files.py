@@ -17,8 +17,11 @@ import attribute_made as made
 import selvawatch
 from attribute_made import box, cells, register
 from selvawatch.attribute.overlay import attribute
+from selvawatch.errors import StoreError
 from selvawatch.site import Site, default_site
+from selvawatch.steps.attributed import read_zones, with_product_scars
 from selvawatch.steps.faces import KEPT, KEPT_EACH, site_faces, site_pieces
+from selvawatch.steps.monitor import plan
 from selvawatch.store.folders import Store
 
 SHA = re.compile(r"[0-9a-f]{64}")
@@ -79,6 +82,24 @@ def test_the_same_table_again_has_the_same_bytes(copied, tmp_path, command):
         assert command("table", "overlap_conflicts", "--site", site, "--store", store, "--out", out).code == 0
     for name in ("t.csv", "t-procedencia.json", "t-diccionario.csv"):
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+
+
+@pytest.mark.slow
+def test_a_broken_product_of_mining_stops_the_next_run_and_no_table(copied, tmp_path, command):
+    site, store = copied[0], tmp_path / "store"
+    shutil.copytree(copied[1], store)
+    loaded, folder = Site.load(site), store / "products" / "amw"
+    folder.mkdir(parents=True)
+    cells([box(0, 0, 100, 100)]).to_parquet(folder / "cells.parquet")
+    (folder / "product.json").write_text(json.dumps({"name": "amw", "version": "1", "cause": "mining"}))
+    zones = read_zones(loaded, Store(store))
+    joined = with_product_scars(zones, Store(store), loaded.grid.crs)
+    assert len(joined.references.scars) == len(zones.references.scars) + 1
+    (folder / "cells.parquet").write_bytes(b"half")
+    words = ["--site", site, "--store", store]
+    assert command("table", "loss_by_type", *words, "--out", tmp_path / "t.csv").code == 0
+    with pytest.raises(StoreError, match="register it again"):
+        plan(str(site), "aoi/site.toml", str(store), "all", "2024-09-01", f"folder:{tmp_path}")
 
 
 def ground():

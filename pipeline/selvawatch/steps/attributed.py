@@ -71,12 +71,19 @@ def read_zones(site: Site, store: Store | None = None, until: date | None = None
     """
     snapshots = [one for one in all_snapshots(site, store) if until is None or one.date <= until]
     register, references = read_register(site.manifest, snapshots, crs=site.grid.crs, areas=site.areas)
-    if store is not None:
-        scars = product_scars(store, site.grid.crs)
-        if len(scars):
-            joined = pd.concat([part for part in (references.scars, scars) if len(part)], ignore_index=True)
-            references = replace(references, scars=gpd.GeoDataFrame(joined, crs=site.grid.crs))
     return Zones(register=register, references=references)
+
+
+def with_product_scars(zones: Zones, store: Store, crs: str) -> Zones:
+    """The zones with the ground of a store's products of mining among their old scars, for alerts only.
+
+    StoreError for a product that cannot be read.
+    """
+    scars = product_scars(store, crs)
+    if not len(scars):
+        return zones
+    joined = pd.concat([part for part in (zones.references.scars, scars) if len(part)], ignore_index=True)
+    return replace(zones, references=replace(zones.references, scars=gpd.GeoDataFrame(joined, crs=crs)))
 
 
 def zones_of_version(site: Site, store: Store, now: Zones, version: str) -> Zones | None:

@@ -16,7 +16,7 @@ from selvawatch.provenance import code_digest, code_version
 from selvawatch.site import Site
 from selvawatch.sources.source import open_source
 from selvawatch.steps.alert_evidence import with_evidence
-from selvawatch.steps.attributed import attribute_events, read_zones, with_river_water
+from selvawatch.steps.attributed import attribute_events, read_zones, with_product_scars, with_river_water
 from selvawatch.steps.observed import observation
 from selvawatch.steps.pictures import take_pictures
 from selvawatch.steps.plan import RunPlan, open_plan, plan_run, read_inputs
@@ -87,7 +87,8 @@ def plan(site: str, site_file: str, store: str, area: str, until: str, source: s
     day = to_day(dt.datetime.now(dt.UTC)) if until == "today" else to_day(until)
     loaded = Site.load(Path(site), site_file)
     opened = open_store(store)
-    read_zones(loaded, opened)  # a register that cannot be used is said now, not after hours of pixels
+    # A register or product that cannot be used is said now, not after hours of pixels.
+    with_product_scars(read_zones(loaded, opened), opened, loaded.grid.crs)
     return plan_run(loaded, opened, area, day, source)
 
 
@@ -162,7 +163,7 @@ def _finish(
     says |= {tile: TileState.read(store.state(tile, name)) for tile, name in states.items()}
     inputs, past = read_inputs(run), store.ledger.scenes()
     rows = scene_rows(site, run, inputs, past, says, states)
-    zones = read_zones(site, store)
+    zones = with_product_scars(read_zones(site, store), store, site.grid.crs)
     tracked = track_events(
         site,
         store,
