@@ -19,7 +19,7 @@ from selvawatch.prepare.take import TakenIn
 from selvawatch.site import Site, default_site
 from selvawatch.steps.rivers import river_water_of
 from selvawatch.steps.tile import TileState
-from selvawatch.steps.water import keep_water
+from selvawatch.steps.water import keep_water, yearly_counts
 from selvawatch.store.folders import Store
 
 SIDE = 128
@@ -137,3 +137,13 @@ def test_the_river_of_an_event_in_the_next_tile_is_found_whatever_other_events_t
         year = mine["onset"].dt.year.to_numpy(float)
         metres.append(float(river_distance(mine.geometry.to_numpy(), year, water)[0]))
     assert metres[0] == metres[1] == pytest.approx(10.0 * (SIDE - 12 + 50))
+
+
+@pytest.mark.slow
+def test_looks_that_are_read_in_another_way_are_counted_anew(small_run):
+    site = Site.load(small_run.site, "aoi/site.toml")
+    says, day = small_run.state, to_day(small_run.until)
+    years = {2023, 2024}
+    assert yearly_counts(site, small_run.opened, small_run.tile.id, says.taken, day, years).keys() == years
+    other = replace(site, recipe=replace(site.recipe, optical=("mndwi",)))
+    assert not yearly_counts(other, small_run.opened, small_run.tile.id, says.taken, day, years)

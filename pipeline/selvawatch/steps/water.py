@@ -5,6 +5,7 @@ from datetime import date
 from pathlib import Path
 
 from selvawatch.core.days import to_date, to_day
+from selvawatch.core.files import digest
 from selvawatch.core.grid import Tile
 from selvawatch.prepare.observations import look_path
 from selvawatch.prepare.take import TakenIn
@@ -70,7 +71,8 @@ def prune_water(
 def _looks(
     site: Site, store: Store, tile: str, taken: Sequence[TakenIn], until_day: int
 ) -> dict[int, dict[str, tuple[Path, str]]]:
-    """Optical looks by year: file and digest of the scenes by `stream/day`."""
+    """Optical looks by year: file, and digest of the scenes and of how they are read, by `stream/day`."""
+    recipe = site.recipe.digest
     optical = {stream.stream for stream in site.model.streams if stream.kind == "optical"}
     folder = store.observations(tile)
     years: dict[int, dict[str, tuple[Path, str]]] = {}
@@ -78,7 +80,10 @@ def _looks(
         last = min(until_day, to_day(date(year, 12, 31)))
         keys = look_keys(taken, to_day(date(year, 1, 1)), last)
         found = {
-            f"{key.stream}/{key.day}": (look_path(folder, key.stream, key.day), key.scenes)
+            f"{key.stream}/{key.day}": (
+                look_path(folder, key.stream, key.day),
+                digest([key.scenes, recipe]),
+            )
             for key in keys
             if key.stream in optical
         }
