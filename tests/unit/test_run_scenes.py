@@ -1,5 +1,6 @@
 """What became of each scene of a run: in the ledger, and in the counts of its report."""
 
+import shutil
 from dataclasses import replace
 
 import pytest
@@ -9,7 +10,8 @@ import small_site
 from selvawatch.core.days import iso, to_day
 from selvawatch.detect.common import halo_px
 from selvawatch.site import Site
-from selvawatch.sources.source import Superseded, open_source
+from selvawatch.sources.source import Problem, Superseded, open_source
+from selvawatch.steps.observed import observation
 from selvawatch.steps.plan import Inputs, plan_run
 from selvawatch.steps.scene_rows import scene_rows
 from selvawatch.store.ledger import SceneRow
@@ -67,3 +69,34 @@ def test_a_scene_in_the_halo_that_a_newer_one_replaces_is_told_as_superseded(sma
     says = {place.tile.id: replace(small_run.state, taken=())}
     (row,) = scene_rows(site, run, inputs, [before], says, [place.tile.id])
     assert (row.state, row.reason) == ("superseded", "newer")
+
+
+def test_a_scene_is_counted_once_whatever_its_tiles_and_reasons_and_a_failed_tile_is_none(small_run, place):
+    site, here, other = Site.load(place.site, "aoi/site.toml"), small_run.state, "x0000y0000"
+    store = place.opened
+    for name in (here.tile, other):
+        shutil.copytree(small_run.opened.state(here.tile, here.state), store.state(name, here.state))
+        shutil.copytree(
+            small_run.opened.baseline(here.tile, here.baseline), store.baseline(name, here.baseline)
+        )
+    begins = to_day(site.days.monitoring_from)
+    first, second, *rest = [one for one in here.taken if one.day >= begins]
+    unread = replace(first, state="unread", reason="unreachable")
+    states = {
+        here.tile: replace(here, taken=(first, replace(second, state="unread", reason="late"), *rest)),
+        other: replace(
+            here, tile=other, taken=(unread, replace(second, state="unread", reason="unreadable"))
+        ),
+    }
+    problems = [("bad", "item"), ("bad", "datetime"), ("worse", "item"), (first.scene_id, "item")]
+    inputs = Inputs(
+        scenes=(),
+        problems=tuple(Problem(scene_id=name, reason=why, text=why) for name, why in problems),
+        skipped=(),
+        superseded=(),
+        unsearched=(),
+    )
+    seen = observation(site, store, states, inputs, {"x0001y0001": "the disk is full"}, [])
+    assert sum(one.scenes_read for one in seen.sensors) == len(rest) + 1
+    assert seen.scenes_unread == len({second.scene_id, "bad", "worse"})
+    assert "x0001y0001" in {one.scene_id for one in seen.unread}

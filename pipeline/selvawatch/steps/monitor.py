@@ -22,7 +22,7 @@ from selvawatch.steps.pictures import take_pictures
 from selvawatch.steps.plan import RunPlan, open_plan, plan_run, read_inputs
 from selvawatch.steps.publish import Published, Told, publish
 from selvawatch.steps.rivers import river_water_of
-from selvawatch.steps.run_files import read_tracked, write_tracked
+from selvawatch.steps.run_files import read_tracked, write_seen, write_tracked
 from selvawatch.steps.scene_rows import newly_superseded, scene_rows
 from selvawatch.steps.tile import TileState, advance_tile, baseline_tile, current_state
 from selvawatch.steps.tracked import reference_lines, track_events
@@ -198,6 +198,7 @@ def _finish(
     folder = store.run(run.run_id)
     with new_folder(folder) as part:
         write_tracked(part / "internal", tracked)
+        write_seen(part / "internal", zones.snapshots)
         public = publish(site, store, says, part / "public", told, Tier.PUBLIC)
         restricted = publish(site, store, says, part / "restricted", told, Tier.RESTRICTED)
         settled_day = run.until_day - site.model.buffer_days
@@ -321,7 +322,7 @@ def _report(
         loss_ha=round(float(by_type["ha"].sum()), 6),
         mining_ha=round(float(by_type.loc[by_type["cause"] == "mining", "ha"].sum()), 6),
         scenes_read=sum(one.scenes_read for one in sensors),
-        scenes_unread=len(told.observation.unread),
+        scenes_unread=told.observation.scenes_unread,
         scenes_unreachable=sum(
             one.reason == "unreachable" and (one.day > settled_day or one.day < begins)
             for one in told.observation.unread

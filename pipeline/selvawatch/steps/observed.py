@@ -51,6 +51,7 @@ def observation(
         tiles=tuple(tiles),
         sensors=_sensors(states, inputs, since),
         unread=_unread(states, inputs, failed, since),
+        unplaced=_unplaced(states, inputs),
         superseded=tuple(
             SupersededScene(scene_id=one.scene.id, sensor=one.scene.sensor, day=one.scene.day, by=one.by)
             for one in superseded
@@ -94,6 +95,12 @@ def _sensors(states: Mapping[str, TileState], inputs: Inputs, since: int) -> tup
     ]
     missing = [SensorLook(sensor=sensor, searched=False) for sensor in inputs.unsearched]
     return (*found, *missing)
+
+
+def _unplaced(states: Mapping[str, TileState], inputs: Inputs) -> int:
+    """Scenes with a problem, each once; one that a state holds was placed before."""
+    held = {one.scene_id for says in states.values() for one in says.taken}
+    return len({problem.scene_id for problem in inputs.problems} - held)
 
 
 def _unread(

@@ -147,6 +147,9 @@ class Observation:
     tiles: tuple[TileLook, ...] = ()
     sensors: tuple[SensorLook, ...] = ()
     unread: tuple[UnreadScene, ...] = ()
+    """Scenes that some tile could not read, once for each reason; and tiles that failed."""
+    unplaced: int = 0
+    """Scenes that were found and are of no known sensor, day or place."""
     superseded: tuple[SupersededScene, ...] = ()
     """Told once: by the run that replaces them."""
     unmonitored_ha: Mapping[Reason, float] = field(default_factory=dict)
@@ -154,6 +157,11 @@ class Observation:
     monitored_ha: float = 0.0
     fallback_share: float = 0.0
     """Share of the monitored pixels whose baseline is the spatial fallback, 0-1."""
+
+    @property
+    def scenes_unread(self) -> int:
+        """Scenes that no tile could read, each once."""
+        return self.unplaced + sum(one.scenes_unread for one in self.sensors)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

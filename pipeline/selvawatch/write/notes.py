@@ -80,7 +80,7 @@ def warnings(content: Bulletin, lang: Language) -> list[str]:
         )
     if seen.observed_share < 0.5:
         lines.append(lang.text(N_("Less than half of the ground was seen: read this bulletin with caution.")))
-    if unread := sum(one.scenes_unread for one in seen.sensors):
+    if unread := seen.scenes_unread:
         lines.append(
             lang.plural("%(num)s scene could not be read.", "%(num)s scenes could not be read.", unread)
         )
