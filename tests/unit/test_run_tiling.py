@@ -9,7 +9,7 @@ import small_site
 from selvawatch.core.layers import LAYERS
 from selvawatch.site import Site
 from selvawatch.steps.plan import plan_run
-from selvawatch.steps.tile import advance_tile, open_composite, open_fallen
+from selvawatch.steps.tile import advance_tile, open_baselines, open_composite, open_fallen
 from selvawatch.store.folders import Store
 
 pytestmark = pytest.mark.slow
@@ -63,3 +63,13 @@ def test_four_tiles_are_one_whether_blocks_end_at_their_borders_or_not(
     for side in (64, 80):
         for name, values in said[128].items():
             np.testing.assert_array_equal(said[side][name], values, err_msg=f"{name}, {side} px")
+
+
+def test_a_baseline_that_names_no_halo_is_opened_whole(small_run, tmp_path):
+    tile, name = small_run.tile.id, small_run.state.baseline
+    own = open_baselines(small_run.opened, tile, name)
+    older = Store(tmp_path / "store")
+    bare = own.drop_attrs()
+    bare.to_zarr(older.baseline(tile, name) / "baselines.zarr", zarr_format=3, consolidated=False)
+    opened = open_baselines(older, tile, name)
+    assert opened.attrs == {} and opened.equals(own)
