@@ -18,7 +18,7 @@ from selvawatch.core.tables import ALERTS, CELLS, EVENTS
 from selvawatch.events.track import Tracked
 from selvawatch.site import Site
 from selvawatch.steps.attributed import attribute_events, read_zones
-from selvawatch.steps.run_files import write_tracked
+from selvawatch.steps.run_files import write_seen, write_tracked
 from selvawatch.steps.zones import import_zone
 from selvawatch.store.folders import Store
 from selvawatch.store.ledger import RunRow
@@ -210,8 +210,12 @@ def write_decade(
     events: int,
     seed: int = 20260101,
     days: tuple[dt.date, ...] = (TAKEN,),
+    noted: bool = True,
 ) -> tuple[Path, Path]:
-    """A site and a store with a committed run for each day, each with the loss seen by then; both folders."""
+    """A site and a store with a committed run for each day, each with the loss seen by then; both folders.
+
+    noted: whether the runs say which snapshots they saw.
+    """
     rng = np.random.default_rng(seed)
     place = write_site(folder / "site")
     site = Site.load(place)
@@ -230,6 +234,8 @@ def write_decade(
         run_id = f"{number:016x}"
         run = store.run(run_id)
         write_tracked(run / "internal", tracked)
+        if noted:
+            write_seen(run / "internal", zones.snapshots)
         attributed = attribute_events(site, zones, tracked, to_day(day), site.digest, store)
         (run / "restricted").mkdir()
         released = Released(

@@ -15,6 +15,7 @@ import made_decade
 import selvawatch
 from selvawatch.attribute.tables import TABLES
 from selvawatch.site import Site
+from selvawatch.steps import attributed
 from selvawatch.steps.zones import import_zone
 from selvawatch.store.folders import Store
 
@@ -140,6 +141,44 @@ def test_an_earlier_run_is_told_with_the_register_it_saw(tmp_path, caplog):
     assert set(changed["register_now"]) == set(now["register_version"])
     assert "register" in set(changed["change"])
     assert not caplog.records
+
+
+@pytest.mark.parametrize(("noted", "told"), [(True, "yes"), (False, "no")])
+def test_an_earlier_run_is_told_with_its_register_though_an_older_layer_came_later(tmp_path, noted, told):
+    days = (EARLIER, made_decade.TAKEN)
+    site, store = made_decade.write_decade(tmp_path, rights=40, events=40, days=days, noted=noted)
+    words = {"site": site, "store": store, "tier": "restricted", "as_of": "2022-12-31"}
+    before = selvawatch.table("loss_by_type", **words)
+    assert before.attrs["provenance"]["register_of_run"] == "yes"
+    west, south = made_decade.WEST, made_decade.SOUTH
+    ground = [shapely.box(west, south, west + 5000, south + 5000)]
+    gpd.GeoDataFrame({"a": [1]}, geometry=ground, crs="EPSG:32719").to_parquet(tmp_path / "p.parquet")
+    older = made_decade.TAKEN - dt.timedelta(days=9)
+    import_zone(Site.load(site), Store(store), "isolated-peoples", str(tmp_path / "p.parquet"), date=older)
+    again = selvawatch.table("loss_by_type", **words)
+    assert again.attrs["provenance"]["register_of_run"] == told
+    assert again.equals(before) == noted
+    changed = selvawatch.table("revisions", **words)
+    assert changed.attrs["provenance"]["register_of_run"] == "no"
+    assert changed.attrs["provenance"]["earlier_register_of_run"] == told
+
+
+def test_the_register_of_an_earlier_run_is_read_once(tmp_path, monkeypatch):
+    site, store = made_decade.write_decade(tmp_path, rights=20, events=10, days=(EARLIER, made_decade.TAKEN))
+    for number in (40, 60, 80):
+        day = made_decade.TAKEN + dt.timedelta(days=number)
+        titles = made_decade.layers(np.random.default_rng(5), number)["mining-cadastre"]
+        titles.to_parquet(tmp_path / "t.parquet")
+        import_zone(Site.load(site), Store(store), "mining-cadastre", str(tmp_path / "t.parquet"), date=day)
+    real, reads = attributed.read_register, []
+
+    def counted(manifest, snapshots, **rest):
+        reads.append(len(snapshots))
+        return real(manifest, snapshots, **rest)
+
+    monkeypatch.setattr(attributed, "read_register", counted)
+    selvawatch.table("loss_by_type", site=site, store=store, as_of="2022-12-31", tier="restricted")
+    assert len(reads) == 2 and reads[0] - reads[1] == 3
 
 
 def test_an_earlier_run_is_told_without_ground_of_isolated_peoples_that_is_known_only_today(tmp_path):

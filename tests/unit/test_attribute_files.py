@@ -22,6 +22,7 @@ from selvawatch.site import Site, default_site
 from selvawatch.steps.attributed import read_zones, with_product_scars
 from selvawatch.steps.faces import KEPT, KEPT_EACH, site_faces, site_pieces
 from selvawatch.steps.monitor import plan
+from selvawatch.steps.run_files import read_seen
 from selvawatch.store.folders import Store
 
 SHA = re.compile(r"[0-9a-f]{64}")
@@ -59,6 +60,9 @@ def test_a_table_file_says_its_run_digests_and_layers(copied, tmp_path, command,
     for name in DIGESTS:
         assert SHA.fullmatch(told[name]), name
     assert told["run_id"] == Store(store).ledger.current().run_id
+    assert told["register_of_run"] == "yes"
+    seen = read_seen(Store(store).run(told["run_id"]) / "internal")
+    assert ("mining-cadastre", "2024-01-15") in {(layer, day) for layer, day, _ in seen}
     assert told["table"] == "loss_by_zone" and told["tier"] == "public"
     assert json.loads(told["options"])["accounting"] == "exclusive"
     assert re.fullmatch(r"2024-01-15 [0-9a-f]{64}", told["layer mining-cadastre"])

@@ -1,7 +1,7 @@
 """From events to attributed, ranked alerts and tables: register, faces, overlay, rank."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
-from datetime import date
 
 import geopandas as gpd
 import pandas as pd
@@ -9,7 +9,7 @@ import shapely
 
 from selvawatch.attribute.alerts import Setting, alerts_of, describe, outline_cells
 from selvawatch.attribute.faces import Faces
-from selvawatch.attribute.manifest import References, read_register
+from selvawatch.attribute.manifest import References, Snapshot, read_register
 from selvawatch.attribute.overlay import Pieces, attribute
 from selvawatch.attribute.register import Register
 from selvawatch.attribute.tables.base import Inputs
@@ -30,6 +30,8 @@ class Zones:
 
     register: Register
     references: References
+    snapshots: tuple[Snapshot, ...] = ()
+    """What both were read from."""
 
     @property
     def isolated(self) -> shapely.Geometry | None:
@@ -64,14 +66,21 @@ class Attributed:
         )
 
 
-def read_zones(site: Site, store: Store | None = None, until: date | None = None) -> Zones:
+def read_zones(
+    site: Site, store: Store | None = None, only: Collection[tuple[str, str, str]] | None = None
+) -> Zones:
     """The register and references of a site, from its own snapshots and what a store keeps.
 
-    until: only snapshots taken by that day. LayerError for a layer that cannot be used.
+    only: layer, ISO day and sha256 of the snapshots that are read. LayerError for a layer that cannot be
+    used.
     """
-    snapshots = [one for one in all_snapshots(site, store) if until is None or one.date <= until]
+    snapshots = tuple(one for one in all_snapshots(site, store) if only is None or _key(one) in only)
     register, references = read_register(site.manifest, snapshots, crs=site.grid.crs, areas=site.areas)
-    return Zones(register=register, references=references)
+    return Zones(register=register, references=references, snapshots=snapshots)
+
+
+def _key(one: Snapshot) -> tuple[str, str, str]:
+    return one.layer, one.date.isoformat(), one.sha256
 
 
 def with_product_scars(zones: Zones, store: Store, crs: str) -> Zones:
@@ -86,16 +95,24 @@ def with_product_scars(zones: Zones, store: Store, crs: str) -> Zones:
     return replace(zones, references=replace(zones.references, scars=gpd.GeoDataFrame(joined, crs=crs)))
 
 
-def zones_of_version(site: Site, store: Store, now: Zones, version: str) -> Zones | None:
-    """The zones as they were when the register had a version: those of fewer snapshots; None: not at hand.
+def zones_of_version(
+    site: Site, store: Store, now: Zones, version: str, seen: Collection[tuple[str, str, str]] | None
+) -> Zones | None:
+    """The zones as they were when the register had a version; None: not at hand.
 
-    now: the zones of all snapshots; an empty version is taken for theirs.
+    now: the zones of all snapshots; an empty version is taken for theirs. seen: layer, ISO day and sha256 of
+    the snapshots that the version was made of; where nobody noted them, those until each day are tried.
     """
     if version in ("", now.register.version):
         return now
-    dates = sorted({one.date for one in all_snapshots(site, store)}, reverse=True)
-    for day in dates[1:]:
-        then = read_zones(site, store, until=day)
+    every = {_key(one) for one in now.snapshots}
+    if seen is not None:
+        tries = [set(seen)] if every >= set(seen) else []
+    else:
+        days = sorted({day for _, day, _ in every}, reverse=True)
+        tries = [{one for one in every if one[1] <= day} for day in days[1:]]
+    for some in tries:
+        then = read_zones(site, store, only=some)
         if then.register.version == version:
             return then
     return None

@@ -1,9 +1,13 @@
-"""Events and cells as a run keeps them for the next run and for tables."""
+"""Events, cells and which snapshots of layers it saw, as a run keeps them for the next run and for tables."""
 
+import json
+from collections.abc import Iterable
 from pathlib import Path
 
 import geopandas as gpd
 
+from selvawatch.attribute.manifest import Snapshot
+from selvawatch.core.files import write_text
 from selvawatch.core.tables import CELLS, EVENTS
 from selvawatch.events.track import Tracked
 
@@ -23,3 +27,20 @@ def write_tracked(folder: Path, tracked: Tracked) -> None:
     folder.mkdir(parents=True)
     tracked.events.to_parquet(folder / "events.parquet", index=False)
     tracked.cells.to_parquet(folder / "cells.parquet", index=False)
+
+
+def read_seen(folder: Path) -> set[tuple[str, str, str]] | None:
+    """Layer, ISO day and sha256 of each snapshot that a run saw; None for a run that did not note them."""
+    path = folder / "snapshots.json"
+    if not path.exists():
+        return None
+    return {
+        (one["layer"], one["date"], one["sha256"]) for one in json.loads(path.read_text(encoding="utf-8"))
+    }
+
+
+def write_seen(folder: Path, snapshots: Iterable[Snapshot]) -> None:
+    """Note which snapshots of layers a run saw."""
+    seen = sorted((one.layer, one.date.isoformat(), one.sha256) for one in snapshots)
+    rows = [dict(zip(("layer", "date", "sha256"), row, strict=True)) for row in seen]
+    write_text(folder / "snapshots.json", json.dumps(rows, indent=1, ensure_ascii=False) + "\n")

@@ -25,7 +25,7 @@ from selvawatch.provenance import code_digest, code_version
 from selvawatch.site import Site, default_site
 from selvawatch.steps.attributed import Zones, guarded_ground, of_cells, read_zones, zones_of_version
 from selvawatch.steps.faces import site_faces, site_pieces
-from selvawatch.steps.run_files import read_tracked
+from selvawatch.steps.run_files import read_seen, read_tracked
 from selvawatch.store.folders import Store, open_store
 from selvawatch.store.ledger import RunRow
 from selvawatch.write.i18n import language
@@ -264,20 +264,30 @@ def _of_run(
     guarded = guarded_ground(now, zones)
     pieces, faces = _run_pieces(site, store, zones, run, wanted.tier, guarded)
     source = _of_the_run(store.run(run.run_id), run.run_id)
+    source["register_of_run"] = _is_of_run(zones, source)
     before = None
     if earlier is not None:
         source["earlier_run_id"] = earlier.run_id
         then = _zones_then(site, store, now, earlier)
+        told = _of_the_run(store.run(earlier.run_id), earlier.run_id)
+        source["earlier_register_of_run"] = _is_of_run(then, told)
         before = _run_pieces(site, store, then, earlier, wanted.tier, guarded_ground(now, then))[0]
     start = to_day(site.days.monitoring_from)
     inputs = _inputs(site, zones, pieces, faces, watched_from=start, earlier=before)
     return inputs, run.until_day, source, zones
 
 
+def _is_of_run(zones: Zones, told: Mapping[str, str]) -> str:
+    """Whether a register is the one that a run saw: `yes`, `no`, or `unknown` where the run does not say."""
+    version = told.get("run_zones_sha256", "")
+    return "unknown" if not version else "yes" if version == zones.register.version else "no"
+
+
 def _zones_then(site: Site, store: Store, now: Zones, run: RunRow) -> Zones:
     """The zones that a run saw; those of now, with a warning, where they are no longer at hand."""
-    version = _of_the_run(store.run(run.run_id), run.run_id).get("run_zones_sha256", "")
-    found = zones_of_version(site, store, now, version)
+    folder = store.run(run.run_id)
+    version = _of_the_run(folder, run.run_id).get("run_zones_sha256", "")
+    found = zones_of_version(site, store, now, version, read_seen(folder / "internal"))
     if found is None:
         log.warning("the register of run %s is not at hand: today's is used", run.run_id)
         return now
