@@ -70,5 +70,5 @@ def test_dist_statuses_are_the_classes_of_more_than_half():
     ],
 )
 def test_a_date_that_an_encoding_cannot_say_is_refused(encode, onset):
-    with pytest.raises(LayerError):
+    with pytest.raises(LayerError, match=r"^(date_conf|VEG-DIST-DATE|Date): .*; (use|check) "):
         encode(layers((Status.CONFIRMED, Confidence.HIGH, onset, 3)))

@@ -60,7 +60,11 @@ def radd_date(layers: xr.Dataset) -> xr.DataArray:
     year = years.astype(np.int64) + 1970
     if ((year < 2000) | (year > 2064)).any():
         raise LayerError(
-            "an onset has no YYDOY", got=f"years {year.min()} to {year.max()}", needed="2000 to 2064"
+            "an onset lies outside what the encoding can say",
+            where="Date",
+            got=f"years {year.min()} to {year.max()}",
+            needed="2000 to 2064",
+            do="check the dates of the archive's items",
         )
     of_year = (dates - years.astype("datetime64[D]")).astype(np.int64) + 1
     return _layer(layers, np.where(alert, (year - 2000) * 1000 + of_year, 0), np.uint16, "Date", 0)
@@ -122,6 +126,7 @@ def _days_since(layers: xr.Dataset, alert: np.ndarray, epoch: int, last: int, na
             where=name,
             got=f"{int(outside.min())} to {int(outside.max())} days after its epoch",
             needed=f"1 to {last}",
+            do="use the encoding radd, whose dates reach from 2000 to 2064",
         )
     return days
 

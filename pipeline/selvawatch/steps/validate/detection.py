@@ -98,9 +98,11 @@ def _watch_chart(
     else:
         wanted = [_charted(detector, baselines)]
     read: set[tuple[str, str]] = set()
+    met: set[str] = set()
 
     def noted() -> Iterator[Look]:
         for look in looks:
+            met.add(f"{look.stream}: {' '.join(look.values)}")
             read.update(pair for pair in wanted if pair[0] == look.stream and pair[1] in look.values)
             yield look
 
@@ -120,7 +122,11 @@ def _watch_chart(
     names = [" ".join(pair) for pair in wanted if pair in read]
     if not names:
         raise LayerError(
-            f"{detector.name} reads none of the looks", needed=[" ".join(pair) for pair in wanted]
+            f"{detector.name} reads none of the looks",
+            where="validate",
+            got=sorted(met),
+            needed=[" ".join(pair) for pair in wanted],
+            do="give another detector, or looks that it reads",
         )
     return Watched(
         confirmed_on=np.where(monitored, alarm, 0),
@@ -140,6 +146,7 @@ def _charted(detector: ChartDetector, baselines: xr.Dataset) -> tuple[str, str]:
             return one.stream, one.index
     raise LayerError(
         f"{detector.name} needs a stable history and there is none",
+        where="validate",
         got=[f"{one.stream} {one.index}" for one in reads],
         do="give history years, or another detector",
     )
@@ -184,7 +191,12 @@ def baselines_of(
     mask = None if forest is None else xr.DataArray(forest.reshape(shape), dims=("y", "x"))
     stacks = histories(model, history)
     if not stacks and mask is None:
-        raise LayerError("there is neither a history nor a forest mask", needed="one of them")
+        raise LayerError(
+            "there is neither a history nor a forest mask",
+            where="validate",
+            needed="one of them",
+            do="give history years, or a forest mask",
+        )
     baselines = fit_baselines(model, stacks, forest=mask)
     return baselines, forest_reason(model, baselines, mask)
 
@@ -201,7 +213,13 @@ def known_to(model: Model, looks: Iterable[Look]) -> list[Look]:
     renamed = [look for look in (as_known(model, look) for look in seen) if look is not None]
     if not renamed:
         names = sorted({f"{look.stream}: {' '.join(look.values)}" for look in seen})
-        raise LayerError(f"model {model.name} reads none of the looks", got=names, needed=_streams(model))
+        raise LayerError(
+            f"model {model.name} reads none of the looks",
+            where="validate",
+            got=names,
+            needed=_streams(model),
+            do="give a model with one of these streams, or other looks",
+        )
     return renamed
 
 
@@ -234,7 +252,12 @@ def split_history(looks: Sequence[Look], years: float | None) -> tuple[list[Look
     end = looks[0].day + round(years * DAYS_PER_YEAR)
     after = [look for look in looks if look.day >= end]
     if not after:
-        raise LayerError("the history takes all looks", got=f"{years} years", do="give fewer history years")
+        raise LayerError(
+            "the history takes all looks",
+            where="validate",
+            got=f"{years} years",
+            do="give fewer history years",
+        )
     return [look for look in looks if look.day < end], after
 
 
