@@ -7,7 +7,7 @@ import xarray as xr
 from selvawatch.core.days import to_day
 from selvawatch.core.look import Look
 from selvawatch.core.stack import encode
-from selvawatch.detect.charts.bayts import Bayts, Densities, bayts_alarms
+from selvawatch.detect.charts.bayts import Bayts, Densities, bayts_processes
 
 DENSITIES = {
     ("sentinel-1", "vv"): Densities(forest_mean=-1.0, forest_sd=0.75, loss_mean=-4.0, loss_sd=1.0),
@@ -44,7 +44,7 @@ def looks(archive):
 
 def test_it_confirms_what_the_original_confirmed(archive):
     forest = archive["forest_mask"] == 1
-    process = bayts_alarms(
+    *_, (_, process) = bayts_processes(
         Bayts(weight=0.1, confirm=0.9),
         DENSITIES,
         looks(archive),

@@ -132,11 +132,6 @@ def list_days(folder: Path, stream: str) -> list[int]:
     return sorted(to_day(f"{path.stem[:4]}-{path.stem[4:6]}-{path.stem[6:]}") for path in found)
 
 
-def list_streams(folder: Path) -> list[str]:
-    """Streams a tile's folder of observations has looks of, sorted."""
-    return sorted(path.name for path in folder.glob("*") if path.is_dir() and list_days(folder, path.name))
-
-
 def read_rows(
     paths: Sequence[Path], index: str, first_row: int, rows: int, whole: bool = False
 ) -> np.ndarray:

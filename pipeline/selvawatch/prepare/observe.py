@@ -136,13 +136,6 @@ def daily(parts: Sequence[SceneLook]) -> Look:
     )
 
 
-def observe(scenes: Sequence[Scene], tile: Tile, recipe: Recipe, read: Reader) -> Look:
-    """The look of scenes of one stream and day; SceneError when one of them cannot be read (`take_in` goes on
-    instead).
-    """
-    return daily([observe_scene(scene, tile, recipe, read) for scene in scenes])
-
-
 def _share(usable: np.ndarray, halo_px: int) -> float:
     inner = without_halo(usable, halo_px)
     return float(np.count_nonzero(inner)) / inner.size

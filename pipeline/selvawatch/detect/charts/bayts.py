@@ -111,20 +111,3 @@ def bayts_processes(
                 before=(("y", "x"), np.where(np.isnan(total), before, total).astype(np.float32))
             )
         yield day, process
-
-
-def bayts_alarms(
-    chart: Bayts,
-    densities: Mapping[tuple[str, str], Densities],
-    looks: Iterable[Look],
-    forest: xr.DataArray,
-    *,
-    quantile: float,
-    since: int,
-) -> xr.Dataset:
-    """The process after all looks; arguments as `bayts_processes`."""
-    process = chart.start(forest)
-    days = bayts_processes(chart, densities, looks, forest, quantile=quantile, since=since)
-    for _, moved_on in days:
-        process = moved_on
-    return process
