@@ -75,12 +75,16 @@ def clipped(scene: Scene, ground: shapely.Geometry, margin_m: float) -> Iterator
 
 def _grid(scene: Scene, asset: Asset) -> tuple[str, tuple[float, ...], tuple[int, int]]:
     """CRS, transform and size of a band; of a linked one, those of the image's finest."""
-    stated = [one for one in (asset, *scene.assets.values()) if one.crs and one.transform and one.shape]
+    stated = [
+        (one.crs, one.transform, one.shape)
+        for one in (asset, *scene.assets.values())
+        if one.crs and one.transform and one.shape
+    ]
     if not stated:
         raise OSError("the image states no grid")
-    chosen = asset if stated[0] is asset else min(stated, key=lambda one: abs((one.transform or (0,))[0]))
-    assert chosen.transform is not None and chosen.shape is not None
-    return chosen.crs, chosen.transform, chosen.shape
+    if asset.crs and asset.transform and asset.shape:
+        return stated[0]
+    return min(stated, key=lambda one: abs(one[1][0]))
 
 
 def _kept(
