@@ -87,7 +87,7 @@ def planned(*tiles):
 def deserted(monkeypatch):
     """A cluster whose only worker has no nanny to start it again."""
     monkeypatch.setattr("selvawatch.steps.cluster._DESERTED_S", 2.0)
-    with LocalCluster(n_workers=0, host="127.0.0.1", dashboard_address=None, silence_logs=50) as started:
+    with LocalCluster(n_workers=0, host="127.0.0.1", dashboard_address=":0", silence_logs=50) as started:
         command = [sys.executable, "-m", "distributed.cli.dask_worker", started.scheduler_address]
         options = ["--no-nanny", "--no-dashboard", "--nthreads", "1"]
         worker = subprocess.Popen([*command, *options], stderr=subprocess.DEVNULL)
