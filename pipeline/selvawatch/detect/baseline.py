@@ -55,6 +55,7 @@ def fit_baselines(
     """
     shape, coordinates = _ground(stacks, forest)
     variables: dict[str, tuple[tuple[str, ...], np.ndarray | da.Array]] = {}
+    absent: dict[int, dict[str, tuple[tuple[str, ...], np.ndarray | da.Array]]] = {}
     fallback = False
     known = None if forest is None else forest.to_numpy().astype(bool)
     near = known if known is None or around is None else known & around.to_numpy().astype(bool)
@@ -63,6 +64,13 @@ def fit_baselines(
         mask = known if index.reference is not None else None
         fallback = fallback or mask is not None
         planes: np.ndarray | da.Array
+        if stack is None and mask is None:
+            terms = index.harmonic.terms
+            if terms not in absent:
+                absent[terms] = _split(_nothing(index, shape), terms)
+            parts = absent[terms]
+            variables |= {name_of(stream.stream, index.index, part): value for part, value in parts.items()}
+            continue
         if stack is None:
             planes = _settle(_nothing(index, shape), None, mask, None, index)
         else:
@@ -212,7 +220,7 @@ def _settle(
     levels: np.ndarray | None,
     index: IndexModel,
 ) -> np.ndarray:
-    """The planes with unusable histories taken out and the fallback put in."""
+    """The planes, in place, with unusable histories taken out and the fallback put in."""
     rule, terms = index.harmonic, index.harmonic.terms
     sigma, looks, kept, shift = planes[terms:]
     good = (
@@ -221,8 +229,8 @@ def _settle(
         & (kept >= round(100 * rule.minimum_share))
         & (shift <= round(20 * rule.maximum_shift))
     )
-    settled = planes.copy()
-    settled[: terms + 1] *= good
+    if not good.all():
+        planes[: terms + 1] *= good
     if index.reference is not None and forest is not None:
         falls = _short(planes, forest, index)
         count = np.zeros(int(falls.sum()), np.int64)
@@ -233,9 +241,9 @@ def _settle(
             some = count > 0
             middle[some] = np.nanmedian(differences[:, some], axis=0)
         level, spread = index.reference.own_level(middle * index.scale, count)
-        settled[0][falls] = np.rint(level / index.scale).astype(np.int16)
-        settled[terms][falls] = -np.rint(spread / index.scale).astype(np.int16)
-    return settled
+        planes[0][falls] = np.rint(level / index.scale).astype(np.int16)
+        planes[terms][falls] = -np.rint(spread / index.scale).astype(np.int16)
+    return planes
 
 
 def _split(

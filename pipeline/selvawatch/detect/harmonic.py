@@ -16,7 +16,7 @@ from selvawatch.errors import StackError
 YEAR = 365.25
 """Days of a year: period of the first harmonic."""
 
-_PIECE = 16 * kernels.TILE
+_PIECE = 4 * kernels.TILE
 
 
 def angles(days: np.ndarray, harmonics: int) -> np.ndarray:

@@ -228,17 +228,15 @@ def decide(
     """
     stop = last * columns
     least = np.minimum(levels[:, 2], levels[:, 3])
-    for block in range(first * columns, stop, 64):
-        end = min(block + 64, stop)
-        activity = active[block:end]
-        bits = np.uint8(0)
+    moving = np.empty(256, np.int64)
+    for block in range(first * columns, stop, 256):
+        activity = active[block : min(block + 256, stop)]
+        count = 0
         for p in range(activity.size):
-            bits = np.uint8(bits | activity[p])
-        if bits & OPEN == 0:
-            continue
-        for p in range(block, end):
-            if active[p] & OPEN == 0:
-                continue
+            moving[count] = block + p
+            count += (activity[p] & OPEN) >> 1
+        for number in range(count):
+            p = moving[number]
             flag = flags[p]
             status = flag & STATUS_BITS
             if status == NONE or status == WITHDRAWN:  # noqa: SIM109 (numba compiles no `in` on a tuple as fast)
@@ -257,14 +255,14 @@ def decide(
             news_o = sum_o[p] >= least[0] and flag & OPTICAL_BIT == 0
             news_r = sum_r[p] >= least[1] and flag & RADAR_BIT == 0
             if news_o or news_r or (provisional and sum_j[p] >= least[2]):
-                count = 0
+                near = 0
                 if neighbours > 0:
                     row, column = p // columns, p % columns
                     for y in (row - distance, row, row + distance):
                         for x in (column - distance, column, column + distance):
                             if 0 <= y < rows and 0 <= x < columns and (y != row or x != column):
-                                count += active[y * columns + x] & ABOVE
-                at = 2 if count >= neighbours else 3
+                                near += active[y * columns + x] & ABOVE
+                at = 2 if near >= neighbours else 3
                 by_o = sum_o[p] >= levels[0, at]
                 by_r = sum_r[p] >= levels[1, at]
                 by_j = sum_j[p] >= levels[2, at]
