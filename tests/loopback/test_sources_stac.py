@@ -1,19 +1,14 @@
 import functools
 import http.server
-import json
 import re
-import shutil
 import socket
-import subprocess
-import sysconfig
 import threading
-import time
-import urllib.request
 from pathlib import Path
 
 import numpy as np
 import pytest
 import shapely
+import stac_api
 
 import stac_folder
 from selvawatch.core.days import to_day
@@ -89,42 +84,8 @@ def archive(tmp_path_factory):
 def api(archive, tmp_path_factory):
     """Address of a real STAC API over the same items, with absolute asset addresses."""
     root, address = archive
-    program = shutil.which("rustac", path=sysconfig.get_path("scripts"))
-    if program is None:
-        pytest.skip("rustac is not installed: install the dev dependencies")
-    folder = tmp_path_factory.mktemp("api")
-    items = []
-    for path in sorted(root.glob("*/*/*.json")):
-        item = json.loads(path.read_text())
-        base = f"{address}/{path.parent.relative_to(root).as_posix()}"
-        for asset in item["assets"].values():
-            asset["href"] = f"{base}/{asset['href'].removeprefix('./')}"
-        items.append(item)
-    collection = json.loads((root / "sentinel-2-c1-l2a" / "collection.json").read_text()) | {"links": []}
-    (folder / "items.json").write_text(json.dumps({"type": "FeatureCollection", "features": items}))
-    (folder / "collection.json").write_text(json.dumps(collection))
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [program, "serve", "--addr", f"127.0.0.1:{port}", "collection.json", "items.json"]
-    with subprocess.Popen(
-        command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    ) as process:
-        try:
-            _wait(f"http://127.0.0.1:{port}/")
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            process.terminate()
-
-
-def _wait(address):
-    for _ in range(100):
-        try:
-            with urllib.request.urlopen(address, timeout=1):
-                return
-        except OSError:
-            time.sleep(0.1)
-    pytest.fail(f"nothing answers at {address}")
+    with stac_api.serve(root, address, tmp_path_factory.mktemp("api")) as served:
+        yield served
 
 
 def test_an_api_gives_the_same_scenes_and_pixels_as_the_folder(api, archive):

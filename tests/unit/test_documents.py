@@ -84,11 +84,7 @@ def anchors(path: Path) -> set[str]:
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_no_document_names_a_machine_or_a_registry(path):
     text = path.read_text("utf-8").lower()
-    assert [
-        word
-        for word in ("/home/", "/root/", "/tmp/", "index-url", "../shared")
-        if word in text
-    ] == []
+    assert [word for word in ("/home/", "/root/", "/tmp/", "index-url", "../shared") if word in text] == []
 
 
 def test_the_product_specification_names_every_key_of_the_report_and_every_product():
