@@ -22,7 +22,7 @@ from selvawatch.steps.run_files import write_seen, write_tracked
 from selvawatch.steps.zones import import_zone
 from selvawatch.store.folders import Store
 from selvawatch.store.ledger import RunRow
-from selvawatch.write.tiers import Released, Withheld
+from selvawatch.write.tiers import apply
 from selvawatch.write.vector import write_geoparquet
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -238,13 +238,7 @@ def write_decade(
             write_seen(run / "internal", zones.snapshots)
         attributed = attribute_events(site, zones, tracked, to_day(day), site.digest, store)
         (run / "restricted").mkdir()
-        released = Released(
-            table=ALERTS,
-            frame=attributed.alerts,
-            tier=Tier.RESTRICTED,
-            data_day=to_day(day),
-            withheld=Withheld(),
-        )
+        released = apply(ALERTS, attributed.alerts, Tier.RESTRICTED, site.says.tiers, to_day(day))
         told = {"run_id": run_id, "zones_sha256": zones.register.version, "version": "0"}
         write_geoparquet(run / "restricted" / "alerts.parquet", released, told)
         row = RunRow(sequence=number, run_id=run_id, area="all", until_day=to_day(day), result={"failed": {}})

@@ -16,10 +16,11 @@ from selvawatch.core.table import Table, Tier
 from selvawatch.steps.tables import MadeTable, Wanted, plot_table, write_table
 from selvawatch.write.i18n import language
 from selvawatch.write.pdf import write_pdf
-from selvawatch.write.tiers import Released, Withheld
+from selvawatch.write.tiers import TierRule, apply
 from unit.write_data import HOSTILE, bulletin
 
 FIRST = ("=", "+", "-", "@", "\t", "\r")
+RULE = TierRule(delay_days=0, grid_m=1000, isolated_buffer_m=0, withhold_unchecked=False)
 TURNS = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f\x00\x07"
 
 
@@ -52,9 +53,7 @@ def made_table(made_inputs, name, **options):
     spec = TABLES[name]
     columns = tuple(one for one in spec.columns if one.name in frame.columns)
     table = Table(name=spec.name, description=spec.description, columns=columns)
-    released = Released(
-        table=table, frame=frame, tier=Tier.RESTRICTED, data_day=made.TODAY, withheld=Withheld()
-    )
+    released = apply(table, frame, Tier.RESTRICTED, RULE, made.TODAY)
     return MadeTable(released=released, provenance={"table": name, "evil": HOSTILE[3], HOSTILE[3]: "x"})
 
 

@@ -16,6 +16,7 @@ import attribute_made as made
 from attribute_made import box
 from selvawatch.attribute.any_loss import attribute_layer
 from selvawatch.attribute.products import Product, date_spans, loss_cells, read_raster_loss
+from selvawatch.attribute.register import register_of
 from selvawatch.core.files import file_digest
 from selvawatch.core.table import Tier
 from selvawatch.errors import LayerError, SelvawatchError
@@ -248,6 +249,71 @@ def test_on_the_register_each_row_says_whether_the_right_was_in_force_and_no_id_
     }
     assert "SECRET" not in out.read_text(encoding="utf-8")
     assert "zone_right_id" in attributed_columns(rights)
+
+
+def guarded(*, sensitive):
+    """A register of one timber concession, and of a reserve that lies half over it in a layer of its own."""
+    reserve = [
+        {"type": "other_zone", "geometry": box(50, 0, 150, 100), "name": "SECRET", "first": "2000-01-01"}
+    ]
+    timber = [{"type": "timber", "geometry": box(0, 0, 100, 100), "first": "2000-01-01"}]
+    return register_of(
+        [
+            made.taken(timber, name="timber"),
+            made.taken(reserve, name="hidden-layer", kind="zone", sensitive=sensitive),
+        ],
+        crs=made.CRS,
+    )
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet", "gpkg"])
+@pytest.mark.parametrize("tier", [Tier.PUBLIC, Tier.PARTNER])
+def test_below_restricted_a_sensitive_layer_is_as_if_it_had_never_been_there(files, tmp_path, tier, suffix):
+    alone = made.taken(
+        [{"type": "timber", "geometry": box(0, 0, 100, 100), "first": "2000-01-01"}], name="timber"
+    )
+    written = {}
+    for name, rights in {"a": guarded(sensitive=True), "b": register_of([alone], crs=made.CRS)}.items():
+        (tmp_path / name).mkdir()
+        attributed(files, tmp_path / name / f"o.{suffix}", zones="", register=rights, tier=tier)
+        written[name] = sorted((tmp_path / name).iterdir())
+    assert [path.name for path in written["a"]] == [path.name for path in written["b"]]
+    for one, other in zip(written["a"], written["b"], strict=True):
+        if suffix == "gpkg":
+            assert gpd.read_file(one).equals(gpd.read_file(other))
+            assert b"hidden-layer" not in one.read_bytes() and b"SECRET" not in one.read_bytes()
+        else:
+            assert one.read_bytes() == other.read_bytes()
+
+
+def test_the_ground_of_a_sensitive_layer_counts_like_any_other(files, tmp_path):
+    rights = guarded(sensitive=True)
+    public = attributed(files, tmp_path / "p.csv", zones="", register=rights)
+    whole = attributed(files, tmp_path / "r.csv", zones="", register=rights, tier=Tier.RESTRICTED)
+    assert public.total_ha == whole.total_ha == pytest.approx(2.0, rel=1e-3)
+    assert public.outside_ha == pytest.approx(1.0, rel=1e-3)
+    assert whole.outside_ha == pytest.approx(0.5, rel=1e-3)
+    assert set(pd.read_csv(tmp_path / "r.csv")["zone_layer"].dropna()) == {"timber", "hidden-layer"}
+    assert set(pd.read_csv(tmp_path / "p.csv")["zone_layer"].dropna()) == {"timber"}
+
+
+def test_reserves_of_isolated_peoples_in_an_unmarked_layer_are_no_zones_below_restricted(files, tmp_path):
+    rows = [
+        {"type": "isolated_peoples", "geometry": box(0, 0, 200, 100)},
+        {"type": "buffer", "geometry": box(0, 0, 100, 100)},
+    ]
+    attributed(files, tmp_path / "o.csv", zones="", register=made.register(rows), tier=Tier.PARTNER)
+    assert set(pd.read_csv(tmp_path / "o.csv")["zone_type"].dropna()) == {"buffer"}
+
+
+def test_a_register_of_sensitive_layers_alone_is_the_same_error_as_an_empty_one(files, tmp_path):
+    hidden = made.taken([{"type": "other_zone", "geometry": box(0, 0, 9, 9)}], kind="zone", sensitive=True)
+    messages = set()
+    for rights in (register_of([hidden], crs=made.CRS), made.register([])):
+        with pytest.raises(LayerError) as caught:
+            attributed(files, tmp_path / "o.csv", zones="", register=rights)
+        messages.add(str(caught.value))
+    assert len(messages) == 1
 
 
 def test_the_digest_of_a_shapefile_is_of_all_its_parts(files, tmp_path):

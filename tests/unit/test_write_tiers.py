@@ -1,15 +1,68 @@
+import ast
+from dataclasses import replace
+from pathlib import Path
+
+import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pytest
 import shapely
 
+import selvawatch
+from attribute_made import box, register
 from selvawatch.core.days import to_date
+from selvawatch.core.table import Table, column
 from selvawatch.core.tables import ALERTS, CELLS, RIGHTS, Tier
+from selvawatch.errors import TableError
 from selvawatch.write.text import cell, escaped, one_line
-from selvawatch.write.tiers import PLACES, TierRule, apply, newest_day
-from unit.write_data import DATA_DAY, OPEN_RULE, RULE, alerts, cells, restricted_names
+from selvawatch.write.tiers import PLACES, Released, TierRule, apply, newest_day, release_attributed
+from unit.write_data import CRS, DATA_DAY, OPEN_RULE, RULE, alerts, cells, restricted_names
 
 DATES = ["first_detected", "confirmed_on", "onset", "onset_earliest", "onset_latest", "last_grown"]
+
+
+def test_nothing_but_a_gate_makes_what_writers_take():
+    with pytest.raises(TypeError, match="gates of write.tiers"):
+        Released()
+    released = apply(ALERTS, alerts(3), Tier.PUBLIC, OPEN_RULE, DATA_DAY)
+    with pytest.raises(TypeError):
+        replace(released, frame=alerts(3))
+
+
+def test_no_module_but_the_gate_reaches_for_the_constructor():
+    package = Path(selvawatch.__file__).parent
+    gate = package / "write" / "tiers.py"
+    found = []
+    for path in sorted(package.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            name = getattr(node, "id", getattr(node, "attr", getattr(node, "name", None)))
+            if path != gate and (name == "_release" or (isinstance(node, ast.Call) and called(node))):
+                found.append(f"{path.relative_to(package)}:{node.lineno}")
+    assert found == []
+
+
+def called(node):
+    """Whether a call makes `Released`, by its name or around its constructor."""
+    target = getattr(node.func, "id", getattr(node.func, "attr", ""))
+    arguments = [getattr(one, "id", getattr(one, "attr", "")) for one in node.args]
+    return target == "Released" or (target == "__new__" and "Released" in arguments)
+
+
+def test_rows_of_rights_that_a_tier_may_not_see_do_not_pass_the_gate():
+    rights = register([{"type": "timber", "geometry": box(0, 0, 100, 100)}])
+    frame = gpd.GeoDataFrame(
+        {"zone_layer": ["made"], "zone_right_id": ["R-1"]}, geometry=[box(0, 0, 9, 9)], crs=CRS
+    )
+    columns = (
+        column("zone_layer", "text", "Layer.", "Capa"),
+        column("zone_right_id", "text", "Right.", "Derecho"),
+        column("geometry", "geometry", "Ground.", "Contorno"),
+    )
+    table = Table(name="attributed", description="", columns=columns)
+    assert len(release_attributed(table, frame, Tier.RESTRICTED, DATA_DAY, register=rights).frame) == 1
+    with pytest.raises(TableError, match="zone_right_id"):
+        release_attributed(table, frame, Tier.PUBLIC, DATA_DAY, register=rights)
+    assert len(release_attributed(table, frame, Tier.PUBLIC, DATA_DAY).frame) == 1
 
 
 def test_public_rows_hold_no_day_newer_than_the_delay():

@@ -104,7 +104,7 @@ class LayerEntry:
     verified: bool = False
     """Whether a person has checked the entry against the live service."""
     sensitive: bool = False
-    """Whether the outline itself may harm people; it never leaves the restricted tier."""
+    """Whether the outline itself may harm people: below the restricted tier it is no zone to attribute to."""
     only_named: bool = False
     """Whether only the columns named here are kept of a file, since others may name persons."""
     fetch: Fetch | None = None

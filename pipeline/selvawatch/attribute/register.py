@@ -2,7 +2,7 @@
 
 import datetime as dt
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 import geopandas as gpd
@@ -59,6 +59,22 @@ class Register:
     def oldest_days(self, today: dt.date) -> int:
         """Age of the oldest layer in days; 0 without layers."""
         return max((one.age_days(today) for one in self.layers), default=0)
+
+    def without(self, layers: Collection[str], types: Collection[str] = ()) -> "Register":
+        """The register as if it had never held some layers and types; itself where it holds none of them."""
+        rights = self.rights
+        gone = (rights["layer"].isin(list(layers)) | rights["type"].isin(list(types))).to_numpy()
+        states = tuple(state for state in self.layers if state.entry.name not in layers)
+        if not gone.any() and len(states) == len(self.layers):
+            return self
+        kept = gpd.GeoDataFrame(rights[~gone].reset_index(drop=True), crs=rights.crs)
+        keys = set(kept["right_id"])
+        return Register(
+            rights=kept,
+            layers=states,
+            repairs=tuple(repair for repair in self.repairs if repair.key in keys),
+            version=_version(kept, states),
+        )
 
     def types_present(self) -> set[str]:
         """Types that some layer can hold: absence of a type that is not here proves nothing."""

@@ -25,7 +25,7 @@ from selvawatch.core.table import Column, Table, Tier, column
 from selvawatch.core.tables import RIGHTS
 from selvawatch.errors import LayerError
 from selvawatch.provenance import code_digest, code_version
-from selvawatch.write.tiers import Released, Withheld
+from selvawatch.write.tiers import Released, register_of_tier, release_attributed
 from selvawatch.write.vector import write_csv, write_geoparquet, write_gpkg, write_provenance
 
 FORMATS = (".csv", ".parquet", ".gpkg")
@@ -86,7 +86,7 @@ def attribute_file(
     out
         .csv, .parquet or .gpkg.
     register
-        Used where no zones are given: its columns go through the tier.
+        Used where no zones are given: what the tier may be told of it (`register_of_tier`).
     date_field
         Date of the loss; with a register each row then says `zone_validity` on that day.
 
@@ -104,21 +104,24 @@ def attribute_file(
     days = _days(lost, date_field)
     if zones:
         layers = {name: read_vector(file, crs=crs) for name, file in _named(zones).items()}
+        register = None
     elif register is not None:
+        register = register_of_tier(register, tier)
         layers = register_layers(register, tier)
         if not layers:
             raise LayerError(
-                "the site's register has no layer",
+                f"the site's register has no layer for the {tier.name.lower()} tier",
                 do="take some in with `selvawatch zones fetch` or `zones import`, or give --zones",
             )
     else:
         raise LayerError("no zones", do="name a file with --zones, or a site with layers in zones.toml")
     result = attribute_layer(lost, layers, equal_area=equal_area, area_field=area_field, repair=repair)
-    if not zones and register is not None:
+    if register is not None:
         result = _with_validity(result, register, days)
-    told = _provenance(loss, zones, register if not zones else None, area_field, date_field)
+    told = _provenance(loss, zones, register, area_field, date_field)
     day = int(days.max(initial=0)) if days is not None else 0
-    _write(out, result, told, data_day=day, tier=tier)
+    table, rows = _typed(result)
+    _write(out, release_attributed(table, rows, tier, day, register=register), told)
     outside = result[result["zone_layer"].isna()]
     ground = attribute_layer(lost, {}, equal_area=equal_area, area_field=area_field, repair=repair)
     return AttributedFile(
@@ -249,17 +252,18 @@ def _digest(file: str) -> str:
     return digest(parts)
 
 
-def _write(
-    out: Path, result: gpd.GeoDataFrame, provenance: Mapping[str, str], *, data_day: int, tier: Tier
-) -> None:
-    result = result.drop(columns="_feature")
+def _typed(result: gpd.GeoDataFrame) -> tuple[Table, gpd.GeoDataFrame]:
+    """The table that an attribution's columns make, and its rows."""
+    rows = result.drop(columns="_feature")
     table = Table(
         name="attributed",
         description="Loss features by the zones they share ground with.",
-        columns=tuple(_column(str(name), result[name]) for name in result.columns),
+        columns=tuple(_column(str(name), rows[name]) for name in rows.columns),
     )
-    checked = gpd.GeoDataFrame(table.check(result), geometry="geometry", crs=result.crs)
-    released = Released(table=table, frame=checked, tier=tier, data_day=data_day, withheld=Withheld())
+    return table, rows
+
+
+def _write(out: Path, released: Released, provenance: Mapping[str, str]) -> None:
     suffix = out.suffix.lower()
     if suffix == ".csv":
         write_csv(out, released)

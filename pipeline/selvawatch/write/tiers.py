@@ -8,8 +8,11 @@ import pandas as pd
 import shapely
 from pyproj import Transformer
 
+from selvawatch.attribute.register import Register
 from selvawatch.core.days import to_date
 from selvawatch.core.table import Column, Table, Tier
+from selvawatch.core.tables import RIGHTS
+from selvawatch.errors import TableError
 from selvawatch.write.delay import as_known
 
 PLACES = ("lon", "lat", "utm_e", "utm_n", "geometry")
@@ -70,9 +73,12 @@ class Withheld:
     """Rows given out although no layer of isolated peoples was there to check them."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, init=False)
 class Released:
-    """Rows that passed the tiers. Writers take nothing else, so nothing goes out another way."""
+    """Rows that passed the tiers. Writers take nothing else, so nothing goes out another way.
+
+    Only the gates of this module (`apply`, `release_attributed`) make one: there is no public constructor.
+    """
 
     table: Table
     """The table as this tier sees it: only the columns of `frame`, in order."""
@@ -82,6 +88,18 @@ class Released:
     data_day: int
     """The run's data day; what readers take as the file's date."""
     withheld: Withheld
+
+    def __init__(self) -> None:
+        """Refuse: what is released is made by a gate."""
+        raise TypeError("Released is made by the gates of write.tiers alone")
+
+
+def _release(*, table: Table, frame: pd.DataFrame, tier: Tier, data_day: int, withheld: Withheld) -> Released:
+    released = object.__new__(Released)
+    values = {"table": table, "frame": frame, "tier": tier, "data_day": data_day, "withheld": withheld}
+    for name, value in values.items():
+        object.__setattr__(released, name, value)
+    return released
 
 
 def newest_day(tier: Tier, rule: TierRule, data_day: int) -> int:
@@ -131,7 +149,7 @@ def apply(
     if coarsened:
         kept = _on_grid(table, kept, rule.grid_m)
     left_out = tuple(column.name for column in table.columns if column.name not in names)
-    return Released(
+    return _release(
         table=replace(table, columns=columns),
         frame=_frame(kept, names),
         tier=tier,
@@ -143,6 +161,54 @@ def apply(
             coarsened=coarsened,
             unchecked=int((unknown & ~protected & ~recent).sum()),
         ),
+    )
+
+
+def register_of_tier(register: Register, tier: Tier) -> Register:
+    """The register as a tier may be told of it: below the restricted one without what may harm people.
+
+    Layers marked `sensitive` are then not in it at all, as if the site had never had them: no row, no date,
+    no digest; nor are reserves of isolated peoples of any other layer.
+    """
+    if tier is Tier.RESTRICTED:
+        return register
+    marked = [state.entry.name for state in register.layers if state.entry.sensitive]
+    return register.without(marked, types=[ISOLATED])
+
+
+def release_attributed(
+    table: Table, frame: pd.DataFrame, tier: Tier, data_day: int, *, register: Register | None = None
+) -> Released:
+    """Rows of a user's own loss on zones, as they are; with a register, on what of it the tier may be told.
+
+    register: as `register_of_tier` gave it, where the zones are its layers; none: they are the user's own.
+
+    Raises
+    ------
+    TableError
+        For a zone that is not in the register, or a column of rights that the tier may not see.
+    """
+    checked = table.check(frame)
+    if register is not None:
+        hidden = {
+            column.name for column in RIGHTS.columns if column.tier > tier and column.dtype != "geometry"
+        }
+        told = sorted(f"zone_{name}" for name in hidden if f"zone_{name}" in checked.columns)
+        shown = {state.entry.name for state in register_of_tier(register, tier).layers}
+        strange = sorted(set(checked["zone_layer"].dropna()) - shown)
+        if told or strange:
+            raise TableError(
+                f"rows are not for the {tier.name.lower()} tier",
+                where=f"table {table.name}",
+                got=[*told, *strange],
+                needed="layers and columns that the tier may see",
+            )
+    return _release(
+        table=table,
+        frame=gpd.GeoDataFrame(checked, geometry="geometry", crs=frame.crs),
+        tier=tier,
+        data_day=data_day,
+        withheld=Withheld(),
     )
 
 
