@@ -9,7 +9,7 @@ from pathlib import Path
 from PIL import Image
 
 from selvawatch.errors import SelvawatchError
-from selvawatch.steps.published import product_path
+from selvawatch.steps.products import product_path
 
 ROOT = Path(__file__).resolve().parents[1]
 STORE = ROOT / "outputs" / "demo" / "store"

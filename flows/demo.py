@@ -5,9 +5,9 @@ import sys
 import time
 from pathlib import Path
 
+from selvawatch.demo.demo_run import demo_lines
+from selvawatch.demo.layout import AREA, prepare_demo
 from selvawatch.errors import SelvawatchError
-from selvawatch.steps.demo.place import AREA, prepare_demo
-from selvawatch.steps.demo.run import demo_lines
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -7,10 +7,10 @@ from prefect.futures import wait
 from prefect.task_runners import ThreadPoolTaskRunner
 from prefect.tasks import exponential_backoff
 
-from selvawatch.steps.cluster import advance_on
-from selvawatch.steps.monitor import RunReport, finish, plan, report_rows, report_text
-from selvawatch.steps.plan import RunPlan
-from selvawatch.steps.tile import advance_tile
+from selvawatch.steps.run.cluster import advance_on
+from selvawatch.steps.run.monitor import RunReport, finish, plan, report_rows, report_text
+from selvawatch.steps.tile.advance import advance_tile
+from selvawatch.store.run_plan import RunPlan
 
 TILES_AT_A_TIME = 2
 """Each takes about 1.5 GB and two threads; a dask cluster takes as many as it has threads."""

@@ -9,17 +9,17 @@ import pandas as pd
 import shapely
 
 from selvawatch.attribute.accountings import OWNED_TYPES, ZONE_TYPES, Scale
-from selvawatch.attribute.entries import LayerEntry
 from selvawatch.attribute.faces import faces_of
-from selvawatch.attribute.layers import Taken, take
-from selvawatch.attribute.manifest import Periods
 from selvawatch.attribute.overlay import Pieces, attribute, extent_of
-from selvawatch.attribute.register import Register, register_of
-from selvawatch.attribute.tables import Inputs
-from selvawatch.attribute.tables.settings import TableSettings
+from selvawatch.attribute.periods import Periods
 from selvawatch.core.hectares import equal_area_crs, hectares
 from selvawatch.core.settings import load
 from selvawatch.core.tables import CELLS
+from selvawatch.register.entries import LayerEntry
+from selvawatch.register.layer_rows import Taken, take
+from selvawatch.register.register import Register, register_of
+from selvawatch.tables import Inputs
+from selvawatch.tables.table_settings import TableSettings
 
 AOI = Path(__file__).resolve().parents[1] / "aoi"
 CRS = "EPSG:32719"

@@ -8,7 +8,7 @@ import pytest
 
 from command_line import Command
 from selvawatch.core.grid import Grid, Tile
-from selvawatch.sources.simulate import (
+from selvawatch.simulate import (
     ChangePlan,
     SensorPlan,
     Simulated,

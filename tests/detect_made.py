@@ -6,7 +6,7 @@ import numpy as np
 import xarray as xr
 
 from selvawatch.core.days import to_times
-from selvawatch.core.look import Look
+from selvawatch.core.observation import Look
 from selvawatch.core.settings import load
 from selvawatch.core.stack import NODATA
 from selvawatch.detect.model import Model

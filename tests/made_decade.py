@@ -13,17 +13,17 @@ from pyproj import Transformer
 
 from selvawatch.core.days import to_day
 from selvawatch.core.hectares import hectares
-from selvawatch.core.table import Tier
+from selvawatch.core.schema import Tier
 from selvawatch.core.tables import ALERTS, CELLS, EVENTS
 from selvawatch.events.track import Tracked
 from selvawatch.site import Site
-from selvawatch.steps.attributed import attribute_events, read_zones
-from selvawatch.steps.run_files import write_seen, write_tracked
-from selvawatch.steps.zones import import_zone
+from selvawatch.steps.register import import_zone
+from selvawatch.steps.run.attribute_events import attribute_events, read_zones
 from selvawatch.store.folders import Store
 from selvawatch.store.ledger import RunRow
+from selvawatch.store.run_files import write_seen, write_tracked
+from selvawatch.write.formats.vector import write_geoparquet
 from selvawatch.write.tiers import apply
-from selvawatch.write.vector import write_geoparquet
 
 ROOT = Path(__file__).resolve().parents[1]
 WEST, SOUTH, SIDE = 330_000.0, 8_560_000.0, 100_000.0

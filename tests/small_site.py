@@ -13,10 +13,10 @@ from pyproj import Transformer
 
 from selvawatch.core.files import folder_digests
 from selvawatch.core.grid import Tile
-from selvawatch.sources.simulate import Simulated, SimulationPlan
-from selvawatch.steps.monitor import RunReport, monitor
-from selvawatch.steps.tile import TileState, current_state
+from selvawatch.simulate import Simulated, SimulationPlan
+from selvawatch.steps.run.monitor import RunReport, monitor
 from selvawatch.store.folders import Store
+from selvawatch.store.tile_state import TileState, current_state
 
 AREA = "la-pampa"
 DEMO = Path(__file__).resolve().parents[1] / "aoi" / "demo"

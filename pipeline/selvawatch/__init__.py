@@ -1,13 +1,14 @@
 """selvawatch: monitoring of mining-driven forest loss, from satellite scenes to attributed alerts."""
 
-import importlib
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from selvawatch.version import __version__
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__version__ = "0.1.0"
+__all__ = ["__version__", "table"]
 
 
 def table(
@@ -40,8 +41,9 @@ def table(
     SelvawatchError
         For an unknown table, option, product or tier, or a store without a run.
     """
-    # By name, so that the ground may import this package's version without pulling everything in.
-    return importlib.import_module("selvawatch.steps.tables").table_frame(
+    from selvawatch.steps.tables import table_frame  # a caller that asks for no table waits for no pandas
+
+    return table_frame(
         name,
         site=site,
         store=store,

@@ -4,7 +4,7 @@ import functools
 import hashlib
 from pathlib import Path
 
-from selvawatch import __version__
+from selvawatch.version import __version__
 
 _PACKAGE = Path(__file__).parent
 

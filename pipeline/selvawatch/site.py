@@ -10,22 +10,24 @@ from pathlib import Path
 import shapely
 from pyproj import CRS
 
-from selvawatch.attribute.manifest import Manifest, Periods, Priorities, site_snapshots
+from selvawatch.attribute.accountings import Priorities
+from selvawatch.attribute.periods import Periods
+from selvawatch.attribute.rank import RankingRule
 from selvawatch.attribute.rules import Rules
-from selvawatch.attribute.tables.settings import TableSettings
 from selvawatch.core.area import Area
 from selvawatch.core.files import digest, file_digest
 from selvawatch.core.grid import Grid, Tile
 from selvawatch.core.hectares import equal_area_crs
 from selvawatch.core.settings import load
 from selvawatch.detect.model import Model
-from selvawatch.detect.shift import CommonShift
+from selvawatch.detect.shift_rule import CommonShift
 from selvawatch.errors import SiteError
 from selvawatch.events.cause import CauseRule
 from selvawatch.events.patches import EventRule, Ground
-from selvawatch.events.rank import RankingRule
 from selvawatch.prepare.mask import Screening
-from selvawatch.prepare.observe import Recipe
+from selvawatch.prepare.scene_indices import Recipe
+from selvawatch.register.manifest import Manifest, site_snapshots
+from selvawatch.tables.table_settings import TableSettings
 from selvawatch.write.tiers import TierRule
 
 _PACKAGE = Path(__file__).parent

@@ -23,10 +23,10 @@ from selvawatch.core.days import to_day
 from selvawatch.core.grid import Grid
 from selvawatch.core.settings import load
 from selvawatch.core.stack import NODATA
-from selvawatch.sources.simulate import SimulationPlan, simulate
-from selvawatch.steps.demo.place import DemoPlace
-from selvawatch.steps.demo.score import score_demo
-from selvawatch.steps.monitor import monitor
+from selvawatch.demo.layout import DemoPlace
+from selvawatch.demo.score import score_demo
+from selvawatch.simulate import SimulationPlan, simulate
+from selvawatch.steps.run.monitor import monitor
 from selvawatch.store.folders import Store
 from small_site import AREA, lay_site
 

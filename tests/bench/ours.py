@@ -14,14 +14,14 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from selvawatch.core.look import Look
+from selvawatch.core.observation import Look
 from selvawatch.core.status import Reason
 from selvawatch.detect import fusion
 from selvawatch.detect.baseline import PARTS, fit_baselines, forest_reason, name_of
 from selvawatch.detect.model import Model
 from selvawatch.site import Site, default_site
-from selvawatch.steps.validate.cube import RESOLUTION, ReferenceCube, Sensors, open_cube
-from selvawatch.steps.validate.detection import as_known, histories
+from selvawatch.validate.detection import as_known, histories
+from selvawatch.validate.reference_cube import RESOLUTION, ReferenceCube, Sensors, open_cube
 
 THREADS = 2
 LARGE = (32, 40)

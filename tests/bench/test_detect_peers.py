@@ -17,9 +17,9 @@ import numpy as np
 import pytest
 from peers import NRT
 
-from selvawatch.steps.validate.cube import open_cube
-from selvawatch.steps.validate.report import Method
-from selvawatch.steps.validate.scoring import Judgements, judge
+from selvawatch.validate.reference_cube import open_cube
+from selvawatch.validate.report import Method
+from selvawatch.validate.scoring import Judgements, judge
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent

@@ -23,12 +23,12 @@ from selvawatch.core.days import to_day
 from selvawatch.core.scene import Scene
 from selvawatch.core.settings import load
 from selvawatch.prepare.indices import INDICES
+from selvawatch.prepare.ingest import take_in
 from selvawatch.prepare.mask import SCREENED_BANDS, Screening
-from selvawatch.prepare.observe import Recipe, observe_scene
-from selvawatch.prepare.take import take_in
-from selvawatch.sources.load import read_scene
-from selvawatch.sources.sensors import asset_of, sensor_of
-from selvawatch.sources.source import open_source
+from selvawatch.prepare.scene_indices import Recipe, observe_scene
+from selvawatch.sources.open import open_source
+from selvawatch.sources.scene_pixels import read_scene
+from selvawatch.sources.sensors.sensor_table import asset_of, sensor_of
 
 THREADS = 2
 DISTINCT, TIMES = 2, 2

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import made_decade
-from selvawatch.attribute.tables import TABLES
+from selvawatch.tables import TABLES
 
 SECONDS = 5.0
 """What the project asks of a table."""

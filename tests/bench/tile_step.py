@@ -6,7 +6,11 @@ import sys
 import time
 from pathlib import Path
 
-from selvawatch.steps import monitor, tile
+from selvawatch.steps.run import monitor
+from selvawatch.steps.tile import advance
+from selvawatch.steps.tile.observations import WORKERS
+from selvawatch.store.run_plan import open_plan
+from selvawatch.store.tile_state import TileState
 
 
 def peak_gib() -> float:
@@ -23,8 +27,8 @@ def main(site: str, store: str, area: str, until: str, source: str) -> None:
     plan = monitor.plan(site, "aoi/site.toml", store, area, until, source)
     (name,) = plan.tiles
     begun = time.perf_counter()
-    folder = tile.open_plan(plan)[1].state(name, tile.advance_tile(plan, name))
-    seconds, says = time.perf_counter() - begun, tile.TileState.read(folder)
+    folder = open_plan(plan)[1].state(name, advance.advance_tile(plan, name))
+    seconds, says = time.perf_counter() - begun, TileState.read(folder)
     states = [one.state for one in says.taken]
     print(
         json.dumps(
@@ -33,7 +37,7 @@ def main(site: str, store: str, area: str, until: str, source: str) -> None:
                 "unread": len(states) - states.count("read"),
                 "looks": len({(one.stream, one.day) for one in says.taken}),
                 "monitored": len(says.looks),
-                "workers": tile.WORKERS,
+                "workers": WORKERS,
                 "peak_gib": peak_gib(),
                 "seconds": seconds,
             }

@@ -11,9 +11,9 @@ from distributed import Client, LocalCluster
 
 import small_site
 from selvawatch.errors import SelvawatchError
-from selvawatch.steps.cluster import advance_on
-from selvawatch.steps.monitor import monitor, plan
-from selvawatch.steps.plan import RunPlan
+from selvawatch.steps.run.cluster import advance_on
+from selvawatch.steps.run.monitor import monitor, plan
+from selvawatch.store.run_plan import RunPlan
 
 pytestmark = pytest.mark.slow
 
@@ -60,7 +60,7 @@ def test_a_tile_that_fails_on_the_cluster_stops_no_other(
 
 
 def test_a_scheduler_that_is_not_there_is_named(small_run, tmp_path, monkeypatch):
-    monkeypatch.setattr("selvawatch.steps.cluster._PATIENCE", 1)
+    monkeypatch.setattr("selvawatch.steps.run.cluster._PATIENCE", 1)
     store = str(tmp_path / "store")
     run = plan(str(small_run.site), "aoi/site.toml", store, small_site.AREA, MIDWAY, small_run.source)
     with pytest.raises(SelvawatchError, match="does not answer.*tcp://127.0.0.1:9"):
@@ -86,7 +86,7 @@ def planned(*tiles):
 @pytest.fixture
 def deserted(monkeypatch):
     """A cluster whose only worker has no nanny to start it again."""
-    monkeypatch.setattr("selvawatch.steps.cluster._DESERTED_S", 2.0)
+    monkeypatch.setattr("selvawatch.steps.run.cluster._DESERTED_S", 2.0)
     with LocalCluster(n_workers=0, host="127.0.0.1", dashboard_address=":0", silence_logs=50) as started:
         command = [sys.executable, "-m", "distributed.cli.dask_worker", started.scheduler_address]
         options = ["--no-nanny", "--no-dashboard", "--nthreads", "1"]
@@ -105,7 +105,7 @@ def test_a_cluster_that_loses_its_last_worker_ends_and_keeps_the_tiles_that_are_
             os._exit(1)
         return "state"
 
-    monkeypatch.setattr("selvawatch.steps.cluster.advance_tile", one_then_none)
+    monkeypatch.setattr("selvawatch.steps.run.cluster.advance_tile", one_then_none)
     states, failed = advance_on(deserted, planned("first", "second"))
     assert states == {"first": "state"} and list(failed) == ["second"]
     assert "lost its last worker" in failed["second"] and deserted in failed["second"]
@@ -115,6 +115,6 @@ def test_a_failure_that_is_no_error_of_ours_is_told_with_its_type(cluster, monke
     def broken(_, tile):
         raise {"ours": SelvawatchError("the disk is full"), "bug": KeyError("halo")}[tile]
 
-    monkeypatch.setattr("selvawatch.steps.cluster.advance_tile", broken)
+    monkeypatch.setattr("selvawatch.steps.run.cluster.advance_tile", broken)
     _, failed = advance_on(cluster, planned("ours", "bug"))
     assert failed == {"ours": "the disk is full", "bug": "KeyError: 'halo'"}

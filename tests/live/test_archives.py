@@ -6,7 +6,7 @@ import shapely
 
 from selvawatch.core.days import to_day
 from selvawatch.core.grid import Grid
-from selvawatch.sources.source import open_source
+from selvawatch.sources.open import open_source
 
 pytestmark = pytest.mark.live
 GROUND = shapely.box(-70.05, -12.85, -70.0, -12.8)

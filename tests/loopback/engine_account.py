@@ -8,7 +8,7 @@ import earthengine_server
 import ee
 import pytest
 
-from selvawatch.sources import earthengine_pixels
+from selvawatch.sources.earthengine import pixels
 
 
 @contextlib.contextmanager
@@ -16,7 +16,7 @@ def engine_account(
     patch: pytest.MonkeyPatch, folder: Path
 ) -> Iterator[Callable[[earthengine_server.Served], earthengine_server.Served]]:
     """Gives what turns the environment to a server, with a key file in a folder."""
-    earthengine_pixels._begin.cache_clear()
+    pixels._begin.cache_clear()
     patch.setenv("NO_GCE_CHECK", "true")
     patch.setenv("EE_CLOUD_API_VERSION", earthengine_server.VERSION)
     patch.delenv("EARTHENGINE_PROJECT", raising=False)
@@ -30,5 +30,5 @@ def engine_account(
     try:
         yield enter
     finally:
-        earthengine_pixels._begin.cache_clear()
+        pixels._begin.cache_clear()
         ee.Reset()

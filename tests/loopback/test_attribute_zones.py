@@ -13,16 +13,15 @@ import pytest
 import shapely
 from geoserver import GeoServer, Layer, Manners
 
-from selvawatch.attribute.entries import Fetch, LayerEntry
-from selvawatch.attribute.manifest import Manifest
-from selvawatch.attribute.snapshots import accept, records
 from selvawatch.core.tables import RIGHT_TYPES
 from selvawatch.errors import LayerError, SourceError, StoreError
+from selvawatch.register.entries import Fetch, LayerEntry
+from selvawatch.register.geoservices import Client, arcgis_layer, wfs_layer
+from selvawatch.register.manifest import Manifest
+from selvawatch.register.snapshots import accept, records
 from selvawatch.site import Site, default_site
-from selvawatch.sources.geoservices import Client, arcgis_layer, wfs_layer
-from selvawatch.steps.attributed import read_zones
 from selvawatch.steps.doctor import examine
-from selvawatch.steps.zones import (
+from selvawatch.steps.register import (
     SNAPSHOTS,
     all_snapshots,
     check_zones,
@@ -32,6 +31,7 @@ from selvawatch.steps.zones import (
     unchecked_note,
     zones_status,
 )
+from selvawatch.steps.run.attribute_events import read_zones
 from selvawatch.store.folders import Store
 
 FIRST, SECOND = dt.date(2026, 10, 1), dt.date(2026, 11, 1)
@@ -195,7 +195,7 @@ def test_no_name_of_a_person_reaches_the_disk(client, tmp_path):
 
 
 def test_snapshots_become_a_register_with_history(client, tmp_path):
-    from selvawatch.attribute.manifest import read_register
+    from selvawatch.register.manifest import read_register
 
     store = Store(tmp_path)
     served = layer()

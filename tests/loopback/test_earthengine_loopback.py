@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import stac_folder
-from selvawatch.sources import earthengine_pixels
+from selvawatch.sources.earthengine import pixels
 
 SIDE = 6
 CORNER = Affine(10, 0, 350_000, 0, -10, 8_600_000)
@@ -44,7 +44,7 @@ def engine(tmp_path_factory):
         engine_account(patch, folder) as enter,
     ):
         enter(served)
-        earthengine_pixels.ask(lambda ee: ee.Number(1).getInfo())
+        pixels.ask(lambda ee: ee.Number(1).getInfo())
         ee.data.setMaxRetries(0)
         yield served
 

@@ -12,7 +12,7 @@ import small_site
 from selvawatch.cli.main import app
 from selvawatch.core.files import file_digest
 from selvawatch.errors import StoreError
-from selvawatch.steps.tile import open_layers
+from selvawatch.store.tile_state import open_layers
 
 pytestmark = pytest.mark.slow
 

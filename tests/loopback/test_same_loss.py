@@ -11,14 +11,14 @@ from engine_account import engine_account
 from pandas.testing import assert_frame_equal
 
 from selvawatch.core.days import to_day
-from selvawatch.core.layers import LAYERS
+from selvawatch.core.raster_layers import LAYERS
 from selvawatch.core.status import Status
-from selvawatch.prepare.observations import read_look
-from selvawatch.sources.source import open_source
-from selvawatch.steps.monitor import monitor
-from selvawatch.steps.run_files import read_tracked
-from selvawatch.steps.tile import current_state, open_layers
+from selvawatch.prepare.observation_files import read_look
+from selvawatch.sources.open import open_source
+from selvawatch.steps.run.monitor import monitor
 from selvawatch.store.folders import Store
+from selvawatch.store.run_files import read_tracked
+from selvawatch.store.tile_state import current_state, open_layers
 from small_site import AREA, lay_site
 
 EVERYWHERE = shapely.box(-75, -20, -60, 0)

@@ -17,11 +17,12 @@ from selvawatch.core.grid import Grid
 from selvawatch.core.scene import scene_to_json
 from selvawatch.core.settings import load
 from selvawatch.errors import SceneError, SourceError
+from selvawatch.prepare.ingest import take_in
 from selvawatch.prepare.mask import Screening
-from selvawatch.prepare.observe import Recipe
-from selvawatch.prepare.take import take_in
-from selvawatch.sources.signing import library
-from selvawatch.sources.source import Source, open_source
+from selvawatch.prepare.scene_indices import Recipe
+from selvawatch.sources.open import open_source
+from selvawatch.sources.source import Source
+from selvawatch.web.signing import library
 
 EVERYWHERE = shapely.box(-75, -20, -60, 0)
 YEAR = (to_day("2024-01-01"), to_day("2024-12-31"))
@@ -83,8 +84,8 @@ def served(archive, tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def _hurry(monkeypatch):
-    monkeypatch.setattr("selvawatch.sources.stac._BACKOFF_S", 0.0)
-    monkeypatch.setattr("selvawatch.sources.stac._RETRIES", 2)
+    monkeypatch.setattr("selvawatch.sources.catalogues.stac_api._BACKOFF_S", 0.0)
+    monkeypatch.setattr("selvawatch.sources.catalogues.stac_api._RETRIES", 2)
 
 
 @pytest.fixture
@@ -155,7 +156,7 @@ def test_radar_is_named_as_unsearched_without_an_account(monkeypatch):
 
 
 def test_a_token_that_is_refused_leaves_the_scene_unread_and_one_that_is_late_does_not(computer, monkeypatch):
-    monkeypatch.setattr("selvawatch.sources.signing.time.sleep", lambda _: None)
+    monkeypatch.setattr("selvawatch.web.signing.time.sleep", lambda _: None)
     monkeypatch.setenv("PC_SDK_SUBSCRIPTION_KEY", "a-key-that-must-not-be-told")
     library().Settings.get.cache_clear()
     source = open_source("planetary-computer")

@@ -14,17 +14,18 @@ from selvawatch.core.days import to_day
 from selvawatch.core.grid import Grid
 from selvawatch.core.settings import load
 from selvawatch.errors import SceneError, SourceError
+from selvawatch.prepare.ingest import take_in
 from selvawatch.prepare.mask import Screening
-from selvawatch.prepare.observations import look_path, read_look
-from selvawatch.prepare.observe import Recipe
-from selvawatch.prepare.take import take_in
+from selvawatch.prepare.observation_files import look_path, read_look
+from selvawatch.prepare.scene_indices import Recipe
 from selvawatch.site import Site
-from selvawatch.sources import earthengine_pixels
-from selvawatch.sources.earthengine import EarthEngineSource
-from selvawatch.sources.load import read_window
-from selvawatch.sources.qa import scl_clear
-from selvawatch.sources.sensors import SENSORS, stream_of
-from selvawatch.sources.source import Source, open_source
+from selvawatch.sources.catalogues.earth_engine import EarthEngineSource
+from selvawatch.sources.earthengine import pixels
+from selvawatch.sources.open import open_source
+from selvawatch.sources.scene_pixels import read_window
+from selvawatch.sources.sensors.quality import scl_clear
+from selvawatch.sources.sensors.sensor_table import SENSORS, stream_of
+from selvawatch.sources.source import Source
 from selvawatch.steps.mirror import mirror
 from small_site import AREA, lay_site
 
@@ -136,7 +137,7 @@ def test_a_year_is_found_with_few_requests(served, account):
 def test_an_answer_that_would_be_too_large_is_asked_for_in_strips(pair, served, small_tile, monkeypatch):
     here, there = _optical(pair)
     expected = open_source("earthengine").read(here, small_tile, OPTICAL)
-    monkeypatch.setattr(earthengine_pixels, "MOST_BYTES", 20_000)
+    monkeypatch.setattr(pixels, "MOST_BYTES", 20_000)
     monkeypatch.setattr(served, "most_bytes", 20_000)
     served.requests.clear()
     got = open_source("earthengine").read(there, small_tile, OPTICAL)

@@ -14,11 +14,11 @@ from selvawatch.core.days import to_day
 from selvawatch.core.grid import Grid
 from selvawatch.core.settings import load
 from selvawatch.errors import SourceError
+from selvawatch.prepare.ingest import take_in
 from selvawatch.prepare.mask import Screening
-from selvawatch.prepare.observe import Recipe
-from selvawatch.prepare.take import take_in
-from selvawatch.sources import hosts, remote
-from selvawatch.sources.source import open_source
+from selvawatch.prepare.scene_indices import Recipe
+from selvawatch.sources.open import open_source
+from selvawatch.web import range_file, throttle
 
 EVERYWHERE = shapely.box(-75, -20, -60, 0)
 YEAR = (to_day("2024-01-01"), to_day("2024-12-31"))
@@ -46,8 +46,8 @@ PASSES = {"dead", "short", "drip", "long", "endless"}
 
 @pytest.fixture(autouse=True)
 def _hurry(monkeypatch):
-    brief = remote.Patience(tries=3, wait_s=0.02, longest_wait_s=3.0, silence_s=0.5)
-    monkeypatch.setattr(remote, "PATIENCE", brief)
+    brief = range_file.Patience(tries=3, wait_s=0.02, longest_wait_s=3.0, silence_s=0.5)
+    monkeypatch.setattr(range_file, "PATIENCE", brief)
 
 
 @pytest.fixture(scope="module")
@@ -108,7 +108,7 @@ def test_a_server_is_given_the_time_it_asks_for(served, fault):
     served.faults, place = {"late/red": fault}, "/sentinel-2-c1-l2a/late/red.tif"
     served.requests.clear()
     served.times.clear()
-    remote.RemoteFile(f"{served.address}{place}")
+    range_file.RemoteFile(f"{served.address}{place}")
     assert served.times[place][1] - served.times[place][0] >= 2.0
 
 
@@ -116,18 +116,18 @@ def test_an_answer_that_does_not_end_is_left_after_what_was_asked_for(served):
     served.faults, place = {"late/red": "endless"}, "/sentinel-2-c1-l2a/late/red.tif"
     served.sent.clear()
     with pytest.raises(OSError, match="more than was asked for"):
-        remote.fetch(f"{served.address}{place}", 0, 100, remote.Patience(tries=1))
+        range_file.fetch(f"{served.address}{place}", 0, 100, range_file.Patience(tries=1))
     assert served.sent[place] < 20_000_000
 
 
 def test_a_whole_file_of_untold_length_has_the_size_it_ends_with_and_no_other(served):
     served.faults = {"late/red": "unmeasured"}
-    place, once = "sentinel-2-c1-l2a/late/red.tif", remote.Patience(tries=1)
+    place, once = "sentinel-2-c1-l2a/late/red.tif", range_file.Patience(tries=1)
     content = (served.folder / place).read_bytes()
     address = f"{served.address}/{place}"
-    assert remote.fetch(address, 0, len(content), once) == (content, len(content))
+    assert range_file.fetch(address, 0, len(content), once) == (content, len(content))
     with pytest.raises(OSError, match="how long it is"):
-        remote.fetch(address, 0, 100, once)
+        range_file.fetch(address, 0, 100, once)
 
 
 def test_bytes_are_those_of_the_blocks_and_each_comes_once(served):
@@ -142,12 +142,12 @@ def test_bytes_are_those_of_the_blocks_and_each_comes_once(served):
 
 def test_a_host_is_asked_for_few_things_at_a_time(served, monkeypatch):
     served.faults = {}
-    monkeypatch.setattr(hosts, "_gates", {})
-    monkeypatch.setattr(hosts, "AT_ONCE", 2)
+    monkeypatch.setattr(throttle, "_gates", {})
+    monkeypatch.setattr(throttle, "AT_ONCE", 2)
     served.most_at_once = served.at_once = 0
     address = f"{served.address}/sentinel-2-c1-l2a/good1/nir.tif"
     with ThreadPoolExecutor(8) as pool:
-        sizes = list(pool.map(lambda _: remote.RemoteFile(address).size, range(16)))
+        sizes = list(pool.map(lambda _: range_file.RemoteFile(address).size, range(16)))
     assert len(set(sizes)) == 1 and served.most_at_once <= 2
 
 
@@ -155,7 +155,7 @@ def test_a_remote_file_reads_as_the_file_does(served):
     served.faults = {}
     path = "sentinel-2-c1-l2a/good1/nir.tif"
     content = (served.folder / path).read_bytes()
-    file = remote.RemoteFile(f"{served.address}/{path}")
+    file = range_file.RemoteFile(f"{served.address}/{path}")
     file.prefetch([(30_000, 500), (20_000, 100)])
     numbers = np.random.default_rng(9)
     for place, count in zip(
@@ -179,8 +179,8 @@ def test_a_catalogue_that_asks_for_hours_is_asked_again_after_two_minutes(served
 
 @pytest.mark.parametrize("fault", ["dead", "loop"])
 def test_a_catalogue_that_stays_ill_is_one_clear_error(served, fault, monkeypatch):
-    monkeypatch.setattr("selvawatch.sources.stac._BACKOFF_S", 0.0)
-    monkeypatch.setattr("selvawatch.sources.stac._RETRIES", 2)
+    monkeypatch.setattr("selvawatch.sources.catalogues.stac_api._BACKOFF_S", 0.0)
+    monkeypatch.setattr("selvawatch.sources.catalogues.stac_api._RETRIES", 2)
     served.faults = {"catalog.json": fault}
     with pytest.raises(SourceError, match="cannot be searched"):
         open_source(f"stac:{served.address}/catalog.json").search(EVERYWHERE, *YEAR)

@@ -16,9 +16,9 @@ import stac_folder
 from selvawatch.core.days import to_day
 from selvawatch.core.grid import Grid
 from selvawatch.errors import SceneError, SourceError
-from selvawatch.sources import guarded, hosts, remote
-from selvawatch.sources.addresses import remote as checked
-from selvawatch.sources.source import open_source
+from selvawatch.sources.open import open_source
+from selvawatch.web import guarded, range_file, throttle
+from selvawatch.web.addresses import remote as checked
 
 EVERYWHERE = shapely.box(-75, -20, -60, 0)
 YEAR = (to_day("2024-01-01"), to_day("2024-12-31"))
@@ -29,13 +29,13 @@ BANDS = ("blue", "green", "red", "nir", "swir16", "swir22")
 
 @pytest.fixture(autouse=True)
 def _alone(monkeypatch):
-    monkeypatch.setattr(remote, "PATIENCE", remote.Patience(tries=2, wait_s=0.01, silence_s=0.5))
-    monkeypatch.setattr("selvawatch.sources.stac._BACKOFF_S", 0.0)
-    monkeypatch.setattr("selvawatch.sources.stac._RETRIES", 1)
+    monkeypatch.setattr(range_file, "PATIENCE", range_file.Patience(tries=2, wait_s=0.01, silence_s=0.5))
+    monkeypatch.setattr("selvawatch.sources.catalogues.stac_api._BACKOFF_S", 0.0)
+    monkeypatch.setattr("selvawatch.sources.catalogues.stac_api._RETRIES", 1)
     monkeypatch.setattr(guarded, "_named", set())
-    remote._connections.cache_clear()
+    range_file._connections.cache_clear()
     yield
-    remote._connections.cache_clear()
+    range_file._connections.cache_clear()
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +76,7 @@ def test_a_name_that_leads_to_a_private_address_is_refused_before_a_byte_is_sent
 ):
     _lookup(monkeypatch, {"cogs.example.org": address})
     with pytest.raises(OSError, match="leads to a private address") as caught:
-        remote.RemoteFile(f"http://cogs.example.org:{served.port}/sentinel-2-c1-l2a/S/red.tif")
+        range_file.RemoteFile(f"http://cogs.example.org:{served.port}/sentinel-2-c1-l2a/S/red.tif")
     assert "example" not in str(caught.value) and sum(served.requests.values()) == 0
 
 
@@ -107,7 +107,7 @@ def test_the_name_is_looked_up_once_and_the_checked_address_is_connected_to(serv
 
     monkeypatch.setattr(socket, "getaddrinfo", second_time_elsewhere)
     guarded.trust("stac.example.org")
-    remote.RemoteFile(f"http://stac.example.org:{served.port}/sentinel-2-c1-l2a/S/red.tif")
+    range_file.RemoteFile(f"http://stac.example.org:{served.port}/sentinel-2-c1-l2a/S/red.tif")
     assert asked.count("stac.example.org") == 1
 
 
@@ -170,14 +170,14 @@ def test_a_year_of_an_api_is_found_with_three_requests(archive, tmp_path, monkey
 
 
 def test_searches_wait_for_their_turn_at_the_host_as_reads_do(served, monkeypatch):
-    monkeypatch.setattr(hosts, "_gates", {})
-    monkeypatch.setattr(hosts, "AT_ONCE", 1)
+    monkeypatch.setattr(throttle, "_gates", {})
+    monkeypatch.setattr(throttle, "AT_ONCE", 1)
     served.slow_s = 0.05
     served.most_at_once = served.at_once = 0
     source = open_source(f"stac:{served.address}/catalog.json")
     place = f"{served.address}/sentinel-2-c1-l2a/S/nir.tif"
     work = [functools.partial(source.search, EVERYWHERE, *YEAR)]
-    work += [functools.partial(remote.RemoteFile, place)] * 6
+    work += [functools.partial(range_file.RemoteFile, place)] * 6
     with ThreadPoolExecutor(7) as pool:
         list(pool.map(lambda one: one(), work))
     assert served.most_at_once == 1 and sum(served.requests.values()) >= 9
@@ -191,12 +191,12 @@ def test_a_redirected_read_gives_back_its_turn_and_waits_for_one_at_the_next_hos
 
     @contextmanager
     def turn_at(host):
-        with hosts.turn_at(host):
+        with throttle.turn_at(host):
             turns.append(f"at {host}")
             yield
         turns.append(f"left {host}")
 
-    monkeypatch.setattr(remote, "turn_at", turn_at)
+    monkeypatch.setattr(range_file, "turn_at", turn_at)
     served.faults = {"S/red": "moved"}
-    assert remote.RemoteFile(f"http://stac.example.org:{served.port}/sentinel-2-c1-l2a/S/red.tif").size
+    assert range_file.RemoteFile(f"http://stac.example.org:{served.port}/sentinel-2-c1-l2a/S/red.tif").size
     assert turns == [f"{said} {name}.example.org" for name in ("stac", "cogs") for said in ("at", "left")]

@@ -9,9 +9,9 @@ import stac_folder
 from selvawatch.core.days import to_day
 from selvawatch.core.grid import Grid
 from selvawatch.errors import SceneError
-from selvawatch.sources.blocks import read_stored
-from selvawatch.sources.load import bytes_of, opened, read_scene
-from selvawatch.sources.source import open_source
+from selvawatch.sources.open import open_source
+from selvawatch.sources.reading.tiff_blocks import read_stored
+from selvawatch.sources.scene_pixels import bytes_of, opened, read_scene
 
 TILE = Grid(crs="EPSG:32719", resolution=10, tile_px=200).tile("x0200y4500")
 WEST, _, _, NORTH = TILE.bounds

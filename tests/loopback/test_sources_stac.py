@@ -14,8 +14,8 @@ import stac_folder
 from selvawatch.core.days import to_day
 from selvawatch.core.grid import Grid
 from selvawatch.errors import SceneError, SourceError
-from selvawatch.sources.load import read_scene
-from selvawatch.sources.source import open_source
+from selvawatch.sources.open import open_source
+from selvawatch.sources.scene_pixels import read_scene
 
 EVERYWHERE = shapely.box(-75, -20, -60, 0)
 YEAR = (to_day("2024-01-01"), to_day("2024-12-31"))
@@ -144,7 +144,7 @@ def test_a_file_that_is_gone_is_unreadable_and_names_no_host(archive):
 
 
 def test_a_catalogue_that_does_not_answer_is_one_clear_error(monkeypatch):
-    monkeypatch.setattr("selvawatch.sources.stac._RETRIES", 0)
+    monkeypatch.setattr("selvawatch.sources.catalogues.stac_api._RETRIES", 0)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]

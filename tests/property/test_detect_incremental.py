@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detect_made import START, fused, monitored, quiet_baselines, random_looks
-from selvawatch.core.look import Look
+from selvawatch.core.observation import Look
 from selvawatch.core.status import Status, is_legal
 from selvawatch.detect import fusion
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from selvawatch.core.grid import Grid, Tile
 from selvawatch.core.hectares import equal_area_crs
-from selvawatch.core.layers import LAYERS
+from selvawatch.core.raster_layers import LAYERS
 from selvawatch.events.detected import Detected, detect_events
 from selvawatch.events.patches import EventRule, Ground
 

@@ -7,9 +7,9 @@ import pytest
 import shapely
 
 from conftest import ROOT
-from selvawatch.attribute.files import read_vector
-from selvawatch.attribute.manifest import area_places
 from selvawatch.core.area import Area
+from selvawatch.register.manifest import area_places
+from selvawatch.register.vector_files import read_vector
 
 CRS = "EPSG:32719"
 FEATURES = json.loads((ROOT / "aoi" / "areas-v1.geojson").read_text(encoding="utf-8"))["features"]

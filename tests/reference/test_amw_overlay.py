@@ -4,8 +4,8 @@ import pandas as pd
 import pytest
 
 from selvawatch.attribute.any_loss import attribute_layer
-from selvawatch.attribute.files import read_vector
 from selvawatch.core.hectares import equal_area_crs
+from selvawatch.register.vector_files import read_vector
 
 CRS = "EPSG:32719"
 OUTSIDE_THE_CLIP = "PESN06_0"

@@ -19,8 +19,8 @@ from selvawatch.core.files import folder_digests
 from selvawatch.core.grid import Grid
 from selvawatch.core.hectares import equal_area_crs, hectares
 from selvawatch.core.status import Reason, Status
-from selvawatch.steps.tile import current_state, open_layers
 from selvawatch.store.folders import Store
+from selvawatch.store.tile_state import current_state, open_layers
 
 pytestmark = pytest.mark.slow
 

@@ -5,7 +5,7 @@ import pytest
 import xarray as xr
 
 from selvawatch.core.days import to_day
-from selvawatch.core.look import Look
+from selvawatch.core.observation import Look
 from selvawatch.core.stack import encode
 from selvawatch.detect.charts.bayts import Bayts, Densities, bayts_processes
 

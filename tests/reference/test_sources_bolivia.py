@@ -9,12 +9,12 @@ from selvawatch.core.days import to_day
 from selvawatch.core.grid import Grid
 from selvawatch.core.settings import load
 from selvawatch.core.stack import encode
+from selvawatch.prepare.ingest import scenes_on, take_in
 from selvawatch.prepare.mask import Screening
-from selvawatch.prepare.observations import list_days, open_stack
-from selvawatch.prepare.observe import Recipe
-from selvawatch.prepare.take import scenes_on, take_in
-from selvawatch.sources.load import read_scene
-from selvawatch.sources.source import open_source
+from selvawatch.prepare.observation_files import list_days, open_stack
+from selvawatch.prepare.scene_indices import Recipe
+from selvawatch.sources.open import open_source
+from selvawatch.sources.scene_pixels import read_scene
 
 RECIPE = Recipe(screening=load(Screening, ROOT / "models" / "screening.toml"))
 

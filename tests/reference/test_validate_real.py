@@ -10,10 +10,10 @@ from affine import Affine
 from selvawatch.core.settings import load
 from selvawatch.detect.model import Model
 from selvawatch.prepare.mask import Screening
-from selvawatch.steps.validate.judge_raster import validate_raster
-from selvawatch.steps.validate.judge_series import validate_series
-from selvawatch.steps.validate.loss import validate_loss
-from selvawatch.steps.validate.mining import validate_mining
+from selvawatch.validate.judge_raster import validate_raster
+from selvawatch.validate.judge_series import validate_series
+from selvawatch.validate.loss_map import validate_loss
+from selvawatch.validate.mining_chips import validate_mining
 
 MODELS = Path(__file__).parents[2] / "models"
 

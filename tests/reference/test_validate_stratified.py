@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from selvawatch.steps.validate.stratified import stratified_accuracy
+from selvawatch.validate.stratified import stratified_accuracy
 
 CLASSES = ("deforestation", "forest gain", "stable forest", "stable non-forest")
 COUNTS = np.array([[66, 0, 5, 4], [0, 55, 8, 12], [1, 0, 153, 11], [2, 1, 9, 313]])

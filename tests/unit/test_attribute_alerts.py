@@ -10,18 +10,18 @@ import pytest
 
 import attribute_made as made
 from attribute_made import SCALE, box, cells, register
-from selvawatch.attribute.alerts import Setting, alerts_of, describe, outline_cells
+from selvawatch.attribute.describe import Setting, alerts_of, describe, outline_cells
 from selvawatch.attribute.faces import faces_of
-from selvawatch.attribute.manifest import no_references
 from selvawatch.attribute.overlay import extent_of
-from selvawatch.attribute.register import register_of
+from selvawatch.attribute.river_water import water_frame
 from selvawatch.attribute.rules import Rules
-from selvawatch.attribute.water import water_frame
 from selvawatch.core.days import to_day
 from selvawatch.core.settings import load
 from selvawatch.core.tables import ALERTS, EVENTS, Tier
-from selvawatch.steps.attributed import Zones
-from selvawatch.steps.publish import shown_references
+from selvawatch.register.manifest import no_references
+from selvawatch.register.register import register_of
+from selvawatch.steps.run.attribute_events import Zones
+from selvawatch.steps.run.publish import shown_references
 
 RULES = load(Rules, made.AOI / "rules.toml")
 

@@ -14,16 +14,16 @@ from test_attribute_alerts import described, events, right, square
 import attribute_made as made
 from attribute_made import box, register
 from selvawatch.attribute.authorities import Authority
-from selvawatch.attribute.entries import LayerEntry
-from selvawatch.attribute.manifest import Manifest, Snapshot, no_references, read_register
-from selvawatch.attribute.roads import RoadMark, road_kilometres
+from selvawatch.attribute.remining import remining
+from selvawatch.attribute.roads import road_kilometres
 from selvawatch.attribute.rules import Rules
-from selvawatch.attribute.scars import remining
 from selvawatch.core.settings import load
 from selvawatch.errors import SiteError, StoreError
-from selvawatch.steps.alert_evidence import picture_path, with_evidence
-from selvawatch.steps.scars import product_scars, scar_digests
+from selvawatch.register.entries import LayerEntry, RoadMark
+from selvawatch.register.manifest import Manifest, Snapshot, no_references, read_register
+from selvawatch.steps.run.alert_evidence import picture_path, with_evidence
 from selvawatch.store.folders import Store
+from selvawatch.store.loss_products import product_scars, scar_digests
 
 RULES = load(Rules, made.AOI / "rules.toml")
 

@@ -13,11 +13,11 @@ from affine import Affine
 
 import made_decade
 import selvawatch
-from selvawatch.attribute.tables import TABLES
 from selvawatch.site import Site
-from selvawatch.steps import attributed
-from selvawatch.steps.zones import import_zone
+from selvawatch.steps.register import import_zone
+from selvawatch.steps.run import attribute_events
 from selvawatch.store.folders import Store
+from selvawatch.tables import TABLES
 
 NAMED = (
     "loss_by_type",
@@ -170,13 +170,13 @@ def test_the_register_of_an_earlier_run_is_read_once(tmp_path, monkeypatch):
         titles = made_decade.layers(np.random.default_rng(5), number)["mining-cadastre"]
         titles.to_parquet(tmp_path / "t.parquet")
         import_zone(Site.load(site), Store(store), "mining-cadastre", str(tmp_path / "t.parquet"), date=day)
-    real, reads = attributed.read_register, []
+    real, reads = attribute_events.read_register, []
 
     def counted(manifest, snapshots, **rest):
         reads.append(len(snapshots))
         return real(manifest, snapshots, **rest)
 
-    monkeypatch.setattr(attributed, "read_register", counted)
+    monkeypatch.setattr(attribute_events, "read_register", counted)
     selvawatch.table("loss_by_type", site=site, store=store, as_of="2022-12-31", tier="restricted")
     assert len(reads) == 2 and reads[0] - reads[1] == 3
 

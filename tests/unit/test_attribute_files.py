@@ -19,11 +19,11 @@ from attribute_made import box, cells, register
 from selvawatch.attribute.overlay import attribute
 from selvawatch.errors import StoreError
 from selvawatch.site import Site, default_site
-from selvawatch.steps.attributed import read_zones, with_product_scars
-from selvawatch.steps.faces import KEPT, KEPT_EACH, site_faces, site_pieces
-from selvawatch.steps.monitor import plan
-from selvawatch.steps.run_files import read_seen
+from selvawatch.steps.run.attribute_events import read_zones, with_product_scars
+from selvawatch.steps.run.monitor import plan
+from selvawatch.store.faces import KEPT, KEPT_EACH, site_faces, site_pieces
 from selvawatch.store.folders import Store
+from selvawatch.store.run_files import read_seen
 
 SHA = re.compile(r"[0-9a-f]{64}")
 DIGESTS = ("code_sha256", "register_sha256", "site_sha256", "run_scenes_sha256", "run_model_sha256")

@@ -10,12 +10,12 @@ import pytest
 
 import attribute_made as made
 from attribute_made import box, cells, inputs, register
-from selvawatch.attribute.products import Product
-from selvawatch.attribute.tables import TABLES, Options, build
-from selvawatch.core.table import Table, Tier
+from selvawatch.attribute.loss_products import Product
+from selvawatch.core.schema import Table, Tier
 from selvawatch.steps.tables import MadeTable, Wanted, plot_table, write_table
-from selvawatch.write.i18n import language
-from selvawatch.write.pdf import write_pdf
+from selvawatch.tables import TABLES, Options, build
+from selvawatch.write.bulletin.pdf import write_pdf
+from selvawatch.write.language.i18n import language
 from selvawatch.write.tiers import TierRule, apply
 from unit.write_data import HOSTILE, bulletin
 

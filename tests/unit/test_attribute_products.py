@@ -15,11 +15,12 @@ from affine import Affine
 import attribute_made as made
 from attribute_made import box
 from selvawatch.attribute.any_loss import attribute_layer
-from selvawatch.attribute.products import Product, date_spans, loss_cells, read_raster_loss
-from selvawatch.attribute.register import register_of
+from selvawatch.attribute.loss_products import Product, loss_cells, read_raster_loss
 from selvawatch.core.files import file_digest
-from selvawatch.core.table import Tier
+from selvawatch.core.schema import Tier
 from selvawatch.errors import LayerError, SelvawatchError
+from selvawatch.register.layer_rows import date_spans
+from selvawatch.register.register import register_of
 from selvawatch.steps.attribute_loss import RasterLoss, attribute_file, loss_product, register_layers
 
 MINING = Product(name="amw", version="v3", cause="mining")
@@ -108,7 +109,7 @@ def test_a_loss_of_a_year_is_uncertain_over_a_right_that_began_in_it():
 def test_loss_without_dates_lies_under_rights_of_unknown_validity():
     loss = gpd.GeoDataFrame({"a": [7.0]}, geometry=[box(0, 0, 100, 100)], crs=made.CRS)
     cells = loss_cells(loss, MINING, equal_area=made.EQUAL_AREA, area_field="a")
-    from selvawatch.attribute.tables import Options, build
+    from selvawatch.tables import Options, build
 
     inputs = made.inputs(cells, made.register([{"type": "timber", "geometry": box(0, 0, 100, 100)}]))
     table = build("loss_by_type", inputs, Options())

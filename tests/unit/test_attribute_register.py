@@ -12,11 +12,11 @@ import shapely
 
 import attribute_made as made
 from attribute_made import box, register, taken
-from selvawatch.attribute.files import read_vector, split_layer
-from selvawatch.attribute.layers import dates, holder_hash, holder_type
-from selvawatch.attribute.register import IN_FORCE, NOT_IN_FORCE, UNKNOWN, register_of, validity
 from selvawatch.errors import LayerError
-from selvawatch.sources.unpacking import in_zip
+from selvawatch.register.archives import in_zip
+from selvawatch.register.layer_rows import dates, holder_hash, holder_type
+from selvawatch.register.register import IN_FORCE, NOT_IN_FORCE, UNKNOWN, register_of, validity
+from selvawatch.register.vector_files import read_vector, split_layer
 
 
 def day(text: str) -> int:

@@ -10,12 +10,12 @@ import pytest
 
 import attribute_made as made
 from attribute_made import box, cells, inputs, register
-from selvawatch.attribute.manifest import no_references
 from selvawatch.attribute.periods import Period, PeriodSet
-from selvawatch.attribute.register import register_of
 from selvawatch.attribute.rounding import largest_remainder
-from selvawatch.attribute.tables import TABLES, Options, build
 from selvawatch.errors import SelvawatchError, SiteError, TableError
+from selvawatch.register.manifest import no_references
+from selvawatch.register.register import register_of
+from selvawatch.tables import TABLES, Options, build
 
 HA = 100.0  # a square of 100 m is one hectare in the pixel CRS
 

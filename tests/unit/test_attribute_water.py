@@ -10,20 +10,20 @@ import shapely
 from affine import Affine
 
 import attribute_made as made
-from selvawatch.attribute.rules import Rules
-from selvawatch.attribute.water import (
+from selvawatch.attribute.river_water import (
     nearest_ground,
     river_distance,
     river_water,
     water_frame,
     water_outlines,
 )
+from selvawatch.attribute.rules import Rules
 from selvawatch.core.grid import Grid
-from selvawatch.core.look import Look
+from selvawatch.core.observation import Look
 from selvawatch.core.settings import load
 from selvawatch.core.stack import NODATA
-from selvawatch.prepare.observations import look_path, write_look
-from selvawatch.prepare.water import count_water, read_counts
+from selvawatch.prepare.observation_files import look_path, write_look
+from selvawatch.prepare.water_counts import count_water, read_counts
 
 RULE = load(Rules, made.AOI / "rules.toml").water
 GRID = Grid(crs="EPSG:32719", resolution=10.0, tile_px=256, anchor_x=0.0, anchor_y=0.0)

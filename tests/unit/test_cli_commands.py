@@ -13,8 +13,8 @@ import small_site
 from conftest import ROOT
 from selvawatch import __version__
 from selvawatch.core.files import folder_digests
-from selvawatch.sources.expected import expected_bytes
-from selvawatch.sources.source import open_source
+from selvawatch.sources.catalogues.volume import expected_bytes
+from selvawatch.sources.open import open_source
 
 pytestmark = pytest.mark.slow
 

@@ -15,7 +15,7 @@ from selvawatch.core import days, stack
 from selvawatch.core.files import canonical_json, digest, folder_digests, replacing
 from selvawatch.core.grid import Grid
 from selvawatch.core.hectares import equal_area_crs, hectares
-from selvawatch.core.layers import LAYERS
+from selvawatch.core.raster_layers import LAYERS
 from selvawatch.core.status import MOVES, Status, is_legal
 from selvawatch.core.tables import CELLS, TABLES
 from selvawatch.errors import StackError, TableError

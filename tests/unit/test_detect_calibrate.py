@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from detect_made import START, fused, monitored, quiet_baselines, random_looks
-from selvawatch.detect.calibrate import chosen, operating_points, scaled_model
+from selvawatch.calibrate.operating_points import chosen, operating_points, scaled_model
 
 MODEL = fused()
 SHAPE = (20, 20)

@@ -9,9 +9,9 @@ import xarray as xr
 from detect_made import MODELS, START, fused, look, quiet_baselines
 from selvawatch.core.stack import NODATA
 from selvawatch.detect.charts.bayts import Bayts, Densities
+from selvawatch.detect.charts.chart_models import KINDS, ChartDetector, base_of, load_detector
 from selvawatch.detect.charts.ewma import Ewma
 from selvawatch.detect.charts.protocol import alarms
-from selvawatch.detect.charts.settings import KINDS, ChartDetector, base_of, load_detector
 from selvawatch.detect.charts.sums import Cusum, Mosum
 from selvawatch.errors import SiteError, StackError
 

@@ -8,14 +8,14 @@ import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from selvawatch.core.look import Look
+from selvawatch.core.observation import Look
 from selvawatch.core.settings import load
 from selvawatch.core.stack import NODATA
 from selvawatch.detect.baseline import name_of
-from selvawatch.detect.common import block_shifts, halo_px, without_common_shift
+from selvawatch.detect.common_shift import block_shifts, halo_px, without_common_shift
 from selvawatch.detect.kernels.shift import take_off
 from selvawatch.detect.model import Model
-from selvawatch.detect.shift import CommonShift, Corner
+from selvawatch.detect.shift_rule import CommonShift, Corner
 
 MODEL = load(Model, Path(__file__).resolve().parents[2] / "models" / "fused.toml")
 RULE = CommonShift(block_px=16, step_px=2, minimum_px=8, most={"ndvi": 0.15})

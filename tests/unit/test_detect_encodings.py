@@ -3,7 +3,7 @@ import pytest
 import xarray as xr
 
 from selvawatch.core.days import to_day
-from selvawatch.core.layers import LAYERS
+from selvawatch.core.raster_layers import LAYERS
 from selvawatch.core.status import Confidence, Status
 from selvawatch.detect import encodings
 from selvawatch.errors import LayerError

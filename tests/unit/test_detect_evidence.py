@@ -8,7 +8,7 @@ from detect_made import LEVELS, fused, look, quiet_baselines, random_looks
 from selvawatch.core.stack import NODATA
 from selvawatch.detect.evidence import EvidenceGround
 from selvawatch.detect.harmonic import angles
-from selvawatch.detect.reference import forest_level
+from selvawatch.detect.spatial_reference import forest_level
 from selvawatch.errors import StackError
 
 MODEL = fused()

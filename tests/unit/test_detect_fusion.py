@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from detect_made import START, fused, look, monitored, quiet_baselines, random_looks
-from selvawatch.core.layers import LAYERS
+from selvawatch.core.raster_layers import LAYERS
 from selvawatch.core.stack import NODATA
 from selvawatch.core.status import Confidence, Reason, Status
 from selvawatch.detect import fusion

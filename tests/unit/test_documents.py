@@ -9,9 +9,9 @@ import pytest
 import typer
 
 from selvawatch.cli.main import app
-from selvawatch.steps.monitor import RunReport
-from selvawatch.steps.publish import TABLE_NAMES
-from selvawatch.write.raster import PRODUCT_LAYERS
+from selvawatch.steps.run.monitor import RunReport
+from selvawatch.steps.run.publish import TABLE_NAMES
+from selvawatch.write.formats.raster import PRODUCT_LAYERS
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), ROOT / "outputs" / "README.md"])

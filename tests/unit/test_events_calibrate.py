@@ -7,14 +7,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from selvawatch.calibrate.cause import FLAGS, fit_cause, skill, to_toml, with_unseen
+from selvawatch.calibrate.practice_events import Practice, practice_events
 from selvawatch.core.grid import Grid
 from selvawatch.core.settings import load
-from selvawatch.events.calibrate import FLAGS, fit_cause, skill, to_toml, with_unseen
 from selvawatch.events.cause import CauseRule, classify
 from selvawatch.events.features import FEATURES
 from selvawatch.events.patches import EventRule
-from selvawatch.events.practice import Practice, practice_events
-from selvawatch.sources.simulate import SimulationPlan
+from selvawatch.simulate import SimulationPlan
 
 MODELS = Path(__file__).resolve().parents[2] / "models"
 NAMES = ["pond_share", "bare_share", "log_width", *FLAGS]

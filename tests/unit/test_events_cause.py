@@ -13,7 +13,7 @@ import xarray as xr
 from selvawatch.core.days import to_times
 from selvawatch.core.grid import Grid
 from selvawatch.core.hectares import equal_area_crs
-from selvawatch.core.layers import LAYERS
+from selvawatch.core.raster_layers import LAYERS
 from selvawatch.core.settings import load
 from selvawatch.core.stack import NODATA
 from selvawatch.core.tables import CAUSES, CELLS, EVENTS

@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 import shapely
 
+from selvawatch.attribute.rank import RANK_REASONS, RankingRule, rank
 from selvawatch.core.days import to_date
 from selvawatch.core.settings import load
-from selvawatch.events.rank import RANK_REASONS, RankingRule, rank
 
 DAY = 19_000
 RULE = load(RankingRule, Path(__file__).resolve().parents[2] / "models" / "ranking.toml")

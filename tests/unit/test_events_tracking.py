@@ -11,7 +11,7 @@ import xarray as xr
 
 from selvawatch.core.grid import Grid, Tile
 from selvawatch.core.hectares import equal_area_crs
-from selvawatch.core.layers import LAYERS
+from selvawatch.core.raster_layers import LAYERS
 from selvawatch.core.tables import CELLS, EVENTS
 from selvawatch.errors import TableError
 from selvawatch.events.detected import Detected, Tracked, detect_events

@@ -13,7 +13,7 @@ from selvawatch.prepare.indices import (
     stored,
     stored_without_halo,
 )
-from selvawatch.prepare.kernels import hide
+from selvawatch.prepare.pixel_kernels import hide
 
 
 def difference_slow(first, second):

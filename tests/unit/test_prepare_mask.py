@@ -7,8 +7,8 @@ from conftest import ROOT
 from selvawatch.core.settings import load
 from selvawatch.errors import SiteError
 from selvawatch.prepare.harmonise import to_msi
-from selvawatch.prepare.kernels import CLEAR, HAZE, SHADOW, UNSEEN, clear_around, mark_patches
 from selvawatch.prepare.mask import SCREENED_BANDS, Screening, clear_pixels, flags, screen
+from selvawatch.prepare.pixel_kernels import CLEAR, HAZE, SHADOW, UNSEEN, clear_around, mark_patches
 
 RULE = load(Screening, ROOT / "models" / "screening.toml")
 GROUND = {

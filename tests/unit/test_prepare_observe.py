@@ -12,12 +12,13 @@ import stac_folder
 from conftest import ROOT
 from selvawatch.core.days import to_day
 from selvawatch.core.grid import Grid
-from selvawatch.core.look import Look
+from selvawatch.core.observation import Look
 from selvawatch.core.settings import load
 from selvawatch.core.stack import DECIBEL_SCALE, NODATA, check_stack
 from selvawatch.errors import SceneError, StackError
+from selvawatch.prepare.ingest import scenes_on, take_in
 from selvawatch.prepare.mask import Screening
-from selvawatch.prepare.observations import (
+from selvawatch.prepare.observation_files import (
     list_days,
     look_path,
     open_stack,
@@ -25,10 +26,9 @@ from selvawatch.prepare.observations import (
     read_tags,
     write_look,
 )
-from selvawatch.prepare.observe import Recipe, SceneLook, boxcar, daily, observe_scene
-from selvawatch.prepare.take import scenes_on, take_in
-from selvawatch.sources.load import read_scene
-from selvawatch.sources.source import open_source
+from selvawatch.prepare.scene_indices import Recipe, SceneLook, boxcar, daily, observe_scene
+from selvawatch.sources.open import open_source
+from selvawatch.sources.scene_pixels import read_scene
 
 EVERYWHERE = shapely.box(-180, -90, 180, 90)
 GRID = Grid(crs="EPSG:32719", resolution=10, tile_px=48)

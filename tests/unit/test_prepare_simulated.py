@@ -7,13 +7,13 @@ from scipy import ndimage
 from conftest import ROOT
 from selvawatch.core.days import to_day
 from selvawatch.core.settings import load
+from selvawatch.prepare.ingest import scenes_on, take_in
 from selvawatch.prepare.mask import Screening
-from selvawatch.prepare.observe import Recipe, observe_scene
-from selvawatch.prepare.take import scenes_on, take_in
-from selvawatch.sources.load import read_scene
-from selvawatch.sources.qa import scl_clear
-from selvawatch.sources.simulate.causes import Cause
-from selvawatch.sources.source import open_source
+from selvawatch.prepare.scene_indices import Recipe, observe_scene
+from selvawatch.simulate.terrain.causes import Cause
+from selvawatch.sources.open import open_source
+from selvawatch.sources.scene_pixels import read_scene
+from selvawatch.sources.sensors.quality import scl_clear
 
 RECIPE = Recipe(screening=load(Screening, ROOT / "models" / "screening.toml"))
 

@@ -9,20 +9,11 @@ import shapely
 import xarray as xr
 
 from selvawatch.core.scene import Scene
-from selvawatch.prepare.take import TakenIn
-from selvawatch.sources.reasons import SCENE_REASONS
-from selvawatch.steps.late import (
-    LATE,
-    Settled,
-    checkpoint,
-    in_time,
-    keep,
-    kept,
-    newest_checkpoint,
-    settled,
-    with_settled,
-)
-from selvawatch.steps.looks import LookKey
+from selvawatch.prepare.ingest import TakenIn
+from selvawatch.prepare.observation_keys import LookKey
+from selvawatch.sources.sensors.reasons import SCENE_REASONS
+from selvawatch.steps.tile.late_scenes import LATE, Settled, in_time, settled, with_settled
+from selvawatch.store.checkpoints import checkpoint, keep, kept, newest_checkpoint
 from selvawatch.store.folders import Store
 
 BEGINS, UNTIL, BUFFER = 19_000, 19_100, 45

@@ -7,9 +7,10 @@ import pytest
 import small_site
 from selvawatch.core.days import iso
 from selvawatch.errors import SelvawatchError, SourceError
-from selvawatch.sources import combined, load
-from selvawatch.sources.hosts import UnreachableError
-from selvawatch.steps.monitor import monitor
+from selvawatch.sources import open as opening
+from selvawatch.sources import scene_pixels
+from selvawatch.steps.run.monitor import monitor
+from selvawatch.web.throttle import UnreachableError
 
 pytestmark = pytest.mark.slow
 
@@ -60,10 +61,10 @@ def test_a_sensor_that_cannot_be_searched_loses_no_look(small_run, place, monkey
 
     first = run(MIDWAY)
     before = place.state.looks
-    whole = combined._part
+    whole = opening._part
     with monkeypatch.context() as patch:
         patch.setattr(
-            combined,
+            opening,
             "_part",
             lambda family, text: Silent() if family == "sentinel-1" else whole(family, text),
         )
@@ -83,7 +84,7 @@ def test_a_history_that_was_out_of_reach_is_fitted_anew(small_run, place, monkey
         for one in small_run.state.taken
         if one.state == "read" and iso(one.day) < begins and one.stream == "sentinel-2"
     ]
-    silent, whole = set(history[: len(history) // 2]), load.bytes_of
+    silent, whole = set(history[: len(history) // 2]), scene_pixels.bytes_of
 
     def answer(href):
         if any(name in href for name in silent):
@@ -91,7 +92,7 @@ def test_a_history_that_was_out_of_reach_is_fitted_anew(small_run, place, monkey
         return whole(href)
 
     with monkeypatch.context() as patch:
-        patch.setattr(load, "bytes_of", answer)
+        patch.setattr(scene_pixels, "bytes_of", answer)
         first = place.run(MIDWAY)
     assert first.scenes_unreachable == len(silent)
     poor = place.state.baseline

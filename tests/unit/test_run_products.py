@@ -25,10 +25,10 @@ import chromium
 from conftest import ROOT
 from selvawatch.core.files import file_digest
 from selvawatch.core.hectares import equal_area_crs, hectares
-from selvawatch.core.layers import LAYERS
+from selvawatch.core.raster_layers import LAYERS
 from selvawatch.core.status import Status
 from selvawatch.core.tables import ALERTS
-from selvawatch.steps.tile import open_layers
+from selvawatch.store.tile_state import open_layers
 
 pytestmark = pytest.mark.slow
 

@@ -10,17 +10,17 @@ import pytest
 import shapely
 import xarray as xr
 
-from selvawatch.attribute.water import river_distance
+from selvawatch.attribute.river_water import river_distance
 from selvawatch.core.days import to_day
-from selvawatch.core.look import Look
+from selvawatch.core.observation import Look
 from selvawatch.core.status import Status
-from selvawatch.prepare.observations import write_look
-from selvawatch.prepare.take import TakenIn
+from selvawatch.prepare.ingest import TakenIn
+from selvawatch.prepare.observation_files import write_look
 from selvawatch.site import Site, default_site
-from selvawatch.steps.rivers import river_water_of
-from selvawatch.steps.tile import TileState
-from selvawatch.steps.water import keep_water, yearly_counts
+from selvawatch.steps.run.river_water import river_water_of
+from selvawatch.steps.tile.water_counts import keep_water, yearly_counts
 from selvawatch.store.folders import Store
+from selvawatch.store.tile_state import TileState
 
 SIDE = 128
 LOST, WET, SCAR = (30, 20), (30, 60), (30, 100)

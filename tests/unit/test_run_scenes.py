@@ -8,13 +8,15 @@ import shapely
 
 import small_site
 from selvawatch.core.days import iso, to_day
-from selvawatch.detect.common import halo_px
+from selvawatch.detect.common_shift import halo_px
 from selvawatch.site import Site
-from selvawatch.sources.source import Problem, Superseded, open_source
-from selvawatch.steps.observed import observation
-from selvawatch.steps.plan import Inputs, plan_run
-from selvawatch.steps.scene_rows import scene_rows
+from selvawatch.sources.open import open_source
+from selvawatch.sources.source import Problem, Superseded
+from selvawatch.steps.run.coverage import observation
+from selvawatch.steps.run.plan import plan_run
+from selvawatch.steps.run.scene_rows import scene_rows
 from selvawatch.store.ledger import SceneRow
+from selvawatch.store.run_plan import Inputs
 
 pytestmark = pytest.mark.slow
 

@@ -18,9 +18,10 @@ from selvawatch.core.days import iso, to_day
 from selvawatch.core.files import file_digest, folder_digests
 from selvawatch.errors import SelvawatchError, StoreError
 from selvawatch.site import Site
-from selvawatch.steps import monitor as steps
-from selvawatch.steps import plan, tile
-from selvawatch.steps.water import yearly_counts
+from selvawatch.steps.run import monitor as steps
+from selvawatch.steps.run import plan
+from selvawatch.steps.tile import advance, baseline, state
+from selvawatch.steps.tile.water_counts import yearly_counts
 from selvawatch.store.ledger import exclusive
 
 pytestmark = pytest.mark.slow
@@ -145,7 +146,8 @@ def test_a_scene_later_than_the_buffer_changes_nothing_but_is_told_and_enters_at
     assert late in page
     assert "demasiado tarde" in page
 
-    monkeypatch.setattr(tile, "STATE_VERSION", tile.STATE_VERSION + 1)
+    for module in (state, baseline):
+        monkeypatch.setattr(module, "STATE_VERSION", module.STATE_VERSION + 1)
     monkeypatch.setattr(plan, "code_digest", lambda: "0" * 64)
     report = replace(without, archive=whole).run()
     assert report.scenes_unread == 0
@@ -238,7 +240,7 @@ def test_a_tile_that_fails_after_its_water_was_counted_keeps_the_water_of_its_co
         raise SelvawatchError("the disk is full")
 
     with monkeypatch.context() as patch:
-        patch.setattr(tile, "_advance", broken)
+        patch.setattr(advance, "advance_state", broken)
         with pytest.raises(SelvawatchError, match="disk is full"):
             begun.run()
     assert water_of(begun) == before
@@ -250,8 +252,7 @@ def test_a_tile_that_fails_after_its_water_was_counted_keeps_the_water_of_its_co
 
 KILLED = """
 import os, signal, sys
-from selvawatch.steps import monitor as steps
-from selvawatch.steps import plan, tile
+from selvawatch.steps.run import monitor as steps
 
 def die(*_args, **_keywords):
     os.kill(os.getpid(), signal.SIGKILL)

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 
 import small_site
-from selvawatch.core.layers import LAYERS
+from selvawatch.core.raster_layers import LAYERS
 from selvawatch.site import Site
-from selvawatch.steps.plan import plan_run
-from selvawatch.steps.tile import advance_tile, open_baselines, open_composite, open_fallen
+from selvawatch.steps.run.plan import plan_run
+from selvawatch.steps.tile.advance import advance_tile
 from selvawatch.store.folders import Store
+from selvawatch.store.tile_state import open_baselines, open_composite, open_fallen
 
 pytestmark = pytest.mark.slow
 

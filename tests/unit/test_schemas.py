@@ -4,14 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from selvawatch.attribute.tables import TABLES as ANALYSTS_TABLES
-from selvawatch.core.layers import LAYERS
-from selvawatch.core.table import Tier
+from selvawatch.core.raster_layers import LAYERS
+from selvawatch.core.schema import Tier
 from selvawatch.core.tables import ALERTS, TABLES
-from selvawatch.write.raster import PRODUCT_LAYERS
+from selvawatch.tables import TABLES as ANALYSTS_TABLES
+from selvawatch.write.formats.raster import PRODUCT_LAYERS
+from selvawatch.write.formats.vector import feature_collection
 from selvawatch.write.schemas import layers_schema, schemas, table_schema, write_schemas
 from selvawatch.write.tiers import apply
-from selvawatch.write.vector import feature_collection
 from unit.write_data import DATA_DAY, RULE, alerts
 
 COMMITTED = Path(__file__).resolve().parents[2] / "outputs" / "schemas"

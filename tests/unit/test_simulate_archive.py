@@ -8,7 +8,8 @@ import pytest
 from selvawatch.core.files import folder_digests
 from selvawatch.core.grid import Grid
 from selvawatch.errors import SourceError
-from selvawatch.sources.simulate import SimulationPlan, archive, simulate
+from selvawatch.simulate import SimulationPlan, simulate
+from selvawatch.simulate.archive import all_scenes
 
 
 class BrokenOffError(Exception):
@@ -42,7 +43,7 @@ def test_an_archive_that_is_there_is_reused(short_archive, short_plan, small_til
 def test_a_broken_off_archive_is_finished_to_the_same_bytes(
     short_archive, short_plan, small_tile, tmp_path, monkeypatch
 ):
-    write, calls = archive.write_scene, []
+    write, calls = all_scenes.write_scene, []
 
     def breaking(*arguments):
         calls.append(arguments)
@@ -51,7 +52,7 @@ def test_a_broken_off_archive_is_finished_to_the_same_bytes(
         return write(*arguments)
 
     with monkeypatch.context() as patch:
-        patch.setattr(archive, "write_scene", breaking)
+        patch.setattr(all_scenes, "write_scene", breaking)
         with pytest.raises(BrokenOffError):
             simulate(short_plan, tmp_path / "other", small_tile)
     assert not (tmp_path / "other" / "simulation.json").exists()

@@ -13,11 +13,11 @@ from selvawatch.core.days import to_day
 from selvawatch.core.grid import Grid
 from selvawatch.core.settings import load
 from selvawatch.core.tables import CAUSES
-from selvawatch.sources.simulate import Cause, SimulationPlan
-from selvawatch.sources.simulate.covers import ALWAYS, NEVER, Covers, Kind
-from selvawatch.sources.simulate.landscape import Landscape, backscatter, build_landscape, reflectance
-from selvawatch.sources.simulate.spectra import BACKSCATTER_DB, REFLECTANCE, Material
-from selvawatch.sources.simulate.truth import front_table, truth_of
+from selvawatch.simulate import Cause, SimulationPlan
+from selvawatch.simulate.archive.truth import front_table, truth_of
+from selvawatch.simulate.spectra import BACKSCATTER_DB, REFLECTANCE, Material
+from selvawatch.simulate.terrain.covers import ALWAYS, NEVER, Covers, Kind
+from selvawatch.simulate.terrain.landscape import Landscape, backscatter, build_landscape, reflectance
 
 DEMO = Path(__file__).resolve().parents[2] / "models" / "simulation-demo.toml"
 

@@ -6,8 +6,8 @@ import pyogrio
 import pytest
 
 from selvawatch.core.grid import Grid
-from selvawatch.sources.simulate.lines import draw_lines
-from selvawatch.sources.simulate.titles import mining_titles
+from selvawatch.simulate.archive.titles import mining_titles
+from selvawatch.simulate.terrain.lines import draw_lines
 
 LAYERS = {
     "mining_titles": "FEC_DENU",

@@ -7,12 +7,12 @@ import rasterio
 from scipy import ndimage
 
 from selvawatch.core.grid import Grid
-from selvawatch.sources.simulate.climate import wetness
-from selvawatch.sources.simulate.landsat import PIXEL_M, landsat_grid
-from selvawatch.sources.simulate.noise import NoiseBank, enlarge, generator, smooth_field
-from selvawatch.sources.simulate.optical import halve
-from selvawatch.sources.simulate.scenes import scene_id, timetable
-from selvawatch.sources.simulate.weather import cloud_cover, draw_sky
+from selvawatch.simulate.archive.scene_files import scene_id, timetable
+from selvawatch.simulate.climate import wetness
+from selvawatch.simulate.noise import NoiseBank, enlarge, generator, smooth_field
+from selvawatch.simulate.sky.landsat import PIXEL_M, landsat_grid
+from selvawatch.simulate.sky.optical import halve
+from selvawatch.simulate.sky.weather import cloud_cover, draw_sky
 
 
 def _items(archive, collection):

@@ -14,11 +14,11 @@ import stac_folder
 from selvawatch.core.days import to_day
 from selvawatch.core.grid import Grid
 from selvawatch.errors import SceneError
-from selvawatch.sources.blocks import LocalBytes, find_blocks, read_stored, unpack
-from selvawatch.sources.checksums import agrees
-from selvawatch.sources.kernels import adler32, lay, lay_floats, lay_physical
-from selvawatch.sources.load import read_scene
-from selvawatch.sources.source import open_source
+from selvawatch.sources.open import open_source
+from selvawatch.sources.reading.block_kernels import adler32, lay, lay_floats, lay_physical
+from selvawatch.sources.reading.checksums import agrees
+from selvawatch.sources.reading.tiff_blocks import LocalBytes, find_blocks, read_stored, unpack
+from selvawatch.sources.scene_pixels import read_scene
 
 TILE = Grid(crs="EPSG:32719", resolution=10, tile_px=48).tile("x0800y18000")
 WEST, _, _, NORTH = TILE.bounds

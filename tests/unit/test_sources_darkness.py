@@ -11,9 +11,9 @@ from selvawatch.core.days import to_day
 from selvawatch.core.grid import Grid
 from selvawatch.core.scene import scene_from_json, scene_to_json
 from selvawatch.errors import SceneError
-from selvawatch.sources import darkness
-from selvawatch.sources.sensors import DECIDED, scaling_of
-from selvawatch.sources.source import open_source
+from selvawatch.sources.catalogues import offsets
+from selvawatch.sources.open import open_source
+from selvawatch.sources.sensors.sensor_table import DECIDED, scaling_of
 
 EVERYWHERE = shapely.box(-75, -20, -60, 0)
 YEAR = (to_day("2024-01-01"), to_day("2024-12-31"))
@@ -69,10 +69,10 @@ def test_the_offset_that_puts_the_forest_right_is_used_and_written_down(
         stated=stated,
         properties=properties,
     )
-    assert darkness.is_doubtful(found)
-    ((settled,), problems) = darkness.settle([found], [])
+    assert offsets.is_doubtful(found)
+    ((settled,), problems) = offsets.settle([found], [])
     assert problems == [] and settled.properties[DECIDED] == f"dark-targets:{stored_offset:g}"
-    assert not darkness.is_doubtful(settled) and scene_from_json(scene_to_json(settled)) == settled
+    assert not offsets.is_doubtful(settled) and scene_from_json(scene_to_json(settled)) == settled
     got = open_source(f"folder:{tmp_path}").read(settled, TILE, ["red", "nir"])
     for name in ("red", "nir"):
         np.testing.assert_allclose(got[name].values, truth[name], atol=1e-4)
@@ -80,14 +80,14 @@ def test_the_offset_that_puts_the_forest_right_is_used_and_written_down(
 
 def test_without_enough_clear_forest_the_scene_is_refused_with_its_reason(tmp_path):
     found, _ = scene(tmp_path, stored_offset=0.0, stated=-0.1, properties={FLAG: False}, forest=9)
-    (scenes, (problem,)) = darkness.settle([found], [])
+    (scenes, (problem,)) = offsets.settle([found], [])
     assert scenes == [] and problem.reason == "offset" and "too little clear forest" in problem.text
 
 
 def test_ground_that_no_offset_makes_a_forest_is_refused(tmp_path):
     found, _ = scene(tmp_path, stored_offset=0.0, stated=-0.1, properties={FLAG: False}, red=(0.4, 0.5))
     with pytest.raises(SceneError, match="so do the dark targets") as caught:
-        darkness.decided(found)
+        offsets.decided(found)
     assert caught.value.reason == "offset"
 
 
@@ -95,17 +95,17 @@ def test_metadata_that_agree_are_believed_and_no_pixel_is_read(tmp_path):
     found, _ = scene(tmp_path, stored_offset=0.0, collection="sentinel-2-c1-l2a", stated=-0.1)
     for path in (tmp_path / "sentinel-2-c1-l2a" / "S").glob("*.tif"):
         path.unlink()
-    assert darkness.settle([found], []) == ([found], [])
+    assert offsets.settle([found], []) == ([found], [])
     assert scaling_of(found, "red") == (1e-4, -0.1)
 
 
 def test_what_was_decided_once_is_not_read_again(tmp_path):
     found, _ = scene(tmp_path, stored_offset=0.0, stated=-0.1, properties={FLAG: False})
-    (settled,), _ = darkness.settle([found], [])
+    (settled,), _ = offsets.settle([found], [])
     for path in (tmp_path / "sentinel-2-l2a" / "S").glob("*.tif"):
         path.unlink()
-    assert darkness.settle([found], [settled]) == ([settled], [])
-    assert darkness.settle([found], [])[1][0].reason == "unreadable"
+    assert offsets.settle([found], [settled]) == ([settled], [])
+    assert offsets.settle([found], [])[1][0].reason == "unreadable"
 
 
 def test_landsat_is_held_to_the_same(tmp_path):
@@ -126,4 +126,4 @@ def test_landsat_is_held_to_the_same(tmp_path):
     (found,) = open_source(f"folder:{tmp_path}").search(EVERYWHERE, *YEAR).scenes
     with pytest.raises(SceneError, match="contradict"):
         scaling_of(found, "red")
-    assert scaling_of(darkness.decided(found), "red") == (2.75e-5, -0.2)
+    assert scaling_of(offsets.decided(found), "red") == (2.75e-5, -0.2)

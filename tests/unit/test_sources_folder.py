@@ -8,9 +8,10 @@ import shapely
 import stac_folder
 from selvawatch.core.days import to_day
 from selvawatch.errors import SourceError
-from selvawatch.sources.items import collect
-from selvawatch.sources.source import Source, open_source
-from selvawatch.sources.stac import StacSource, remote
+from selvawatch.sources.catalogues.items import collect
+from selvawatch.sources.catalogues.stac_api import StacSource, remote
+from selvawatch.sources.open import open_source
+from selvawatch.sources.source import Source
 
 WEST, NORTH = 360_000.0, 8_600_000.0
 EVERYWHERE = shapely.box(-180, -90, 180, 90)

@@ -4,7 +4,7 @@ import rasterio
 from affine import Affine
 from rasterio.io import MemoryFile
 
-from selvawatch.sources.headers import holds_header
+from selvawatch.sources.reading.tiff_header import holds_header
 
 
 def written(path, **profile):

@@ -12,9 +12,9 @@ import stac_folder
 from selvawatch.core.days import to_day
 from selvawatch.core.grid import Grid
 from selvawatch.errors import SceneError
-from selvawatch.sources.load import picture_bands, read_scene, read_window
-from selvawatch.sources.place import nearest
-from selvawatch.sources.source import open_source
+from selvawatch.sources.open import open_source
+from selvawatch.sources.reading.pixel_rule import nearest
+from selvawatch.sources.scene_pixels import picture_bands, read_scene, read_window
 
 EVERYWHERE = shapely.box(-180, -90, 180, 90)
 TIME = "2024-06-01T15:00:00Z"

@@ -5,11 +5,11 @@ import pytest
 
 from selvawatch.core.days import to_day
 from selvawatch.core.grid import Grid
-from selvawatch.core.look import Look
+from selvawatch.core.observation import Look
 from selvawatch.core.stack import NODATA
-from selvawatch.prepare.observations import look_path, write_look
-from selvawatch.prepare.take import TakenIn
-from selvawatch.steps import pictures
+from selvawatch.prepare.ingest import TakenIn
+from selvawatch.prepare.observation_files import look_path, write_look
+from selvawatch.steps.run import pictures
 from selvawatch.store.folders import Store
 
 TILE = Grid(crs="EPSG:32719", resolution=10, tile_px=60).tile("x0800y15000")

@@ -11,8 +11,8 @@ import shapely
 import small_site
 import stac_folder
 from selvawatch.core.days import to_day
-from selvawatch.sources.reprocessed import same_acquisition, superseded_since, version_of
-from selvawatch.sources.source import open_source
+from selvawatch.sources.catalogues.superseded import same_acquisition, superseded_since, version_of
+from selvawatch.sources.open import open_source
 
 EVERYWHERE = shapely.box(-75, -20, -60, 0)
 YEAR = (to_day("2024-01-01"), to_day("2024-12-31"))

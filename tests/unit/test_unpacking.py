@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from selvawatch.errors import SourceError
-from selvawatch.sources import unpacking
-from selvawatch.sources.unpacking import in_zip, unpack
+from selvawatch.register import archives
+from selvawatch.register.archives import in_zip, unpack
 
 TOOL = "#!{python}\nimport os, sys, time\nfolder = sys.argv[5]\nos.chdir(folder)\n{body}\n"
 
@@ -66,7 +66,7 @@ def test_an_archive_with_links_or_pipes_is_refused(opened, body):
 
 
 def test_a_tool_that_writes_without_end_is_stopped(opened, monkeypatch):
-    monkeypatch.setattr(unpacking, "LARGEST_BYTES", 10_000)
+    monkeypatch.setattr(archives, "LARGEST_BYTES", 10_000)
     begun = time.monotonic()
     more = (
         "file = open('a.shp', 'w')\nwhile True:\n    file.write('x' * 5000); file.flush(); time.sleep(0.05)"
@@ -81,7 +81,7 @@ def test_a_tool_that_writes_without_end_is_stopped(opened, monkeypatch):
 def test_a_tool_that_does_not_end_is_stopped_and_one_that_fails_is_quoted(opened, monkeypatch):
     with pytest.raises(SourceError, match="cannot open.*Damaged"):
         opened("sys.exit('one\\nDamaged')")
-    monkeypatch.setattr(unpacking, "SECONDS", 0.3)
+    monkeypatch.setattr(archives, "SECONDS", 0.3)
     with pytest.raises(SourceError, match="takes too long"):
         opened("time.sleep(60)")
 
@@ -90,6 +90,6 @@ def test_a_zip_that_would_be_too_much_is_refused(tmp_path, monkeypatch):
     with zipfile.ZipFile(tmp_path / "a.zip", "w", zipfile.ZIP_DEFLATED) as packed:
         packed.writestr("a.shp", b"0" * 20_000)
     assert in_zip(tmp_path / "a.zip").startswith("/vsizip/")
-    monkeypatch.setattr(unpacking, "LARGEST_BYTES", 10_000)
+    monkeypatch.setattr(archives, "LARGEST_BYTES", 10_000)
     with pytest.raises(SourceError, match="holds too much"):
         in_zip(tmp_path / "a.zip")

@@ -6,8 +6,8 @@ import pytest
 
 import small_site
 from selvawatch.core.days import to_day
-from selvawatch.sources import load
-from selvawatch.sources.hosts import UnreachableError
+from selvawatch.sources import scene_pixels
+from selvawatch.web.throttle import UnreachableError
 
 pytestmark = pytest.mark.slow
 
@@ -25,7 +25,7 @@ def latest(place):
 
 
 def test_a_scene_of_a_silent_host_is_read_by_the_next_run_to_the_same_day(small_run, place, monkeypatch):
-    silent, whole = latest(small_run), load.bytes_of
+    silent, whole = latest(small_run), scene_pixels.bytes_of
     assert to_day(place.until) - 45 < max(one.day for one in small_run.state.taken)
 
     def answer(href):
@@ -33,7 +33,7 @@ def test_a_scene_of_a_silent_host_is_read_by_the_next_run_to_the_same_day(small_
             raise UnreachableError("status 503")
         return whole(href)
 
-    monkeypatch.setattr(load, "bytes_of", answer)
+    monkeypatch.setattr(scene_pixels, "bytes_of", answer)
     first = place.run()
     (row,) = [one for one in place.opened.ledger.scenes() if one.state == "unread"]
     assert (row.scene_id, row.reason) == (silent, "unreachable")
@@ -41,7 +41,7 @@ def test_a_scene_of_a_silent_host_is_read_by_the_next_run_to_the_same_day(small_
     page = (place.products / "public" / "bulletin-es.html").read_text(encoding="utf-8")
     assert "su servidor no respondió" in page
 
-    monkeypatch.setattr(load, "bytes_of", whole)
+    monkeypatch.setattr(scene_pixels, "bytes_of", whole)
     second = place.run()
     assert second.run_id != first.run_id and second.scenes_unreachable == 0
     assert [one.state for one in place.opened.ledger.scenes() if one.scene_id == silent] == ["read"]

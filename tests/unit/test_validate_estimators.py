@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from selvawatch.steps.validate import estimators
+from selvawatch.validate import estimators
 
 
 def auc_slow(scores, lost):

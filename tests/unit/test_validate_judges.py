@@ -15,10 +15,10 @@ from selvawatch.core.settings import load
 from selvawatch.detect.model import Model
 from selvawatch.errors import LayerError
 from selvawatch.prepare.mask import Screening
-from selvawatch.steps.validate.judge_raster import validate_cube, validate_raster
-from selvawatch.steps.validate.judge_series import validate_series
-from selvawatch.steps.validate.report import Method, ValidationReport
-from selvawatch.steps.validate.scoring import Judgements, judge
+from selvawatch.validate.judge_raster import validate_cube, validate_raster
+from selvawatch.validate.judge_series import validate_series
+from selvawatch.validate.report import Method, ValidationReport
+from selvawatch.validate.scoring import Judgements, judge
 
 ROOT = Path(__file__).parents[2]
 METHOD = Method(detector="made up")

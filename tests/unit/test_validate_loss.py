@@ -9,8 +9,8 @@ import shapely
 from affine import Affine
 
 from selvawatch.errors import LayerError
-from selvawatch.steps.validate.loss import sample_map, validate_loss
-from selvawatch.steps.validate.stratified import stratified_accuracy
+from selvawatch.validate.loss_map import sample_map, validate_loss
+from selvawatch.validate.stratified import stratified_accuracy
 
 UTM = "EPSG:32719"
 

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from selvawatch.errors import LayerError
-from selvawatch.steps.validate.mining import FEATURES, chip_features, validate_mining
+from selvawatch.validate.mining_chips import FEATURES, chip_features, validate_mining
 
 
 @pytest.fixture

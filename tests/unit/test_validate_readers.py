@@ -13,9 +13,9 @@ import xarray as xr
 from selvawatch.core.days import NO_DAY, to_day
 from selvawatch.core.stack import NODATA
 from selvawatch.errors import LayerError
-from selvawatch.steps.validate.cube import OPTICAL_STREAM, RADAR_STREAM, open_cube
-from selvawatch.steps.validate.raster import from_decimal_years, read_archive
-from selvawatch.steps.validate.series import looks_of, read_points, read_series
+from selvawatch.validate.netcdf_archive import from_decimal_years, read_archive
+from selvawatch.validate.reference_cube import OPTICAL_STREAM, RADAR_STREAM, open_cube
+from selvawatch.validate.series import looks_of, read_points, read_series
 
 GENERATOR = Path(__file__).parents[1] / "bench" / "make_reference_cube.py"
 

@@ -17,10 +17,11 @@ import shapely
 import xarray as xr
 
 from selvawatch.core.grid import Grid
-from selvawatch.core.layers import LAYERS
+from selvawatch.core.raster_layers import LAYERS
 from selvawatch.core.tables import ALERTS, CELLS, Tier
 from selvawatch.errors import TableError
-from selvawatch.write import raster, tiers, vector
+from selvawatch.write import tiers
+from selvawatch.write.formats import raster, vector
 from selvawatch.write.legend import LEGENDS, colour_table
 from unit.write_data import CRS, DATA_DAY, HOSTILE, OPEN_RULE, PROVENANCE, alerts, cells
 

@@ -7,16 +7,16 @@ import pytest
 
 from chromium import console, drawn
 from selvawatch.core.days import to_day
-from selvawatch.core.table import Tier
+from selvawatch.core.schema import Tier
 from selvawatch.core.tables import ALERTS, CELLS
 from selvawatch.errors import TableError
 from selvawatch.write import tiers
-from selvawatch.write.bulletin import MESSAGE_LENGTH, html, message, text, write_bulletin
-from selvawatch.write.content import headline, loss_table
-from selvawatch.write.i18n import language
-from selvawatch.write.map_page import Backdrop, map_page, write_map
-from selvawatch.write.notes import DISCLAIMER
-from selvawatch.write.pdf import write_pdf
+from selvawatch.write.bulletin.bulletin import MESSAGE_LENGTH, html, message, text, write_bulletin
+from selvawatch.write.bulletin.bulletin_model import headline, loss_table
+from selvawatch.write.bulletin.cautions import DISCLAIMER
+from selvawatch.write.bulletin.map_page import Backdrop, map_page, write_map
+from selvawatch.write.bulletin.pdf import write_pdf
+from selvawatch.write.language.i18n import language
 from unit.write_data import DATA_DAY, HOSTILE, OPEN_RULE, RULE, alerts, bulletin, cells, real_alerts
 
 LANGUAGES = ("es", "en")

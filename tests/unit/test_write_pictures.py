@@ -6,7 +6,7 @@ import shapely
 from affine import Affine
 from PIL import Image
 
-from selvawatch.write.pictures import PICTURE_BYTES, Window, pair, quicklook
+from selvawatch.write.bulletin.pictures import PICTURE_BYTES, Window, pair, quicklook
 from unit.write_data import scenery
 
 AT = Affine(10, 0, 368_640, 0, -10, 8_581_120)

@@ -7,16 +7,17 @@ import pytest
 import shapely
 
 from selvawatch.core.files import file_digest, folder_digests
-from selvawatch.core.table import Tier
+from selvawatch.core.schema import Tier
 from selvawatch.core.tables import ALERTS, CELLS, EVENTS, RIGHTS
 from selvawatch.errors import TableError
-from selvawatch.write import tiers, vector
-from selvawatch.write.content import Reference, TileLook
-from selvawatch.write.exports import FORMATS, export
-from selvawatch.write.i18n import language
-from selvawatch.write.overview import Mark, overview_svg
-from selvawatch.write.points import write_gpx, write_kml
-from selvawatch.write.stac import Product, write_stac
+from selvawatch.write import tiers
+from selvawatch.write.bulletin.bulletin_model import Reference, TileLook
+from selvawatch.write.bulletin.overview import Mark, overview_svg
+from selvawatch.write.formats import vector
+from selvawatch.write.formats.exports import FORMATS, export
+from selvawatch.write.formats.points import write_gpx, write_kml
+from selvawatch.write.formats.stac_catalogue import Product, write_stac
+from selvawatch.write.language.i18n import language
 from unit.write_data import CRS, DATA_DAY, HOSTILE, OPEN_RULE, alerts, bulletin, hostile_alerts, real_alerts
 
 

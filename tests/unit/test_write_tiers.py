@@ -11,10 +11,10 @@ import shapely
 import selvawatch
 from attribute_made import box, register
 from selvawatch.core.days import to_date
-from selvawatch.core.table import Table, column
+from selvawatch.core.schema import Table, column
 from selvawatch.core.tables import ALERTS, CELLS, RIGHTS, Tier
 from selvawatch.errors import TableError
-from selvawatch.write.text import cell, escaped, one_line
+from selvawatch.write.language.sanitise import cell, escaped, one_line
 from selvawatch.write.tiers import PLACES, Released, TierRule, apply, newest_day, release_attributed
 from unit.write_data import CRS, DATA_DAY, OPEN_RULE, RULE, alerts, cells, restricted_names
 

@@ -8,16 +8,16 @@ import pytest
 from babel.messages.extract import extract_python
 from babel.messages.pofile import read_po
 
+from selvawatch.attribute.rank import RANK_REASONS
 from selvawatch.core import tables
 from selvawatch.core.status import Confidence, Reason, Status
 from selvawatch.errors import TableError
 from selvawatch.events.cause import REASONS
-from selvawatch.events.rank import RANK_REASONS
 from selvawatch.events.track import WITHDRAWN_REASONS
-from selvawatch.sources.reasons import SCENE_REASONS
-from selvawatch.write.i18n import LOCALES, language
+from selvawatch.sources.sensors.reasons import SCENE_REASONS
+from selvawatch.write.language.i18n import LOCALES, language
+from selvawatch.write.language.vocabulary import VOCABULARIES, combination, word, words
 from selvawatch.write.legend import CAUSE_COLOURS, LEGENDS
-from selvawatch.write.words import VOCABULARIES, combination, word, words
 
 WRITE = Path(str(resources.files("selvawatch.write")))
 KEYWORDS = {"N_": None, "text": None, "plural": (1, 2)}

@@ -9,11 +9,11 @@ import shapely
 from affine import Affine
 
 from selvawatch.core.days import to_day
+from selvawatch.core.schema import Table, Tier
 from selvawatch.core.status import Reason
-from selvawatch.core.table import Table, Tier
 from selvawatch.core.tables import ALERTS, CELLS
 from selvawatch.write import tiers
-from selvawatch.write.content import (
+from selvawatch.write.bulletin.bulletin_model import (
     Bulletin,
     LayerVintage,
     LossRow,
@@ -21,13 +21,13 @@ from selvawatch.write.content import (
     Observation,
     Pictures,
     Reference,
-    Run,
     SensorLook,
     TileLook,
     UnreadScene,
     headline,
 )
-from selvawatch.write.pictures import Window, pair
+from selvawatch.write.bulletin.pictures import Window, pair
+from selvawatch.write.run_provenance import Run
 from selvawatch.write.tiers import TierRule
 
 CRS = "EPSG:32719"

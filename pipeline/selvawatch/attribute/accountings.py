@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 
 from selvawatch.attribute.overlay import CLOCKS, Pieces
-from selvawatch.attribute.register import NOT_IN_FORCE, UNKNOWN, Register
 from selvawatch.core.tables import RIGHT_TYPES
 from selvawatch.errors import SiteError, TableError
+from selvawatch.register.register import NOT_IN_FORCE, UNKNOWN, Register
 
 ACCOUNTINGS = ("exclusive", "inclusive", "fractional", "combination")
 ADDITIVE = {"exclusive": True, "inclusive": False, "fractional": True, "combination": True}
@@ -187,3 +187,15 @@ def _labels(keys: pd.Series, counted: tuple[str, ...], accounting: str) -> tuple
         labels.append(label)
         validity.append(valid)
     return np.array(labels, object)[codes], np.array(validity, object)[codes]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Priorities:
+    """What `aoi/priorities.toml` says; the first scale is the default."""
+
+    scale: tuple[Scale, ...]
+
+    @property
+    def by_name(self) -> dict[str, Scale]:
+        """Scales by name, in order."""
+        return {one.name: one for one in self.scale}

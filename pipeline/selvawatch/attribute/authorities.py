@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from selvawatch.attribute.overlay import Pieces
-from selvawatch.attribute.register import NOT_IN_FORCE, Register
 from selvawatch.core.days import to_day
 from selvawatch.core.tables import RIGHT_TYPES
 from selvawatch.errors import SiteError
+from selvawatch.register.register import NOT_IN_FORCE, Register
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

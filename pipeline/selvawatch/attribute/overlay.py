@@ -9,8 +9,9 @@ import pandas as pd
 import shapely
 
 from selvawatch.attribute.faces import Faces
-from selvawatch.attribute.register import UNKNOWN, Register, Validity, day_numbers, validity
+from selvawatch.core.days import day_numbers
 from selvawatch.errors import LayerError
+from selvawatch.register.register import UNKNOWN, Register, Validity, validity
 
 CLOCKS = ("at-loss", "today")
 """Rights in force on the day of the loss, or on the day called today."""

@@ -77,3 +77,15 @@ def calendar(name: str, first: int, last: int, *, step: str) -> PeriodSet:
         for stamp, start, end in zip(stamps[:-1], days[:-1], days[1:], strict=True)
     )
     return PeriodSet(name=name, title=name, periods=periods)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Periods:
+    """What `aoi/periods.toml` says; the first set is the default."""
+
+    set: tuple[PeriodSet, ...]
+
+    @property
+    def by_name(self) -> dict[str, PeriodSet]:
+        """Period sets by name, in order."""
+        return {one.name: one for one in self.set}

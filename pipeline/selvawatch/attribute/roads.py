@@ -1,29 +1,13 @@
 """Kilometres of a road, counted between marks whose kilometre somebody has checked."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import geopandas as gpd
 import numpy as np
 import shapely
 
 from selvawatch.errors import SiteError
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RoadMark:
-    """A point of a road whose kilometre is known: `[[layer.marks]]` of a road layer."""
-
-    road: str
-    """Name of the road, as the layer's name column has it."""
-    lon: float
-    """WGS 84, degrees."""
-    lat: float
-    km: float
-    source: str
-    """Who says so."""
-    verified: bool
-    """Whether it was checked; marks that were not say nothing."""
+from selvawatch.register.entries import RoadMark
 
 
 def road_kilometres(

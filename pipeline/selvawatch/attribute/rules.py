@@ -8,12 +8,12 @@ import pandas as pd
 
 from selvawatch.attribute.authorities import Authority
 from selvawatch.attribute.overlay import Pieces
-from selvawatch.attribute.register import IN_FORCE, NOT_IN_FORCE, UNKNOWN, Register, day_numbers
-from selvawatch.attribute.scars import ScarRule
-from selvawatch.attribute.water import WaterRule
-from selvawatch.core.days import to_day
+from selvawatch.attribute.remining import ScarRule
+from selvawatch.attribute.river_water import WaterRule
+from selvawatch.core.days import day_numbers, to_day
 from selvawatch.core.tables import RIGHT_TYPES
 from selvawatch.errors import SiteError
+from selvawatch.register.register import IN_FORCE, NOT_IN_FORCE, UNKNOWN, Register
 
 EFFECTS = ("prohibits", "allows", "conditions")
 """What a rule says of ground: mining is excluded there, provided for, or needs something more."""

@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 
 from selvawatch.attribute.overlay import Pieces
-from selvawatch.attribute.register import Register, day_numbers
+from selvawatch.core.days import day_numbers
+from selvawatch.register.register import Register
 
 _NONE = np.iinfo(np.int64).max // 4
 MINING = ("mining", "mining_application")

@@ -37,7 +37,7 @@ def list_alerts(
     as_json: JsonOption = False,
 ) -> None:
     """The alerts by rank."""
-    from selvawatch.steps.published import read_alerts
+    from selvawatch.steps.products import read_alerts
 
     alerts = read_alerts(store, tier)[:top]
     if as_json:
@@ -58,7 +58,7 @@ def show(
     as_json: JsonOption = False,
 ) -> None:
     """One alert, field by field."""
-    from selvawatch.steps.published import find_alert
+    from selvawatch.steps.products import find_alert
 
     row = find_alert(store, tier, alert)
     if as_json:
@@ -82,11 +82,11 @@ def export(
     """Write the alerts in a format for other programs."""
     from selvawatch.detect.encodings import ENCODINGS
     from selvawatch.errors import StoreError
-    from selvawatch.steps.published import copy_product
+    from selvawatch.steps.products import copy_product
 
     if form in ENCODINGS:
         from selvawatch.site import Site
-        from selvawatch.steps.encoded import write_encoded
+        from selvawatch.steps.encode import write_encoded
 
         if tier != "restricted":
             raise StoreError(
@@ -112,7 +112,7 @@ def bulletin(
     out: Annotated[Path | None, typer.Option(help="File to write; default: print where it is.")] = None,
 ) -> None:
     """The bulletin of the current run."""
-    from selvawatch.steps.published import copy_product, product_path
+    from selvawatch.steps.products import copy_product, product_path
 
     name = f"bulletin-{lang}-message.txt" if form == "message" else f"bulletin-{lang}.{form}"
     typer.echo(product_path(store, tier, name) if out is None else copy_product(store, tier, name, out))

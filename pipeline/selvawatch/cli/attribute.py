@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from selvawatch.cli.options import site_folder
-from selvawatch.core.table import Tier
+from selvawatch.core.schema import Tier
 
 
 def attribute(
@@ -43,13 +43,13 @@ def attribute(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """One row for each loss feature and zone that share ground; rows without a zone lie outside all."""
-    from selvawatch.attribute.products import Product
+    from selvawatch.attribute.loss_products import Product
     from selvawatch.errors import SiteError
     from selvawatch.site import Site
     from selvawatch.steps.attribute_loss import RasterLoss, attribute_file, loss_product
-    from selvawatch.steps.attributed import read_zones
-    from selvawatch.steps.tables import keep_product
+    from selvawatch.steps.run.attribute_events import read_zones
     from selvawatch.store.folders import open_store
+    from selvawatch.store.loss_products import keep_product
 
     names = {one.name.lower(): one for one in Tier}
     if tier not in names:

@@ -21,8 +21,8 @@ def calibrate(
     as_json: JsonOption = False,
 ) -> None:
     """False alarms, power and delay of the site's detector for a row of thresholds."""
+    from selvawatch.calibrate.cube import calibrate_on_cube, point_lines
     from selvawatch.site import Site
-    from selvawatch.steps.calibrate import calibrate_on_cube, point_lines
 
     model = Site.load(site_folder(site)).model
     factors = factor or [0.9, 1.0, 1.15, 1.3]

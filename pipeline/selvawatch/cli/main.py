@@ -4,9 +4,9 @@ import sys
 
 import typer
 
-from selvawatch import __version__
 from selvawatch.cli import alerts, attribute, calibrate, mirror, monitor, table, validate, zones
 from selvawatch.errors import SelvawatchError
+from selvawatch.version import __version__
 
 app = typer.Typer(
     name="selvawatch",

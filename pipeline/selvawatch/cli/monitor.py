@@ -38,7 +38,7 @@ def demo(
     as_json: JsonOption = False,
 ) -> None:
     """Simulate an archive and a register, run everything over it, print where the bulletin is."""
-    from selvawatch.steps.demo.run import demo_lines, run_demo
+    from selvawatch.demo.demo_run import demo_lines, run_demo
 
     place, report = run_demo(store.resolve())
     for line in demo_lines(place, report):
@@ -59,7 +59,7 @@ def monitor(
 ) -> None:
     """Bring the state up to a day: detect, track, classify, attribute, publish, commit."""
     from selvawatch.core.days import iso
-    from selvawatch.steps.monitor import monitor as run
+    from selvawatch.steps.run.monitor import monitor as run
 
     folder = site_folder(site)
     day = iso(day_of(until, "--until"))
@@ -93,7 +93,7 @@ def baseline(
     """Fit the baselines of an area to the site's history now; the next monitor run uses them."""
     from selvawatch.errors import SiteError
     from selvawatch.site import Site
-    from selvawatch.steps.monitor import baseline as fit
+    from selvawatch.steps.run.monitor import baseline as fit
 
     folder = site_folder(site)
     days = Site.load(folder, site_file).days

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from selvawatch.cli.options import site_folder
-from selvawatch.core.table import Tier
+from selvawatch.core.schema import Tier
 
 
 def table(
@@ -36,11 +36,11 @@ def table(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """A table, written to --out or printed. Every share says what it is a share of."""
-    from selvawatch.attribute.tables import TABLES, Options
     from selvawatch.errors import TableError
     from selvawatch.site import Site
     from selvawatch.steps.tables import Wanted, make_table, plot_table, write_table
     from selvawatch.store.folders import open_store
+    from selvawatch.tables import TABLES, Options
 
     if name == "list":
         for spec in TABLES.values():

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 if TYPE_CHECKING:
-    from selvawatch.detect.charts.settings import Detector
+    from selvawatch.detect.charts.chart_models import Detector
     from selvawatch.site import Site
-    from selvawatch.steps.validate.report import ValidationReport
+    from selvawatch.validate.report import ValidationReport
 
 app = typer.Typer(help="Accuracy against a reference, with confidence intervals.", no_args_is_help=True)
 
@@ -48,7 +48,7 @@ def series(
     as_json: JsonOption = False,
 ) -> None:
     """Accuracy on points with a time series each; labels are read only to score."""
-    from selvawatch.steps.validate.judge_series import ALL, validate_series
+    from selvawatch.validate.judge_series import ALL, validate_series
 
     loaded = _load(site)
     _say(
@@ -86,7 +86,7 @@ def raster(
     as_json: JsonOption = False,
 ) -> None:
     """Accuracy on an archive in one netCDF file: variables with a time of their own are sensors."""
-    from selvawatch.steps.validate.judge_raster import validate_raster
+    from selvawatch.validate.judge_raster import validate_raster
 
     _say(
         validate_raster(
@@ -113,7 +113,7 @@ def cube(
     as_json: JsonOption = False,
 ) -> None:
     """Accuracy and delay on a synthetic reference cube with known break days."""
-    from selvawatch.steps.validate.judge_raster import validate_cube
+    from selvawatch.validate.judge_raster import validate_cube
 
     chosen = _detector(_load(site), detector)
     _say(validate_cube(folder, tag, chosen, sensors=sensors, workers=workers), as_json)
@@ -126,7 +126,7 @@ def mining(
     as_json: JsonOption = False,
 ) -> None:
     """How well colour and texture of image chips tell mines from what is not."""
-    from selvawatch.steps.validate.mining import validate_mining
+    from selvawatch.validate.mining_chips import validate_mining
 
     _say(validate_mining(chips, labels), as_json)
 
@@ -150,7 +150,7 @@ def loss(
     as_json: JsonOption = False,
 ) -> None:
     """Accuracy and area of a loss map from a stratified sample (Olofsson et al. 2014)."""
-    from selvawatch.steps.validate.loss import validate_loss
+    from selvawatch.validate.loss_map import validate_loss
 
     _say(
         validate_loss(
@@ -174,7 +174,7 @@ def _load(folder: Path | None) -> "Site":
 
 def _detector(site: "Site", name: str | None) -> "Detector":
     """The site's detector, or the one of that name or file; charts run over the site's baselines."""
-    from selvawatch.detect.charts.settings import load_detector
+    from selvawatch.detect.charts.chart_models import load_detector
     from selvawatch.errors import SiteError
     from selvawatch.site import default_site
 

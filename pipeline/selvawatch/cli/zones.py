@@ -38,7 +38,7 @@ def fetch(
 ) -> None:
     """Ask the publishers; a layer that fails keeps its last snapshot."""
     from selvawatch.site import Site
-    from selvawatch.steps.zones import client_for, fetch_zones
+    from selvawatch.steps.register import client_for, fetch_zones
     from selvawatch.store.folders import open_store
 
     loaded = Site.load(site_folder(site))
@@ -65,7 +65,7 @@ def import_(
 ) -> None:
     """Take a layer in from a file."""
     from selvawatch.site import Site
-    from selvawatch.steps.zones import import_zone
+    from selvawatch.steps.register import import_zone
     from selvawatch.store.folders import open_store
 
     loaded = Site.load(site_folder(site))
@@ -80,8 +80,8 @@ def accept(
     store: StoreOption = "outputs",
 ) -> None:
     """Use a quarantined snapshot from now on."""
-    from selvawatch.attribute.snapshots import accept as accepted
-    from selvawatch.steps.zones import SNAPSHOTS
+    from selvawatch.register.snapshots import accept as accepted
+    from selvawatch.steps.register import SNAPSHOTS
     from selvawatch.store.folders import open_store
 
     record = accepted(open_store(store).folder / SNAPSHOTS, layer)
@@ -97,7 +97,7 @@ def status(
 ) -> None:
     """How old each layer is, and what is missing."""
     from selvawatch.site import Site
-    from selvawatch.steps.zones import unchecked_note, zones_status
+    from selvawatch.steps.register import unchecked_note, zones_status
     from selvawatch.store.folders import open_store
 
     loaded = Site.load(site_folder(site))
@@ -117,7 +117,7 @@ def status(
 def check(site: SiteOption = None, store: StoreOption = "outputs") -> None:
     """Verify the snapshots in use and list what was repaired or is not dated."""
     from selvawatch.site import Site
-    from selvawatch.steps.zones import check_zones
+    from selvawatch.steps.register import check_zones
     from selvawatch.store.folders import open_store
 
     lines = check_zones(Site.load(site_folder(site)), open_store(store))

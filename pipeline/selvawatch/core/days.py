@@ -3,6 +3,7 @@
 import datetime as dt
 
 import numpy as np
+import pandas as pd
 
 _EPOCH = dt.date(1970, 1, 1)
 
@@ -42,3 +43,23 @@ def iso(day: int) -> str:
 def to_times(days: np.ndarray) -> np.ndarray:
     """datetime64[ns] of an array of days, for the `time` coordinate."""
     return np.asarray(days, np.int64).astype("datetime64[D]").astype("datetime64[ns]")
+
+
+def to_stamps(days: np.ndarray) -> np.ndarray:
+    """datetime64[ms] of days; NaT for 0 (never)."""
+    days = np.asarray(days, np.int64)
+    stamps = days.astype("datetime64[D]").astype("datetime64[ms]")
+    stamps[days == 0] = np.datetime64("NaT")
+    return stamps
+
+
+def to_day_numbers(stamps: pd.Series) -> np.ndarray:
+    """int64 days of a date column; 0 where empty."""
+    days = stamps.to_numpy("datetime64[ms]").astype("datetime64[D]")
+    return np.where(np.isnat(days), 0, days.astype(np.int64))
+
+
+def day_numbers(values: pd.Series, missing: int) -> np.ndarray:
+    """Days since 1970-01-01 (int64) of dates; `missing` where there is none."""
+    days = values.to_numpy("datetime64[D]")
+    return np.where(np.isnat(days), missing, days.astype(np.int64))

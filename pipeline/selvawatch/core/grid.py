@@ -141,3 +141,11 @@ class Tile:
             for column in (-1, 0, 1):
                 if row or column:
                     yield Tile(grid=self.grid, column=self.column + column, row=self.row + row)
+
+
+def around(tile: Tile, halo_px: int) -> GeoBox:
+    """A tile's pixels with as many of the same grid around them."""
+    west, _, _, north = tile.bounds
+    step, size = tile.grid.resolution, tile.grid.tile_px + 2 * halo_px
+    corner = Affine(step, 0, west - halo_px * step, 0, -step, north + halo_px * step)
+    return GeoBox((size, size), corner, tile.grid.crs)

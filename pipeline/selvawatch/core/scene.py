@@ -44,7 +44,7 @@ class Scene:
     id: str
     """Id in its collection; unique there, safe in a file name."""
     sensor: str
-    """Name in `sources.sensors.SENSORS`."""
+    """Name in `sources.sensors.sensor_table.SENSORS`."""
     collection: str
     """Collection the catalogue lists it in."""
     time: dt.datetime

@@ -1,6 +1,6 @@
 """The one table of columns: name, type, unit, tier and meaning of every table, in two languages."""
 
-from selvawatch.core.table import Column, Table, Tier, column, columns
+from selvawatch.core.schema import Column, Table, Tier, column, columns
 
 __all__ = [
     "ALERTS",

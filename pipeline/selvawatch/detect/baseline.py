@@ -13,7 +13,7 @@ from selvawatch.core.status import Reason
 from selvawatch.detect import harmonic
 from selvawatch.detect.kernels import harmonic as kernels
 from selvawatch.detect.model import IndexModel, Model, SpatialReference, StreamModel
-from selvawatch.detect.reference import forest_level
+from selvawatch.detect.spatial_reference import forest_level
 from selvawatch.errors import StackError
 
 PARTS = ("terms", "sigma", "looks", "kept", "shift")

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
-from selvawatch.core.look import Look
+from selvawatch.core.observation import Look
 from selvawatch.core.stack import NODATA
 from selvawatch.detect import harmonic
 from selvawatch.detect.baseline import NEIGHBOURHOOD, name_of
 from selvawatch.detect.kernels import evidence as kernels
 from selvawatch.detect.model import IndexModel, Kind, Model, StreamModel
-from selvawatch.detect.reference import forest_level
+from selvawatch.detect.spatial_reference import forest_level
 from selvawatch.errors import StackError
 
 _ALWAYS = -1e8

@@ -14,8 +14,8 @@ from itertools import groupby, pairwise
 import numpy as np
 import xarray as xr
 
-from selvawatch.core.layers import LAYERS
-from selvawatch.core.look import Look
+from selvawatch.core.observation import Look
+from selvawatch.core.raster_layers import LAYERS
 from selvawatch.core.status import Confidence, Reason, Status
 from selvawatch.detect.evidence import EvidenceGround
 from selvawatch.detect.kernels import fusion as kernels
@@ -124,7 +124,7 @@ def advance(
 
 
 def layers(state: xr.Dataset) -> xr.Dataset:
-    """The layers of `core.layers.LAYERS` that a state says, (y, x), each of its type.
+    """The layers of `core.raster_layers.LAYERS` that a state says, (y, x), each of its type.
 
     Onset, its bounds and the looks are those of the run that raised the alert: until confirmation of the
     first of optical, joint and radar that stands at all, then of the one that confirmed. A withdrawn

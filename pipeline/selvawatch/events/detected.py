@@ -10,7 +10,7 @@ import pandas as pd
 import xarray as xr
 
 from selvawatch.core.grid import Tile
-from selvawatch.core.table import Table
+from selvawatch.core.schema import Table
 from selvawatch.core.tables import CELLS, EVENTS
 from selvawatch.errors import TableError
 from selvawatch.events.outline import outlines
@@ -85,7 +85,8 @@ def detect_events(
     previous
         What the run before returned; None for the first run. Events on none of the tiles are carried over.
     tiles
-        State (y, x) of `core.layers.LAYERS` by tile; each is looked up once, so a lazy mapping holds one.
+        State (y, x) of `core.raster_layers.LAYERS` by tile; each is looked up once, so a lazy mapping
+        holds one.
     until_day
         Data date of the run: events that have not grown for long before it are closed.
     looked

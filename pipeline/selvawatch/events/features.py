@@ -9,9 +9,9 @@ import pandas as pd
 import shapely
 import xarray as xr
 
+from selvawatch.core.days import to_day_numbers
 from selvawatch.core.grid import Tile
 from selvawatch.events.detected import Detected
-from selvawatch.events.track import to_day_numbers
 
 FEATURES: dict[str, str] = {
     "pond_share": "Share of the looked-at pixels that are open water since the loss.",

@@ -116,8 +116,8 @@ def alert_pixels(tiles: Mapping[Tile, xr.Dataset], previous: np.ndarray) -> tupl
     Parameters
     ----------
     tiles
-        State (y, x) of `core.layers.LAYERS` by tile, and `fall` (of NDVI at the loss) where it was measured;
-        read one after the other and let go.
+        State (y, x) of `core.raster_layers.LAYERS` by tile, and `fall` (of NDVI at the loss) where it was
+        measured; read one after the other and let go.
     previous
         Geometries of the previous events in the grid's CRS; where two overlap the later one counts.
     """

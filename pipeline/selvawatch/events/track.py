@@ -9,7 +9,7 @@ import pandas as pd
 import shapely
 from pyproj import Transformer
 
-from selvawatch.core.days import to_date
+from selvawatch.core.days import to_date, to_stamps
 from selvawatch.core.status import Confidence, Status
 from selvawatch.core.tables import CELLS, EVENTS
 from selvawatch.events.linking import Links, link, new_ids
@@ -52,20 +52,6 @@ def nothing(crs: str) -> Tracked:
         for table in (EVENTS, CELLS)
     }
     return Tracked(events=empty["events"], cells=empty["cells"])
-
-
-def to_stamps(days: np.ndarray) -> np.ndarray:
-    """datetime64[ms] of days; NaT for 0 (never)."""
-    days = np.asarray(days, np.int64)
-    stamps = days.astype("datetime64[D]").astype("datetime64[ms]")
-    stamps[days == 0] = np.datetime64("NaT")
-    return stamps
-
-
-def to_day_numbers(stamps: pd.Series) -> np.ndarray:
-    """int64 days of a date column; 0 where empty."""
-    days = stamps.to_numpy("datetime64[ms]").astype("datetime64[D]")
-    return np.where(np.isnat(days), 0, days.astype(np.int64))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ import numpy as np
 
 from selvawatch.core.stack import DECIBEL_SCALE, UNIT_SCALE
 from selvawatch.prepare.harmonise import lines_of, to_msi
-from selvawatch.prepare.kernels import difference, store, store_difference
+from selvawatch.prepare.pixel_kernels import difference, store, store_difference
 
 _DB = np.float32(10 / np.log(10))
 

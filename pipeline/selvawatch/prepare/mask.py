@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from selvawatch.prepare.harmonise import lines_of
-from selvawatch.prepare.kernels import CLEAR, HAZE, SHADOW, clear_around, flag, mark_patches
+from selvawatch.prepare.pixel_kernels import CLEAR, HAZE, SHADOW, clear_around, flag, mark_patches
 
 SCREENED_BANDS = ("blue", "green", "red", "nir", "swir16")
 """Bands that the screening looks at."""
@@ -72,8 +72,8 @@ class Screening:
 
 
 def flags(bands: Mapping[str, np.ndarray], rule: Screening, space: str = "msi") -> np.ndarray:
-    """uint8 `UNSEEN`, `CLEAR`, `HAZE` or `SHADOW` (`prepare.kernels`) of float32 reflectances of any equal
-    shape.
+    """uint8 `UNSEEN`, `CLEAR`, `HAZE` or `SHADOW` (`prepare.pixel_kernels`) of float32 reflectances of any
+    equal shape.
 
     space: the reflectances' (`prepare.harmonise`); they are brought to Sentinel-2's on the way.
     """

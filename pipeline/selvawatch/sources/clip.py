@@ -16,11 +16,12 @@ from rasterio.errors import RasterioError
 from selvawatch.core.files import canonical_json, file_digest, replacing, write_text
 from selvawatch.core.scene import Asset, Scene
 from selvawatch.errors import SceneError
-from selvawatch.sources.blocks import read_stored
-from selvawatch.sources.earthengine_files import clipped, is_image
-from selvawatch.sources.load import bytes_of, check_file, opened, reason_of
-from selvawatch.sources.place import window_on
-from selvawatch.sources.sensors import sensor_of
+from selvawatch.sources.earthengine.image_files import clipped, is_image
+from selvawatch.sources.reading.pixel_rule import window_on
+from selvawatch.sources.reading.tiff_blocks import read_stored
+from selvawatch.sources.scene_pixels import bytes_of, check_file, opened
+from selvawatch.sources.sensors.sensor_table import sensor_of
+from selvawatch.web.throttle import reason_of
 
 _COLLECTION = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
 _SHA256 = "1220"

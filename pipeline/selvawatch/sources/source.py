@@ -9,7 +9,6 @@ import xarray as xr
 
 from selvawatch.core.grid import Tile
 from selvawatch.core.scene import Scene
-from selvawatch.errors import SourceError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +80,7 @@ class Source(Protocol):
         ...
 
     def read(self, scene: Scene, tile: Tile, bands: Sequence[str], halo_px: int = 0) -> xr.Dataset:
-        """Bands of a scene on a tile's pixels, as `sources.load.read_scene` gives them.
+        """Bands of a scene on a tile's pixels, as `sources.scene_pixels.read_scene` gives them.
 
         Raises
         ------
@@ -93,37 +92,3 @@ class Source(Protocol):
 
 FAMILIES = ("sentinel-2", "landsat", "sentinel-1")
 """Sensors that a site names a source for."""
-KNOWN = (
-    "earth-search",
-    "planetary-computer",
-    "earthengine",
-    "stac:URL",
-    "folder:DIR",
-    "SENSOR=SOURCE,SENSOR=SOURCE",
-)
-"""Forms of text that `open_source` knows."""
-
-
-def open_source(text: str) -> Source:
-    """The source that a text such as `earth-search`, `stac:URL` or `folder:DIR` names.
-
-    Raises
-    ------
-    SourceError
-        When the form is not known, or the folder is missing, empty or no STAC catalogue.
-    """
-    from selvawatch.sources.combined import CombinedSource
-    from selvawatch.sources.earthengine import EarthEngineSource
-    from selvawatch.sources.folder import FolderSource
-    from selvawatch.sources.stac import StacSource
-
-    if CombinedSource.is_one(text):
-        return CombinedSource.open(text)
-    kind, separator, rest = text.partition(":")
-    if kind == "folder" and separator and rest:
-        return FolderSource.open(rest)
-    if kind == "stac" and separator and rest:
-        return StacSource.open(rest)
-    if text == "earthengine":
-        return EarthEngineSource()
-    raise SourceError("the source is not known", where=f"source {text}", needed=" or ".join(KNOWN))

@@ -10,23 +10,18 @@ import pandas as pd
 from pyproj import CRS
 
 from selvawatch.attribute.any_loss import ADDED, attribute_layer
-from selvawatch.attribute.files import read_vector, split_layer
-from selvawatch.attribute.products import (
-    ENCODINGS,
-    Product,
-    date_spans,
-    loss_cells,
-    read_raster_loss,
-)
-from selvawatch.attribute.register import IN_FORCE, NOT_IN_FORCE, Register, validity
+from selvawatch.attribute.loss_products import ENCODINGS, Product, loss_cells, read_raster_loss
 from selvawatch.core.days import to_day
 from selvawatch.core.files import digest, file_digest
-from selvawatch.core.table import Column, Table, Tier, column
+from selvawatch.core.schema import Column, Table, Tier, column
 from selvawatch.core.tables import RIGHTS
 from selvawatch.errors import LayerError
 from selvawatch.provenance import code_digest, code_version
+from selvawatch.register.layer_rows import date_spans
+from selvawatch.register.register import IN_FORCE, NOT_IN_FORCE, Register, validity
+from selvawatch.register.vector_files import read_vector, split_layer
+from selvawatch.write.formats.vector import write_csv, write_geoparquet, write_gpkg, write_provenance
 from selvawatch.write.tiers import Released, register_of_tier, release_attributed
-from selvawatch.write.vector import write_csv, write_geoparquet, write_gpkg, write_provenance
 
 FORMATS = (".csv", ".parquet", ".gpkg")
 _ZONE_ADDED = {
@@ -44,7 +39,7 @@ class RasterLoss:
     """How a raster of loss is read."""
 
     encoding: str
-    """One of `attribute.products.ENCODINGS`."""
+    """One of `attribute.loss_products.ENCODINGS`."""
     year: int | None = None
     """Year of the loss, for encodings without dates."""
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from selvawatch.errors import SelvawatchError
 from selvawatch.provenance import code_version
 from selvawatch.site import Site
-from selvawatch.steps.zones import unchecked_note
+from selvawatch.steps.register import unchecked_note
 from selvawatch.store.folders import open_store
 
 FREE_GB = 5.0

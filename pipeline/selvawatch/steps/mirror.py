@@ -10,9 +10,9 @@ import shapely
 from selvawatch.core.scene import Scene
 from selvawatch.errors import SceneError
 from selvawatch.site import Site
+from selvawatch.sources.catalogues.volume import expected_bytes, measured_rate
 from selvawatch.sources.clip import is_here, keep_scene, write_catalogue
-from selvawatch.sources.expected import expected_bytes, measured_rate
-from selvawatch.sources.source import open_source
+from selvawatch.sources.open import open_source
 
 _WORKERS = 4
 

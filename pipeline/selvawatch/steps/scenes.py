@@ -11,8 +11,9 @@ import shapely
 from selvawatch.core.days import to_date
 from selvawatch.core.scene import Scene
 from selvawatch.site import Site
-from selvawatch.sources.expected import expected_bytes, measured_rate
-from selvawatch.sources.source import Problem, open_source
+from selvawatch.sources.catalogues.volume import expected_bytes, measured_rate
+from selvawatch.sources.open import open_source
+from selvawatch.sources.source import Problem
 
 COLUMNS = (
     "sensor", "month", "searched", "found", "superseded", "skipped", "cloud_percent", "covered", "missing",

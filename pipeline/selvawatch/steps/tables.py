@@ -13,32 +13,39 @@ import pyarrow.parquet as pq
 import shapely
 
 from selvawatch.attribute.faces import Faces
+from selvawatch.attribute.loss_products import Product
 from selvawatch.attribute.overlay import Pieces
-from selvawatch.attribute.products import Product
-from selvawatch.attribute.tables import TABLES, Inputs, Options, build
 from selvawatch.core.days import to_date, to_day
-from selvawatch.core.files import file_digest, replacing, write_text
-from selvawatch.core.table import Column, Table, Tier
+from selvawatch.core.files import file_digest
+from selvawatch.core.schema import Column, Table, Tier
 from selvawatch.core.tables import ALERTS, CELLS
 from selvawatch.errors import StoreError, TableError
 from selvawatch.provenance import code_digest, code_version
 from selvawatch.site import Site, default_site
-from selvawatch.steps.attributed import Zones, guarded_ground, of_cells, read_zones, zones_of_version
-from selvawatch.steps.faces import site_faces, site_pieces
-from selvawatch.steps.run_files import read_seen, read_tracked
+from selvawatch.steps.run.attribute_events import (
+    Zones,
+    guarded_ground,
+    of_cells,
+    read_zones,
+    zones_of_version,
+)
+from selvawatch.store.faces import site_faces, site_pieces
 from selvawatch.store.folders import Store, open_store
 from selvawatch.store.ledger import RunRow
-from selvawatch.write.i18n import language
-from selvawatch.write.plots import draw_bars
-from selvawatch.write.tiers import Released, apply
-from selvawatch.write.vector import (
+from selvawatch.store.loss_products import products
+from selvawatch.store.run_files import read_seen, read_tracked
+from selvawatch.tables import TABLES, Inputs, Options, build
+from selvawatch.write.bulletin.plots import draw_bars
+from selvawatch.write.formats.vector import (
     write_csv,
     write_dictionary,
     write_geoparquet,
     write_provenance,
     write_xlsx,
 )
-from selvawatch.write.words import combination
+from selvawatch.write.language.i18n import language
+from selvawatch.write.language.vocabulary import combination
+from selvawatch.write.tiers import Released, apply
 
 log = logging.getLogger(__name__)
 
@@ -208,20 +215,6 @@ def plot_table(out: Path, released: Released, wanted: Wanted) -> Path:
 def _plot_word(column: str, value: str) -> str:
     """What a Spanish chart shows of a text cell: words for classes, other text as it is."""
     return combination(language("es"), value) if column in ("class", "type") else value
-
-
-def keep_product(folder: Path, product: Product, cells: gpd.GeoDataFrame) -> Path:
-    """Keep a loss product in the store and return its folder; the same name again is replaced whole."""
-    place = folder / "products" / product.name
-    with replacing(place / "cells.parquet") as part:
-        cells.to_parquet(part, index=False)
-    write_text(place / "product.json", json.dumps(asdict(product), sort_keys=True) + "\n")
-    return place
-
-
-def products(folder: Path) -> list[str]:
-    """Names of the loss products kept in a store."""
-    return sorted(path.parent.name for path in (folder / "products").glob("*/product.json"))
 
 
 def _of_product(site: Site, store: Store, zones: Zones, name: str) -> tuple[Inputs, int, dict[str, str]]:

@@ -10,13 +10,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from selvawatch.attribute.tables import TABLES as ANALYSTS_TABLES
 from selvawatch.core.files import write_text
-from selvawatch.core.layers import LAYERS
-from selvawatch.core.table import Column, Table, Tier
+from selvawatch.core.raster_layers import LAYERS
+from selvawatch.core.schema import Column, Table, Tier
 from selvawatch.core.tables import TABLES
+from selvawatch.tables import TABLES as ANALYSTS_TABLES
+from selvawatch.write.formats.raster import PRODUCT_LAYERS
 from selvawatch.write.legend import LEGENDS
-from selvawatch.write.raster import PRODUCT_LAYERS
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 

@@ -8,11 +8,11 @@ import pandas as pd
 import shapely
 from pyproj import Transformer
 
-from selvawatch.attribute.register import Register
 from selvawatch.core.days import to_date
-from selvawatch.core.table import Column, Table, Tier
+from selvawatch.core.schema import Column, Table, Tier
 from selvawatch.core.tables import RIGHTS
 from selvawatch.errors import TableError
+from selvawatch.register.register import Register
 from selvawatch.write.delay import as_known
 
 PLACES = ("lon", "lat", "utm_e", "utm_n", "geometry")

@@ -8,7 +8,7 @@ from itertools import groupby
 import numpy as np
 import xarray as xr
 
-from selvawatch.core.look import Look
+from selvawatch.core.observation import Look
 from selvawatch.core.stack import decode
 from selvawatch.detect.charts.process import blank, moved
 from selvawatch.detect.kernels import charts as kernels

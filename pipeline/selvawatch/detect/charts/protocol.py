@@ -6,7 +6,7 @@ from typing import Protocol
 import numpy as np
 import xarray as xr
 
-from selvawatch.core.look import Look
+from selvawatch.core.observation import Look
 from selvawatch.core.stack import NODATA
 from selvawatch.detect import harmonic
 from selvawatch.detect.baseline import name_of

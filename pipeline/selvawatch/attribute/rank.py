@@ -1,0 +1,170 @@
+"""Ranking of alerts: which few come first, and why."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+
+from selvawatch.core.days import to_day_numbers
+from selvawatch.core.tables import CHANGES, CONFIDENCES, NEAR_WATER
+
+RANK_REASONS: dict[str, tuple[str, str]] = {
+    "core": ("In a protected area.", "En área natural protegida."),
+    "isolated-peoples": (
+        "Near a reserve of isolated peoples.",
+        "Cerca de una reserva de pueblos en aislamiento.",
+    ),
+    "buffer": ("In a buffer zone.", "En zona de amortiguamiento."),
+    "native-community": ("In a native community.", "En comunidad nativa."),
+    "size": ("Large.", "Extensa."),
+    "growth": ("Grew in the last weeks.", "Creció en las últimas semanas."),
+    "news": ("New or changed since the last run.", "Nueva o con cambios desde la última corrida."),
+    "confidence": ("Well supported by observations.", "Bien sustentada por observaciones."),
+    "mining": ("Possible mining.", "Posible minería."),
+    "water": ("In or beside water.", "En el agua o junto a ella."),
+    "beside": ("Beside an alert ranked higher.", "Junto a una alerta de mayor prioridad."),
+}
+"""Codes of `rank_reasons`: what each says in English, and its Spanish label."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Points:
+    """Most points that each reason can give; they are scaled to a sum of 100."""
+
+    place: float
+    size: float
+    growth: float
+    news: float
+    confidence: float
+    mining: float
+    water: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RankingRule:
+    """How alerts are ranked; values in `models/ranking.toml`."""
+
+    points: Points
+    places: Mapping[str, float]
+    """Share of the place's points, 0 to 1, by `core`, `isolated-peoples`, `buffer`, `native-community`."""
+    news: Mapping[str, float]
+    """Share of the news' points by value of `change`."""
+    confidence: Mapping[str, float]
+    """Share of the confidence's points by value of `confidence`."""
+    water: Mapping[str, float]
+    """Share of the water's points by value of `near_water`."""
+    activity: Mapping[str, float]
+    """Factor on the whole score by value of `change`: what did not change does not come first."""
+    size_half_ha: float
+    """Hectares that give half of the size's points."""
+    growth_half_ha: float
+    """Hectares of recent growth that give half of the growth's points."""
+    recent_days: int
+    """Days before the data date in which growth is recent."""
+    beside_m: float
+    """Alerts within this distance of one ranked higher are seen on the same visit, metres."""
+    beside_factor: float
+    """Factor on their score."""
+    reason_least: float
+    """Points from which a reason is given."""
+
+    def __post_init__(self) -> None:
+        """Refuse missing and unknown keys."""
+        for name, wanted in (
+            ("places", ("core", "isolated-peoples", "buffer", "native-community")),
+            ("news", CHANGES),
+            ("activity", CHANGES),
+            ("confidence", CONFIDENCES),
+            ("water", NEAR_WATER),
+        ):
+            given = getattr(self, name)
+            if set(given) != set(wanted):
+                raise ValueError(f"{name} has {sorted(given)}, need {sorted(wanted)}")
+        if min(self.size_half_ha, self.growth_half_ha) <= 0:
+            raise ValueError("size_half_ha and growth_half_ha must be positive")
+
+
+def rank(alerts: gpd.GeoDataFrame, cells: pd.DataFrame, rule: RankingRule, until_day: int) -> pd.DataFrame:
+    """`rank` (from 1), `score` (0 to 100) and `rank_reasons` by event id, first rank first.
+
+    One row per event: of several versions only the latest is ranked. Equal scores go by hectares, then by id.
+
+    Parameters
+    ----------
+    alerts
+        ALERTS, or EVENTS with `protected`, `in_native_community`, `isolated_peoples` and `near_water`.
+    cells
+        CELLS, for the growth of the last `recent_days` before `until_day`.
+    """
+    latest = alerts.sort_values(["event_id", "version"]).drop_duplicates("event_id", keep="last")
+    parts = _parts(latest, cells, rule, until_day)
+    score = np.round(parts.sum(axis=1) * latest["change"].map(rule.activity).to_numpy(np.float64), 6)
+    order = np.lexsort((latest["event_id"].to_numpy(str), -latest["ha"].to_numpy(np.float64), -score))
+    beside = _beside(latest.geometry.to_numpy()[order], rule.beside_m)
+    score = np.round(score.to_numpy()[order] * np.where(beside, rule.beside_factor, 1.0), 2)
+    ids, ha = latest["event_id"].to_numpy()[order], latest["ha"].to_numpy(np.float64)[order]
+    parts = parts.iloc[order]
+    final = np.lexsort((ids.astype(str), -ha, -score))
+    result = pd.DataFrame(
+        {
+            "score": score[final],
+            "rank_reasons": [
+                " ".join([*_reasons(parts.iloc[row], rule.reason_least), *["beside"] * bool(beside[row])])
+                for row in final
+            ],
+        },
+        index=pd.Index(ids[final], name="event_id"),
+    )
+    result.insert(0, "rank", np.arange(1, len(result) + 1))
+    return result
+
+
+def _parts(alerts: pd.DataFrame, cells: pd.DataFrame, rule: RankingRule, until_day: int) -> pd.DataFrame:
+    """Points by reason code, one row per alert."""
+    total = sum(getattr(rule.points, name) for name in Points.__dataclass_fields__)
+    most = {name: 100 * getattr(rule.points, name) / total for name in Points.__dataclass_fields__}
+    holds = pd.DataFrame(
+        {
+            "core": alerts["protected"] == "core",
+            "isolated-peoples": alerts["isolated_peoples"] == "yes",
+            "buffer": alerts["protected"] == "buffer",
+            "native-community": alerts["in_native_community"] == "in",
+        }
+    )
+    place = holds * pd.Series(rule.places)[holds.columns]
+    ha = alerts["ha"].astype(float)
+    recent = cells[to_day_numbers(cells["onset"]) > until_day - rule.recent_days]
+    grown = recent.groupby("event_id")["ha"].sum().reindex(alerts["event_id"]).fillna(0.0).to_numpy()
+    parts = pd.DataFrame(index=alerts.index)
+    strongest = place.max(axis=1)
+    for name in holds.columns:
+        is_it = (place[name] == strongest) & (place[name] > 0)
+        parts[name] = np.where(is_it & (parts.sum(axis=1) == 0), most["place"] * strongest, 0.0)
+    parts["size"] = most["size"] * ha / (ha + rule.size_half_ha)
+    parts["growth"] = most["growth"] * grown / (grown + rule.growth_half_ha)
+    parts["news"] = most["news"] * alerts["change"].map(rule.news).astype(float)
+    parts["confidence"] = most["confidence"] * alerts["confidence"].map(rule.confidence).astype(float)
+    parts["mining"] = most["mining"] * alerts["mining_probability"].astype(float)
+    parts["water"] = most["water"] * alerts["near_water"].map(rule.water).astype(float)
+    return parts
+
+
+def _reasons(parts: pd.Series, least: float) -> list[str]:
+    strong = parts[parts >= least].sort_values(ascending=False, kind="stable")
+    return [str(name) for name in strong.index]
+
+
+def _beside(geometry: np.ndarray, distance_m: float) -> np.ndarray:
+    """Which geometries lie within a distance of an earlier one that is not itself beside another."""
+    near = shapely.STRtree(geometry).query(geometry, predicate="dwithin", distance=distance_m)
+    earlier: list[list[int]] = [[] for _ in geometry]
+    for one, other in near.T.tolist():
+        if other < one:
+            earlier[one].append(other)
+    beside = np.zeros(len(geometry), np.bool_)
+    for position, others in enumerate(earlier):
+        beside[position] = any(not beside[other] for other in others)
+    return beside

@@ -1,0 +1,147 @@
+"""What a whole neighbourhood shares on one day (smoke, haze, light, wet ground) is taken off a look."""
+
+from dataclasses import replace
+
+import numpy as np
+import xarray as xr
+
+from selvawatch.core.observation import Look
+from selvawatch.core.stack import NODATA
+from selvawatch.detect import fusion, harmonic
+from selvawatch.detect.baseline import name_of
+from selvawatch.detect.kernels import shift as kernels
+from selvawatch.detect.model import Model
+from selvawatch.detect.shift_rule import CommonShift, Corner
+
+_GAUSS_QUARTILE = 0.6745
+"""Upper quartile of a standard normal distribution."""
+
+
+def halo_px(model: Model, rule: CommonShift, resolution: float, tile_px: int) -> int:
+    """Pixels around a tile that its state must cover to be that of any other tiling of the grid.
+
+    As far as neighbours support, and from there to the end of the blocks that a shift is measured in: whole
+    blocks where a tile is cut into whole blocks, else as much as one could need.
+    """
+    reach = fusion.halo(model, resolution)
+    if not any(limit > 0 for limit in rule.most.values()):
+        return reach
+    if tile_px % rule.block_px == 0:
+        return -(-reach // rule.block_px) * rule.block_px
+    return reach + rule.block_px - 1
+
+
+def without_common_shift(
+    look: Look, model: Model, baselines: xr.Dataset, rule: CommonShift, corner: Corner | None = None
+) -> Look:
+    """The look with each block's common shift taken off; of a stream that the model does not know, as it is.
+
+    The shift of a block is what three quarters of its forest share: the upper quartile of residuals
+    (observed - predicted), less what noise alone would give, where that is negative, or the lower one where
+    that is positive. So a block may lose up to three quarters of its forest before the loss is taken for
+    a shift, and `most` bounds even that. After the spatial normalisation of Hamunyela et al. (2016, Remote
+    Sensing of Environment 172, 126-138); the quartiles and the bound are ours.
+
+    corner: where the look begins on the grid; None: at its anchor.
+    """
+    if not model.knows(look.stream):
+        return look
+    values = dict(look.values)
+    for index in model.stream(look.stream).indices:
+        limit = rule.most.get(index.index, 0.0)
+        if limit == 0 or index.index not in values:
+            continue
+        terms = baselines[name_of(look.stream, index.index, "terms")].to_numpy()
+        sigma = baselines[name_of(look.stream, index.index, "sigma")].to_numpy()
+        basis = _basis(look.day, index.harmonic.harmonics)
+        shift = block_shifts(values[index.index], terms, sigma, basis, rule, corner)
+        shift = np.clip(shift, -limit / index.scale, limit / index.scale)
+        values[index.index] = _taken_off(values[index.index], shift, rule, corner)
+    return replace(look, values=values)
+
+
+def block_shifts(
+    stored: np.ndarray,
+    terms: np.ndarray,
+    sigma: np.ndarray,
+    basis: np.ndarray,
+    rule: CommonShift,
+    corner: Corner | None = None,
+) -> np.ndarray:
+    """Common shift of every block that an image meets, (rows, columns) of blocks, float32 in stored units;
+    0 = unknown.
+
+    stored: (y, x) int16. terms: (term, y, x), sigma: (y, x), in stored units; only sigma > 0 counts.
+    """
+    step = rule.step_px
+    of_rows, of_columns = _blocks(stored.shape, rule, corner)
+    begin = Corner(row=0, column=0) if corner is None else corner
+    sampled = np.s_[-begin.row % step :: step, -begin.column % step :: step]
+    seen = stored[sampled]
+    noise = sigma[sampled].astype(np.float32)
+    predicted = np.zeros(seen.shape, np.float32)
+    for weight, term in zip(basis.astype(np.float32), terms, strict=True):
+        predicted += weight * term[sampled]
+    residual = np.where((seen != NODATA) & (noise > 0), seen - predicted, np.float32(np.nan))
+    noise[np.isnan(residual)] = np.nan
+    blocks = (int(of_rows[-1]) + 1, int(of_columns[-1]) + 1)
+    places = tuple(-(first % rule.block_px // -step) for first in (begin.row, begin.column))
+    residual, noise = (_sorted_blocks(values, blocks, places, rule) for values in (residual, noise))
+    count = np.isfinite(residual).sum(axis=-1)
+    low, high = _quantile(residual, count, 0.25), _quantile(residual, count, 0.75)
+    spread = _GAUSS_QUARTILE * _quantile(noise, count, 0.5)
+    shift = np.minimum(0, high - spread) + np.maximum(0, low + spread)
+    return np.where(count >= rule.minimum_px, shift, 0).astype(np.float32)
+
+
+def _sorted_blocks(
+    sampled: np.ndarray, blocks: tuple[int, int], places: tuple[int, ...], rule: CommonShift
+) -> np.ndarray:
+    """Samples of each block in ascending order, (rows, columns, samples) float32, NaN last.
+
+    places: which sample of its block the first row, and the first column, is.
+    """
+    side = rule.block_px // rule.step_px
+    whole = np.full((blocks[0] * side, blocks[1] * side), np.nan, np.float32)
+    rows, columns = (slice(first, first + size) for first, size in zip(places, sampled.shape, strict=True))
+    whole[rows, columns] = sampled
+    parted = whole.reshape(blocks[0], side, blocks[1], side).swapaxes(1, 2)
+    return np.sort(parted.reshape(*blocks, side * side), axis=-1)
+
+
+def _quantile(ascending: np.ndarray, count: np.ndarray, share: float) -> np.ndarray:
+    """Quantile of the first `count` values along the last axis, linear between two, float64; NaN of none."""
+    place = share * np.maximum(count - 1, 0)
+    below = place.astype(np.int64)
+    above = np.minimum(below + 1, np.maximum(count - 1, 0))
+    low, high = (
+        np.take_along_axis(ascending, at[..., None], axis=-1)[..., 0].astype(np.float64)
+        for at in (below, above)
+    )
+    return low + (high - low) * (place - below)
+
+
+def _blocks(
+    shape: tuple[int, ...], rule: CommonShift, corner: Corner | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Which of the blocks that an image meets each of its rows, and each of its columns, lies in."""
+    begin = Corner(row=0, column=0) if corner is None else corner
+    rows, columns = (
+        (first + np.arange(size)) // rule.block_px - first // rule.block_px
+        for first, size in zip((begin.row, begin.column), shape, strict=True)
+    )
+    return rows, columns
+
+
+def _basis(day: int, harmonics: int) -> np.ndarray:
+    return harmonic.angles(np.array([day]), harmonics)[0]
+
+
+def _taken_off(stored: np.ndarray, shift: np.ndarray, rule: CommonShift, corner: Corner | None) -> np.ndarray:
+    whole = np.rint(shift).astype(np.int32)
+    if not whole.any():
+        return stored
+    rows, columns = _blocks(stored.shape, rule, corner)
+    out = np.empty(stored.shape, np.int16)
+    kernels.take_off(np.ascontiguousarray(stored), whole, rows, columns, out)
+    return out

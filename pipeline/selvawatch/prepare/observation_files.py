@@ -1,0 +1,232 @@
+"""Looks on disk: one small int16 GeoTIFF for each tile, stream and day, and the lazy stack that opens them.
+
+A file is FOLDER/STREAM/YYYYMMDD.tif: one band for each index (description = name, scale in the band's tags),
+zstd-packed tiles of 256 px; equal looks have equal bytes. A file may hold more pixels than its tile: its tag
+`halo` says how many on each side. They are given only where `whole` is asked for.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import dask
+import dask.array as da
+import numpy as np
+import rasterio
+import rioxarray  # noqa: F401
+import xarray as xr
+from rasterio.errors import RasterioError
+from rasterio.windows import Window
+
+from selvawatch.core.days import to_date, to_day, to_times
+from selvawatch.core.files import canonical_json, replacing
+from selvawatch.core.grid import Tile, around
+from selvawatch.core.observation import Look
+from selvawatch.core.stack import NODATA, check_stack
+from selvawatch.errors import StackError
+
+BLOCK = 256
+HALO = "halo"
+"""Tag of the pixels around the tile that a file holds on each side."""
+
+ROWS = 256
+_ENV = {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR", "GDAL_PAM_ENABLED": "NO"}
+
+
+def look_path(folder: Path, stream: str, day: int) -> Path:
+    """Where the look of a stream and day lies below a tile's folder of observations."""
+    return folder / stream / f"{to_date(day):%Y%m%d}.tif"
+
+
+def write_look(
+    look: Look, tile: Tile, folder: Path, tags: Mapping[str, str] | None = None, halo_px: int = 0
+) -> Path:
+    """Write a look and return where it is.
+
+    tags: further text to keep in the file. halo_px: pixels around the tile that the look holds too.
+    """
+    path = look_path(folder, look.stream, look.day)
+    rows, columns = look.shape
+    profile = {
+        "driver": "GTiff",
+        "dtype": "int16",
+        "count": len(look.values),
+        "height": rows,
+        "width": columns,
+        "crs": tile.grid.crs,
+        "transform": around(tile, halo_px).affine,
+        "nodata": int(NODATA),
+        "tiled": True,
+        "blockxsize": BLOCK,
+        "blockysize": BLOCK,
+        "interleave": "band",
+        "compress": "zstd",
+        "zstd_level": 1,
+        "predictor": 2,
+    }
+    kept = {
+        "stream": look.stream,
+        "day": str(look.day),
+        "tile": tile.id,
+        "scene_ids": canonical_json(list(look.scene_ids)),
+        "clear_share": f"{look.clear_share:.6f}",
+        HALO: str(halo_px),
+    }
+    with replacing(path) as part, rasterio.Env(**_ENV), rasterio.open(part, "w", **profile) as file:
+        file.update_tags(**dict(sorted({**(tags or {}), **kept}.items())))
+        for number, (name, values) in enumerate(look.values.items(), 1):
+            file.write(values, number)
+            file.set_band_description(number, name)
+            file.update_tags(number, scale=f"{look.scales[name]:g}")
+    return path
+
+
+def tile_window(file: Any) -> Window:
+    """The tile's own pixels of an open observation file, without the halo."""
+    halo = int(file.tags().get(HALO, "0"))
+    return Window(halo, halo, file.width - 2 * halo, file.height - 2 * halo)
+
+
+def read_look(path: Path, *, whole: bool = False) -> Look:
+    """The look in a file: of the tile's own pixels, or of the whole file with its halo.
+
+    Raises
+    ------
+    StackError
+        When the file is no whole observation file.
+    """
+    try:
+        with rasterio.Env(**_ENV), rasterio.open(path, driver="GTiff") as file:
+            names, tags = file.descriptions, file.tags()
+            stored = file.read() if whole else file.read(window=tile_window(file))
+            return Look(
+                day=int(tags["day"]),
+                stream=tags["stream"],
+                values=dict(zip(names, stored, strict=True)),
+                scales={name: float(file.tags(number)["scale"]) for number, name in enumerate(names, 1)},
+                scene_ids=tuple(json.loads(tags["scene_ids"])),
+                clear_share=float(tags["clear_share"]),
+            )
+    except (RasterioError, KeyError, ValueError) as error:
+        raise StackError(
+            "the observation cannot be read", where=path, got=error, do="delete it and run again"
+        ) from error
+
+
+def read_tags(path: Path) -> Mapping[str, str]:
+    """Texts kept in an observation file; empty when there is no such file or it cannot be read."""
+    if not path.is_file():
+        return {}
+    try:
+        with rasterio.Env(**_ENV), rasterio.open(path, driver="GTiff") as file:
+            return dict(file.tags())
+    except RasterioError:
+        return {}
+
+
+def list_days(folder: Path, stream: str) -> list[int]:
+    """Days a tile's folder of observations has a look of a stream for, increasing."""
+    found = (folder / stream).glob("[0-9]" * 8 + ".tif")
+    return sorted(to_day(f"{path.stem[:4]}-{path.stem[4:6]}-{path.stem[6:]}") for path in found)
+
+
+def read_rows(
+    paths: Sequence[Path], index: str, first_row: int, rows: int, whole: bool = False
+) -> np.ndarray:
+    """(time, rows, x) int16 of one index from observation files, in their order; `NODATA` where a file lacks
+    the index. whole: rows and columns are those of the whole file, with its halo.
+
+    Raises
+    ------
+    StackError
+        When a file cannot be read or is of another width.
+    """
+    stack = None
+    for position, path in enumerate(paths):
+        try:
+            with rasterio.Env(**_ENV), rasterio.open(path, driver="GTiff") as file:
+                ground = _ground(file, whole)
+                if stack is None:
+                    stack = np.full((len(paths), rows, ground.width), NODATA, np.int16)
+                if ground.width != stack.shape[2]:
+                    raise ValueError(f"{ground.width} columns where others have {stack.shape[2]}")
+                if index in file.descriptions:
+                    window = Window(ground.col_off, ground.row_off + first_row, ground.width, rows)
+                    file.read(file.descriptions.index(index) + 1, window=window, out=stack[position])
+        except (RasterioError, ValueError) as error:
+            raise StackError(
+                "the observation cannot be read", where=path, got=error, do="delete it and run again"
+            ) from error
+    return np.empty((0, rows, 0), np.int16) if stack is None else stack
+
+
+def open_stack(
+    folder: Path,
+    stream: str,
+    index: str,
+    first_day: int | None = None,
+    last_day: int | None = None,
+    rows: int = ROWS,
+    *,
+    whole: bool = False,
+) -> xr.DataArray:
+    """The lazy stack of an index: (time, y, x) int16 with `scale`, CRS and coordinates; one chunk in time,
+    `rows` in y.
+
+    first_day, last_day: both included; None: all there are. whole: with the halo that the files hold.
+    Nothing is read but the header of the first file.
+
+    Raises
+    ------
+    StackError
+        When there is no look between the days, or no first file with that index.
+    """
+    days = [
+        day
+        for day in list_days(folder, stream)
+        if (first_day is None or day >= first_day) and (last_day is None or day <= last_day)
+    ]
+    if not days:
+        raise StackError("there is no observation", where=folder / stream, needed="at least one look")
+    paths = [look_path(folder, stream, day) for day in days]
+    scale, height, width, transform, crs = _header(paths, index, whole)
+    blocks = []
+    for first in range(0, height, rows):
+        count = min(rows, height - first)
+        lazy = dask.delayed(read_rows, pure=True)(paths, index, first, count, whole)
+        blocks.append(da.from_delayed(lazy, (len(paths), count, width), np.int16))
+    stack = xr.DataArray(
+        da.concatenate(blocks, axis=1),
+        dims=("time", "y", "x"),
+        name=index,
+        coords={
+            "time": to_times(np.array(days)),
+            "y": transform.f + transform.e * (np.arange(height) + 0.5),
+            "x": transform.c + transform.a * (np.arange(width) + 0.5),
+        },
+        attrs={"scale": scale, "stream": stream},
+    )
+    return check_stack(stack.rio.write_crs(crs).rio.write_transform(transform).rio.write_nodata(int(NODATA)))
+
+
+def _ground(file: Any, whole: bool) -> Window:
+    return Window(0, 0, file.width, file.height) if whole else tile_window(file)
+
+
+def _header(
+    paths: Sequence[Path], index: str, whole: bool
+) -> tuple[float, int, int, rasterio.Affine, rasterio.crs.CRS]:
+    """Scale, height, width, transform and CRS from the first file that has the index."""
+    for path in paths:
+        try:
+            with rasterio.Env(**_ENV), rasterio.open(path, driver="GTiff") as file:
+                if index in file.descriptions:
+                    scale = float(file.tags(file.descriptions.index(index) + 1)["scale"])
+                    ground = _ground(file, whole)
+                    return scale, ground.height, ground.width, file.window_transform(ground), file.crs
+        except (RasterioError, KeyError, ValueError) as error:
+            raise StackError(
+                "the observation cannot be read", where=path, got=error, do="delete it and run again"
+            ) from error
+    raise StackError("no observation has the index", where=paths[0].parent, needed=index)

@@ -1,0 +1,206 @@
+"""From the scenes of one stream and day to one look of a tile: read, mask, one space, indices, same-day
+merge.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import xarray as xr
+
+from selvawatch.core.files import digest
+from selvawatch.core.grid import Tile
+from selvawatch.core.observation import Look
+from selvawatch.core.scene import Scene
+from selvawatch.core.stack import NODATA, encode
+from selvawatch.errors import SceneError
+from selvawatch.prepare.indices import INDICES, stored, stored_without_halo, without_halo
+from selvawatch.prepare.mask import SCREENED_BANDS, Screening, clear_pixels
+from selvawatch.prepare.pixel_kernels import box_mean, hide
+from selvawatch.sources.sensors.sensor import Sensor
+from selvawatch.sources.sensors.sensor_table import indices_of, sensor_of, stream_of
+
+Reader = Callable[[Scene, Tile, Sequence[str], int], xr.Dataset]
+"""How a scene is read: `Source.read`, or `sources.scene_pixels.read_scene`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """How scenes become looks."""
+
+    screening: Screening
+    optical: tuple[str, ...] = ("ndvi", "nbr", "mndwi")
+    """Indices taken from optical scenes, where the sensor can give them."""
+    radar: tuple[str, ...] = ("vv", "vh")
+    """Indices taken from radar scenes."""
+    radar_box_px: int = 3
+    """Side of the square that radar power is averaged over, pixels (odd); 3 keeps pits of 0.1 ha at 10 m."""
+
+    def __post_init__(self) -> None:
+        """Refuse unknown indices and an even box."""
+        if unknown := [name for name in (*self.optical, *self.radar) if name not in INDICES]:
+            raise ValueError(f"unknown indices {unknown}; known: {', '.join(INDICES)}")
+        if self.radar_box_px < 1 or self.radar_box_px % 2 == 0:
+            raise ValueError(f"radar_box_px is {self.radar_box_px}, need an odd number from 1")
+
+    @property
+    def digest(self) -> str:
+        """Digest of all its numbers."""
+        return digest(asdict(self))
+
+    def indices(self, scene: Scene) -> tuple[str, ...]:
+        """Indices that are taken from a scene, in the order of `INDICES`."""
+        wanted = self.radar if sensor_of(scene).radar else self.optical
+        given = indices_of(scene)
+        return tuple(name for name in INDICES if name in wanted and name in given)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SceneLook:
+    """One scene's part of a look."""
+
+    scene: Scene
+    values: dict[str, np.ndarray]
+    """(y, x) int16 by index, `NODATA` where not usable."""
+    clear: np.ndarray
+    """(y, x) bool: usable."""
+    halo_px: int = 0
+    """Pixels around the tile that both hold too."""
+
+    @property
+    def clear_share(self) -> float:
+        """Share of the tile's own pixels that are usable, 0-1."""
+        return _share(self.clear, self.halo_px)
+
+
+def observe_scene(scene: Scene, tile: Tile, recipe: Recipe, read: Reader, halo_px: int = 0) -> SceneLook:
+    """One scene on a tile's pixels, masked, in Sentinel-2's reflectance space, as stored indices.
+
+    halo_px: pixels of the same grid around the tile that are made too, as any other tile would make them.
+
+    Raises
+    ------
+    SceneError
+        When the scene cannot be read, or gives none of the recipe's indices.
+    """
+    sensor = sensor_of(scene)
+    names = recipe.indices(scene)
+    if not names:
+        raise SceneError(
+            "the scene gives no index of the recipe",
+            reason="index",
+            where=f"scene {scene.id}",
+            got=", ".join(indices_of(scene)) or "none",
+            needed=", ".join(recipe.radar if sensor.radar else recipe.optical),
+        )
+    if sensor.ready:
+        values, clear = _ready(scene, tile, names, read, halo_px)
+    elif sensor.radar:
+        values, clear = _radar(scene, tile, names, recipe, read, halo_px)
+    else:
+        values, clear = _optical(scene, tile, names, recipe, read, halo_px)
+    return SceneLook(scene=scene, values=values, clear=clear, halo_px=halo_px)
+
+
+def daily(parts: Sequence[SceneLook]) -> Look:
+    """One look of scenes of one stream and day: of each pixel, the first scene in the order of ids that is
+    clear there.
+
+    Raises
+    ------
+    ValueError
+        For no scene, or scenes of different streams or days.
+    """
+    parts = sorted(parts, key=lambda part: (part.scene.id, part.scene.collection))
+    if len({(stream_of(part.scene), part.scene.day) for part in parts}) != 1:
+        raise ValueError("a look needs scenes of one stream and one day")
+    names = [name for name in INDICES if any(name in part.values for part in parts)]
+    shape = parts[0].clear.shape
+    if len(parts) == 1:
+        values, seen = {name: parts[0].values[name] for name in names}, parts[0].clear
+    else:
+        values = {name: np.full(shape, NODATA, np.int16) for name in names}
+        seen = np.zeros(shape, bool)
+        for part in parts:
+            fresh = part.clear & ~seen
+            for name in part.values:
+                np.copyto(values[name], part.values[name], where=fresh)
+            seen |= fresh
+    return Look(
+        day=parts[0].scene.day,
+        stream=stream_of(parts[0].scene),
+        values=values,
+        scales={name: INDICES[name].scale for name in names},
+        scene_ids=tuple(part.scene.id for part in parts),
+        clear_share=_share(seen, parts[0].halo_px),
+    )
+
+
+def _share(usable: np.ndarray, halo_px: int) -> float:
+    inner = without_halo(usable, halo_px)
+    return float(np.count_nonzero(inner)) / inner.size
+
+
+def _ready(
+    scene: Scene, tile: Tile, names: Sequence[str], read: Reader, halo_px: int
+) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """Ready indices as they are: no screening of bands is possible, none of their pixels is averaged."""
+    data = read(scene, tile, names, halo_px)
+    values = {name: encode(data[name].values, INDICES[name].scale) for name in names}
+    clear = np.logical_or.reduce([index != NODATA for index in values.values()])
+    quality = _quality(sensor_of(scene), data)
+    if quality is not None:
+        clear &= quality
+        for index in values.values():
+            index[~clear] = NODATA
+    return values, clear
+
+
+def _radar(
+    scene: Scene, tile: Tile, names: Sequence[str], recipe: Recipe, read: Reader, halo_px: int
+) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """Backscatter in dB of power averaged over a small square; a pixel without data stays so."""
+    halo = recipe.radar_box_px // 2
+    data = read(scene, tile, names, halo + halo_px)
+    values = {}
+    for name in names:
+        mean = boxcar(data[name].values, recipe.radar_box_px)
+        seen = np.ones(mean.shape, bool)
+        values[name] = stored(INDICES[name].of({name: mean}), INDICES[name].scale, seen)
+    return values, np.logical_and.reduce([index != NODATA for index in values.values()])
+
+
+def boxcar(power: np.ndarray, side: int) -> np.ndarray:
+    """Mean of linear power over a square of `side` pixels, of those with data.
+
+    (y, x) float32 without the outer pixels that half a square needs; NaN where the pixel has no data.
+    """
+    half = side // 2
+    out = np.empty((power.shape[0] - 2 * half, power.shape[1] - 2 * half), np.float32)
+    box_mean(np.ascontiguousarray(power, np.float32), half, out)
+    return out
+
+
+def _optical(
+    scene: Scene, tile: Tile, names: Sequence[str], recipe: Recipe, read: Reader, halo_px: int
+) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """Indices of harmonised reflectances where quality layer and screening agree that they are clear."""
+    sensor = sensor_of(scene)
+    resolution = tile.grid.resolution
+    halo = recipe.screening.halo_px(resolution)
+    bands = dict.fromkeys((*SCREENED_BANDS, *(band for name in names for band in INDICES[name].bands)))
+    data = read(scene, tile, tuple(bands), halo + halo_px)
+    reflectance, space = {name: data[name].values for name in bands}, sensor.bandpass
+    whole = clear_pixels(reflectance, _quality(sensor, data), recipe.screening, resolution, space)
+    clear = without_halo(whole, halo).copy()
+    values = {name: stored_without_halo(INDICES[name], reflectance, space, halo, clear) for name in names}
+    for index in values.values():
+        hide(clear, index)
+    return values, clear
+
+
+def _quality(sensor: Sensor, data: xr.Dataset) -> np.ndarray | None:
+    layers = {name: data[name].values for name in sensor.quality if name in data}
+    if sensor.clear is None or not layers:
+        return None
+    return sensor.clear(layers)

@@ -1,0 +1,312 @@
+"""Layers of rights and zones: how the columns of a source become rows of the register."""
+
+import datetime as dt
+import hashlib
+import hmac
+import re
+import unicodedata
+from dataclasses import dataclass
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+from pyproj import CRS
+
+from selvawatch.core.tables import RIGHTS
+from selvawatch.errors import LayerError
+from selvawatch.register.entries import LayerEntry
+from selvawatch.register.vector_files import Repair, polygons, read_vector
+
+_COMPANY = re.compile(
+    r"\b(s\.?\s?a\.?\s?c|s\.?\s?a\.?\s?a|s\.?\s?a|e\.?\s?i\.?\s?r\.?\s?l|s\.?\s?r\.?\s?l|s\.?\s?m\.?\s?r\.?\s?l"
+    r"|s\.?\s?c\.?\s?r\.?\s?l|ltda|inc|corp|ltd|llc|cia|compania|empresa|consorcio|corporacion|asociacion"
+    r"|cooperativa|ong|fundacion|sociedad|minera|inversiones|grupo)\b",
+)
+_COMMUNITY = re.compile(r"\b(comunidad|cc\.?\s?nn|c\.n\.|comunidades)\b")
+_STATE = re.compile(r"\b(estado peruano|gobierno|ministerio|municipalidad|sernanp|instituto geologico)\b")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """A layer as it was taken on one day."""
+
+    entry: LayerEntry
+    date: dt.date
+    """Day the snapshot was taken."""
+    sha256: str
+    """Digest of the snapshot's file."""
+    rights: gpd.GeoDataFrame
+    """Rows of `core.tables.RIGHTS`."""
+    repairs: tuple[Repair, ...] = ()
+
+
+def read_layer(
+    file: str | Path, entry: LayerEntry, *, crs: str | CRS, date: dt.date, sha256: str, salt: bytes = b""
+) -> Taken:
+    """One snapshot of a layer as rows of the register, in `crs`, on the 1 mm grid.
+
+    Parameters
+    ----------
+    date, sha256
+        Of the snapshot: they decide what the rows may be attributed to and prove where they come from.
+    salt
+        Secret for the hash of holders; without it no hash is made. The name itself is never kept.
+
+    Raises
+    ------
+    LayerError
+        For a file that cannot be read, lacks a CRS or lacks a column that the entry names.
+    """
+    frame = read_vector(file, crs=crs, declared_crs=entry.crs, encoding=entry.encoding)
+    return take(frame, entry, date=date, sha256=sha256, salt=salt, where=str(file))
+
+
+def take(
+    frame: gpd.GeoDataFrame,
+    entry: LayerEntry,
+    *,
+    date: dt.date,
+    sha256: str,
+    salt: bytes = b"",
+    where: str = "",
+) -> Taken:
+    """A frame of a source, in the pixel CRS, as one snapshot of a layer (see `read_layer`)."""
+    replaced = {entry.holder_column} if "holder_type" in frame.columns else set()
+    if missing := [name for name in entry.columns if name not in {*frame.columns, *replaced}]:
+        raise LayerError(
+            "columns that the manifest names are missing",
+            where=where or entry.name,
+            got=sorted(str(name) for name in frame.columns if name != "geometry"),
+            needed=missing,
+            do=f"correct the entry {entry.name} of zones.toml",
+        )
+    frame = frame.reset_index(drop=True)
+    types = _types(frame, entry)
+    frame, types = frame[types != "skip"].reset_index(drop=True), types[types != "skip"]
+    geometry, repairs = polygons(frame.geometry.to_numpy(), [str(index) for index in range(len(frame))])
+    kept = np.array([one is not None for one in geometry], bool)
+    frame, types, geometry = frame[kept].reset_index(drop=True), types[kept], geometry[kept]
+    rows = _rows(frame, types.tolist(), entry, pd.Timestamp(date), salt)
+    rights = gpd.GeoDataFrame(rows, geometry=geometry, crs=frame.crs)
+    rights["source_key"] = _keys(frame, rights, entry)
+    rights["right_id"] = [f"{entry.name}:{key}" for key in rights["source_key"]]
+    rights["ha_gis"] = rights.area / 10_000
+    rights["snapshot_date"] = rights["recorded_from"] = pd.Timestamp(date)
+    rights["recorded_to"] = pd.NaT
+    rights["snapshot_sha256"] = sha256
+    rights = gpd.GeoDataFrame(RIGHTS.check(rights), crs=frame.crs).sort_values("right_id")
+    return Taken(
+        entry=entry,
+        date=date,
+        sha256=sha256,
+        rights=rights.reset_index(drop=True),
+        repairs=repairs,
+    )
+
+
+def _types(frame: gpd.GeoDataFrame, entry: LayerEntry) -> np.ndarray:
+    if not entry.type_column:
+        return np.full(len(frame), entry.type, object)
+
+    def of(value: str | None) -> str:
+        for pattern, kind in entry.type_by_pattern.items():
+            if value is not None and re.search(pattern, value):
+                return kind
+        return entry.types.get(value or "", entry.type)
+
+    return np.array([of(value) for value in texts(frame[entry.type_column])], object)
+
+
+def _rows(
+    frame: gpd.GeoDataFrame, types: list[str], entry: LayerEntry, taken: pd.Timestamp, salt: bytes
+) -> pd.DataFrame:
+    holder_types, holder_hashes = _holders(frame, entry, salt)
+    status = _text_column(frame, entry.status_column)
+    applied = _date_column(frame, entry.applied_column, entry)
+    start = _date_column(frame, entry.from_column, entry)
+    end = _date_column(frame, entry.to_column, entry) + pd.Timedelta(days=1)
+    if entry.valid_from is not None:
+        start = start.fillna(pd.Timestamp(entry.valid_from))
+    if entry.valid_to is not None:
+        end = end.fillna(pd.Timestamp(entry.valid_to))
+    asked = start.isna() & applied.notna()
+    application = pd.Series([one == "mining_application" for one in types], index=frame.index, dtype=bool)
+    start = start.where(~asked, applied)
+    known = start.notna() & (~asked | application) & (end.notna() | entry.open_ended | application)
+    ended = pd.Series([one in entry.ended_statuses for one in status], dtype=bool) & end.isna()
+    end = end.where(~ended, taken)
+    return pd.DataFrame(
+        {
+            "kind": entry.kind,
+            "type": types,
+            "subtype": _text_column(frame, entry.subtype_column or entry.type_column),
+            "name": _text_column(frame, entry.name_column),
+            "layer": entry.name,
+            "source": entry.source,
+            "holder_type": holder_types,
+            "holder_hash": holder_hashes,
+            "status": status,
+            "applied_on": applied,
+            "valid_from": start,
+            "valid_to": end,
+            "dates_known": known & ~ended,
+            "listed_is_valid": entry.listed_is_valid,
+            "document": _text_column(frame, entry.document_column),
+            "ha_legal": _number_column(frame, entry.ha_column),
+        },
+        index=frame.index,
+    )
+
+
+def _holders(
+    frame: gpd.GeoDataFrame, entry: LayerEntry, salt: bytes
+) -> tuple[list[str | None], list[str | None]]:
+    """Type and hash of each holder: made of the name, or as a snapshot already has them."""
+    if entry.holder_column and entry.holder_column not in frame:
+        types = [one or "unknown" for one in texts(frame["holder_type"])]
+        return list(types), texts(frame["holder_hash"])
+    names = _text_column(frame, entry.holder_column)
+    return [holder_type(one) for one in names], [holder_hash(one, salt) for one in names]
+
+
+def _keys(frame: gpd.GeoDataFrame, rights: gpd.GeoDataFrame, entry: LayerEntry) -> list[str]:
+    """Keys of the source, made unique in an order that the order of rows does not decide."""
+    outlines = [hashlib.sha256(one).hexdigest()[:12] for one in rights.geometry.normalize().to_wkb()]
+    if entry.id_columns:
+        parts = [texts(frame[name]) for name in entry.id_columns]
+        keys = ["/".join(one or "-" for one in row) for row in zip(*parts, strict=True)]
+        if entry.id_with_outline:
+            keys = [f"{key}/{outline}" for key, outline in zip(keys, outlines, strict=True)]
+    else:
+        persons = {entry.holder_column, "holder_type", "holder_hash"}
+        plain = frame.drop(columns=["geometry", *(one for one in frame.columns if one in persons)])
+        rows = ["|".join(str(value) for value in row) for row in plain.itertuples(index=False)]
+        keys = [
+            hashlib.sha256(f"{row}|{outline}".encode()).hexdigest()[:16]
+            for row, outline in zip(rows, outlines, strict=True)
+        ]
+    order = sorted(range(len(keys)), key=lambda index: (keys[index], outlines[index]))
+    seen: dict[str, int] = {}
+    unique = list(keys)
+    for index in order:
+        count = seen[keys[index]] = seen.get(keys[index], 0) + 1
+        if count > 1:
+            unique[index] = f"{keys[index]}#{count}"
+    return unique
+
+
+def texts(values: pd.Series) -> list[str | None]:
+    """Text without outer blanks; None for empty, blank or missing. Whole numbers lose their `.0`."""
+
+    def clean(value: object) -> str | None:
+        if value is None or value is pd.NaT or (isinstance(value, float) and np.isnan(value)):
+            return None
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)
+        return str(value).strip() or None
+
+    return [clean(value) for value in values.tolist()]
+
+
+def _text_column(frame: pd.DataFrame, name: str) -> list[str | None]:
+    return texts(frame[name]) if name else [None] * len(frame)
+
+
+def _number_column(frame: pd.DataFrame, name: str) -> pd.Series:
+    if not name:
+        return pd.Series(np.nan, frame.index)
+    return pd.to_numeric(frame[name], errors="coerce").astype("float64")
+
+
+def _date_column(frame: pd.DataFrame, name: str, entry: LayerEntry) -> pd.Series:
+    if not name:
+        return pd.Series(pd.NaT, frame.index, dtype="datetime64[ms]")
+    found = dates(frame[name])
+    return found.where(~found.isin([pd.Timestamp(day) for day in entry.unknown_dates]))
+
+
+def dates(values: pd.Series) -> pd.Series:
+    """Days (datetime64[ms], NaT = unknown) of dates, ISO or day/month/year text, or ms since 1970."""
+    if pd.api.types.is_datetime64_any_dtype(values):
+        naive = values.dt.tz_convert("UTC").dt.tz_localize(None) if values.dt.tz is not None else values
+        return naive.astype("datetime64[ms]").dt.floor("D")
+    if pd.api.types.is_numeric_dtype(values):
+        stamps = pd.to_numeric(values, errors="coerce").to_numpy("float64", na_value=np.nan)
+        days = np.full(len(values), np.datetime64("NaT"), "datetime64[D]")
+        seen = np.isfinite(stamps)
+        days[seen] = np.floor(stamps[seen] / 86_400_000).astype("int64").astype("datetime64[D]")
+        return pd.Series(days.astype("datetime64[ms]"), values.index)
+    return pd.Series([_date(value) for value in values.tolist()], values.index, dtype="datetime64[ms]")
+
+
+def _date(value: object) -> pd.Timestamp | None:
+    if value is None or value is pd.NaT or (isinstance(value, float) and np.isnan(value)):
+        return None
+    if isinstance(value, dt.date):
+        return pd.Timestamp(value.year, value.month, value.day)
+    text = str(value).strip()
+    for pattern in ("%Y-%m-%d", "%Y/%m/%d", "%d/%m/%Y"):
+        try:
+            return pd.Timestamp(dt.datetime.strptime(text[:10], pattern))
+        except ValueError:
+            continue
+    return None
+
+
+def holder_type(name: str | None) -> str:
+    """Kind of holder by its name; who does not look like a body is taken for a natural person."""
+    if name is None:
+        return "unknown"
+    plain = _plain(name)
+    if _COMMUNITY.search(plain):
+        return "community"
+    if _STATE.search(plain):
+        return "state"
+    return "company" if _COMPANY.search(plain) else "natural_person"
+
+
+def holder_hash(name: str | None, salt: bytes) -> str | None:
+    """Salted hash (HMAC-SHA256, 32 hex) of a holder's name, blind to accents and case; None without salt."""
+    if name is None or not salt:
+        return None
+    return hmac.new(salt, _plain(name).encode(), hashlib.sha256).hexdigest()[:32]
+
+
+def _plain(name: str) -> str:
+    bare = unicodedata.normalize("NFKD", name)
+    return " ".join("".join(one for one in bare if not unicodedata.combining(one)).lower().split())
+
+
+def date_spans(values: pd.Series) -> tuple[pd.Series, pd.Series]:
+    """First and last day each value may mean: a day, a month `2019-02` or `201902`, or a year."""
+    first, last = [], []
+    for value, day in zip(values.tolist(), dates(_as_text(values)), strict=True):
+        text = "" if value is None or (isinstance(value, float) and np.isnan(value)) else str(value).strip()
+        text = text.removesuffix(".0")
+        if match := re.fullmatch(r"(\d{4})(?:-?(\d{2}))?", text):
+            year, month = int(match[1]), int(match[2] or 0)
+            span = _span(year, month)
+        else:
+            span = (day, day)
+        first.append(span[0])
+        last.append(span[1])
+    index = values.index
+    return pd.Series(first, index, dtype="datetime64[ms]"), pd.Series(last, index, dtype="datetime64[ms]")
+
+
+def _as_text(values: pd.Series) -> pd.Series:
+    """Dates stay dates; numbers that are years or months are taken away: they are no milliseconds."""
+    if pd.api.types.is_numeric_dtype(values) and (values.dropna() < 1_000_000).all():
+        return pd.Series([None] * len(values), values.index, dtype=object)
+    return values
+
+
+def _span(year: int, month: int) -> tuple[dt.date | None, dt.date | None]:
+    """First and last day of a month, or of a year (also for month 0 and what is no month)."""
+    if not 1 <= year <= 9998:
+        return None, None
+    if 1 <= month <= 12:
+        after = dt.date(year + month // 12, month % 12 + 1, 1)
+        return dt.date(year, month, 1), after - dt.timedelta(days=1)
+    return dt.date(year, 1, 1), dt.date(year, 12, 31)

@@ -1,0 +1,213 @@
+"""The register of rights: every layer as dated versions, nothing overwritten, and who was in force when."""
+
+import datetime as dt
+import hashlib
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+
+from selvawatch.core.days import day_numbers, to_day
+from selvawatch.core.files import canonical_json, digest
+from selvawatch.core.tables import RIGHTS
+from selvawatch.register.entries import LayerEntry
+from selvawatch.register.layer_rows import Taken
+from selvawatch.register.vector_files import Repair
+
+NOT_IN_FORCE, IN_FORCE, UNKNOWN = 0, 1, 2
+"""States of a right on a day."""
+
+_EVER = np.iinfo(np.int64).max // 2
+_SNAPSHOT_COLUMNS = ("snapshot_date", "snapshot_sha256", "recorded_from", "recorded_to")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayerState:
+    """A layer of the register and the day it was last taken."""
+
+    entry: LayerEntry
+    date: dt.date
+    """Day of the latest snapshot."""
+    sha256: str
+    """Digest of the latest snapshot's file."""
+
+    def age_days(self, today: dt.date) -> int:
+        """Days since the latest snapshot."""
+        return (today - self.date).days
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Register:
+    """All versions of all rights, zones, layers kept aside and places; build with `register_of`."""
+
+    rights: gpd.GeoDataFrame
+    """Rows of `core.tables.RIGHTS` in the pixel CRS, by id and version; faces name them by position."""
+    layers: tuple[LayerState, ...]
+    repairs: tuple[Repair, ...] = ()
+    version: str = field(default="")
+    """Digest of all rows: equal ground and dates, equal version."""
+
+    def __len__(self) -> int:
+        return len(self.rights)
+
+    def layer_dates(self) -> dict[str, str]:
+        """ISO date of the latest snapshot by layer name."""
+        return {one.entry.name: one.date.isoformat() for one in self.layers}
+
+    def oldest_days(self, today: dt.date) -> int:
+        """Age of the oldest layer in days; 0 without layers."""
+        return max((one.age_days(today) for one in self.layers), default=0)
+
+    def without(self, layers: Collection[str], types: Collection[str] = ()) -> "Register":
+        """The register as if it had never held some layers and types; itself where it holds none of them."""
+        rights = self.rights
+        gone = (rights["layer"].isin(list(layers)) | rights["type"].isin(list(types))).to_numpy()
+        states = tuple(state for state in self.layers if state.entry.name not in layers)
+        if not gone.any() and len(states) == len(self.layers):
+            return self
+        kept = gpd.GeoDataFrame(rights[~gone].reset_index(drop=True), crs=rights.crs)
+        keys = set(kept["right_id"])
+        return Register(
+            rights=kept,
+            layers=states,
+            repairs=tuple(repair for repair in self.repairs if repair.key in keys),
+            version=_version(kept, states),
+        )
+
+    def types_present(self) -> set[str]:
+        """Types that some layer can hold: absence of a type that is not here proves nothing."""
+        declared = {one.entry.type for one in self.layers if one.entry.type}
+        for one in self.layers:
+            declared |= {*one.entry.types.values(), *one.entry.type_by_pattern.values()}
+        return (declared | set(self.rights["type"])) - {"skip"}
+
+    def could_hold(self, kind: str, days: np.ndarray) -> np.ndarray:
+        """Whether some layer can tell of a type on each day; (n,) bool.
+
+        A layer whose rows all begin or end on one day (`valid_from`, `valid_to`) tells of none before or
+        after: an expired zone says nothing of the one that replaced it.
+        """
+        rights = self.rights
+        with_rows = set(rights["layer"][(rights["type"] == kind).to_numpy()])
+        found = np.zeros(len(days), bool)
+        for entry in (one.entry for one in self.layers):
+            declared = {entry.type, *entry.types.values(), *entry.type_by_pattern.values()}
+            if kind not in declared and entry.name not in with_rows:
+                continue
+            first, end = -_EVER, _EVER
+            if entry.valid_from is not None and not entry.from_column:
+                first = to_day(entry.valid_from)
+            if entry.valid_to is not None and not entry.to_column:
+                end = to_day(entry.valid_to)
+            found |= (first <= days) & (days < end)
+        return found
+
+
+def register_of(taken: Sequence[Taken], *, crs: str) -> Register:
+    """The register of any number of snapshots; those of one layer become its history in order of date.
+
+    The order in which they are given changes nothing.
+    """
+    by_layer: dict[str, list[Taken]] = {}
+    for one in sorted(taken, key=lambda one: (one.entry.name, one.date, one.sha256)):
+        by_layer.setdefault(one.entry.name, []).append(one)
+    parts, layers = [], []
+    for snapshots in by_layer.values():
+        history = snapshots[0].rights
+        for later in snapshots[1:]:
+            history = succeed(history, later)
+        parts.append(history)
+        last = snapshots[-1]
+        layers.append(LayerState(entry=last.entry, date=last.date, sha256=last.sha256))
+    rights = gpd.GeoDataFrame(RIGHTS.empty(), geometry="geometry", crs=crs)
+    if parts:
+        rights = gpd.GeoDataFrame(pd.concat([part for part in parts if len(part)] or parts), crs=crs)
+    rights = rights.sort_values(["right_id", "recorded_from"]).reset_index(drop=True)
+    rights = gpd.GeoDataFrame(RIGHTS.check(rights), geometry="geometry", crs=crs)
+    return Register(
+        rights=rights,
+        layers=tuple(layers),
+        repairs=tuple(repair for one in taken for repair in one.repairs),
+        version=_version(rights, layers),
+    )
+
+
+def succeed(history: gpd.GeoDataFrame, later: Taken) -> gpd.GeoDataFrame:
+    """The history of a layer after one more snapshot: rights that changed get a new version, those gone end.
+
+    A right that stands unchanged keeps its row and the digest of the snapshot that first had it.
+    """
+    day = pd.Timestamp(later.date)
+    current = history["recorded_to"].isna().to_numpy()
+    old = dict(zip(history["right_id"][current], _contents(history[current]), strict=True))
+    new = dict(zip(later.rights["right_id"], _contents(later.rights), strict=True))
+    unchanged = {key for key, content in old.items() if new.get(key) == content}
+    history = history.copy()
+    ended = current & ~history["right_id"].isin(unchanged).to_numpy()
+    history.loc[ended, "recorded_to"] = day
+    history = history[~(history["recorded_to"] == history["recorded_from"])]
+    added = later.rights[~later.rights["right_id"].isin(unchanged)]
+    parts = [part for part in (history, added) if len(part)] or [history]
+    return gpd.GeoDataFrame(pd.concat(parts, ignore_index=True), crs=history.crs)
+
+
+def _contents(rights: gpd.GeoDataFrame) -> list[str]:
+    """Digest of what each row says, apart from when it was recorded."""
+    plain = rights.drop(columns=["geometry", *_SNAPSHOT_COLUMNS])
+    outlines = rights.geometry.normalize().to_wkb()
+    found = []
+    for row, recorded, outline in zip(
+        plain.to_dict("records"), rights["recorded_from"], outlines, strict=True
+    ):
+        if row["valid_to"] == recorded:  # ended on an unknown day: each snapshot would date it anew
+            row = {**row, "valid_to": None}
+        text = canonical_json({key: None if pd.isna(value) else str(value) for key, value in row.items()})
+        found.append(hashlib.sha256(text.encode() + outline).hexdigest())
+    return found
+
+
+def _version(rights: gpd.GeoDataFrame, layers: Sequence[LayerState]) -> str:
+    rows = rights[["right_id", *_SNAPSHOT_COLUMNS]].itertuples(index=False)
+    recorded = [[str(value) for value in row] for row in rows]
+    taken = [[one.entry.name, one.date.isoformat(), one.sha256] for one in layers]
+    return digest([recorded, _contents(rights), taken])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Validity:
+    """The dates of the register's rows as integers, to ask for many rows and days at once."""
+
+    stands_from: np.ndarray
+    """First day a version stands for its right (the first version stands for all days before)."""
+    stands_to: np.ndarray
+    """First day it no longer does."""
+    valid_from: np.ndarray
+    valid_to: np.ndarray
+    known: np.ndarray
+    """Whether the dates decide."""
+    listed_from: np.ndarray
+    """First day on which standing in the layer means to be in force."""
+
+    def states(self, rows: np.ndarray, days: np.ndarray) -> np.ndarray:
+        """State (`IN_FORCE`, `NOT_IN_FORCE`, `UNKNOWN`; int8) of register rows on days, elementwise."""
+        stands = (self.stands_from[rows] <= days) & (days < self.stands_to[rows])
+        inside = (self.valid_from[rows] <= days) & (days < self.valid_to[rows])
+        sure = self.known[rows] | (self.listed_from[rows] <= days)
+        state = np.where(sure, IN_FORCE, UNKNOWN)
+        return np.where(stands & inside, state, NOT_IN_FORCE).astype(np.int8)
+
+
+def validity(rights: pd.DataFrame) -> Validity:
+    """The dates of RIGHTS rows as integer days; open ends are far away."""
+    first = ~rights["right_id"].duplicated().to_numpy()
+    recorded_from = day_numbers(rights["recorded_from"], -_EVER)
+    return Validity(
+        stands_from=np.where(first, -_EVER, recorded_from),
+        stands_to=day_numbers(rights["recorded_to"], _EVER),
+        valid_from=day_numbers(rights["valid_from"], -_EVER),
+        valid_to=day_numbers(rights["valid_to"], _EVER),
+        known=rights["dates_known"].to_numpy(bool),
+        listed_from=np.where(rights["listed_is_valid"].to_numpy(bool), recorded_from, _EVER),
+    )

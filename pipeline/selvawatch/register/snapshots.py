@@ -1,0 +1,200 @@
+"""Snapshots of layers: digest, date, source, licence; nothing is overwritten, great losses are held back."""
+
+import datetime as dt
+import hashlib
+import io
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import geopandas as gpd
+from pyproj import CRS
+
+from selvawatch.core.files import file_digest, replacing, write_text
+from selvawatch.core.hectares import hectares
+from selvawatch.errors import LayerError, StoreError
+from selvawatch.register.entries import LayerEntry
+from selvawatch.register.layer_rows import holder_hash, holder_type, texts
+from selvawatch.register.manifest import Snapshot
+
+ACCEPTED, QUARANTINED = "accepted", "quarantined"
+HOLDER_TYPE, HOLDER_HASH = "holder_type", "holder_hash"
+"""Columns that stand in a snapshot instead of the holder's name."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SnapshotRecord:
+    """What stands beside a snapshot's file."""
+
+    layer: str
+    date: str
+    """ISO day it was taken."""
+    file: str
+    """File, relative to the layer's folder; two records of the same content share one."""
+    sha256: str
+    """Digest of the file: of what is kept, without the names of persons."""
+    source: str
+    licence: str
+    address: str
+    """Where it was taken from."""
+    features: int
+    area_ha: float
+    """Sum of the features' areas, hectares; 0 for lines and points."""
+    state: str
+    """`accepted` or `quarantined`."""
+    why: str = ""
+    """Why it is quarantined."""
+
+
+def keep(
+    root: Path,
+    entry: LayerEntry,
+    frame: gpd.GeoDataFrame,
+    *,
+    date: dt.date,
+    address: str,
+    equal_area: CRS,
+    salt: bytes,
+) -> SnapshotRecord:
+    """Write a layer as it was taken and return its record.
+
+    Names of persons go before anything is written: fields to drop are dropped, the holder's becomes a type
+    and a salted hash. A snapshot that lost more than the entry's share of features or area against the last
+    accepted one is quarantined: kept, not used.
+
+    Raises
+    ------
+    LayerError
+        For a layer without features or CRS, or without a column that its entry names, the holder's included.
+    """
+    if frame.crs is None:
+        raise LayerError("the layer has no CRS", where=entry.name)
+    if not len(frame):
+        raise LayerError("the layer is empty", where=entry.name, got=address, do="the last snapshot stays")
+    clean = without_persons(frame, entry, salt)
+    body = io.BytesIO()
+    clean.to_parquet(body, index=False, schema_version="1.1.0", compression="zstd")
+    sha256 = hashlib.sha256(body.getvalue()).hexdigest()
+    same = [one for one in records(root, entry.name) if one.sha256 == sha256]
+    name = same[0].file if same else f"{date.isoformat()}-{sha256[:8]}.parquet"
+    if not same:
+        with replacing(root / entry.name / name) as part:
+            part.write_bytes(body.getvalue())
+    area = float(hectares(clean.geometry.to_numpy(), clean.crs, equal_area).sum())
+    record = SnapshotRecord(
+        layer=entry.name,
+        date=date.isoformat(),
+        file=name,
+        sha256=sha256,
+        source=entry.source,
+        licence=entry.licence,
+        address=address,
+        features=len(clean),
+        area_ha=round(area, 4),
+        state=ACCEPTED,
+    )
+    return _recorded(root, _judged(root, entry, record))
+
+
+def without_persons(frame: gpd.GeoDataFrame, entry: LayerEntry, salt: bytes) -> gpd.GeoDataFrame:
+    """The frame without fields that name natural persons; the holder becomes a type and a salted hash.
+
+    Raises
+    ------
+    LayerError
+        Where a column that the entry names is missing; without its holder's, names may stand in any other.
+    """
+    fetch = entry.fetch
+    clean = frame.copy()
+    if entry.holder_column and entry.holder_column in clean:
+        names = texts(clean[entry.holder_column])
+        clean[HOLDER_TYPE] = [holder_type(one) for one in names]
+        clean[HOLDER_HASH] = [holder_hash(one, salt) for one in names]
+    gone = {one.casefold() for one in (entry.holder_column, *(fetch.drop if fetch else ())) if one}
+    clean = clean.drop(columns=[one for one in clean.columns if str(one).casefold() in gone])
+    if fetch and fetch.keep:
+        clean = clean[[one for one in clean.columns if one in (*fetch.keep, "geometry")]]
+    if entry.only_named:
+        named = (*entry.columns, HOLDER_TYPE, HOLDER_HASH, "geometry")
+        clean = clean[[one for one in clean.columns if one in named]]
+    # Without the column we know, the holders may stand under a name that nobody said to drop.
+    replaced = {entry.holder_column} if HOLDER_TYPE in clean.columns else set()
+    missing = [one for one in entry.columns if one not in {*clean.columns, *replaced}]
+    if missing:
+        raise LayerError(
+            "columns that the manifest names are missing",
+            where=entry.name,
+            got=sorted(str(one) for one in clean.columns if one != "geometry"),
+            needed=missing,
+            do="the service changed: correct the entry in zones.toml; the last snapshot stays",
+        )
+    return gpd.GeoDataFrame(clean, geometry="geometry", crs=frame.crs)
+
+
+def records(root: Path, layer: str) -> list[SnapshotRecord]:
+    """Records of a layer, oldest first."""
+    found = []
+    for path in sorted((root / layer).glob("*.json")):
+        try:
+            found.append(SnapshotRecord(**json.loads(path.read_text(encoding="utf-8"))))
+        except (ValueError, TypeError) as error:
+            raise StoreError("a snapshot's record cannot be read", where=path, got=error) from error
+    return sorted(found, key=lambda one: (one.date, one.sha256))
+
+
+def accept(root: Path, layer: str) -> SnapshotRecord:
+    """The latest quarantined snapshot of a layer, accepted from now on; LayerError where there is none."""
+    held = [one for one in records(root, layer) if one.state == QUARANTINED]
+    if not held:
+        raise LayerError("nothing is quarantined", where=layer)
+    return _recorded(root, replace(held[-1], state=ACCEPTED, why=""))
+
+
+def stored_snapshots(root: Path, layers: Sequence[str]) -> tuple[Snapshot, ...]:
+    """Accepted snapshots of layers, to make a register of; several of one layer are its history.
+
+    Raises
+    ------
+    StoreError
+        For a file that is missing or is not what its record says.
+    """
+    found = []
+    for layer in layers:
+        for one in records(root, layer):
+            if one.state != ACCEPTED:
+                continue
+            path = root / layer / one.file
+            if not path.exists() or file_digest(path) != one.sha256:
+                raise StoreError(
+                    "a snapshot is not what its record says",
+                    where=path,
+                    needed=one.sha256[:12],
+                    do="restore it from a copy, or remove its record",
+                )
+            found.append(
+                Snapshot(layer=layer, file=str(path), date=dt.date.fromisoformat(one.date), sha256=one.sha256)
+            )
+    return tuple(found)
+
+
+def _judged(root: Path, entry: LayerEntry, record: SnapshotRecord) -> SnapshotRecord:
+    before = [one for one in records(root, entry.name) if one.state == ACCEPTED and one.date <= record.date]
+    if entry.fetch is None or not before:
+        return record
+    last, most = before[-1], entry.fetch.max_lost_share
+    lost = {
+        "features": 1 - record.features / last.features if last.features else 0.0,
+        "area": 1 - record.area_ha / last.area_ha if last.area_ha else 0.0,
+    }
+    worst = max(lost, key=lambda name: lost[name])
+    if lost[worst] <= most:
+        return record
+    why = f"{lost[worst]:.1%} of {worst} lost against {last.date}, {most:.1%} allowed"
+    return replace(record, state=QUARANTINED, why=why)
+
+
+def _recorded(root: Path, record: SnapshotRecord) -> SnapshotRecord:
+    path = root / record.layer / f"{record.date}-{record.sha256[:8]}.json"
+    write_text(path, json.dumps(asdict(record), indent=1, sort_keys=True, ensure_ascii=False) + "\n")
+    return record

@@ -1,0 +1,1 @@
+"""Catalogues of scenes: public archives by name, STAC APIs, folders, and several of them as one."""

@@ -1,0 +1,91 @@
+"""The public archives by name: which collections of theirs are read for a sensor, and what that needs.
+
+Earth Search keeps Sentinel-2 Collection 1 open to all (baseline 05.00 on, offset -0.1 always); its older
+`sentinel-2-l2a` states offsets that are not true, and its Landsat and Sentinel-1 lie in buckets whose reader
+pays. Planetary Computer signs addresses when they are opened; its radar needs an account.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from selvawatch.errors import SourceError
+from selvawatch.sources.catalogues.stac_api import StacSource
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Archive:
+    """A STAC API with known collections."""
+
+    name: str
+    url: str
+    """Landing page."""
+    url_variable: str
+    """Variable of the environment that names another landing page (a mirror)."""
+    collections: Mapping[str, tuple[str, ...]]
+    """Collections by sensor."""
+    signed: bool = False
+    """Whether addresses are signed when they are opened."""
+    keys: Mapping[str, str]
+    """Variable of the environment without which a sensor cannot be read, by sensor."""
+
+
+ARCHIVES: Mapping[str, Archive] = {
+    archive.name: archive
+    for archive in (
+        Archive(
+            name="earth-search",
+            url="https://earth-search.aws.element84.com/v1",
+            url_variable="EARTH_SEARCH_URL",
+            collections={"sentinel-2": ("sentinel-2-c1-l2a",)},
+            keys={},
+        ),
+        Archive(
+            name="planetary-computer",
+            url="https://planetarycomputer.microsoft.com/api/stac/v1",
+            url_variable="PLANETARY_COMPUTER_URL",
+            collections={
+                "sentinel-2": ("sentinel-2-l2a",),
+                "landsat": ("landsat-c2-l2",),
+                "sentinel-1": ("sentinel-1-rtc",),
+            },
+            signed=True,
+            keys={"sentinel-1": "PC_SDK_SUBSCRIPTION_KEY"},
+        ),
+    )
+}
+
+
+def url_of(archive: Archive) -> str:
+    """Landing page of an archive: its own, or the mirror that the environment names."""
+    return os.environ.get(archive.url_variable, archive.url)
+
+
+def open_archive(name: str, family: str) -> StacSource:
+    """A sensor's part of an archive; nothing is fetched yet.
+
+    Raises
+    ------
+    SourceError
+        When the archive does not keep the sensor, or a key that it needs is not set.
+    """
+    archive = ARCHIVES[name]
+    if family not in archive.collections:
+        raise SourceError(
+            f"the archive keeps no {family} that can be read",
+            where=f"source {name}",
+            needed=" or ".join(archive.collections),
+        )
+    variable = archive.keys.get(family, "")
+    if variable and not os.environ.get(variable):
+        raise SourceError(
+            f"{family} needs a subscription key",
+            where=f"source {name}",
+            do=f"set {variable}",
+        )
+    return StacSource(
+        url=url_of(archive),
+        name=name,
+        collections=archive.collections[family],
+        signed=archive.signed,
+    )

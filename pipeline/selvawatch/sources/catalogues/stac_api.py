@@ -1,0 +1,210 @@
+"""A STAC API or a static catalogue on the web as a source of scenes."""
+
+import json
+import re
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+import shapely
+import xarray as xr
+
+from selvawatch.core.days import iso
+from selvawatch.core.grid import Tile
+from selvawatch.core.scene import Scene
+from selvawatch.errors import SourceError
+from selvawatch.sources.catalogues.items import Item, collect, links_of
+from selvawatch.sources.scene_pixels import read_scene
+from selvawatch.sources.sensors.sensor_table import SENSORS
+from selvawatch.sources.source import SearchResult
+from selvawatch.web.addresses import remote
+from selvawatch.web.guarded import GuardedAdapter, trust
+from selvawatch.web.signing import to_be_signed
+
+_PAGE = 500
+_TIMEOUT_S = 60.0
+_RETRIES = 4
+_BACKOFF_S = 1.0
+_LONGEST_WAIT_S = 120.0
+_REDIRECTS = 3
+_MOST_ITEMS = 200_000
+_GONE = (400, 401, 403, 404, 410)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StacSource:
+    """A STAC API (item search) or, where it cannot search, the items its catalogue links to."""
+
+    url: str
+    """Landing page."""
+    name: str
+    """Text that opens it."""
+    collections: tuple[str, ...] = ()
+    """Collections that are searched; empty: all that a known sensor lists."""
+    signed: bool = False
+    """Whether addresses are signed for Planetary Computer when they are opened (`web.signing`)."""
+
+    def __post_init__(self) -> None:
+        """Let the catalogue's own host, which a person named, lie in the local network."""
+        trust(urlsplit(self.url).hostname or "")
+
+    @classmethod
+    def open(cls, url: str) -> "StacSource":
+        """The source of a URL; nothing is fetched yet. SourceError when it is not http or https, or holds a
+        secret.
+        """
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise SourceError(
+                "the address is not on the web", where=f"source stac:{url}", needed="http:// or https://"
+            )
+        if parts.username or parts.password or parts.query:
+            raise SourceError(
+                "an address with a user name, password or key would be written down",
+                where=f"source stac:{parts.scheme}://{parts.hostname}{parts.path}",
+                needed="an address without them",
+                do="give an address that is open to you, or one of the archives by name",
+            )
+        return cls(url=url, name=f"stac:{url}")
+
+    def search(self, geometry: shapely.Geometry, first_day: int, last_day: int) -> SearchResult:
+        """Scenes that meet a geometry (WGS 84) from a first to a last day, both included.
+
+        Raises
+        ------
+        SourceError
+            When the catalogue cannot be reached or answers nonsense.
+        """
+        return collect(
+            self._items(geometry, first_day, last_day), geometry, first_day, last_day, self._resolve
+        )
+
+    def read(self, scene: Scene, tile: Tile, bands: Sequence[str], halo_px: int = 0) -> xr.Dataset:
+        """Bands of a scene on a tile's pixels (`sources.scene_pixels.read_scene`)."""
+        trust(urlsplit(self.url).hostname or "")
+        return read_scene(scene, tile, bands, halo_px)
+
+    def _items(self, geometry: shapely.Geometry, first_day: int, last_day: int) -> Iterator[tuple[str, Item]]:
+        from pystac import STACError
+        from pystac_client import Client
+        from pystac_client.exceptions import APIError
+        from pystac_client.warnings import NoConformsTo
+        from requests import RequestException
+
+        io = _patient(urlsplit(self.url).hostname or "")
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", NoConformsTo)
+                client = Client.open(self.url, stac_io=io)
+            if client.conforms_to("ITEM_SEARCH"):
+                found = client.search(
+                    collections=list(self.collections) or _known(client) or None,
+                    intersects=shapely.geometry.mapping(geometry),
+                    datetime=f"{iso(first_day)}T00:00:00Z/{iso(last_day)}T23:59:59.999Z",
+                    limit=_PAGE,
+                )
+                for number, item in enumerate(found.items_as_dicts()):
+                    if number >= _MOST_ITEMS:
+                        raise ValueError(f"more than {_MOST_ITEMS} items: its pages lead in circles")
+                    yield self.url, item
+            else:
+                yield from _walked(self.url, io)
+        except (APIError, STACError, RequestException, OSError, ValueError, KeyError) as error:
+            text = re.sub(r"HTTPS?ConnectionPool.*", "no answer", str(error).split("?")[0])[:200]
+            raise SourceError(
+                "the catalogue cannot be searched", where=f"source {self.name}", got=text
+            ) from error
+
+    def _resolve(self, address: str, href: str) -> str:
+        """Absolute address of an asset; ValueError when it is not one this source may open."""
+        opened = remote(urljoin(address, href), urlsplit(self.url).hostname or "")
+        return to_be_signed(opened) if self.signed else opened
+
+
+def _patient(own_host: str) -> Any:
+    """A connection that tries 429, 5xx and broken ones again, waits as long as it is told but not longer than
+    `_LONGEST_WAIT_S`, gives up, and opens nothing but what a catalogue on `own_host` may lead to.
+    """
+    from pystac_client.stac_api_io import StacApiIO
+    from urllib3.util import Retry
+
+    class Bounded(Retry):
+        """The newest versions alone take the longest wait as an argument."""
+
+        def parse_retry_after(self, retry_after: str) -> float:
+            """Seconds to wait."""
+            return min(_LONGEST_WAIT_S, super().parse_retry_after(retry_after))
+
+    retry = Bounded(
+        total=_RETRIES,
+        redirect=_REDIRECTS,
+        backoff_factor=_BACKOFF_S,
+        backoff_jitter=0.5,
+        backoff_max=60.0,
+        status_forcelist=(429, 500, 502, 503, 504),
+        allowed_methods=None,
+    )
+
+    class Once(StacApiIO):  # type: ignore[misc,unused-ignore]
+        """Reads the landing page once: the client asks for it again as the root of itself."""
+
+        pages: dict[str, str] = {}
+
+        def read_text(self, source: Any, *args: Any, **kwargs: Any) -> str:
+            """The text at an address or link."""
+            if not isinstance(source, str) or args or any(kwargs.values()):
+                return str(super().read_text(source, *args, **kwargs))
+            key = source.rstrip("/")
+            if key not in self.pages:
+                self.pages = {**self.pages, key: str(super().read_text(source, *args, **kwargs))}
+            return self.pages[key]
+
+    io = Once(max_retries=retry, timeout=_TIMEOUT_S)
+    for scheme in ("http://", "https://"):
+        io.session.mount(scheme, GuardedAdapter(own_host, retry))
+    return io
+
+
+def _walked(url: str, io: Any) -> Iterator[tuple[str, Item]]:
+    """Address and content of every item that a static catalogue links to; what is none, or lies where it may
+    not, has empty content.
+    """
+    from pystac_client.exceptions import APIError
+
+    own_host = urlsplit(url).hostname or ""
+    waiting, seen = [url], {url}
+    while waiting:
+        address = waiting.pop()
+        try:
+            content = json.loads(io.request(address))
+        except APIError as error:
+            if address == url or error.status_code not in _GONE:
+                raise
+            content = None
+        except ValueError:
+            content = None
+        kind = content.get("type") if isinstance(content, dict) else None
+        if kind not in ("Catalog", "Collection"):
+            if address == url:
+                raise ValueError("it is no STAC catalogue")
+            yield address, content if isinstance(content, dict) else {}
+            continue
+        for link in links_of(content):
+            try:
+                target = remote(urljoin(address, link), own_host)
+            except ValueError:
+                yield link, {}
+                continue
+            if target not in seen:
+                seen.add(target)
+                waiting.append(target)
+        if len(seen) > _MOST_ITEMS:
+            raise ValueError(f"it links to more than {_MOST_ITEMS} files")
+
+
+def _known(client: Any) -> list[str]:
+    """Collections of an API that a known sensor lists."""
+    known = {name for sensor in SENSORS.values() for name in sensor.collections}
+    return sorted(known & {collection.id for collection in client.get_collections()})

@@ -1,0 +1,1 @@
+"""Pixels of Earth Engine: asked for on their own grid, and kept as files."""

@@ -1,0 +1,71 @@
+"""The source that a text names: the one place where sources are opened."""
+
+import re
+
+from selvawatch.errors import SourceError
+from selvawatch.sources.catalogues.combined import ClosedSource, CombinedSource
+from selvawatch.sources.catalogues.earth_engine import EarthEngineSource
+from selvawatch.sources.catalogues.folder import FolderSource
+from selvawatch.sources.catalogues.public_archives import ARCHIVES, open_archive
+from selvawatch.sources.catalogues.stac_api import StacSource
+from selvawatch.sources.source import FAMILIES, Source
+
+KNOWN = (
+    "earth-search",
+    "planetary-computer",
+    "earthengine",
+    "stac:URL",
+    "folder:DIR",
+    "SENSOR=SOURCE,SENSOR=SOURCE",
+)
+"""Forms of text that `open_source` knows."""
+
+_PART = re.compile(rf"(?:^|,)({'|'.join(FAMILIES)})=")
+
+
+def open_source(text: str) -> Source:
+    """The source that a text such as `earth-search`, `stac:URL` or `folder:DIR` names.
+
+    A sensor of a combination whose source cannot be opened is told so when it is searched, as one that does
+    not answer is: the others go on.
+
+    Raises
+    ------
+    SourceError
+        When the form is not known, the folder is missing, empty or no STAC catalogue, a part of a combination
+        is empty, or a sensor is named twice.
+    """
+    if text in ARCHIVES:
+        return _combined(text, [(family, text) for family in ARCHIVES[text].collections])
+    if _PART.match(text):
+        pieces = _PART.split(text)[1:]
+        return _combined(text, list(zip(pieces[::2], pieces[1::2], strict=True)))
+    kind, separator, rest = text.partition(":")
+    if kind == "folder" and separator and rest:
+        return FolderSource.open(rest)
+    if kind == "stac" and separator and rest:
+        return StacSource.open(rest)
+    if text == "earthengine":
+        return EarthEngineSource()
+    raise SourceError("the source is not known", where=f"source {text}", needed=" or ".join(KNOWN))
+
+
+def _combined(name: str, parts: list[tuple[str, str]]) -> CombinedSource:
+    families = [family for family, _ in parts]
+    if len(set(families)) != len(families) or not all(text for _, text in parts):
+        raise SourceError(
+            "every sensor needs one source", where=f"source {name}", needed="SENSOR=SOURCE,SENSOR=SOURCE"
+        )
+    return CombinedSource(name=name, parts=tuple((family, _part(family, text)) for family, text in parts))
+
+
+def _part(family: str, text: str) -> Source:
+    """The source of one sensor."""
+    try:
+        if text in ARCHIVES:
+            return open_archive(text, family)
+        if text == "earthengine":
+            return EarthEngineSource(families=(family,))
+        return open_source(text)
+    except SourceError as error:
+        return ClosedSource(name=text, why=error)

@@ -1,0 +1,1 @@
+"""Sensors as data: how to recognise one, its bands, quality layers and scales."""

@@ -1,0 +1,264 @@
+"""Use cases of the register's layers: fetch, import, accept, state, check."""
+
+import datetime as dt
+import secrets
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+
+from selvawatch.attribute.faces import SLIVER_HA, faces_of
+from selvawatch.attribute.overlay import extent_of
+from selvawatch.core.files import replacing
+from selvawatch.errors import LayerError, SelvawatchError
+from selvawatch.register.archives import UNPACKED, in_zip, unpack
+from selvawatch.register.entries import LayerEntry
+from selvawatch.register.geoservices import Client, fetch_layer
+from selvawatch.register.layer_rows import read_layer
+from selvawatch.register.manifest import Snapshot, read_register, site_snapshots
+from selvawatch.register.snapshots import ACCEPTED, SnapshotRecord, keep, records, stored_snapshots
+from selvawatch.register.vector_files import read_vector, split_layer
+from selvawatch.site import Site
+from selvawatch.store.folders import Store
+from selvawatch.version import __version__
+
+SNAPSHOTS = "zones"
+"""Folder of the store that holds snapshots."""
+
+LISTED = 20
+"""Slivers that `check_zones` lists one by one, largest first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fetched:
+    """What became of one layer."""
+
+    layer: str
+    record: SnapshotRecord | None
+    """The new snapshot; None where it failed."""
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayerReport:
+    """How a layer stands."""
+
+    layer: str
+    title: str
+    date: dt.date | None
+    """Day of the snapshot in use; None: there is none, and what the layer would say is unknown."""
+    age_days: int | None
+    features: int | None
+    state: str
+    """`in use`, `with the site`, `none`, with `, one quarantined (why)` where one is held back."""
+    verified: bool
+    by_hand: bool
+    """Whether no service is known: the layer is imported from a file."""
+
+
+def client_for(site: Site) -> Client:
+    """How this site asks services; LayerError where it does not say whom they may turn to."""
+    contact = site.manifest.contact
+    if not contact:
+        raise LayerError(
+            "nobody to turn to",
+            where=site.says.zones,
+            needed="`contact`, an e-mail or page",
+            do="write it at the top of the file: services want to know who asks",
+        )
+    return Client(contact=contact, version=__version__)
+
+
+def fetch_zones(
+    site: Site, store: Store, layers: list[str], *, date: dt.date, client: Client
+) -> list[Fetched]:
+    """Ask for layers (none named: all that can be fetched) and keep what came; one failure stops no other."""
+    entries = [site.manifest.entry(name) for name in layers] or [
+        one for one in site.manifest.layer if one.fetch is not None
+    ]
+    done = []
+    for entry in entries:
+        try:
+            done.append(Fetched(layer=entry.name, record=_fetch(site, store, entry, date, client)))
+        except SelvawatchError as error:
+            done.append(Fetched(layer=entry.name, record=None, error=str(error)))
+    return done
+
+
+def import_zone(site: Site, store: Store, layer: str, file: str, *, date: dt.date) -> SnapshotRecord:
+    """Keep a layer from a file (any vector format, or an archive of one) as if it had been fetched."""
+    entry = site.manifest.entry(layer)
+    path, inside = split_layer(file)
+    if path.suffix.lower() not in (".zip", *UNPACKED):
+        frame = _read(entry, file)
+    elif not path.exists():
+        raise LayerError("no such file", where=path, do="give the path of a vector file or an archive of one")
+    else:
+        frame = _from_archive(store, entry, path, inside or "")
+    return _keep(site, store, entry, frame, date, path.name)
+
+
+def all_snapshots(site: Site, store: Store | None) -> tuple[Snapshot, ...]:
+    """Snapshots that came with the site and, of the store's, those accepted."""
+    own = site_snapshots(site.manifest, site.zones_folder)
+    if store is None or not (store.folder / SNAPSHOTS).is_dir():
+        return own
+    names = [one.name for one in site.manifest.layer]
+    return (*own, *stored_snapshots(store.folder / SNAPSHOTS, names))
+
+
+def zones_status(site: Site, store: Store, *, today: dt.date) -> list[LayerReport]:
+    """How every layer of the manifest stands, by name."""
+    own = {one.layer: one.date for one in site_snapshots(site.manifest, site.zones_folder)}
+    reports = []
+    for entry in sorted(site.manifest.layer, key=lambda one: one.name):
+        kept = records(store.folder / SNAPSHOTS, entry.name)
+        used = [one for one in kept if one.state == ACCEPTED]
+        held = [one for one in kept if one.state != ACCEPTED]
+        date = dt.date.fromisoformat(used[-1].date) if used else own.get(entry.name)
+        state = "in use" if used else "with the site" if date else "none"
+        if held:
+            state += f", one quarantined ({held[-1].why})"
+        reports.append(
+            LayerReport(
+                layer=entry.name,
+                title=entry.title,
+                date=date,
+                age_days=None if date is None else (today - date).days,
+                features=used[-1].features if used else None,
+                state=state,
+                verified=entry.verified,
+                by_hand=entry.fetch is None,
+            )
+        )
+    return reports
+
+
+def unchecked_note(site: Site, store: Store) -> str:
+    """What the lower tiers lack without a layer of isolated peoples, one line; empty where there is one."""
+    held = {one.layer for one in all_snapshots(site, store)}
+    layers = [one for one in site.manifest.layer if one.type == "isolated_peoples"]
+    if any(one.name in held for one in layers) or not site.says.tiers.withhold_unchecked:
+        return ""
+    name = layers[0].name if layers else "isolated-peoples"
+    return (
+        "no layer of isolated peoples is at hand, so public and partner bulletins, maps and tables"
+        " stay empty:"
+        f" `selvawatch zones fetch {name}` or `zones import {name} FILE`"
+        " (or, knowing what that means, withhold_unchecked = false in the site file)"
+    )
+
+
+def check_zones(site: Site, store: Store) -> list[str]:
+    """What is wrong or was repaired in the snapshots in use, one line each; files are verified on the way."""
+    told = []
+    for one in all_snapshots(site, store):
+        entry = site.manifest.entry(one.layer)
+        if entry.kind in ("reference", "context"):
+            continue
+        taken = read_layer(one.file, entry, crs=site.grid.crs, date=one.date, sha256=one.sha256)
+        if not len(taken.rights):
+            told.append(f"{one.layer} {one.date}: no usable feature")
+        if unknown := int((~taken.rights["dates_known"] & ~taken.rights["listed_is_valid"]).sum()):
+            told.append(f"{one.layer} {one.date}: {unknown} of {len(taken.rights)} without known dates")
+        told += [
+            f"{one.layer} {one.date}: row {repair.key}: {repair.what},"
+            f" {repair.ha_before:.4f} -> {repair.ha_after:.4f} ha"
+            for repair in taken.repairs
+        ]
+    return told + _slivers(site, store)
+
+
+def _slivers(site: Site, store: Store) -> list[str]:
+    """Ground in faces so small that they are likely drawing errors between layers; kept and counted."""
+    register, _ = read_register(
+        site.manifest, all_snapshots(site, store), crs=site.grid.crs, areas=site.areas
+    )
+    if not len(register):
+        return []
+    extent = extent_of([register.rights])
+    faces = faces_of(register.rights, extent, equal_area=site.equal_area, register_version=register.version)
+    small = faces.slivers()
+    small = small[np.argsort(-faces.ha[small], kind="stable")]
+    ids = register.rights["right_id"].to_numpy(object)
+    largest = [
+        f"sliver of {faces.ha[one]:.6f} ha: {', '.join(ids[list(faces.rights_of(one))])}"
+        for one in small[:LISTED].tolist()
+    ]
+    whole = (
+        f"{len(small)} of {len(faces)} faces are slivers under {SLIVER_HA} ha: {faces.ha[small].sum():.4f} ha"
+    )
+    return [whole, *largest]
+
+
+def _fetch(site: Site, store: Store, entry: LayerEntry, date: dt.date, client: Client) -> SnapshotRecord:
+    if entry.fetch is None:
+        raise LayerError("the layer has no service", where=entry.name, do="take it in with `zones import`")
+    fetch = entry.fetch
+    if fetch.kind in ("file", "archive"):
+        frame = _download(store, entry, client)
+    else:
+        frame = fetch_layer(client, fetch.kind, fetch.url, fetch.layer, fetch.where)
+    return _keep(site, store, entry, frame, date, f"{fetch.url} {fetch.layer}".strip())
+
+
+def _download(store: Store, entry: LayerEntry, client: Client) -> gpd.GeoDataFrame:
+    """A file or archive, read from a temporary copy that is gone afterwards."""
+    fetch = entry.fetch
+    if fetch is None:
+        raise LayerError("the layer has no service", where=entry.name)
+    suffix = Path(fetch.url).suffix.lower()
+    if fetch.kind == "archive" and suffix not in (".zip", *UNPACKED):
+        raise LayerError("unknown archive", where=entry.name, got=suffix, needed=(".zip", *UNPACKED))
+    with tempfile.TemporaryDirectory(dir=_folder(store, entry)) as place:
+        path = Path(place) / f"download{suffix}"
+        path.write_bytes(client.get(fetch.url))
+        if fetch.kind == "archive":
+            return _from_archive(store, entry, path, fetch.layer)
+        return _read(entry, f"{path}:{fetch.layer}" if fetch.layer else str(path))
+
+
+def _from_archive(store: Store, entry: LayerEntry, path: Path, layer: str) -> gpd.GeoDataFrame:
+    """A layer of the vector file in an archive; what is unpacked is gone afterwards."""
+    if path.suffix.lower() == ".zip":
+        found = in_zip(path)
+        return _read(entry, f"{found}:{layer}" if layer else found)
+    with tempfile.TemporaryDirectory(dir=_folder(store, entry)) as folder:
+        found = str(unpack(path, Path(folder)))
+        return _read(entry, f"{found}:{layer}" if layer else found)
+
+
+def _read(entry: LayerEntry, file: str) -> gpd.GeoDataFrame:
+    return read_vector(file, crs="EPSG:4326", declared_crs=entry.crs, encoding=entry.encoding)
+
+
+def _folder(store: Store, entry: LayerEntry) -> Path:
+    folder = store.folder / SNAPSHOTS / entry.name
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _keep(
+    site: Site, store: Store, entry: LayerEntry, frame: gpd.GeoDataFrame, date: dt.date, address: str
+) -> SnapshotRecord:
+    return keep(
+        store.folder / SNAPSHOTS,
+        entry,
+        frame,
+        date=date,
+        address=address,
+        equal_area=site.equal_area,
+        salt=store_salt(store),
+    )
+
+
+def store_salt(store: Store) -> bytes:
+    """The store's secret for hashes of holders, made on first use; readable by its owner alone."""
+    path = store.folder / SNAPSHOTS / ".salt"
+    if not path.exists():
+        with replacing(path) as part:
+            part.touch(mode=0o600)
+            part.write_bytes(secrets.token_bytes(32))
+    return path.read_bytes()

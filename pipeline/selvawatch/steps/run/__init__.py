@@ -1,0 +1,1 @@
+"""One run: planned, its tiles advanced, events tracked, attributed, published and committed."""

@@ -1,0 +1,182 @@
+"""From events to attributed, ranked alerts and tables: register, faces, overlay, rank."""
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+
+import geopandas as gpd
+import pandas as pd
+import shapely
+
+from selvawatch.attribute.describe import Setting, alerts_of, describe, outline_cells
+from selvawatch.attribute.faces import Faces
+from selvawatch.attribute.overlay import Pieces, attribute
+from selvawatch.attribute.rank import rank
+from selvawatch.core.days import to_day
+from selvawatch.events.track import Tracked
+from selvawatch.provenance import code_version
+from selvawatch.register.manifest import References, Snapshot, read_register
+from selvawatch.register.register import Register
+from selvawatch.site import Site
+from selvawatch.steps.register import all_snapshots
+from selvawatch.store.faces import site_faces
+from selvawatch.store.folders import Store
+from selvawatch.store.loss_products import product_scars
+from selvawatch.tables.base import Inputs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Zones:
+    """The register and the references of a site, as of its snapshots."""
+
+    register: Register
+    references: References
+    snapshots: tuple[Snapshot, ...] = ()
+    """What both were read from."""
+
+    @property
+    def isolated(self) -> shapely.Geometry | None:
+        """Ground of isolated peoples; None where no layer says where that is."""
+        if "isolated_peoples" not in self.register.types_present():
+            return None
+        rights = self.register.rights
+        return shapely.union_all(rights.geometry[rights["type"] == "isolated_peoples"].to_numpy())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attributed:
+    """Alerts of a run and the pieces its tables add up."""
+
+    alerts: gpd.GeoDataFrame
+    """ALERTS, by rank."""
+    pieces: Pieces
+    faces: Faces
+    zones: Zones
+
+    def inputs(self, site: Site, cells: set[str] | None = None) -> Inputs:
+        """What tables are made of; `cells`: only pieces of these cells."""
+        return Inputs(
+            pieces=self.pieces if cells is None else of_cells(self.pieces, cells),
+            register=self.zones.register,
+            scales=site.priorities.by_name,
+            periods=site.periods.by_name,
+            faces=self.faces,
+            settings=site.tables,
+            references=self.zones.references,
+            watched_from=to_day(site.days.monitoring_from),
+        )
+
+
+def read_zones(
+    site: Site, store: Store | None = None, only: Collection[tuple[str, str, str]] | None = None
+) -> Zones:
+    """The register and references of a site, from its own snapshots and what a store keeps.
+
+    only: layer, ISO day and sha256 of the snapshots that are read. LayerError for a layer that cannot be
+    used.
+    """
+    snapshots = tuple(one for one in all_snapshots(site, store) if only is None or _key(one) in only)
+    register, references = read_register(site.manifest, snapshots, crs=site.grid.crs, areas=site.areas)
+    return Zones(register=register, references=references, snapshots=snapshots)
+
+
+def _key(one: Snapshot) -> tuple[str, str, str]:
+    return one.layer, one.date.isoformat(), one.sha256
+
+
+def with_product_scars(zones: Zones, store: Store, crs: str) -> Zones:
+    """The zones with the ground of a store's products of mining among their old scars, for alerts only.
+
+    StoreError for a product that cannot be read.
+    """
+    scars = product_scars(store, crs)
+    if not len(scars):
+        return zones
+    joined = pd.concat([part for part in (zones.references.scars, scars) if len(part)], ignore_index=True)
+    return replace(zones, references=replace(zones.references, scars=gpd.GeoDataFrame(joined, crs=crs)))
+
+
+def zones_of_version(
+    site: Site, store: Store, now: Zones, version: str, seen: Collection[tuple[str, str, str]] | None
+) -> Zones | None:
+    """The zones as they were when the register had a version; None: not at hand.
+
+    now: the zones of all snapshots; an empty version is taken for theirs. seen: layer, ISO day and sha256 of
+    the snapshots that the version was made of; where nobody noted them, those until each day are tried.
+    """
+    if version in ("", now.register.version):
+        return now
+    every = {_key(one) for one in now.snapshots}
+    if seen is not None:
+        tries = [set(seen)] if every >= set(seen) else []
+    else:
+        days = sorted({day for _, day, _ in every}, reverse=True)
+        tries = [{one for one in every if one[1] <= day} for day in days[1:]]
+    for some in tries:
+        then = read_zones(site, store, only=some)
+        if then.register.version == version:
+            return then
+    return None
+
+
+def guarded_ground(now: Zones, then: Zones) -> shapely.Geometry | None:
+    """Ground of isolated peoples by either register; None where neither says.
+
+    What is learned of them later guards what an earlier run saw.
+    """
+    known = [one for one in (now.isolated, then.isolated) if one is not None]
+    return shapely.union_all(known) if known else None
+
+
+def with_river_water(zones: Zones, water: gpd.GeoDataFrame) -> Zones:
+    """The zones with river water told from imagery (year, geometry) among their references."""
+    return replace(zones, references=replace(zones.references, river_water=water))
+
+
+def attribute_events(
+    site: Site,
+    zones: Zones,
+    tracked: Tracked,
+    until_day: int,
+    parameters_digest: str,
+    store: Store | None = None,
+) -> Attributed:
+    """Alerts and pieces of events; today is the run's data day. store: keeps the faces for the next time."""
+    register = zones.register
+    bare = tracked.events[~tracked.events["event_id"].isin(tracked.cells["event_id"])]
+    faces = site_faces(site, store, register, [tracked.cells, outline_cells(bare)])
+    setting = Setting(
+        register=register,
+        faces=faces,
+        scale=next(iter(site.priorities.by_name.values())),
+        rules=site.rules,
+        references=zones.references,
+        today=until_day,
+        isolated_buffer_m=site.says.tiers.isolated_buffer_m,
+        parameters_digest=parameters_digest,
+        code_version=code_version(),
+    )
+    described = describe(tracked.events, tracked.cells, setting)
+    joined = tracked.events.set_index("event_id", drop=False).join(described)
+    ranked = rank(
+        gpd.GeoDataFrame(joined.reset_index(drop=True)), tracked.cells, site.ranking_rule, until_day
+    )
+    return Attributed(
+        alerts=alerts_of(tracked.events, described, ranked),
+        pieces=attribute(tracked.cells, faces, register, today=until_day, events=tracked.events),
+        faces=faces,
+        zones=zones,
+    )
+
+
+def of_cells(pieces: Pieces, cells: set[str]) -> Pieces:
+    """The pieces of some cells, renumbered."""
+    kept = pieces.frame["cell_id"].isin(cells).to_numpy()
+    number = pd.Series(kept).cumsum().to_numpy() - 1
+    members = pieces.members[kept[pieces.members["piece"].to_numpy()]].copy()
+    members["piece"] = number[members["piece"].to_numpy()]
+    return Pieces(
+        frame=gpd.GeoDataFrame(pieces.frame[kept].reset_index(drop=True), crs=pieces.frame.crs),
+        members=members.reset_index(drop=True),
+        today=pieces.today,
+        register_version=pieces.register_version,
+    )

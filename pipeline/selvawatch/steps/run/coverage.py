@@ -1,0 +1,128 @@
+"""What a run saw and what it did not: shares, sensors, unread scenes, pixels not monitored."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from selvawatch.core.days import to_day
+from selvawatch.core.status import Reason
+from selvawatch.detect.baseline import name_of
+from selvawatch.site import Site
+from selvawatch.sources.source import Superseded
+from selvawatch.store.folders import Store
+from selvawatch.store.run_plan import Inputs
+from selvawatch.store.tile_state import TileState, open_baselines, open_layers
+from selvawatch.write.bulletin.bulletin_model import (
+    Observation,
+    SensorLook,
+    SupersededScene,
+    TileLook,
+    UnreadScene,
+)
+
+
+def observation(
+    site: Site,
+    store: Store,
+    states: Mapping[str, TileState],
+    inputs: Inputs,
+    failed: Mapping[str, str],
+    superseded: Sequence[Superseded],
+) -> Observation:
+    """What was observed since monitoring began, over all tiles of the store.
+
+    failed: why tiles could not be brought up, by tile; what is said of them here is given out, so only that
+    they failed. superseded: scenes that this run replaces by newer products.
+    """
+    since = to_day(site.days.monitoring_from)
+    pixel_ha = site.grid.pixel_ha
+    counts: dict[Reason, int] = dict.fromkeys(Reason, 0)
+    seen_total = fallback_total = 0
+    tiles = []
+    for tile, says in sorted(states.items()):
+        layers = open_layers(store, tile, says.state)
+        reason = layers["reason"].to_numpy()
+        monitored = reason == Reason.MONITORED
+        seen = int((monitored & (layers["last_look"].to_numpy() >= since)).sum())
+        for code in Reason:
+            counts[code] += int((reason == code).sum())
+        seen_total += seen
+        fallback_total += int((_fallback(site, store, says) & monitored).sum())
+        square = site.grid.tile(tile)
+        share = seen / max(1, int(monitored.sum()))
+        tiles.append(TileLook(tile=tile, outline=square.lonlat_outline, observed_share=share))
+    monitored_px = counts.pop(Reason.MONITORED)
+    return Observation(
+        observed_share=seen_total / max(1, monitored_px),
+        tiles=tuple(tiles),
+        sensors=_sensors(states, inputs, since),
+        unread=_unread(states, inputs, failed, since),
+        unplaced=_unplaced(states, inputs),
+        superseded=tuple(
+            SupersededScene(scene_id=one.scene.id, sensor=one.scene.sensor, day=one.scene.day, by=one.by)
+            for one in superseded
+        ),
+        unmonitored_ha={code: number * pixel_ha for code, number in counts.items() if number},
+        monitored_ha=monitored_px * pixel_ha,
+        fallback_share=fallback_total / max(1, monitored_px),
+    )
+
+
+def _fallback(site: Site, store: Store, says: TileState) -> np.ndarray:
+    """Pixels (y, x) for which every baseline in use is the spatial reference."""
+    baselines = open_baselines(store, says.tile, says.baseline)
+    sigmas = [
+        baselines[name_of(stream.stream, index.index, "sigma")].to_numpy()
+        for stream, index in site.model.pairs()
+    ]
+    own = np.any([sigma > 0 for sigma in sigmas], axis=0)
+    reference = np.any([sigma < 0 for sigma in sigmas], axis=0)
+    return np.asarray(reference & ~own)
+
+
+def _sensors(states: Mapping[str, TileState], inputs: Inputs, since: int) -> tuple[SensorLook, ...]:
+    looks: dict[str, dict[tuple[str, str], tuple[str, int]]] = {}
+    for says in states.values():
+        for one in says.taken:
+            if one.day >= since:
+                known = looks.setdefault(one.sensor, {})
+                key = (one.scene_id, one.digest)
+                if known.get(key, ("unread", 0))[0] == "unread":
+                    known[key] = (one.state, one.day)
+    found = [
+        SensorLook(
+            sensor=sensor,
+            searched=True,
+            scenes_read=sum(state == "read" for state, _ in scenes.values()),
+            scenes_unread=sum(state != "read" for state, _ in scenes.values()),
+            last_day=max((day for state, day in scenes.values() if state == "read"), default=0),
+        )
+        for sensor, scenes in sorted(looks.items())
+    ]
+    missing = [SensorLook(sensor=sensor, searched=False) for sensor in inputs.unsearched]
+    return (*found, *missing)
+
+
+def _unplaced(states: Mapping[str, TileState], inputs: Inputs) -> int:
+    """Scenes with a problem, each once; one that a state holds was placed before."""
+    held = {one.scene_id for says in states.values() for one in says.taken}
+    return len({problem.scene_id for problem in inputs.problems} - held)
+
+
+def _unread(
+    states: Mapping[str, TileState], inputs: Inputs, failed: Mapping[str, str], since: int
+) -> tuple[UnreadScene, ...]:
+    scenes = {
+        (one.scene_id, one.reason): UnreadScene(
+            scene_id=one.scene_id, sensor=one.sensor, day=one.day, reason=one.reason
+        )
+        for says in states.values()
+        for one in says.taken
+        if one.state != "read" and (one.day >= since or one.reason == "unreachable")
+    }
+    for problem in inputs.problems:
+        key = (problem.scene_id, problem.reason)
+        scenes[key] = UnreadScene(scene_id=problem.scene_id, sensor="", day=0, reason=problem.reason)
+    for tile in failed:
+        scenes[tile, "tile"] = UnreadScene(scene_id=tile, sensor="", day=0, reason="tile-failed")
+    return tuple(scenes[key] for key in sorted(scenes))

@@ -1,0 +1,173 @@
+"""Before and after: the clearest looks on both sides of a loss, read small from the source."""
+
+import functools
+import logging
+from collections.abc import Callable, Mapping, Sequence
+
+import geopandas as gpd
+import numpy as np
+import rasterio
+import shapely
+from affine import Affine
+from rasterio.windows import from_bounds
+
+from selvawatch.core.days import to_date, to_day
+from selvawatch.core.scene import Scene
+from selvawatch.core.stack import NODATA
+from selvawatch.errors import SceneError
+from selvawatch.prepare.ingest import TakenIn
+from selvawatch.prepare.observation_files import look_path
+from selvawatch.site import Site
+from selvawatch.sources.scene_pixels import picture_bands, read_window
+from selvawatch.sources.sensors.sensor_table import SENSORS
+from selvawatch.store.folders import Store
+from selvawatch.store.tile_state import TileState
+from selvawatch.write.bulletin.bulletin_model import Pictures
+from selvawatch.write.bulletin.pictures import Window, pair
+
+log = logging.getLogger(__name__)
+
+SIDE_M = 900.0
+"""Least side of a picture's ground, metres; radar and Landsat need a few dozen pixels to be read by eye."""
+
+CLEAR = 0.9
+"""Share of the ground that a look must show before it is taken without looking further."""
+
+KEPT = 512
+"""Looks whose clear ground is kept at hand, an eighth of a megabyte each: a tile's alerts share its looks."""
+
+TRIED = 10
+"""Most looks that are tried on each side."""
+
+
+Seen = Callable[[str, str, int], tuple[Affine, int, np.ndarray]]
+"""What `_seen` says of a tile's stream and day."""
+
+
+def take_pictures(
+    site: Site,
+    store: Store,
+    states: Mapping[str, TileState],
+    scenes: Sequence[Scene],
+    alerts: gpd.GeoDataFrame,
+    top: int,
+) -> dict[str, Pictures]:
+    """Pictures by alert id of the first alerts by rank; none without a usable look on both sides."""
+    by_id = {scene.id: scene for scene in scenes}
+    taken: dict[str, Pictures] = {}
+    seen = functools.lru_cache(maxsize=KEPT)(functools.partial(_seen, store))
+    live = alerts[alerts["status"] != "withdrawn"].sort_values("rank").head(top)
+    for alert in live.itertuples():
+        for tile in site.grid.tiles(shapely.Point(alert.utm_e, alert.utm_n).buffer(site.grid.resolution)):
+            if tile.id in states:
+                made = _pictures(site, seen, states[tile.id], by_id, alert.geometry, _days(alert))
+                if made is not None:
+                    taken[str(alert.alert_id)] = made
+                break
+    return taken
+
+
+def _days(alert: object) -> tuple[int, int]:
+    """Last day that may show forest, first day that may show the whole loss."""
+    onset = getattr(alert, "onset_earliest", None)
+    first = onset if onset is not None and onset == onset else getattr(alert, "first_detected", None)
+    return to_day(np.datetime64(first)), to_day(np.datetime64(getattr(alert, "last_grown", None)))
+
+
+def _pictures(
+    site: Site,
+    seen: Seen,
+    says: TileState,
+    scenes: Mapping[str, Scene],
+    outline: shapely.Geometry,
+    days: tuple[int, int],
+) -> Pictures | None:
+    bounds = _square(outline)
+    looks = [one for one in says.taken if one.state == "read" and one.scene_id in scenes]
+    optical = [one for one in looks if not SENSORS[one.sensor].radar] or looks
+    before = _best(
+        seen, says.tile, [one for one in reversed(optical) if one.day <= days[0]], bounds, scenes, site
+    )
+    after = _best(
+        seen, says.tile, [one for one in reversed(optical) if one.day >= days[1]], bounds, scenes, site
+    )
+    if before is None or after is None or before[1].index != after[1].index:
+        return None
+    first, second = pair(before[1], after[1], outline)
+    return Pictures(
+        before=first,
+        after=second,
+        before_day=before[0].day,
+        after_day=after[0].day,
+        before_sensor=before[0].sensor,
+        after_sensor=after[0].sensor,
+        bands=before[1].index or "natural",
+    )
+
+
+def _best(
+    seen: Seen,
+    tile: str,
+    candidates: Sequence[TakenIn],
+    bounds: tuple[float, float, float, float],
+    scenes: Mapping[str, Scene],
+    site: Site,
+) -> tuple[TakenIn, Window] | None:
+    """The nearest look of the finest sensor that shows the ground; the clearest where none shows it all."""
+    ranked: list[tuple[bool, float, float, int, TakenIn]] = []
+    finest = min((SENSORS[one.sensor].resolution for one in candidates), default=0)
+    for number, one in enumerate(candidates[: 4 * TRIED]):
+        share, resolution = _clear_share(seen, tile, one, bounds), SENSORS[one.sensor].resolution
+        hidden = share < CLEAR
+        ranked.append((hidden, -share if hidden else 0.0, resolution, number, one))
+        if not hidden and resolution == finest:
+            break
+    for hidden, less, _, _, one in sorted(ranked, key=lambda row: row[:4])[:TRIED]:
+        if hidden and less == 0:
+            return None
+        window = _window(scenes[one.scene_id], bounds, site)
+        if window is not None:
+            return one, window
+    return None
+
+
+def _clear_share(seen: Seen, tile: str, one: TakenIn, bounds: tuple[float, float, float, float]) -> float:
+    """Share of the ground within bounds that a look shows; what lies outside its file is not shown."""
+    transform, columns, bits = seen(tile, one.stream, one.day)
+    window = from_bounds(*bounds, transform).round_offsets().round_lengths()
+    top, left = int(window.row_off), int(window.col_off)
+    rows = bits[max(0, top) : max(0, top + int(window.height))]
+    clear = np.unpackbits(rows, axis=1, count=columns)[:, max(0, left) : max(0, left + int(window.width))]
+    area = int(window.height) * int(window.width)
+    return int(clear.sum()) / area if area else 0.0
+
+
+def _seen(store: Store, tile: str, stream: str, day: int) -> tuple[Affine, int, np.ndarray]:
+    """Transform and columns of a look's file, and (y, x) where it is clear, eight pixels a byte."""
+    with rasterio.open(look_path(store.observations(tile), stream, day)) as file:
+        return file.transform, file.width, np.packbits(file.read(1) != NODATA, axis=1)
+
+
+def _window(scene: Scene, bounds: tuple[float, float, float, float], site: Site) -> Window | None:
+    bands = picture_bands(scene)
+    step = float(SENSORS[scene.sensor].resolution)
+    try:
+        values = read_window(scene, bounds, site.grid.crs, bands)
+    except SceneError as error:
+        log.info("no picture from %s: %s", scene.id, error)
+        return None
+    return Window(
+        values=values if len(bands) == 3 else values[0],
+        index="" if len(bands) == 3 else bands[0],
+        transform=Affine(step, 0, bounds[0], 0, -step, bounds[3]),
+        caption=f"{to_date(scene.day).isoformat()} {scene.sensor}",
+    )
+
+
+def _square(outline: shapely.Geometry) -> tuple[float, float, float, float]:
+    """A square around an outline, on whole 60 m, so that the pixels of every sensor fit into it."""
+    west, south, east, north = outline.bounds
+    half = max(SIDE_M, 1.4 * max(east - west, north - south)) / 2
+    half = 60 * np.ceil(half / 60)
+    x, y = (60 * round((low + high) / 120) for low, high in ((west, east), (south, north)))
+    return (x - half, y - half, x + half, y + half)

@@ -1,0 +1,227 @@
+"""The plan of a run: what to bring up to which day, decided once, before any pixel is read."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import shapely
+
+from selvawatch.core.days import iso, to_day
+from selvawatch.core.files import digest
+from selvawatch.core.scene import Scene, scene_from_json
+from selvawatch.errors import SourceError, StoreError
+from selvawatch.provenance import code_digest
+from selvawatch.site import Site
+from selvawatch.sources.catalogues.offsets import settle
+from selvawatch.sources.catalogues.superseded import superseded_since
+from selvawatch.sources.open import open_source
+from selvawatch.sources.sensors.sensor_table import sensor_of
+from selvawatch.sources.source import Problem, Superseded
+from selvawatch.steps.register import all_snapshots
+from selvawatch.store.folders import Store
+from selvawatch.store.ledger import RunRow
+from selvawatch.store.loss_products import scar_digests
+from selvawatch.store.run_plan import Inputs, RunPlan, _write_inputs
+
+
+def plan_run(
+    site: Site, store: Store, area: str, until_day: int, source: str, *, baseline: bool = False
+) -> RunPlan:
+    """Search the source and decide what a run will do; nothing of the store's state changes.
+
+    baseline: the plan is for baselines alone, which may be fitted whatever day the store was brought up to.
+
+    Raises
+    ------
+    SiteError
+        For an area the site does not know.
+    SourceError
+        When the source cannot be searched, holds no scene of the area, or none as early as `until_day`.
+    StoreError
+        When the store has been brought up to a later day.
+    """
+    wanted = site.select_areas(area)
+    ground = shapely.union_all([one.geometry for one in wanted])
+    runs = store.ledger.runs()
+    before = _scenes_before(store, area, runs)
+    found = _with_unsearched(_search(site, source, ground, area, until_day), store, runs, ground, until_day)
+    inputs = _settled(found, before)
+    inputs = replace(inputs, superseded=_superseded(inputs, before))
+    tiles = tuple(tile.id for tile in site.tiles(wanted) if inputs.of_tile(tile))
+    if not tiles:
+        raise SourceError(
+            "no scene covers the area",
+            where=f"source {source}",
+            got=f"{len(inputs.scenes)} scenes elsewhere",
+            needed=f"scenes over {area} (tiles {', '.join(tile.id for tile in site.tiles(wanted)[:3])})",
+            do="check the area's polygon, or the folder",
+        )
+    facts = {
+        "site": site.digest,
+        "zones": [(one.layer, str(one.date), one.sha256) for one in all_snapshots(site, store)],
+        "scars": scar_digests(store),
+        "code": code_digest(),
+        "area": area,
+        "until": until_day,
+        "source": [(scene.collection, scene.id, scene.digest) for scene in inputs.scenes],
+        "problems": [(problem.scene_id, problem.reason) for problem in inputs.problems],
+        "unsearched": inputs.unsearched,
+    }
+    run_id, done = _run_id(facts, runs)
+    if not (done or baseline):
+        _refuse_the_past(store, until_day)
+    plan = RunPlan(
+        run_id=run_id,
+        site=str(site.folder),
+        site_file=site.file,
+        store=str(store.folder),
+        area=area,
+        until_day=until_day,
+        source=source,
+        tiles=tiles,
+        sequence=len(runs) + 1,
+        done=done,
+    )
+    if not plan.done:
+        _write_inputs(store.plan(run_id), inputs)
+    return plan
+
+
+def _refuse_the_past(store: Store, until_day: int) -> None:
+    """A state cannot be led back: what was told since would be untold."""
+    latest = max((row.until_day for row in store.ledger.tiles().values()), default=until_day)
+    if until_day < latest:
+        raise StoreError(
+            "the store has been brought up to a later day",
+            where=store.folder,
+            got=f"--until {iso(until_day)}",
+            needed=f"{iso(latest)} or later",
+            do="give another --store to look back; `selvawatch table --as-of` tells what was known on a day",
+        )
+
+
+def _run_id(facts: Mapping[str, object], runs: Sequence[RunRow]) -> tuple[str, bool]:
+    """Id of the run of these inputs and whether it was committed; of the next try after one that left tiles
+    or scenes out which another may bring.
+    """
+    committed = {run.run_id: run for run in runs}
+    attempt = 0
+    run_id = digest(facts)[:16]
+    while run_id in committed and _is_open(committed[run_id].result):
+        attempt += 1
+        run_id = digest({**facts, "attempt": attempt})[:16]
+    return run_id, run_id in committed
+
+
+def _is_open(result: Mapping[str, Any]) -> bool:
+    """Whether a committed run left out what another try may bring: failed tiles, scenes of silent hosts."""
+    return bool(result["failed"] or result.get("scenes_unreachable"))
+
+
+def _scenes_before(store: Store, area: str, runs: Sequence[RunRow]) -> tuple[Scene, ...]:
+    """Scenes of the plan of the area's run before; none where there was none."""
+    past = [run for run in runs if run.area == area]
+    path = store.plan(past[-1].run_id) if past else None
+    if path is None or not path.is_file():
+        return ()
+    values = json.loads(path.read_text(encoding="utf-8"))
+    return tuple(scene_from_json(scene) for scene in values["scenes"])
+
+
+def _with_unsearched(
+    inputs: Inputs, store: Store, runs: Sequence[RunRow], ground: shapely.Geometry, until_day: int
+) -> Inputs:
+    """The inputs with what runs before knew of sensors that could not be searched now.
+
+    Else a failed search would take the looks of open days back.
+    """
+    if not inputs.unsearched:
+        return inputs
+    latest = {run.area: run for run in runs}
+    known = [scene for area in sorted(latest) for scene in _scenes_before(store, area, runs)]
+    kept = {
+        (scene.id, scene.digest): scene
+        for scene in known
+        if sensor_of(scene).stream in inputs.unsearched
+        and scene.day <= until_day
+        and ground.intersects(scene.footprint)
+    }
+    scenes = sorted(
+        (*inputs.scenes, *kept.values()), key=lambda one: (one.day, one.sensor, one.id, one.collection)
+    )
+    return replace(inputs, scenes=tuple(scenes))
+
+
+def _settled(inputs: Inputs, before: Sequence[Scene]) -> Inputs:
+    """The inputs with every doubtful offset decided by the scene's dark targets; the others are problems."""
+    scenes, undecided = settle(inputs.scenes, before)
+    problems = sorted((*inputs.problems, *undecided), key=lambda one: (one.scene_id, one.reason, one.text))
+    return replace(inputs, scenes=tuple(scenes), problems=tuple(problems))
+
+
+def _superseded(inputs: Inputs, before: Sequence[Scene]) -> tuple[Superseded, ...]:
+    """What newer products replace: listed beside them, or read by the run before and now listed anew."""
+    known = {(one.scene.id, one.scene.digest) for one in inputs.superseded}
+    fresh = superseded_since(before, inputs.scenes)
+    return inputs.superseded + tuple(one for one in fresh if (one.scene.id, one.scene.digest) not in known)
+
+
+def _search(site: Site, source: str, ground: shapely.Geometry, area: str, until_day: int) -> Inputs:
+    days = site.days
+    first, begins = to_day(days.history_from or days.monitoring_from), to_day(days.monitoring_from)
+    if until_day < begins:
+        raise SourceError(
+            "nothing is monitored so early",
+            where=f"--until {iso(until_day)}",
+            needed=f"{iso(begins)} or later",
+            do=f"give a later day, or an earlier monitoring_from in {site.folder / site.file}",
+        )
+    found = open_source(source).search(ground, first, until_day)
+    if not found.scenes:
+        _explain_nothing(source, ground, area, until_day, first, found.problems)
+    limit = site.search.max_cloud_percent
+    return Inputs(
+        scenes=tuple(scene for scene in found.scenes if (scene.cloud_percent or 0) <= limit),
+        problems=found.problems,
+        skipped=tuple(scene for scene in found.scenes if (scene.cloud_percent or 0) > limit),
+        superseded=found.superseded,
+        unsearched=found.unsearched,
+    )
+
+
+def _explain_nothing(
+    source: str,
+    ground: shapely.Geometry,
+    area: str,
+    until_day: int,
+    first: int,
+    problems: Sequence[Problem],
+) -> None:
+    """Say why there is nothing to read: nothing usable, nothing so early, or nothing over the area."""
+    opened = open_source(source)
+    where, watched = f"source {source}", "the site's areas" if area == "all" else f"area {area}"
+    if problems:
+        raise SourceError(
+            f"no scene over {watched} can be used",
+            where=where,
+            got=f"{len(problems)} unusable, the first {problems[0].scene_id}: {problems[0].text}",
+            needed="at least one scene with every asset its sensor needs",
+            do="`selvawatch scenes` lists them all",
+        )
+    later = opened.search(ground, first, until_day + 36_500).scenes
+    if later:
+        raise SourceError(
+            f"no scene over {watched} until {iso(until_day)}",
+            where=where,
+            got=f"the first on {iso(later[0].day)}",
+            needed=f"--until {iso(later[0].day)} or later",
+        )
+    anywhere = opened.search(shapely.box(-180, -90, 180, 90), first - 36_500, until_day + 36_500).scenes
+    raise SourceError(
+        f"no scene covers {watched}",
+        where=where,
+        got=f"{len(anywhere)} usable scenes, all elsewhere or before {iso(first)}",
+        needed=f"scenes over {watched} from {iso(first)} on",
+        do="check the polygon of the area, and the source",
+    )

@@ -1,0 +1,254 @@
+"""Everything a run gives out: for each tier one folder of tables, maps, bulletins and a catalogue."""
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import shapely
+from pyproj import Transformer
+
+from selvawatch.core.days import to_date, to_day
+from selvawatch.core.grid import Tile
+from selvawatch.core.schema import Table, Tier
+from selvawatch.core.tables import ALERTS, CELLS
+from selvawatch.events.track import Tracked
+from selvawatch.site import Site
+from selvawatch.steps.run.alert_evidence import write_pictures
+from selvawatch.steps.run.attribute_events import Attributed, Zones
+from selvawatch.store.folders import Store
+from selvawatch.store.tile_state import TileState, open_layers
+from selvawatch.tables import registry
+from selvawatch.tables.base import Inputs as TableInputs
+from selvawatch.tables.base import Options
+from selvawatch.write.bulletin.bulletin import write_bulletin
+from selvawatch.write.bulletin.bulletin_model import (
+    Bulletin,
+    Headline,
+    LayerVintage,
+    Observation,
+    Pictures,
+    Reference,
+    headline,
+    loss_table,
+)
+from selvawatch.write.bulletin.map_page import write_map
+from selvawatch.write.formats.points import write_gpx, write_kml
+from selvawatch.write.formats.raster import write_layers
+from selvawatch.write.formats.stac_catalogue import Product, write_stac
+from selvawatch.write.formats.vector import (
+    write_csv,
+    write_dictionary,
+    write_geojson,
+    write_geoparquet,
+    write_gpkg,
+    write_xlsx,
+)
+from selvawatch.write.language.i18n import language
+from selvawatch.write.run_provenance import Run
+from selvawatch.write.tiers import Released, apply
+
+TABLE_NAMES = ("loss_by_type", "loss_by_zone", "loss_by_period")
+"""Tables that every run writes."""
+
+ACCOUNTINGS = ("exclusive", "inclusive", "fractional", "combination")
+CLOCKS = ("at-loss", "today")
+
+OLD_LAYER_DAYS = 365
+"""Age from which a layer of the register is called old in the bulletin, days."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """All that a run tells, before the tiers."""
+
+    run: Run
+    area_name: str
+    area_title: str
+    area: shapely.Geometry
+    tracked: Tracked
+    attributed: Attributed
+    observation: Observation
+    pictures: Mapping[str, Pictures]
+    method: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Published:
+    """Where one tier's products are, and its numbers."""
+
+    bulletin: Path
+    map_page: Path
+    alerts: Path
+    tables: Path
+    headline: Headline
+    by_type: tuple[dict[str, str | float], ...]
+    """Loss by type of right, exclusive, at the loss: rows for people."""
+
+
+def publish(
+    site: Site, store: Store, states: Mapping[str, TileState], folder: Path, told: Told, tier: Tier
+) -> Published:
+    """Write everything of one tier below a folder."""
+    rule, day = site.says.tiers, told.run.data_day
+    isolated = told.attributed.zones.isolated
+    alerts = apply(ALERTS, told.attributed.alerts, tier, rule, day, isolated, cells=told.tracked.cells)
+    cells = apply(CELLS, told.tracked.cells, tier, rule, day, isolated, of=alerts)
+    inputs = told.attributed.inputs(site, set(cells.frame["cell_id"]))
+    numbers = headline(alerts, cells, told.run.since_day, day)
+    files = _write_alerts(folder, alerts, told.run)
+    tables = _write_tables(folder / "tables", inputs, tier, site, told.run)
+    content = Bulletin(
+        run=told.run,
+        area_name=told.area_name,
+        area_title=told.area_title,
+        area=told.area,
+        alerts=alerts,
+        headline=numbers,
+        tables=tuple(loss_table(name, _build(inputs, name), _period_titles(site)) for name in TABLE_NAMES),
+        observation=told.observation,
+        layers=_vintages(told.attributed.zones, day),
+        pictures=told.pictures,
+        references=shown_references(told.attributed.zones, to_date(day)),
+        delay_days=rule.delay_days if tier is Tier.PUBLIC else 0,
+        grid_m=rule.grid_m,
+        method=told.method,
+    )
+    bulletins = write_bulletin(folder, content)
+    pages = {code: write_map(folder / f"map-{code}.html", content, language(code)) for code in ("es", "en")}
+    products = [
+        Product(id="alerts", title="Alerts", geometry=told.area, files=files),
+        Product(id="tables", title="Tables", geometry=told.area, files=tables),
+        Product(
+            id="bulletin",
+            title="Bulletin and map",
+            geometry=told.area,
+            files={**{key.replace(".", "-"): path for key, path in bulletins.items()}}
+            | {f"map-{code}": path for code, path in pages.items()},
+        ),
+    ]
+    if tier is Tier.RESTRICTED:
+        kept = write_pictures(folder, alerts.frame, told.pictures)
+        if kept:
+            files_of = {path.stem: path for path in kept}
+            products.append(Product(id="pictures", title="Pictures", geometry=told.area, files=files_of))
+        products += [_tile_product(site, store, folder, says, told.run) for _, says in sorted(states.items())]
+    write_stac(folder, told.run, told.area_name, told.area_title, tuple(products))
+    return Published(
+        bulletin=bulletins["es.html"],
+        map_page=pages["es"],
+        alerts=files["gpkg"],
+        tables=folder / "tables",
+        headline=numbers,
+        by_type=tuple(
+            {"type": row.code, "ha": round(row.loss_ha, 2), "mining_ha": round(row.mining_ha, 2)}
+            for row in content.tables[0].rows
+        ),
+    )
+
+
+def _write_alerts(folder: Path, alerts: Released, run: Run) -> dict[str, Path]:
+    spanish = language("es")
+    return {
+        "geoparquet": write_geoparquet(folder / "alerts.parquet", alerts, run.provenance),
+        "gpkg": write_gpkg(folder / "alerts.gpkg", alerts, run.provenance),
+        "geojson": write_geojson(folder / "alerts.geojson", alerts),
+        "csv": write_csv(folder / "alerts.csv", alerts),
+        "xlsx": write_xlsx(folder / "alerts.xlsx", alerts, run.provenance),
+        "kml": write_kml(folder / "alerts.kml", alerts, spanish),
+        "gpx": write_gpx(folder / "alerts.gpx", alerts, spanish),
+    }
+
+
+def _write_tables(folder: Path, inputs: TableInputs, tier: Tier, site: Site, run: Run) -> dict[str, Path]:
+    """Every table in all accountings and on both clocks, as Parquet and CSV, and their dictionary."""
+    files: dict[str, Path] = {}
+    kinds: list[Table] = []
+    for name in TABLE_NAMES:
+        parts = [
+            _build(inputs, name, accounting=accounting, clock=clock)
+            for accounting in (ACCOUNTINGS if name != "loss_by_period" else ("exclusive",))
+            for clock in (CLOCKS if name != "loss_by_period" else ("at-loss",))
+        ]
+        frame = pd.concat(parts, ignore_index=True)
+        spec = registry.TABLES[name]
+        kind = Table(
+            name=name,
+            description=spec.description,
+            columns=tuple(one for one in spec.columns if one.name in frame.columns),
+        )
+        released = apply(kind, frame, tier, site.says.tiers, run.data_day)
+        files[f"{name}-csv"] = write_csv(folder / f"{name}.csv", released)
+        files[f"{name}-parquet"] = write_geoparquet(folder / f"{name}.parquet", released, run.provenance)
+        kinds.append(kind)
+    files["dictionary"] = write_dictionary(folder / "diccionario.csv", (ALERTS, *kinds))
+    return files
+
+
+def _build(
+    inputs: TableInputs, name: str, accounting: str = "exclusive", clock: str = "at-loss"
+) -> pd.DataFrame:
+    return registry.build(name, inputs, Options(accounting=accounting, clock=clock))
+
+
+def _tile_product(site: Site, store: Store, folder: Path, says: TileState, run: Run) -> Product:
+    tile: Tile = site.grid.tile(says.tile)
+    layers = open_layers(store, says.tile, says.state)
+    files = write_layers(
+        folder / "tiles",
+        says.tile,
+        layers,
+        tile.transform,
+        site.grid.crs,
+        {**run.provenance, "tile": says.tile},
+    )
+    return Product(
+        id=f"tile-{says.tile}",
+        title=f"State of tile {says.tile}",
+        geometry=tile.lonlat_outline,
+        files=files,
+        properties={"proj:code": site.grid.crs},
+    )
+
+
+def _vintages(zones: Zones, today: int) -> tuple[LayerVintage, ...]:
+    return tuple(
+        LayerVintage(
+            layer=one.entry.name,
+            title=one.entry.title,
+            source=one.entry.source,
+            day=to_day(one.date),
+            age_days=max(0, today - to_day(one.date)),
+            old=today - to_day(one.date) > OLD_LAYER_DAYS,
+        )
+        for one in zones.register.layers
+        if one.entry.kind != "place"
+    )
+
+
+def shown_references(zones: Zones, today: dt.date) -> tuple[Reference, ...]:
+    """What maps show for orientation: of the latest snapshots, what has not ended by today."""
+    rights = zones.register.rights
+    ended = (rights["valid_to"] <= pd.Timestamp(today)) | rights["recorded_to"].notna()
+    rights = rights[~ended.to_numpy()]
+    transformer = Transformer.from_crs(rights.crs, "EPSG:4326", always_xy=True)
+
+    def lonlat(shape: shapely.Geometry) -> shapely.Geometry:
+        return shapely.transform(shape, lambda x, y: transformer.transform(x, y), interleaved=False)
+
+    kinds = {"protected_core": "protected", "native_community": "community", "corridor": "corridor"}
+    found = [
+        Reference(kind=kinds[row.type], name=row.name_ or "", geometry=lonlat(row.geometry))
+        for row in rights[rights["type"].isin(kinds)].rename(columns={"name": "name_"}).itertuples()
+    ]
+    for kind, frame in (("road", zones.references.roads), ("river", zones.references.rivers)):
+        found += [
+            Reference(kind=kind, name=str(row.name_ or ""), geometry=lonlat(row.geometry))
+            for row in frame.rename(columns={"name": "name_"}).itertuples()
+        ]
+    return tuple(found)
+
+
+def _period_titles(site: Site) -> dict[str, str]:
+    return {one.name: one.title for found in site.periods.set for one in found.periods}

@@ -1,0 +1,143 @@
+"""What the ledger keeps of a run's scenes: found = read + unread (reasons) + superseded + too cloudy."""
+
+from collections.abc import Iterable, Mapping
+
+from selvawatch.core.days import to_day
+from selvawatch.core.scene import Scene
+from selvawatch.detect.common_shift import halo_px
+from selvawatch.prepare.ingest import TakenIn, scenes_on
+from selvawatch.site import Site
+from selvawatch.sources.sensors.sensor_table import DECIDED, stream_of
+from selvawatch.sources.source import Superseded
+from selvawatch.store.ledger import SceneRow
+from selvawatch.store.run_plan import Inputs, RunPlan
+from selvawatch.store.tile_state import TileState
+
+NOT_LISTED = "not-listed"
+"""Reason of a scene that was listed once, is listed no more, and is in no state."""
+
+
+def scene_rows(
+    site: Site,
+    run: RunPlan,
+    inputs: Inputs,
+    known: Iterable[SceneRow],
+    says: Mapping[str, TileState],
+    tiles: Iterable[str],
+) -> list[SceneRow]:
+    """Rows of the tiles that a run brought up, and of what it found and cannot place.
+
+    A scene that a state holds is read, whatever is listed since: on days that are settled a newer product
+    comes too late. known: rows of the runs before. One whose scene a tile's state no longer holds is
+    superseded where its item, or its acquisition, is listed in a newer version, and else unread, for it is
+    not listed any more.
+    """
+    rows = [
+        SceneRow(
+            tile="",
+            scene_id=problem.scene_id,
+            digest="",
+            sensor="",
+            stream="",
+            day=0,
+            state="unread",
+            reason=problem.reason,
+            clear_share=0.0,
+        )
+        for problem in inputs.problems
+    ]
+    before: dict[str, list[SceneRow]] = {}
+    for row in known:
+        before.setdefault(row.tile, []).append(row)
+    for tile in sorted(tiles):
+        now = _of_tile(site, inputs, tile, says[tile].taken)
+        rows += now
+        rows += _gone(before.get(tile, []), now, inputs, _searched(site, run))
+    return list({(row.tile, row.scene_id, row.digest): row for row in rows}.values())
+
+
+def newly_superseded(
+    inputs: Inputs, before: Iterable[SceneRow], after: Iterable[SceneRow]
+) -> list[Superseded]:
+    """What a run replaces on at least one tile and no run before has replaced, by day and id.
+
+    before, after: the ledger's rows of the runs before and those of this one.
+    """
+    told = {(row.scene_id, row.digest) for row in before if row.state == "superseded"}
+    now = {(row.scene_id, row.digest) for row in after if row.state == "superseded"} - told
+    return [one for one in inputs.superseded if (one.scene.id, one.scene.digest) in now]
+
+
+def _of_tile(site: Site, inputs: Inputs, tile: str, taken: Iterable[TakenIn]) -> list[SceneRow]:
+    square = site.grid.tile(tile)
+    decided = {(one.id, one.digest): str(one.properties.get(DECIDED, "")) for one in inputs.scenes}
+    newer = {(one.scene.id, one.scene.digest): one.by for one in inputs.superseded}
+    halo = halo_px(site.model, site.common_shift, site.grid.resolution, site.grid.tile_px)
+    rows = [
+        _row(tile, scene, "superseded", newer[scene.id, scene.digest])
+        for scene in scenes_on([one.scene for one in inputs.superseded], square, halo)
+    ]
+    rows += [_row(tile, scene, "found", "cloud") for scene in scenes_on(inputs.skipped, square, halo)]
+    return rows + [
+        SceneRow(
+            tile=tile,
+            scene_id=one.scene_id,
+            digest=one.digest,
+            sensor=one.sensor,
+            stream=one.stream,
+            day=one.day,
+            state=one.state,
+            reason=one.reason or decided.get((one.scene_id, one.digest), ""),
+            clear_share=one.clear_share,
+        )
+        for one in taken
+    ]
+
+
+def _row(tile: str, scene: Scene, state: str, reason: str) -> SceneRow:
+    return SceneRow(
+        tile=tile,
+        scene_id=scene.id,
+        digest=scene.digest,
+        sensor=scene.sensor,
+        stream=stream_of(scene),
+        day=scene.day,
+        state=state,
+        reason=reason,
+        clear_share=0.0,
+    )
+
+
+def _searched(site: Site, run: RunPlan) -> range:
+    days = site.days
+    return range(to_day(days.history_from or days.monitoring_from), run.until_day + 1)
+
+
+def _gone(before: Iterable[SceneRow], now: Iterable[SceneRow], inputs: Inputs, days: range) -> list[SceneRow]:
+    """Rows of earlier runs whose scenes this one searched for and does not hold."""
+    listed = {(row.scene_id, row.digest) for row in now}
+    names = {row.scene_id for row in now}
+    rows = []
+    for row in before:
+        here = (row.scene_id, row.digest) in listed
+        if here or row.state == "superseded" or row.day not in days or _unsearched(row, inputs):
+            continue
+        state, reason = ("superseded", row.scene_id) if row.scene_id in names else ("unread", NOT_LISTED)
+        rows.append(
+            SceneRow(
+                tile=row.tile,
+                scene_id=row.scene_id,
+                digest=row.digest,
+                sensor=row.sensor,
+                stream=row.stream,
+                day=row.day,
+                state=state,
+                reason=reason,
+                clear_share=0.0,
+            )
+        )
+    return rows
+
+
+def _unsearched(row: SceneRow, inputs: Inputs) -> bool:
+    return any(row.stream.startswith(family) for family in inputs.unsearched)

@@ -1,0 +1,1 @@
+"""One tile brought up to a day: scenes ingested, baseline fitted once, state advanced, composites made."""

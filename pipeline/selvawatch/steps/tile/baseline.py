@@ -1,0 +1,100 @@
+"""A tile's baseline: fitted once to its history, named by what decides it."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+
+import numpy as np
+
+from selvawatch.core.days import to_day
+from selvawatch.core.files import digest, file_digest
+from selvawatch.core.grid import Tile
+from selvawatch.core.status import Reason
+from selvawatch.detect.baseline import fit_baselines, forest_reason
+from selvawatch.errors import SiteError
+from selvawatch.prepare.ingest import TakenIn
+from selvawatch.prepare.observation_keys import look_keys
+from selvawatch.site import Site
+from selvawatch.steps.tile.masks import forest_mask, inside_areas, own_pixels
+from selvawatch.steps.tile.observations import STATE_VERSION, WORKERS, halo_of, stack_of
+from selvawatch.store.folders import Store, new_folder
+from selvawatch.store.tile_state import save_arrays
+
+
+def fit_baseline(site: Site, store: Store, tile: Tile, taken: Sequence[TakenIn], rule: str) -> str:
+    """Name of a tile's baseline, fitted to what the history holds unless it is there already.
+
+    Raises
+    ------
+    SiteError
+        When there is neither a history nor a forest mask.
+    """
+    days = site.days
+    first, last = (
+        (to_day(days.history_from), to_day(days.history_to))
+        if days.history_from and days.history_to
+        else (0, -1)
+    )
+    keys = look_keys(taken, first, last)
+    name = digest({"rule": rule, "looks": [asdict(key) for key in keys]})[:16]
+    folder = store.baseline(tile.id, name)
+    if (folder / "reason.zarr").exists():
+        return name
+    stacks = {}
+    for stream, index in site.model.pairs():
+        if times := [key.day for key in keys if key.stream == stream.stream]:
+            folder_of = store.observations(tile.id)
+            stack = stack_of(folder_of, stream.stream, index.index, times, whole=True)
+            stacks[stream.stream, index.index] = stack
+    halo = halo_of(site)
+    forest = forest_mask(site, tile, halo)
+    if not stacks and forest is None:
+        raise SiteError(
+            "there is neither a history nor a forest mask",
+            where=f"tile {tile.id}",
+            got=_unread_history(taken, first, last),
+            needed="scenes that can be read from history_from to history_to, or forest_mask in the site file",
+        )
+    baselines = fit_baselines(
+        site.model, stacks, forest=forest, around=own_pixels(tile, halo), workers=WORKERS
+    ).compute()
+    reason = forest_reason(site.model, baselines, forest)
+    reason = reason.where(inside_areas(site, tile, halo), np.uint8(Reason.OUTSIDE)).astype(np.uint8)
+    with new_folder(folder) as part:
+        save_arrays(baselines.assign_attrs(halo=halo), part / "baselines.zarr")
+        save_arrays(reason.to_dataset(name="reason"), part / "reason.zarr")
+    return name
+
+
+def is_mended(site: Site, before: Sequence[TakenIn], now: Sequence[TakenIn]) -> bool:
+    """Whether a scene of the history that was out of reach at the fit can be read now."""
+    begins = to_day(site.days.monitoring_from)
+    missed = {
+        (one.scene_id, one.digest) for one in before if one.day < begins and one.reason == "unreachable"
+    }
+    return any(one.state == "read" and (one.scene_id, one.digest) in missed for one in now)
+
+
+def _unread_history(taken: Sequence[TakenIn], first_day: int, last_day: int) -> str:
+    """Why a history holds no look, for people."""
+    history = [one for one in taken if first_day <= one.day <= last_day]
+    if not history:
+        return "no scene in the history"
+    return f"{len(history)} scenes in the history, none of them readable; {history[0].text}"
+
+
+def baseline_rule_of(site: Site) -> str:
+    """Digest of what decides a baseline besides its looks."""
+    days = site.days
+    mask = site.folder / site.says.forest_mask
+    return digest(
+        {
+            "version": STATE_VERSION,
+            "model": site.model.digest,
+            "common": asdict(site.common_shift),
+            "recipe": site.recipe.digest,
+            "halo": halo_of(site),
+            "history": [str(days.history_from), str(days.history_to), str(days.monitoring_from)],
+            "forest": file_digest(mask) if site.says.forest_mask else "",
+            "areas": [[area.name, area.geometry.wkb_hex] for area in site.areas],
+        }
+    )

@@ -1,0 +1,96 @@
+"""Open water of a tile, counted year by year from the looks on disk."""
+
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+
+from selvawatch.core.days import to_date, to_day
+from selvawatch.core.files import digest
+from selvawatch.core.grid import Tile
+from selvawatch.prepare.ingest import TakenIn
+from selvawatch.prepare.observation_files import look_path
+from selvawatch.prepare.observation_keys import look_keys
+from selvawatch.prepare.water_counts import WaterCounts, count_water, counts_path, read_counts
+from selvawatch.site import Site
+from selvawatch.store.folders import Store
+
+
+def keep_water(site: Site, store: Store, tile: Tile, taken: Sequence[TakenIn], until_day: int) -> list[Path]:
+    """Count open water in a tile's looks, for each year of the monitoring and the one before; the files.
+
+    Nothing is counted where the site's rules say nothing of water.
+    """
+    rule = site.rules.water
+    if rule is None:
+        return []
+    return [
+        count_water(tile, _folder(store, tile.id), year, looks, rule.mndwi_over)
+        for year, looks in _looks(site, store, tile.id, taken, until_day).items()
+    ]
+
+
+def yearly_counts(
+    site: Site, store: Store, tile: str, taken: Sequence[TakenIn], until_day: int, years: set[int]
+) -> dict[int, WaterCounts]:
+    """What `keep_water` counted of a tile in some years; a year without looks is not there."""
+    rule = site.rules.water
+    if rule is None:
+        return {}
+    found = {}
+    for year, looks in _looks(site, store, tile, taken, until_day).items():
+        digests = {key: scenes for key, (_, scenes) in looks.items()}
+        path = counts_path(_folder(store, tile), year, digests, rule.mndwi_over)
+        if year in years and path.exists():
+            found[year] = read_counts(path)
+    return found
+
+
+def prune_water(
+    site: Site, store: Store, tile: str, keep: Sequence[tuple[Sequence[TakenIn], int]]
+) -> list[Path]:
+    """Remove the counts of a tile that are not those of states to be kept; the files removed, sorted.
+
+    To be called after a commit only: a run that ends before it leaves the counts of the committed state.
+
+    keep: what became of every scene, and the last day, of each of these states.
+    """
+    rule, folder = site.rules.water, _folder(store, tile)
+    if rule is None:
+        return []
+    kept = {
+        counts_path(folder, year, {key: scenes for key, (_, scenes) in looks.items()}, rule.mndwi_over)
+        for taken, until_day in keep
+        for year, looks in _looks(site, store, tile, taken, until_day).items()
+    }
+    gone = [path for path in sorted(folder.glob("[!.]*.tif")) if path not in kept]
+    for path in gone:
+        path.unlink()
+    return gone
+
+
+def _looks(
+    site: Site, store: Store, tile: str, taken: Sequence[TakenIn], until_day: int
+) -> dict[int, dict[str, tuple[Path, str]]]:
+    """Optical looks by year: file, and digest of the scenes and of how they are read, by `stream/day`."""
+    recipe = site.recipe.digest
+    optical = {stream.stream for stream in site.model.streams if stream.kind == "optical"}
+    folder = store.observations(tile)
+    years: dict[int, dict[str, tuple[Path, str]]] = {}
+    for year in range(site.days.monitoring_from.year - 1, to_date(until_day).year + 1):
+        last = min(until_day, to_day(date(year, 12, 31)))
+        keys = look_keys(taken, to_day(date(year, 1, 1)), last)
+        found = {
+            f"{key.stream}/{key.day}": (
+                look_path(folder, key.stream, key.day),
+                digest([key.scenes, recipe]),
+            )
+            for key in keys
+            if key.stream in optical
+        }
+        if found:
+            years[year] = found
+    return years
+
+
+def _folder(store: Store, tile: str) -> Path:
+    return store.folder / "water" / tile

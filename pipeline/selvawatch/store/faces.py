@@ -1,0 +1,180 @@
+"""Faces of a register and loss cut by them, kept in the store: made once, and read for every table."""
+
+import contextlib
+import logging
+import os
+import time
+import zipfile
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+
+from selvawatch.attribute.faces import Faces, faces_of
+from selvawatch.attribute.overlay import Pieces, attribute, extent_of
+from selvawatch.core.files import digest, replacing
+from selvawatch.register.register import Register
+from selvawatch.site import Site
+from selvawatch.store.folders import Store
+
+log = logging.getLogger(__name__)
+
+EDITION = 1
+"""Raised when the same register would give other faces."""
+
+KEPT = 3
+"""Versions of the register whose faces are kept: the last ones used."""
+
+KEPT_EACH = 12
+"""Faces, and cells cut by them, that are kept of each of these: the last ones used."""
+
+LEFT_SECONDS = 86_400.0
+"""Age at which a temporary file was left by a process that was killed, seconds."""
+
+EXTENT_M = 10_000.0
+"""Faces fill whole squares of this side, so that new loss seldom asks for new faces, metres."""
+
+
+def site_faces(
+    site: Site, store: Store | None, register: Register, loss: Sequence[gpd.GeoDataFrame]
+) -> Faces:
+    """Faces of the register over all rights and all loss, from the store where it has them.
+
+    Faces made anew are kept, those not used lately removed; where the store cannot be
+    written they are only returned.
+    """
+    bounds = np.array(extent_of([*loss, register.rights]).bounds)
+    low, high = np.floor(bounds[:2] / EXTENT_M) * EXTENT_M, np.ceil(bounds[2:] / EXTENT_M) * EXTENT_M
+    extent = shapely.box(*low, *high)
+    if store is None:
+        return _made(site, register, extent)
+    key = digest([EDITION, shapely.geos_version_string, list(extent.bounds), site.equal_area.to_wkt()])
+    path = store.folder / "faces" / f"{register.version[:16]}-{key[:16]}.npz"
+    if path.exists():
+        try:
+            faces = _read(path, register, extent)
+            _used(path)
+            return faces
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            log.info("%s is made anew: %s", path, error)
+    faces = _made(site, register, extent)
+    try:
+        _write(path, faces)
+        _prune(path.parent)
+    except OSError as error:
+        log.info("faces are not kept: %s", error)
+    return faces
+
+
+def site_pieces(
+    store: Store,
+    register: Register,
+    faces: Faces,
+    cells: gpd.GeoDataFrame,
+    today: int,
+    *,
+    of: str,
+    events: pd.DataFrame | None = None,
+) -> Pieces:
+    """Cells cut by faces, from the store where it has them; kept and removed as faces are.
+
+    of: digest of what the cells and events come from (a run's id, a product's file).
+    """
+    bounds = list(faces.extent.bounds)
+    key = digest([EDITION, shapely.geos_version_string, of, today, bounds])[:16]
+    path = store.folder / "faces" / f"{register.version[:16]}-{key}.parquet"
+    beside = path.with_suffix(".members.parquet")
+    if path.exists() and beside.exists():
+        try:
+            found = Pieces(
+                frame=gpd.read_parquet(path),
+                members=pd.read_parquet(beside),
+                today=today,
+                register_version=register.version,
+            )
+            _used(path, beside)
+            return found
+        except (OSError, ValueError) as error:
+            log.info("%s is made anew: %s", path, error)
+    pieces = attribute(cells, faces, register, today=today, events=events)
+    try:
+        with replacing(beside) as part:
+            pieces.members.to_parquet(part, index=False)
+        with replacing(path) as part:
+            pieces.frame.to_parquet(part, index=False)
+        _prune(path.parent)
+    except OSError as error:
+        log.info("pieces are not kept: %s", error)
+    return pieces
+
+
+def _made(site: Site, register: Register, extent: shapely.Polygon) -> Faces:
+    return faces_of(register.rights, extent, equal_area=site.equal_area, register_version=register.version)
+
+
+def _write(path: Path, faces: Faces) -> None:
+    _, coordinates, (rings, polygons) = shapely.to_ragged_array(faces.parts)
+    with replacing(path) as part:
+        np.savez(
+            part,
+            coordinates=coordinates,
+            rings=rings,
+            polygons=polygons,
+            face=faces.face,
+            members=faces.members,
+            starts=faces.starts,
+            ha=faces.ha,
+        )
+
+
+def _used(*paths: Path) -> None:
+    """Note in the times of files that they are of use; where nothing can be written nothing is pruned."""
+    for path in paths:
+        with contextlib.suppress(OSError):
+            os.utime(path)
+
+
+def _prune(folder: Path) -> None:
+    """Remove what was not used lately, and what killed processes left half-written."""
+    sets: dict[str, dict[str, list[Path]]] = {}
+    last: dict[str, float] = {}
+    for one in sorted(folder.iterdir()):
+        when = one.stat().st_mtime
+        if one.name.startswith("."):
+            if when < time.time() - LEFT_SECONDS:
+                one.unlink(missing_ok=True)
+            continue
+        stem = one.name.split(".")[0]
+        version = stem.split("-")[0]
+        sets.setdefault(version, {}).setdefault(stem, []).append(one)
+        for name in (version, stem):
+            last[name] = max(last.get(name, 0.0), when)
+    versions = _latest(sets, last, KEPT)
+    kept = {stem for version in versions for stem in _latest(sets[version], last, KEPT_EACH)}
+    for stem, paths in (pair for stems in sets.values() for pair in stems.items()):
+        for one in paths if stem not in kept else ():
+            one.unlink(missing_ok=True)
+
+
+def _latest(names: Iterable[str], last: Mapping[str, float], count: int) -> list[str]:
+    return sorted(names, key=lambda name: (-last[name], name))[:count]
+
+
+def _read(path: Path, register: Register, extent: shapely.Polygon) -> Faces:
+    with path.open("rb") as stream, np.load(stream, allow_pickle=False) as kept:
+        parts = shapely.from_ragged_array(
+            shapely.GeometryType.POLYGON, kept["coordinates"], (kept["rings"], kept["polygons"])
+        )
+        return Faces(
+            parts=parts,
+            face=kept["face"],
+            members=kept["members"],
+            starts=kept["starts"],
+            ha=kept["ha"],
+            extent=extent,
+            crs=register.rights.crs,
+            register_version=register.version,
+        )

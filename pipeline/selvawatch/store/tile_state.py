@@ -1,0 +1,82 @@
+"""What a store keeps of a tile: the committed state, its arrays, and the baseline they stand on."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import xarray as xr
+
+from selvawatch.prepare.ingest import TakenIn
+from selvawatch.prepare.observation_keys import LookKey
+from selvawatch.store.folders import Store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TileState:
+    """What the state folder of a tile says of itself, besides its arrays."""
+
+    tile: str
+    state: str
+    """Name of the state's folder."""
+    until_day: int
+    baseline: str
+    """Name of the baseline's folder."""
+    baseline_rule: str
+    """Digest of what decides a baseline besides its looks."""
+    looks: tuple[LookKey, ...]
+    """Looks of the monitoring, in the order they entered."""
+    taken: tuple[TakenIn, ...]
+    """What became of every scene, history included."""
+
+    @staticmethod
+    def read(folder: Path) -> "TileState":
+        """What a state folder says."""
+        values = json.loads((folder / "state.json").read_text(encoding="utf-8"))
+        looks = tuple(LookKey(**look) for look in values.pop("looks"))
+        taken = tuple(TakenIn(**one) for one in values.pop("taken"))
+        return TileState(looks=looks, taken=taken, **values)
+
+
+def current_state(store: Store, tile: str) -> TileState | None:
+    """What the committed state of a tile says; None where there is none."""
+    row = store.ledger.tiles().get(tile)
+    return None if row is None else TileState.read(store.state(tile, row.state))
+
+
+def open_layers(store: Store, tile: str, state: str) -> xr.Dataset:
+    """Layers (y, x) of `core.raster_layers.LAYERS` of a state, in memory."""
+    return load_arrays(store.state(tile, state) / "layers.zarr")
+
+
+def open_fallen(store: Store, tile: str, state: str) -> xr.Dataset:
+    """Layers of a state and `fall`, (y, x) float32: the NDVI fall at the loss, NaN = not measured."""
+    composite = xr.open_zarr(store.state(tile, state) / "composite.zarr", consolidated=False, chunks=None)
+    return open_layers(store, tile, state).assign(fall=composite["fall"].load())
+
+
+def open_composite(store: Store, tile: str, state: str) -> xr.Dataset:
+    """What a tile looks like since its losses, (y, x) float32 by index, and `ndvi_baseline`; in memory."""
+    return load_arrays(store.state(tile, state) / "composite.zarr")
+
+
+def open_baselines(store: Store, tile: str, baseline: str) -> xr.Dataset:
+    """Baselines of a tile, in memory; those of the first versions name no halo, for they have none."""
+    wide = load_arrays(store.baseline(tile, baseline) / "baselines.zarr")
+    return inner_pixels(wide, int(wide.attrs.get("halo", 0)))
+
+
+def inner_pixels(wide: xr.Dataset, halo: int) -> xr.Dataset:
+    """The tile's own pixels of a dataset with a halo."""
+    inner = slice(halo, -halo or None)
+    return wide.isel(y=inner, x=inner)
+
+
+def save_arrays(dataset: xr.Dataset, path: Path) -> None:
+    """Write a dataset without coordinates as a zarr folder."""
+    plain = dataset.reset_coords(drop=True)
+    plain.to_zarr(path, mode="w", zarr_format=3, consolidated=False)
+
+
+def load_arrays(path: Path) -> xr.Dataset:
+    """A dataset that `save_arrays` wrote, in memory."""
+    return xr.open_zarr(path, consolidated=False, chunks=None).load()

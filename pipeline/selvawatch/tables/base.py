@@ -1,0 +1,325 @@
+"""What every table shares: its inputs and options, how hectares are added, and shares of what."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import pandas as pd
+
+from selvawatch.attribute.accountings import ADDITIVE, Scale, account
+from selvawatch.attribute.faces import SLIVER_HA, Faces
+from selvawatch.attribute.overlay import Pieces
+from selvawatch.attribute.periods import PeriodSet, calendar
+from selvawatch.core.days import day_numbers
+from selvawatch.core.schema import Column, column, columns
+from selvawatch.errors import TableError
+from selvawatch.register.manifest import References
+from selvawatch.register.register import NOT_IN_FORCE, Register
+from selvawatch.tables.table_settings import TableSettings
+
+MEASURES = ("loss_all", "loss_mining", "loss_mining_expected")
+"""What `ha` may count: all loss, that of events whose published cause is mining, or by its probability."""
+
+DIMENSIONS = ("year", "month", "area", "district", "status", "cause", "event_id", "product")
+"""What a table may be split by, besides its own rows."""
+
+COUNTED_STATUSES = ("provisional", "confirmed", "closed")
+NO_PERIOD = "no_period"
+NO_PLACE = "none"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inputs:
+    """What tables are made of."""
+
+    pieces: Pieces
+    register: Register
+    scales: Mapping[str, Scale]
+    """Priority scales by name; the first is the default."""
+    periods: Mapping[str, PeriodSet]
+    """Period sets by name; the first is the default."""
+    settings: TableSettings | None = None
+    """Thresholds, rings and published figures, for the tables that use them."""
+    faces: Faces | None = None
+    """Faces of the register, for tables of the register itself."""
+    references: References | None = None
+    """Roads, rivers, water, for nearness."""
+    watched_from: int | None = None
+    """First day that loss was looked for; None: taken to be the first day of any loss."""
+    earlier: Pieces | None = None
+    """Pieces of an earlier state of knowledge, for `revisions`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """How a table is cut and counted."""
+
+    accounting: str = "exclusive"
+    clock: str = "at-loss"
+    measure: str = "loss_all"
+    """What `ha`, `ha_lo`, `ha_hi` and shares count, of `MEASURES`."""
+    scale: str = ""
+    """Priority scale; empty: the first."""
+    periods: str = ""
+    """Period set, `year` or `month`; empty: the first set."""
+    by: tuple[str, ...] = ()
+    """Dimensions to split by, of `DIMENSIONS`."""
+    area: str = ""
+    """Area of interest to keep to; empty: all loss."""
+
+    def __post_init__(self) -> None:
+        """Refuse a measure or dimension that no table knows."""
+        if self.measure not in MEASURES:
+            raise TableError("unknown measure", got=self.measure, needed=MEASURES)
+        if strange := [one for one in self.by if one not in DIMENSIONS]:
+            raise TableError("unknown dimension", got=strange, needed=DIMENSIONS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableSpec:
+    """One table: what it says, in which columns, and how it is made."""
+
+    name: str
+    description: str
+    """English."""
+    title_es: str
+    build: Callable[[Inputs, Options], pd.DataFrame]
+    columns: tuple[Column, ...]
+    notes: tuple[str, ...] = field(default=())
+    """What a reader must know before quoting it."""
+
+
+HECTARES = (
+    column("ha", "float", "Loss of the measure.", "Área", unit="ha"),
+    column("ha_lo", "float", "Least: confirmed, and surely in this row.", "Área mínima", unit="ha"),
+    column("ha_hi", "float", "Most: with edges, and perhaps in this row.", "Área máxima", unit="ha"),
+    column("loss_all", "float", "All forest loss.", "Pérdida total", unit="ha"),
+    column("loss_mining", "float", "Loss whose published cause is mining.", "Pérdida por minería", unit="ha"),
+    column(
+        "loss_mining_expected",
+        "float",
+        "Loss by its probability of being mining.",
+        "Pérdida por minería (esperada)",
+        unit="ha",
+    ),
+    column("events_n", "int", "Events with ground in this row.", "Eventos"),
+)
+SHARES = (
+    column("share", "float", "Part of `share_of`, 0 to 1.", "Proporción", nullable=True),
+    column(
+        "share_pct",
+        "float",
+        "The part in percent, rounded so that shown parts of one whole add up to 100.",
+        "Porcentaje",
+        unit="%",
+        nullable=True,
+    ),
+    column("share_of", "text", "What the share is a share of.", "Proporción de"),
+)
+HOW = (
+    column("measure", "text", "What `ha` counts.", "Medida"),
+    column("accounting", "text", "How overlapping rights are counted.", "Contabilidad"),
+    column("additive", "bool", "Whether rows may be added up (no sumar, where not).", "Se puede sumar"),
+    column("clock", "text", "Rights in force at the loss, or today.", "Reloj"),
+    column("scale", "text", "Priority scale (exclusive accounting).", "Escala de prioridad"),
+    column("register_version", "text", "Digest of the register.", "Versión del registro"),
+    column("layer_dates", "text", "Date of each layer, as layer=date.", "Fecha de capas"),
+)
+CLASS = (
+    column("class", "text", "Type, zone, combination; outside: in none of `layer_dates`.", "Clase"),
+    column("validity", "text", "in_force, unknown (dates missing), or empty.", "Vigencia"),
+)
+
+
+def by_columns() -> tuple[Column, ...]:
+    """Columns that `Options.by` may add in front."""
+    return columns(
+        column("year", "text", "Calendar year of the loss.", "Año"),
+        column("month", "text", "Calendar month of the loss.", "Mes"),
+        column("area", "text", "Area of interest.", "Área de interés"),
+        column("district", "text", "District.", "Distrito"),
+        column("status", "text", "Status of the loss.", "Estado"),
+        column("cause", "text", "Published cause.", "Causa"),
+        column("event_id", "text", "Event.", "Evento"),
+        column("product", "text", "Name and version of the loss product.", "Producto"),
+    )
+
+
+def watched(inputs: Inputs) -> tuple[int, int]:
+    """First day that was watched, and the first day after; an empty run of days where nothing is dated."""
+    first = inputs.watched_from
+    if first is None:
+        frame = inputs.pieces.frame
+        days = np.concatenate([day_numbers(frame[name], -1) for name in ("onset", "onset_earliest")])
+        days = days[days >= 0]
+        first = int(days.min()) if len(days) else inputs.pieces.today + 1
+    return first, inputs.pieces.today + 1
+
+
+def watched_days(inputs: Inputs, start: int, end: int) -> int:
+    """How many of the days from `start` to before `end` were watched."""
+    first, after = watched(inputs)
+    return max(0, min(end, after) - max(start, first))
+
+
+def coverage(inputs: Inputs, start: int, end: int) -> str:
+    """Whether the days were watched: `yes`, `partly` or `no`. No loss on days not watched says nothing."""
+    days = watched_days(inputs, start, end)
+    return "no" if days == 0 else "yes" if days >= end - start else "partly"
+
+
+def settings_of(inputs: Inputs) -> TableSettings:
+    """The numbers of `aoi/tables.toml`; TableError where the inputs have none."""
+    if inputs.settings is None:
+        raise TableError("this table needs numbers from aoi/tables.toml", needed="Inputs.settings")
+    return inputs.settings
+
+
+def scale_of(inputs: Inputs, options: Options) -> Scale:
+    """The priority scale that the options name, or the first."""
+    if not options.scale:
+        return next(iter(inputs.scales.values()))
+    if options.scale not in inputs.scales:
+        raise TableError("unknown priority scale", got=options.scale, needed=sorted(inputs.scales))
+    return inputs.scales[options.scale]
+
+
+def periods_of(inputs: Inputs, options: Options) -> PeriodSet:
+    """The period set that the options name (or years or months of all loss), or the first."""
+    if options.periods in ("year", "month"):
+        onset = day_numbers(inputs.pieces.frame["onset"], inputs.pieces.today)
+        first, last = (int(onset.min()), int(onset.max())) if len(onset) else (inputs.pieces.today,) * 2
+        return calendar(options.periods, first, last, step=options.periods)
+    if not options.periods:
+        return next(iter(inputs.periods.values()))
+    if options.periods not in inputs.periods:
+        known = [*inputs.periods, "year", "month"]
+        raise TableError("unknown period set", got=options.periods, needed=known)
+    return inputs.periods[options.periods]
+
+
+def counted_pieces(inputs: Inputs, options: Options) -> np.ndarray:
+    """Which pieces count: not withdrawn, and in the area asked for."""
+    kept = inputs.pieces.frame["status"].isin(COUNTED_STATUSES).to_numpy()
+    if options.area:
+        names = set(inputs.register.rights["name"][inputs.register.rights["type"] == "area"])
+        if options.area not in names:
+            raise TableError("unknown area", got=options.area, needed=sorted(str(name) for name in names))
+        kept = kept & (place(inputs, "area") == options.area)
+    return kept
+
+
+def place(inputs: Inputs, kind: str) -> np.ndarray:
+    """Name of the area or district of each piece (today's outlines); `none` where it lies in no such place.
+
+    Raises
+    ------
+    TableError
+        Where two places of a kind share more loss than a sliver; in slivers the first counts.
+    """
+    rights, members = inputs.register.rights, inputs.pieces.members
+    mine = (rights["type"] == kind).to_numpy()[members["right"].to_numpy()]
+    mine &= (members["today"] != NOT_IN_FORCE).to_numpy()
+    piece, right = members["piece"].to_numpy()[mine], members["right"].to_numpy()[mine]
+    first = np.unique(piece, return_index=True)[1]
+    twice = np.setdiff1d(np.arange(len(piece)), first)
+    if (double := float(inputs.pieces.frame["ha"].to_numpy()[np.unique(piece[twice])].sum())) > SLIVER_HA:
+        raise TableError(
+            f"places of kind {kind} overlap",
+            got=f"{double:.2f} ha of loss in two",
+            needed="a partition",
+            do="correct their outlines",
+        )
+    names = np.full(len(inputs.pieces), NO_PLACE, object)
+    names[piece[first]] = rights["name"].fillna("?").to_numpy()[right[first]]
+    return names
+
+
+def dimension(inputs: Inputs, name: str) -> np.ndarray:
+    """Label of each piece in one of `DIMENSIONS`."""
+    frame = inputs.pieces.frame
+    if name in ("year", "month"):
+        stamps = frame["onset"].to_numpy("datetime64[M]" if name == "month" else "datetime64[Y]")
+        return np.where(np.isnat(stamps), NO_PERIOD, stamps.astype(str)).astype(object)
+    if name in ("area", "district"):
+        return place(inputs, name)
+    if name not in frame.columns:
+        return np.full(len(frame), NO_PLACE, object)
+    return frame[name].to_numpy(object)
+
+
+def classes(inputs: Inputs, options: Options, *, over: str) -> pd.DataFrame:
+    """Weights of the classes of all pieces that count (see `accountings.account`)."""
+    rows = account(
+        inputs.pieces,
+        inputs.register,
+        scale_of(inputs, options),
+        accounting=options.accounting,
+        clock=options.clock,
+        over=over,
+    )
+    return rows[counted_pieces(inputs, options)[rows["piece"].to_numpy()]].reset_index(drop=True)
+
+
+def whole(inputs: Inputs, options: Options) -> pd.DataFrame:
+    """All pieces that count, each with its full weight."""
+    piece = np.flatnonzero(counted_pieces(inputs, options))
+    return pd.DataFrame({"piece": piece, "weight": 1.0, "weight_lo": 1.0, "weight_hi": 1.0})
+
+
+def added(inputs: Inputs, options: Options, rows: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
+    """Hectares of weighted pieces by keys; the dimensions of `options.by` come first among the keys."""
+    frame = inputs.pieces.frame
+    piece = rows["piece"].to_numpy(np.int64)
+    mining = (frame["cause"] == "mining").to_numpy()
+    probability = frame["mining_probability"].to_numpy(np.float64)
+    part = {
+        "loss_all": np.ones(len(frame)),
+        "loss_mining": mining.astype(np.float64),
+        "loss_mining_expected": probability,
+    }
+    ha, lo, hi = (np.asarray(frame[name], np.float64) for name in ("ha", "ha_lo", "ha_hi"))
+    table = rows[[key for key in keys]].copy()
+    for name in reversed(options.by):
+        if name not in table:
+            table.insert(0, name, dimension(inputs, name)[piece])
+    weight = np.asarray(rows["weight"], np.float64)
+    for name, one in part.items():
+        table[name] = weight * (ha * one)[piece]
+    table["ha"] = table[options.measure]
+    table["ha_lo"] = rows["weight_lo"].to_numpy() * (lo * part[options.measure])[piece]
+    table["ha_hi"] = rows["weight_hi"].to_numpy() * (hi * part[options.measure])[piece]
+    table["event"] = frame["event_id"].to_numpy(object)[piece]
+    table.loc[weight <= 0, "event"] = None
+    groups = [*[name for name in options.by if name not in keys], *keys]
+    sums = ["ha", "ha_lo", "ha_hi", "loss_all", "loss_mining", "loss_mining_expected"]
+    if not groups:
+        groups, table["_all"] = ["_all"], "all"
+    grouped = table.groupby(groups, dropna=False, sort=True)
+    summed = grouped[sums].sum()
+    summed["events_n"] = grouped["event"].nunique()
+    return summed.reset_index().drop(columns="_all", errors="ignore")
+
+
+def how(table: pd.DataFrame, inputs: Inputs, options: Options) -> pd.DataFrame:
+    """The table with the columns of `HOW`."""
+    return table.assign(
+        measure=options.measure,
+        accounting=options.accounting,
+        additive=ADDITIVE[options.accounting],
+        clock=options.clock,
+        scale=scale_of(inputs, options).name,
+        register_version=inputs.register.version,
+        layer_dates=layer_dates(inputs.register),
+    )
+
+
+def counted_once(table: pd.DataFrame, inputs: Inputs, options: Options, clock: str = "none") -> pd.DataFrame:
+    """The table with `HOW`, where ground counts once whatever rights lie on it."""
+    neutral = replace(options, accounting="combination", clock="at-loss")
+    return how(table, inputs, neutral).assign(accounting="none", clock=clock)
+
+
+def layer_dates(register: Register) -> str:
+    """Date of each layer as `layer=date`, separated by spaces."""
+    return " ".join(f"{name}={date}" for name, date in sorted(register.layer_dates().items()))

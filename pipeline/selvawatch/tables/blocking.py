@@ -1,0 +1,125 @@
+"""Steps of formalization that the place of a mining right makes hard (Salo et al. 2016).
+
+Of the six steps, the third settles conflicts over the surface, the fourth needs the water authority. A right
+over another one meets the third, one near water the fourth. That is structure, not the state of a file.
+"""
+
+import numpy as np
+import pandas as pd
+
+from selvawatch.attribute.accountings import KEPT_ASIDE
+from selvawatch.attribute.seniority import MINING
+from selvawatch.core.schema import Tier, column, columns
+from selvawatch.register.register import IN_FORCE, validity
+from selvawatch.tables.base import Inputs, Options, TableSpec, settings_of
+from selvawatch.tables.conflicts import water_distance
+from selvawatch.tables.rights_by_face import (
+    REGISTER,
+    THREE,
+    face_rights,
+    faces_under,
+    need_faces,
+    of_register,
+)
+
+
+def blocking_steps(inputs: Inputs, options: Options) -> pd.DataFrame:
+    """Mining rights of today, each with its ground under other rights, its nearness to water and zones.
+
+    `blocking_steps` names the steps that the place makes hard: `3` where another land-use right lies over
+    more of it than the thresholds of `aoi/tables.toml`, `4` where water is nearer than theirs, `4?` where no
+    layer of water is at hand. The share in a zone is empty where no layer tells of that zone today.
+    `sernanp_opinion`: whether any of it lies in a buffer zone.
+    """
+    faces, says = need_faces(inputs), settings_of(inputs).blocking
+    rows = face_rights(inputs, faces, today=True)
+    mining = rows[rows["type"].isin(MINING)]
+    if options.area:
+        mining = mining[mining["area"] == options.area]
+    others = rows[~rows["type"].isin([*MINING, *KEPT_ASIDE])]
+    table = mining.groupby("right", as_index=False).agg(ha=("ha", "sum"))
+    over = mining[["face", "right", "ha"]].merge(others[["face", "type"]], on="face")
+    once = over.drop_duplicates(["face", "right"]).groupby("right")["ha"].sum()
+    table["overlap_ha"] = table["right"].map(once).fillna(0.0)
+    kinds = over.groupby("right")["type"].unique().map(lambda found: " ".join(sorted(found)))
+    table["overlap_types"] = table["right"].map(kinds)
+    today = np.array([inputs.pieces.today])
+    for kind, name in (("corridor", "corridor"), ("buffer", "buffer"), ("protected_core", "core")):
+        under = mining[faces_under(inputs, faces, kind)[mining["face"].to_numpy()]]
+        share = table["right"].map(under.groupby("right")["ha"].sum()).fillna(0.0) / table["ha"]
+        table[f"{name}_share"] = (
+            np.minimum(share, 1.0) if inputs.register.could_hold(kind, today)[0] else np.nan
+        )
+    opinion = np.where(table["buffer_share"] > 0, "yes", "no")
+    table["sernanp_opinion"] = np.where(table["buffer_share"].isna(), "unknown", opinion)
+    rights = inputs.register.rights
+    for name in ("right_id", "type", "status"):
+        table[name] = rights[name].to_numpy(object)[table["right"]]
+    near = water_distance(inputs, mining)
+    table["distance_water_m"] = table["right_id"].map(near) if near else np.nan
+    third = (table["overlap_ha"] > says.least_ha) | (table["overlap_ha"] > says.least_share * table["ha"])
+    fourth = table["distance_water_m"] < says.water_m
+    unsure = table["distance_water_m"].isna()
+    steps = zip(third, fourth, unsure, strict=True)
+    table["blocking_steps"] = [_steps(*one) for one in steps]
+    table["state"] = _state(inputs, table["right"].to_numpy())
+    table["ha_lo"] = table["ha_hi"] = table["ha"]
+    table = table.sort_values(["ha", "right_id"], ascending=[False, True]).reset_index(drop=True)
+    return table.drop(columns="right").assign(additive=False, **of_register(inputs))
+
+
+def _steps(third: bool, fourth: bool, unsure: bool) -> str:
+    found = ["3"] if third else []
+    found += ["4?"] if unsure else ["4"] if fourth else []
+    return " ".join(found) or "none"
+
+
+def _state(inputs: Inputs, right: np.ndarray) -> np.ndarray:
+    """Whether each right is in force today: `in_force` or `unknown` (those that are not are not listed)."""
+    today = np.full(len(right), inputs.pieces.today, np.int64)
+    state = validity(inputs.register.rights).states(right, today)
+    return np.where(state == IN_FORCE, "in_force", "unknown")
+
+
+SPECS = (
+    TableSpec(
+        name="blocking_steps",
+        description="Steps of formalization that the place of each mining right makes hard.",
+        title_es="Pasos de la formalización que el lugar dificulta",
+        build=blocking_steps,
+        columns=columns(
+            column("right_id", "text", "Right.", "Derecho", tier=Tier.RESTRICTED),
+            column("type", "text", "Title or application.", "Tipo"),
+            column("status", "text", "Status as the source has it.", "Situación", nullable=True),
+            column("state", "text", "in_force or unknown, today.", "Vigencia hoy"),
+            THREE,
+            column(
+                "blocking_steps",
+                "text",
+                "3: another right lies over it; 4: water is near; 4?: no layer of water; none.",
+                "Pasos que el lugar dificulta",
+            ),
+            column("overlap_ha", "float", "Ground under other rights.", "Superposición", unit="ha"),
+            column("overlap_types", "text", "Their types.", "Tipos superpuestos", nullable=True),
+            column("distance_water_m", "float", "To rivers and water.", "A agua", unit="m", nullable=True),
+            column(
+                "corridor_share", "float", "Part inside the corridor.", "Parte en el corredor", nullable=True
+            ),
+            column(
+                "buffer_share", "float", "Part in a buffer zone.", "Parte en amortiguamiento", nullable=True
+            ),
+            column("core_share", "float", "Part in a protected core.", "Parte en ANP", nullable=True),
+            column(
+                "sernanp_opinion",
+                "text",
+                "Whether an opinion of SERNANP is required (part in a buffer zone): yes, no or unknown.",
+                "Requiere opinión del SERNANP",
+            ),
+            column("additive", "bool", "Whether rows may be added up.", "Se puede sumar"),
+            REGISTER,
+        ),
+        notes=(
+            "Traits of a place, not the state of a file; the holder of a title is not whoever works there.",
+        ),
+    ),
+)

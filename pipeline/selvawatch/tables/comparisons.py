@@ -1,0 +1,166 @@
+"""Comparisons: with what others published, and with what we said before."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from selvawatch.attribute.overlay import Pieces
+from selvawatch.core.days import day_numbers, to_day
+from selvawatch.core.schema import column, columns
+from selvawatch.errors import TableError
+from selvawatch.tables.base import (
+    COUNTED_STATUSES,
+    Inputs,
+    Options,
+    TableSpec,
+    counted_pieces,
+    coverage,
+    dimension,
+    settings_of,
+)
+from selvawatch.tables.loss import WATCHED
+
+THREE = (
+    column("ha", "float", "Our mining loss.", "Área", unit="ha", nullable=True),
+    column("ha_lo", "float", "Least.", "Área mínima", unit="ha", nullable=True),
+    column("ha_hi", "float", "Most.", "Área máxima", unit="ha", nullable=True),
+)
+
+
+def published_comparison(inputs: Inputs, options: Options) -> pd.DataFrame:
+    """Published mining loss beside ours in the same place and days: order of magnitude, never a test value.
+
+    Ours is empty where no area stands for the place, or where our loss does not reach over the period.
+    """
+    frame = inputs.pieces.frame
+    kept = counted_pieces(inputs, replace(options, area="")) & (frame["cause"] == "mining").to_numpy()
+    onset = day_numbers(frame["onset"], -1)
+    low, high = day_numbers(frame["onset_earliest"], -1), day_numbers(frame["onset_latest"], -1)
+    low, high = np.where(low == -1, onset, low), np.where(high == -1, onset, high)
+    area = dimension(inputs, "area")
+    records = []
+    for one in settings_of(inputs).published:
+        start, end = to_day(one.start), to_day(one.end)
+        here = kept & np.isin(area, one.areas) if one.areas else kept
+        mine = here & (start <= onset) & (onset < end)
+        surely = mine & (start <= low) & (high < end)
+        perhaps = here & (low < end) & (start <= high)
+        reach = "no" if "-" in one.areas else coverage(inputs, start, end)
+        covered, full = reach != "no", reach == "yes"
+        chosen = (("ha", mine), ("ha_lo", surely), ("ha_hi", perhaps))
+        sums = [float(frame[name].to_numpy()[rows].sum()) for name, rows in chosen]
+        values = sums if covered else [np.nan] * 3
+        records.append(
+            {
+                "place": one.place,
+                "areas": " ".join(one.areas) or "region",
+                "from_day": one.start.isoformat(),
+                "to_day": one.end.isoformat(),
+                "published_ha": one.ha,
+                "ha": values[0],
+                "ha_lo": values[1],
+                "ha_hi": values[2],
+                "ratio": values[0] / one.ha if covered and full and one.ha else np.nan,
+                "watched": reach,
+                "source": one.source,
+                "note": one.note,
+            }
+        )
+    return pd.DataFrame(records)
+
+
+def revisions(inputs: Inputs, _options: Options) -> pd.DataFrame:
+    """What changed since an earlier state: hectares of each event then and now, and why.
+
+    `change` is `new`, `gone`, `withdrawn`, `grown`, `shrunk`, `cause`, `register` (same loss, other register)
+    or `same` (left out).
+    """
+    if inputs.earlier is None:
+        raise TableError("this table compares with an earlier state", do="give --as-of DATE")
+    now, then = _by_event(inputs.pieces), _by_event(inputs.earlier)
+    table = then.add_suffix("_then").join(now.add_suffix("_now"), how="outer").reset_index()
+    for name in ("ha_then", "ha_now", "ha_lo_now", "ha_hi_now"):
+        table[name] = table[name].fillna(0.0)
+    for name in ("cause_then", "cause_now", "status_then", "status_now"):
+        table[name] = table[name].astype(object).where(table[name].notna(), "")
+    changed = (table["ha_now"] - table["ha_then"]).round(6)
+    other = inputs.pieces.register_version != inputs.earlier.register_version
+    choices = [
+        (table["status_then"] == "", "new"),
+        (table["status_now"] == "", "gone"),
+        ((table["status_now"] == "withdrawn") & (table["status_then"] != "withdrawn"), "withdrawn"),
+        (changed > 0, "grown"),
+        (changed < 0, "shrunk"),
+        (table["cause_then"] != table["cause_now"], "cause"),
+    ]
+    table["change"] = np.select(
+        [mask for mask, _ in choices], [name for _, name in choices], "register" if other else "same"
+    )
+    table["difference_ha"] = changed
+    table = table[table["change"] != "same"]
+    table = table.rename(columns={"ha_now": "ha", "ha_lo_now": "ha_lo", "ha_hi_now": "ha_hi"})
+    table["register_then"] = inputs.earlier.register_version
+    table["register_now"] = inputs.pieces.register_version
+    return table.drop(columns=["ha_lo_then", "ha_hi_then"]).reset_index(drop=True)
+
+
+def _by_event(pieces: Pieces) -> pd.DataFrame:
+    frame = pieces.frame
+    counted = frame["status"].isin(COUNTED_STATUSES)
+    rows = frame[["event_id", "cause", "status"]].assign(
+        **{name: frame[name].where(counted, 0.0) for name in ("ha", "ha_lo", "ha_hi")}
+    )
+    order = {"confirmed": 0, "closed": 1, "provisional": 2, "withdrawn": 3}
+    rows = rows.assign(_order=rows["status"].map(order)).sort_values(["event_id", "_order"], kind="stable")
+    return rows.groupby("event_id").agg(
+        ha=("ha", "sum"),
+        ha_lo=("ha_lo", "sum"),
+        ha_hi=("ha_hi", "sum"),
+        cause=("cause", "first"),
+        status=("status", "first"),
+    )
+
+
+SPECS = (
+    TableSpec(
+        name="published_comparison",
+        description="Published mining loss beside ours: order of magnitude only.",
+        title_es="Comparación con cifras publicadas",
+        build=published_comparison,
+        columns=columns(
+            column("place", "text", "Place as the source names it.", "Lugar"),
+            column("areas", "text", "Our areas that stand for it.", "Áreas"),
+            column("from_day", "text", "First day.", "Desde"),
+            column("to_day", "text", "First day after.", "Hasta"),
+            column("published_ha", "float", "What was published.", "Publicado", unit="ha"),
+            THREE,
+            column("ratio", "float", "Ours / published, of full periods.", "Razón", nullable=True),
+            WATCHED,
+            column("source", "text", "Source.", "Fuente"),
+            column("note", "text", "Note.", "Nota"),
+        ),
+        notes=("Products differ in footprint, days and meaning of mining; never mix them in one series.",),
+    ),
+    TableSpec(
+        name="revisions",
+        description="What changed since an earlier state of knowledge.",
+        title_es="Revisiones desde un estado anterior",
+        build=revisions,
+        columns=columns(
+            column("event_id", "text", "Event.", "Evento"),
+            column("change", "text", "What changed.", "Cambio"),
+            column("ha_then", "float", "Hectares then.", "Área entonces", unit="ha"),
+            column("ha", "float", "Hectares now.", "Área", unit="ha"),
+            column("ha_lo", "float", "Least.", "Área mínima", unit="ha"),
+            column("ha_hi", "float", "Most.", "Área máxima", unit="ha"),
+            column("difference_ha", "float", "Now less then.", "Diferencia", unit="ha"),
+            column("cause_then", "text", "Cause then.", "Causa entonces"),
+            column("cause_now", "text", "Cause now.", "Causa ahora"),
+            column("status_then", "text", "Status then.", "Estado entonces"),
+            column("status_now", "text", "Status now.", "Estado ahora"),
+            column("register_then", "text", "Register then.", "Registro entonces"),
+            column("register_now", "text", "Register now.", "Registro ahora"),
+        ),
+    ),
+)

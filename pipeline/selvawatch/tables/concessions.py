@@ -1,0 +1,176 @@
+"""Loss by concession type, inside and outside, and by site category: the charts of SPDA, overlaps handled."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from selvawatch.attribute.accountings import OUTSIDE, account
+from selvawatch.attribute.describe import CONCESSIONS, site_categories
+from selvawatch.core.schema import column, columns
+from selvawatch.errors import TableError
+from selvawatch.register.register import NOT_IN_FORCE
+from selvawatch.tables.base import (
+    CLASS,
+    HECTARES,
+    HOW,
+    SHARES,
+    Inputs,
+    Options,
+    TableSpec,
+    added,
+    by_columns,
+    counted_once,
+    counted_pieces,
+    how,
+    periods_of,
+    scale_of,
+    whole,
+)
+from selvawatch.tables.loss import PERIOD, in_periods
+from selvawatch.tables.rendering import rendered
+
+EXCLUDED = "excluded: "
+"""Begins the class of ground that SPDA left out; here it is a row, so that all rows add up."""
+
+
+def loss_by_concession_type(inputs: Inputs, options: Options) -> pd.DataFrame:
+    """Loss on concessions by their type, per area (SPDA chart 4); shares are parts of that loss."""
+    rows = _concession_weights(inputs, options)
+    rows = rows[rows["class"] != OUTSIDE]
+    by = _with_area(inputs, options)
+    table = added(inputs, by, rows, ["class", "validity"])
+    table = rendered(
+        table,
+        within=by.by,
+        whole_ha=None,
+        of=f"{options.measure} on concessions, per {', '.join(by.by) or 'all ground'}",
+        additive=True,
+    )
+    return how(table, inputs, options)
+
+
+def share_inside_outside(inputs: Inputs, options: Options) -> pd.DataFrame:
+    """Loss inside concessions by type and outside all, by period and area (SPDA charts 5 to 7).
+
+    Protected cores, and oil lots where nothing else lies, are rows of their own without a share: what is
+    left out is shown, and all rows add up to the loss.
+    """
+    rows = _concession_weights(inputs, options)
+    piece = rows["piece"].to_numpy()
+    core = _under(inputs, options, "protected_core")[piece]
+    oil = _under(inputs, options, "oil_lot")[piece]
+    outside = (rows["class"] == OUTSIDE).to_numpy()
+    label = rows["class"].to_numpy(object).copy()
+    label[outside & oil] = f"{EXCLUDED}oil_lot"
+    label[core] = f"{EXCLUDED}protected_core"
+    rows = rows.assign(**{"class": label, "validity": np.where(core | (outside & oil), "", rows["validity"])})
+    rows = rows.groupby(["piece", "class", "validity"], as_index=False).sum()
+    periods = periods_of(inputs, options)
+    by = _with_area(inputs, options)
+    keys = ["period", "class", "validity"]
+    table = added(inputs, by, in_periods(inputs, rows, periods), keys)
+    excluded = table["class"].str.startswith(EXCLUDED)
+    shared = rendered(
+        table[~excluded],
+        within=[*by.by, "period"],
+        whole_ha=None,
+        of=f"{options.measure} of the period per {', '.join(by.by) or 'all ground'}, exclusions left out",
+        additive=True,
+    )
+    rest = table[excluded].assign(share=np.nan, share_pct=np.nan, share_of="none: excluded by the source")
+    joined = pd.concat([part for part in (shared, rest) if len(part)] or [shared], ignore_index=True)
+    order = {name: index for index, name in enumerate([*periods.names])}
+    joined["_period"] = joined["period"].map(order).fillna(len(order))
+    joined["_last"] = joined["class"].map(lambda name: (name.startswith(EXCLUDED)) * 2 + (name == OUTSIDE))
+    joined = joined.sort_values(
+        [*by.by, "_period", "_last", "ha"], ascending=[True] * len(by.by) + [True, True, False]
+    )
+    joined = joined.drop(columns=["_period", "_last"]).assign(period_set=periods.name)
+    return how(joined.reset_index(drop=True), inputs, options)
+
+
+def site_category(inputs: Inputs, options: Options) -> pd.DataFrame:
+    """Loss by the site proxy of planetGOLD's categories: mining title over half x a third party's right.
+
+    A place, not an operator: who works there is not known, and may be the holder.
+    """
+    frame = inputs.pieces.frame
+    events, position = np.unique(frame["event_id"].to_numpy(str), return_inverse=True)
+    area = np.bincount(position, frame["ha"], len(events))
+    category = site_categories(inputs.pieces, inputs.register, scale_of(inputs, options), position, area)
+    rows = whole(inputs, options)
+    rows["site_category"] = category[position][rows["piece"].to_numpy()]
+    table = added(inputs, options, rows, ["site_category"])
+    table = rendered(
+        table, within=options.by, whole_ha=None, of=f"{options.measure} on all ground", additive=True
+    )
+    return counted_once(table, inputs, options, clock="at-loss")
+
+
+def _concession_weights(inputs: Inputs, options: Options) -> pd.DataFrame:
+    """Weights of concession types only: other rights do not outrank them here."""
+    if options.accounting not in ("exclusive", "fractional"):
+        raise TableError(
+            "this table needs rows that add up", got=options.accounting, needed="exclusive or fractional"
+        )
+    rows = account(
+        inputs.pieces,
+        inputs.register,
+        scale_of(inputs, options),
+        accounting=options.accounting,
+        clock=options.clock,
+        over="type",
+        only=CONCESSIONS,
+    )
+    return rows[counted_pieces(inputs, options)[rows["piece"].to_numpy()]].reset_index(drop=True)
+
+
+def _under(inputs: Inputs, options: Options, kind: str) -> np.ndarray:
+    """Which pieces lie under a type, in force or of unknown validity."""
+    members = inputs.pieces.members
+    state = members["today" if options.clock == "today" else "at_loss"].to_numpy() != NOT_IN_FORCE
+    on = (inputs.register.rights["type"] == kind).to_numpy()[members["right"].to_numpy()] & state
+    under = np.zeros(len(inputs.pieces), bool)
+    under[members["piece"].to_numpy()[on]] = True
+    return under
+
+
+def _with_area(inputs: Inputs, options: Options) -> Options:
+    """The options, split by area where the register has areas."""
+    has = bool((inputs.register.rights["type"] == "area").any())
+    return replace(options, by=("area", *options.by)) if has and "area" not in options.by else options
+
+
+SPECS = (
+    TableSpec(
+        name="loss_by_concession_type",
+        description="Forest loss on concessions by type, per area (SPDA chart 4, overlaps counted once).",
+        title_es="Pérdida por tipo de concesión",
+        build=loss_by_concession_type,
+        columns=columns(by_columns(), CLASS, HECTARES, SHARES, HOW),
+        notes=("Loss outside concessions is not in this table; see share_inside_outside.",),
+    ),
+    TableSpec(
+        name="share_inside_outside",
+        description="Forest loss inside concessions by type, and outside (SPDA charts 5 to 7).",
+        title_es="Proporción dentro y fuera de concesiones",
+        build=share_inside_outside,
+        columns=columns(by_columns(), PERIOD, CLASS, HECTARES, SHARES, HOW),
+        notes=("Rows `excluded: ...` have no share: the source leaves them out.",),
+    ),
+    TableSpec(
+        name="site_category",
+        description="Forest loss by planetGOLD category as a proxy for the place.",
+        title_es="Pérdida por categoría del lugar (I-IV)",
+        build=site_category,
+        columns=columns(
+            by_columns(),
+            column("site_category", "text", "I, II, III, IV or undetermined.", "Categoría del lugar"),
+            HECTARES,
+            SHARES,
+            HOW,
+        ),
+        notes=("A place, not an operator; categories come from other settings than Madre de Dios.",),
+    ),
+)

@@ -1,0 +1,215 @@
+"""Rights over the same ground: pairs with their order, and the conflict share of the corridor."""
+
+import numpy as np
+import pandas as pd
+
+from selvawatch.attribute.accountings import KEPT_ASIDE
+from selvawatch.attribute.describe import nearest
+from selvawatch.attribute.seniority import MINING, begin_days
+from selvawatch.core.days import day_numbers
+from selvawatch.core.schema import Tier, column, columns
+from selvawatch.register.register import validity
+from selvawatch.tables.base import Inputs, Options, TableSpec, counted_pieces, settings_of
+from selvawatch.tables.rights_by_face import (
+    NEVER,
+    REGISTER,
+    THREE,
+    face_rights,
+    faces_under,
+    need_faces,
+    of_register,
+)
+
+
+def overlap_conflicts(inputs: Inputs, options: Options) -> pd.DataFrame:
+    """Pairs of rights over the same ground: hectares, which came first, by how much, loss before and after.
+
+    The senior right began (application, else first day in force) before the junior; where either day is
+    unknown, so is the order, and the pair stands in order of its ids.
+    """
+    rights = inputs.register.rights
+    rows = face_rights(inputs, need_faces(inputs))[["face", "right", "ha"]]
+    by_id = np.argsort(np.argsort(rights["right_id"].to_numpy(str), kind="stable"), kind="stable")
+    pairs = rows.merge(rows[["face", "right"]], on="face", suffixes=("_a", "_b"))
+    pairs = pairs[by_id[pairs["right_a"]] < by_id[pairs["right_b"]]]
+    begun = begin_days(inputs.register)
+    begin_a, begin_b = begun[pairs["right_a"]], begun[pairs["right_b"]]
+    known = (begin_a < NEVER) & (begin_b < NEVER)
+    swap = known & (begin_b < begin_a)
+    one, other = pairs["right_a"].to_numpy(), pairs["right_b"].to_numpy()
+    pairs["right_a"], pairs["right_b"] = np.where(swap, other, one), np.where(swap, one, other)
+    pairs["order_known"] = known & (begin_a != begin_b)
+    keys = ["right_a", "right_b"]
+    table = pairs.groupby(keys, as_index=False).agg(ha=("ha", "sum"), order_known=("order_known", "first"))
+    for side, key in (("senior", "right_a"), ("junior", "right_b")):
+        table[f"begin_{side}"] = begun[table[key]]
+        for name, source in (("right", "right_id"), ("type", "type"), ("holder", "holder_type")):
+            table[f"{name}_{side}"] = rights[source].to_numpy(object)[table[key]]
+    table = table.merge(_loss_in_pairs(inputs, options, pairs, keys), on=keys, how="left")
+    sums = ["loss_before", "loss_after", "loss_mining_before", "loss_mining_after", "loss_undated"]
+    table[sums] = table[sums].fillna(0.0)
+    dated = (table["begin_senior"] < NEVER) & (table["begin_junior"] < NEVER)
+    lag = (table["begin_junior"] - table["begin_senior"]).where(dated)
+    table["lag_days"] = lag.astype("Int64")
+    for side in ("senior", "junior"):
+        days = table[f"begin_{side}"].where(table[f"begin_{side}"] < NEVER)
+        table[f"begin_{side}"] = pd.to_datetime(days, unit="D").astype("datetime64[ms]")
+    table["coexisted"] = _coexisted(inputs, table["right_a"].to_numpy(), table["right_b"].to_numpy())
+    table["ha_lo"] = table["ha_hi"] = table["ha"]
+    table = table.sort_values(["ha", "right_senior", "right_junior"], ascending=[False, True, True])
+    return table.drop(columns=["right_a", "right_b"]).reset_index(drop=True).assign(**of_register(inputs))
+
+
+def corridor_conflict_share(inputs: Inputs, _options: Options) -> pd.DataFrame:
+    """Share of the corridor's mining rights over another land-use right, and of the rest near water.
+
+    Salo et al. (2016) report 74 %, and the other 26 % mostly near water, for June 2014. Which rights and
+    thresholds were meant is not said: one row for each threshold, for titles alone and with applications.
+    """
+    faces = need_faces(inputs)
+    rows = face_rights(inputs, faces, today=True)
+    in_corridor = faces_under(inputs, faces, "corridor")
+    mining = rows[rows["type"].isin(MINING) & in_corridor[rows["face"].to_numpy()]]
+    others = rows[~rows["type"].isin([*MINING, *KEPT_ASIDE])]
+    total = mining.groupby("right_id")["ha"].sum()
+    shared = mining.merge(others, on=["face", "area", "ha"], suffixes=("", "_other"))
+    per_pair = shared.groupby(["right_id", "right_id_other"])["ha"].sum()
+    near = water_distance(inputs, mining)
+    records = []
+    for label, kinds in (("titles", ("mining",)), ("titles and applications", MINING)):
+        ids = mining[mining["type"].isin(kinds)].drop_duplicates("right_id")["right_id"]
+        for least_ha, least_share in zip(
+            settings_of(inputs).conflict_least_ha, settings_of(inputs).conflict_least_share, strict=True
+        ):
+            part = per_pair[per_pair.index.get_level_values("right_id").isin(ids)]
+            own = total.reindex(part.index.get_level_values("right_id")).to_numpy()
+            strong = part[(part.to_numpy() > least_ha) | (part.to_numpy() > least_share * own)]
+            with_other = set(strong.index.get_level_values("right_id"))
+            rest = [one for one in ids if one not in with_other]
+            record = {
+                "rights": label,
+                "least_ha": least_ha,
+                "least_share": least_share,
+                "n": len(ids),
+                "overlapping_n": len(with_other),
+                "share": len(with_other) / len(ids) if len(ids) else np.nan,
+                "share_of": f"mining rights ({label}) with ground in the corridor, by number",
+                "ha": float(total.reindex(ids).sum()),
+            }
+            for metres in settings_of(inputs).water_m:
+                close = [one for one in rest if near.get(one, np.inf) < metres]
+                known = bool(near) or not rest
+                record[f"rest_within_{metres:g}_m"] = len(close) / len(rest) if rest and known else np.nan
+            records.append(record)
+    table = pd.DataFrame(records)
+    table["ha_lo"] = table["ha_hi"] = table["ha"]
+    return table.assign(**of_register(inputs))
+
+
+def _coexisted(inputs: Inputs, one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Whether two rights were in force together on any day, by their dates: yes, no or unknown."""
+    dates = validity(inputs.register.rights)
+    together = np.maximum(dates.valid_from[one], dates.valid_from[other]) < np.minimum(
+        dates.valid_to[one], dates.valid_to[other]
+    )
+    sure = dates.known[one] & dates.known[other]
+    return np.where(~together, "no", np.where(sure, "yes", "unknown"))
+
+
+def _loss_in_pairs(inputs: Inputs, options: Options, pairs: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
+    """Loss on the ground of each pair before and from the junior's first day."""
+    frame = inputs.pieces.frame[counted_pieces(inputs, options)]
+    pieces = pd.DataFrame(
+        {
+            "face": frame["face"],
+            "loss": frame["ha"],
+            "mining": frame["ha"] * (frame["cause"] == "mining"),
+            "onset": day_numbers(frame["onset"], NEVER),
+        }
+    )
+    rows = pairs[["face", *keys, "order_known"]].merge(pieces, on="face")
+    begin = begin_days(inputs.register)[rows["right_b"]]
+    dated = rows["order_known"] & (rows["onset"] < NEVER)
+    before, after = dated & (rows["onset"] < begin), dated & (rows["onset"] >= begin)
+    parts = {
+        "loss_before": rows["loss"] * before,
+        "loss_after": rows["loss"] * after,
+        "loss_mining_before": rows["mining"] * before,
+        "loss_mining_after": rows["mining"] * after,
+        "loss_undated": rows["loss"] * ~dated,
+    }
+    return rows[keys].assign(**parts).groupby(keys, as_index=False).sum()
+
+
+def water_distance(inputs: Inputs, mining: pd.DataFrame) -> dict[str, float]:
+    """Metres from each mining right to rivers and water; empty without such layers."""
+    if inputs.references is None:
+        return {}
+    water = np.concatenate(
+        [inputs.references.rivers.geometry.to_numpy(), inputs.references.water.geometry.to_numpy()]
+    )
+    if not len(water):
+        return {}
+    one = mining.drop_duplicates("right_id")
+    shapes = inputs.register.rights.geometry.to_numpy()[one["right"].to_numpy()]
+    return dict(zip(one["right_id"], nearest(np.asarray(shapes, object), water), strict=True))
+
+
+SPECS = (
+    TableSpec(
+        name="overlap_conflicts",
+        description="Pairs of rights over the same ground, with seniority and loss before and after.",
+        title_es="Superposición entre pares de derechos",
+        build=overlap_conflicts,
+        columns=columns(
+            column("right_senior", "text", "Earlier right.", "Derecho anterior", tier=Tier.RESTRICTED),
+            column("right_junior", "text", "Later right.", "Derecho posterior", tier=Tier.RESTRICTED),
+            column("type_senior", "text", "Its type.", "Tipo del anterior"),
+            column("type_junior", "text", "Its type.", "Tipo del posterior"),
+            column("begin_senior", "date", "Its beginning.", "Inicio del anterior", nullable=True),
+            column("begin_junior", "date", "Its beginning.", "Inicio del posterior", nullable=True),
+            column("order_known", "bool", "Whether the order is known.", "Orden conocido"),
+            column("coexisted", "text", "Whether both were in force on a day.", "Coexistieron"),
+            column("lag_days", "int", "Days between them.", "Desfase", unit="day", nullable=True),
+            THREE,
+            column("loss_before", "float", "Loss before the later one.", "Pérdida antes", unit="ha"),
+            column("loss_after", "float", "Loss from then on.", "Pérdida después", unit="ha"),
+            column("loss_mining_before", "float", "Of it mining.", "Minería antes", unit="ha"),
+            column("loss_mining_after", "float", "Of it mining.", "Minería después", unit="ha"),
+            column(
+                "loss_undated", "float", "Loss where the order or day is unknown.", "Sin orden", unit="ha"
+            ),
+            column("holder_senior", "text", "Type of holder.", "Titular del anterior", tier=Tier.RESTRICTED),
+            column("holder_junior", "text", "Type of holder.", "Titular del posterior", tier=Tier.RESTRICTED),
+            REGISTER,
+        ),
+        notes=("Not additive: ground under three rights stands in three pairs.",),
+    ),
+    TableSpec(
+        name="corridor_conflict_share",
+        description="Share of the corridor's mining rights over another right (Salo et al. 2016: 74 %).",
+        title_es="Proporción de derechos mineros del corredor con superposición",
+        build=corridor_conflict_share,
+        columns=columns(
+            column("rights", "text", "Mining rights counted.", "Derechos"),
+            column("least_ha", "float", "Overlap counts above this ...", "Área mínima", unit="ha"),
+            column("least_share", "float", "... or above this share of the right.", "Proporción mínima"),
+            column("n", "int", "Mining rights.", "Derechos mineros"),
+            column("overlapping_n", "int", "Of these, over another right.", "Con superposición"),
+            column("share", "float", "Part of `share_of`.", "Proporción", nullable=True),
+            column("share_of", "text", "What the share is a share of.", "Proporción de"),
+            *(
+                column(
+                    f"rest_within_{metres}_m",
+                    "float",
+                    "Share of the others so near to water.",
+                    f"Resto a menos de {metres} m de agua",
+                    nullable=True,
+                )
+                for metres in (50, 100, 500)
+            ),
+            THREE,
+            REGISTER,
+        ),
+    ),
+)

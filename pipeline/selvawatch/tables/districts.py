@@ -1,0 +1,216 @@
+"""Tables of places: districts, coverage of the areas, displacement rings, age of the fronts."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import shapely
+
+from selvawatch.attribute.overlay import cut
+from selvawatch.core.days import day_numbers, to_date, to_day
+from selvawatch.core.schema import column, columns
+from selvawatch.errors import TableError
+from selvawatch.tables.base import (
+    HECTARES,
+    HOW,
+    NO_PLACE,
+    SHARES,
+    Inputs,
+    Options,
+    TableSpec,
+    added,
+    by_columns,
+    counted_once,
+    counted_pieces,
+    coverage,
+    dimension,
+    settings_of,
+    watched_days,
+    whole,
+)
+from selvawatch.tables.loss import WATCHED
+from selvawatch.tables.rendering import rendered
+
+DAYS_PER_MONTH = 30.44
+"""Days of a month, for rates: printed beside them."""
+
+
+def loss_by_district(inputs: Inputs, options: Options) -> pd.DataFrame:
+    """Loss by district; `none` is loss in none of the districts at hand."""
+    by = replace(options, by=tuple(one for one in options.by if one != "district"))
+    rows = whole(inputs, options)
+    rows["district"] = dimension(inputs, "district")[rows["piece"].to_numpy()]
+    table = added(inputs, by, rows, ["district"])
+    rights = inputs.register.rights
+    of = rights[rights["type"] == "district"].drop_duplicates("name").set_index("name")["source_key"]
+    table["ubigeo"] = table["district"].map(of)
+    table = rendered(table, within=by.by, whole_ha=None, of=f"{options.measure} on all ground", additive=True)
+    return counted_once(table, inputs, options)
+
+
+def area_coverage(inputs: Inputs, options: Options) -> pd.DataFrame:
+    """Share of the region's loss that lies inside the areas, by year: a fall means new fronts elsewhere."""
+    rows = whole(inputs, options)
+    piece = rows["piece"].to_numpy()
+    inside = np.where(dimension(inputs, "area")[piece] == NO_PLACE, "outside areas", "inside areas")
+    rows = rows.assign(year=dimension(inputs, "year")[piece], coverage=inside)
+    by = replace(options, by=tuple(one for one in options.by if one not in ("year", "area")))
+    table = added(inputs, by, rows, ["year", "coverage"])
+    table = rendered(
+        table,
+        within=[*by.by, "year"],
+        whole_ha=None,
+        of=f"{options.measure} of the year in the whole region watched",
+        additive=True,
+    )
+    return counted_once(table, inputs, options)
+
+
+def displacement_rings(inputs: Inputs, options: Options) -> pd.DataFrame:
+    """Loss per month in rings around an area before and after a day, and beyond the rings as a control.
+
+    Rings are cut exactly; a month is 30.44 days. A change in the rings against the control is a hint that
+    work moved, no proof.
+    """
+    says = settings_of(inputs).displacement
+    rights = inputs.register.rights
+    shapes = rights.geometry[(rights["type"] == "area") & (rights["name"] == says.area)]
+    if not len(shapes):
+        names = sorted(rights["name"][rights["type"] == "area"].astype(str))
+        raise TableError("unknown area", where="tables.toml, displacement", got=says.area, needed=names)
+    area = shapely.union_all(shapes.to_numpy())
+    far = inputs.pieces.frame
+    borders = [area, *(area.buffer(1000 * distance) for distance in says.rings_km)]
+    world = shapely.box(*far.total_bounds) if len(far) else area
+    world = world.union(borders[-1]).envelope.buffer(1000)
+    rings = [area]
+    rings += [outer.difference(inner) for inner, outer in zip(borders[:-1], borders[1:], strict=True)]
+    rings.append(world.difference(borders[-1]))
+    edges = [0.0, *says.rings_km]
+    labels = ["area", *(f"{low:g}-{high:g} km" for low, high in zip(edges[:-1], edges[1:], strict=True))]
+    labels.append(f"beyond {edges[-1]:g} km (control)")
+    kept = np.flatnonzero(counted_pieces(inputs, options))
+    shape = far.geometry.to_numpy()[kept]
+    one, ring, shared = cut(shape, np.array(rings, object))
+    share = shapely.area(shared) / shapely.area(shape)[one]
+    onset = day_numbers(far["onset"], -1)[kept][one]
+    last = inputs.pieces.today + 1 if says.end is None else to_day(says.end)
+    bounds = {"before": (to_day(says.start), to_day(says.day)), "after": (to_day(says.day), last)}
+    side = np.full(len(one), "", object)
+    for name, (start, end) in bounds.items():
+        side[(start <= onset) & (onset < end)] = name
+    rows = pd.DataFrame(
+        {"piece": kept[one], "ring": np.array(labels, object)[ring], "side": side, "weight": share}
+    )
+    rows = rows.assign(weight_lo=rows["weight"], weight_hi=rows["weight"])[side != ""]
+    table = added(inputs, replace(options, by=()), rows, ["ring", "side"])
+    every = pd.MultiIndex.from_product([labels, list(bounds)], names=["ring", "side"])
+    table = table.set_index(["ring", "side"]).reindex(every, fill_value=0).reset_index()
+    days = table["side"].map({name: watched_days(inputs, *one) for name, one in bounds.items()})
+    table["days"] = days
+    table["watched"] = table["side"].map({name: coverage(inputs, *one) for name, one in bounds.items()})
+    table["ha_per_month"] = np.where(days > 0, table["ha"] / np.maximum(days, 1) * DAYS_PER_MONTH, np.nan)
+    before = table[table["side"] == "before"].set_index("ring")["ha_per_month"]
+    ratio = table["ha_per_month"] / table["ring"].map(before.where(before > 0))
+    table["ratio_to_before"] = ratio.where(table["side"] == "after")
+    table["from_day"] = table["side"].map({name: to_date(one[0]).isoformat() for name, one in bounds.items()})
+    table["to_day"] = table["side"].map({name: to_date(one[1]).isoformat() for name, one in bounds.items()})
+    return counted_once(table, inputs, options)
+
+
+def front_age(inputs: Inputs, options: Options) -> pd.DataFrame:
+    """First year with enough mining loss, for each square of a fixed grid: the age of the fronts."""
+    size, least = settings_of(inputs).front_cell_m, settings_of(inputs).front_least_ha
+    frame = inputs.pieces.frame
+    dated = counted_pieces(inputs, options) & frame["onset"].notna().to_numpy()
+    kept = np.flatnonzero(dated)
+    shape = frame.geometry.to_numpy()[kept]
+    squares = _squares(shape, size)
+    one, square, shared = cut(
+        shape, shapely.box(squares[:, 0], squares[:, 1], squares[:, 0] + size, squares[:, 1] + size)
+    )
+    share = shapely.area(shared) / shapely.area(shape)[one]
+    rows = pd.DataFrame({"piece": kept[one], "cell": square, "weight": share})
+    rows = rows.assign(
+        weight_lo=rows["weight"], weight_hi=rows["weight"], year=dimension(inputs, "year")[kept[one]]
+    )
+    by_year = added(inputs, replace(options, by=()), rows, ["cell", "year"])
+    fronts = by_year[by_year["loss_mining"] >= least].groupby("cell")["year"].min()
+    table = added(inputs, replace(options, by=()), rows, ["cell"])
+    table["first_year"] = table["cell"].map(fronts)
+    table = table.dropna(subset="first_year").reset_index(drop=True)
+    corner = squares[table["cell"].to_numpy(np.int64)]
+    table["west"], table["south"] = corner[:, 0], corner[:, 1]
+    table["cell_m"] = size
+    return counted_once(table.drop(columns="cell"), inputs, options)
+
+
+def _squares(shapes: np.ndarray, size: float) -> np.ndarray:
+    """South-west corners (k, 2) of the squares of a grid from (0, 0) that any box of the shapes meets."""
+    found: set[tuple[int, int]] = set()
+    for west, south, east, north in np.floor_divide(shapely.bounds(shapes), size).astype(np.int64):
+        for x in range(west, east + 1):
+            found |= {(x, y) for y in range(south, north + 1)}
+    return np.array(sorted(found), np.float64).reshape(-1, 2) * size
+
+
+SPECS = (
+    TableSpec(
+        name="loss_by_district",
+        description="Forest loss by district.",
+        title_es="Pérdida por distrito",
+        build=loss_by_district,
+        columns=columns(
+            by_columns(),
+            column("ubigeo", "text", "Code of the district.", "Ubigeo", nullable=True),
+            HECTARES,
+            SHARES,
+            HOW,
+        ),
+    ),
+    TableSpec(
+        name="area_coverage",
+        description="Share of the region's loss inside the areas of interest, by year.",
+        title_es="Cobertura de las áreas de interés",
+        build=area_coverage,
+        columns=columns(
+            by_columns(),
+            column("coverage", "text", "Inside or outside the areas.", "Cobertura"),
+            HECTARES,
+            SHARES,
+            HOW,
+        ),
+    ),
+    TableSpec(
+        name="displacement_rings",
+        description="Loss per month around an area before and after a day.",
+        title_es="Anillos de desplazamiento",
+        build=displacement_rings,
+        columns=columns(
+            column("ring", "text", "Ring around the area.", "Anillo"),
+            column("side", "text", "before or after.", "Lado"),
+            column("from_day", "text", "First day.", "Desde"),
+            column("to_day", "text", "First day after.", "Hasta"),
+            column("days", "int", "Days of these that were watched: the divisor.", "Días", unit="day"),
+            WATCHED,
+            column("ha_per_month", "float", "Loss per 30.44 days.", "Por mes", unit="ha", nullable=True),
+            column("ratio_to_before", "float", "After / before.", "Razón", nullable=True),
+            HECTARES,
+            HOW,
+        ),
+    ),
+    TableSpec(
+        name="front_age",
+        description="First year with enough mining loss, by square.",
+        title_es="Edad de los frentes",
+        build=front_age,
+        columns=columns(
+            column("west", "float", "South-west corner of the square.", "Oeste", unit="m"),
+            column("south", "float", "South-west corner of the square.", "Sur", unit="m"),
+            column("cell_m", "float", "Side of the square.", "Lado", unit="m"),
+            column("first_year", "text", "First year with enough mining loss.", "Primer año"),
+            HECTARES,
+            HOW,
+        ),
+    ),
+)

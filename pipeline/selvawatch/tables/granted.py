@@ -1,0 +1,143 @@
+"""Ground granted by period and in force at its end (SPDA chart 3)."""
+
+import numpy as np
+import pandas as pd
+
+from selvawatch.core.days import day_numbers, to_date
+from selvawatch.core.schema import column, columns
+from selvawatch.register.register import NOT_IN_FORCE, UNKNOWN, validity
+from selvawatch.tables.base import Inputs, Options, TableSpec, periods_of
+from selvawatch.tables.rights_by_face import NEVER, REGISTER, THREE, face_rights, need_faces, of_register
+
+ALL_GROUND = "all"
+NO_DATE = "no_date"
+
+
+def granted_by_period(inputs: Inputs, options: Options) -> pd.DataFrame:
+    """Ground granted in each period and in force at its end, per area and type (SPDA chart 3).
+
+    Gross is the sum of the rights, net the ground under at least one. A right is dated by its first day in
+    force, or by its application where that day is not known (`dated_by_application_n`; left out of `ha_lo`).
+    """
+    faces = need_faces(inputs)
+    periods = periods_of(inputs, options)
+    rows = face_rights(inputs, faces)
+    areas = [options.area] if options.area else [*sorted(set(rows["area"]) - {""}), ALL_GROUND]
+    begun, asked = _granted(inputs)
+    dates = validity(inputs.register.rights)
+    rows["id"] = pd.factorize(rows["right_id"])[0]
+    records = []
+    for area in areas:
+        inside = rows if area == ALL_GROUND else rows[rows["area"] == area]
+        for kind, part in inside.groupby("type", sort=True):
+            ground = _Ground(part)
+            for name, (start, end) in [*zip(periods.names, periods.bounds(), strict=True), (NO_DATE, (0, 0))]:
+                day = min(end - 1, inputs.pieces.today)
+                days = begun[ground.right]
+                granted = days == NEVER if name == NO_DATE else (start <= days) & (days < end)
+                last = np.full(len(part), day, np.int64)
+                state = dates.states(ground.right, last) if name != NO_DATE else np.zeros(len(part), np.int8)
+                live = state != NOT_IN_FORCE
+                applied = asked[ground.right]
+                records.append(
+                    {
+                        "area": area,
+                        "type": kind,
+                        "period": name,
+                        "n": ground.count(granted),
+                        "dated_by_application_n": ground.count(granted & applied),
+                        "ha": ground.net(granted),
+                        "ha_lo": ground.net(granted & ~applied),
+                        "ha_hi": ground.net(granted),
+                        "ha_gross": float(ground.ha[granted].sum()),
+                        "ha_in_force": ground.net(live),
+                        "ha_in_force_gross": float(ground.ha[live].sum()),
+                        "ha_in_force_unknown": ground.net(state == UNKNOWN),
+                        "in_force_on": "" if name == NO_DATE else to_date(day).isoformat(),
+                    }
+                )
+    table = pd.DataFrame(records, columns=[one.name for one in _GRANTED[:13]])
+    table = with_changes(table, ["area", "type"], list(periods.names))
+    sums = table[table["area"] != ALL_GROUND].groupby(["type", "period"])["ha"].transform("sum")
+    table["share"] = (table["ha"] / sums.where(sums > 0)).reindex(table.index)
+    table["share_of"] = "net hectares granted of the type in the period, in the areas listed here together"
+    table["period_set"] = periods.name
+    return table.assign(**of_register(inputs))
+
+
+def with_changes(table: pd.DataFrame, groups: list[str], order: list[str]) -> pd.DataFrame:
+    """The table with `ratio_prev` (3.3 means 3.3 times) and `pct_change_prev` (then +230 %) of `ha`.
+
+    Against the period before in `order`; empty for the first, after zero hectares, and outside the order.
+    """
+    table = table.copy()
+    place = table["period"].map({name: index for index, name in enumerate(order)})
+    before = table.assign(_place=place + 1)[[*groups, "_place", "ha"]].dropna(subset="_place")
+    merged = table.assign(_place=place).merge(
+        before, on=[*groups, "_place"], how="left", suffixes=("", "_prev")
+    )
+    previous = merged["ha_prev"].where(merged["ha_prev"] > 0).to_numpy()
+    table["ratio_prev"] = table["ha"].to_numpy() / previous
+    table["pct_change_prev"] = (table["ratio_prev"] - 1) * 100
+    return table
+
+
+class _Ground:
+    """Faces under rights of one type, each face as often as rights lie over it."""
+
+    def __init__(self, rows: pd.DataFrame) -> None:
+        self.right = rows["right"].to_numpy(np.int64)
+        self.ha = rows["ha"].to_numpy(np.float64)
+        self._face = rows["face"].to_numpy(np.int64)
+        self._id = rows["id"].to_numpy(np.int64)
+
+    def net(self, kept: np.ndarray) -> float:
+        """Ground under at least one of the rows kept, hectares."""
+        first = np.unique(self._face[kept], return_index=True)[1]
+        return float(self.ha[kept][first].sum())
+
+    def count(self, kept: np.ndarray) -> int:
+        """Rights of the rows kept."""
+        return len(np.unique(self._id[kept]))
+
+
+def _granted(inputs: Inputs) -> tuple[np.ndarray, np.ndarray]:
+    """Day each row was granted (far away where unknown), and whether that is the day of its application."""
+    rights = inputs.register.rights
+    valid = day_numbers(rights["valid_from"], NEVER)
+    applied = day_numbers(rights["applied_on"], NEVER)
+    application = (rights["type"] == "mining_application").to_numpy()
+    by_application = ((valid == NEVER) | ((valid == applied) & ~application)) & (applied < NEVER)
+    return np.where(valid == NEVER, applied, valid), by_application
+
+
+_GRANTED = columns(
+    column("area", "text", "Area of interest, or all ground.", "Área de interés"),
+    column("type", "text", "Type of right.", "Tipo"),
+    column("period", "text", "Period of the grant; no_date: not dated.", "Periodo"),
+    column("n", "int", "Rights granted in the period.", "Derechos"),
+    column("dated_by_application_n", "int", "Of these, dated by application.", "Fechados por solicitud"),
+    THREE,
+    column("ha_gross", "float", "Sum of the rights granted.", "Área bruta", unit="ha"),
+    column("ha_in_force", "float", "Net ground in force at the period's end.", "Área vigente", unit="ha"),
+    column("ha_in_force_gross", "float", "The same, gross.", "Área vigente bruta", unit="ha"),
+    column("ha_in_force_unknown", "float", "Of it, of unknown validity.", "Vigencia desconocida", unit="ha"),
+    column("in_force_on", "text", "Day of the period's end, or of today.", "Vigente al"),
+    column("ratio_prev", "float", "Times the period before.", "Razón", nullable=True),
+    column("pct_change_prev", "float", "Change in percent.", "Cambio", unit="%", nullable=True),
+    column("share", "float", "Part of `share_of`.", "Proporción", nullable=True),
+    column("share_of", "text", "What the share is a share of.", "Proporción de"),
+    column("period_set", "text", "Set of periods.", "Conjunto de periodos"),
+    REGISTER,
+)
+
+SPECS = (
+    TableSpec(
+        name="granted_by_period",
+        description="Ground granted by period, and in force at its end (SPDA chart 3): ha is net, granted.",
+        title_es="Área concesionada por periodo",
+        build=granted_by_period,
+        columns=_GRANTED,
+        notes=("Cadastres delete extinguished titles over time: past rights are counted too few.",),
+    ),
+)

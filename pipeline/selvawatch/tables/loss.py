@@ -1,0 +1,274 @@
+"""Loss by concession type, zone and period, alone and crossed."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from selvawatch.attribute.accountings import ADDITIVE, OUTSIDE
+from selvawatch.attribute.periods import PeriodSet
+from selvawatch.core.days import day_numbers
+from selvawatch.core.schema import Column, column, columns
+from selvawatch.tables.base import (
+    CLASS,
+    HECTARES,
+    HOW,
+    NO_PERIOD,
+    SHARES,
+    Inputs,
+    Options,
+    TableSpec,
+    added,
+    by_columns,
+    classes,
+    coverage,
+    how,
+    periods_of,
+    scale_of,
+    whole,
+)
+from selvawatch.tables.rendering import rendered
+
+PERIOD = (
+    column("period", "text", "Period of the loss; no_period: in none of the set.", "Periodo"),
+    column("period_set", "text", "Set of periods.", "Conjunto de periodos"),
+)
+WATCHED = column(
+    "watched", "text", "Whether its days were watched: yes, partly, no (then 0 ha says nothing).", "Vigilado"
+)
+
+
+def loss_by_type(inputs: Inputs, options: Options) -> pd.DataFrame:
+    """Loss by type of right, and outside all of them."""
+    return _by_class(inputs, options, over="type")
+
+
+def loss_by_zone(inputs: Inputs, options: Options) -> pd.DataFrame:
+    """Loss by type of zone, and outside all of them."""
+    return _by_class(inputs, options, over="zone")
+
+
+def loss_by_period(inputs: Inputs, options: Options) -> pd.DataFrame:
+    """Loss by period; what fell in no period of the set is a row of its own."""
+    periods = periods_of(inputs, options)
+    rows = in_periods(inputs, whole(inputs, options), periods)
+    table = added(inputs, options, rows, ["period"])
+    table = _complete(table, options.by, {"period": list(periods.names)})
+    table = _ordered(table, options.by, {"period": [*periods.names, NO_PERIOD]})
+    table = rendered(
+        table,
+        within=options.by,
+        whole_ha=None,
+        of=f"{options.measure} of all days{_same(options)}",
+        additive=True,
+    )
+    table["period_set"] = periods.name
+    bounds = dict(zip(periods.names, periods.bounds(), strict=True))
+    today = inputs.pieces.today + 1
+    table["watched"] = [
+        coverage(inputs, bounds[one][0], min(bounds[one][1], today)) if one in bounds else ""
+        for one in table["period"]
+    ]
+    table.loc[table["watched"] == "no", ["share", "share_pct"]] = np.nan
+    plain = replace(options, accounting="combination")
+    return how(table, inputs, plain).assign(accounting="none", clock="none")
+
+
+def loss_type_zone_period(inputs: Inputs, options: Options) -> pd.DataFrame:
+    """Loss by type of right x zone x period: the crossing of the three, with the same accounting on both."""
+    periods = periods_of(inputs, options)
+    types = classes(inputs, options, over="type")
+    zones = classes(inputs, options, over="zone")
+    crossed = types.merge(zones, on="piece", suffixes=("", "_zone"))
+    for side in ("weight", "weight_lo", "weight_hi"):
+        crossed[side] = crossed[side] * crossed.pop(f"{side}_zone")
+    crossed = crossed.rename(
+        columns={
+            "class": "type",
+            "validity": "type_validity",
+            "class_zone": "zone",
+            "validity_zone": "zone_validity",
+        }
+    )
+    rows = in_periods(inputs, crossed, periods)
+    keys = ["period", "type", "type_validity", "zone", "zone_validity"]
+    table = added(inputs, options, rows, keys)
+    scale = scale_of(inputs, options)
+    table = _ordered(
+        table,
+        options.by,
+        {
+            "period": [*periods.names, NO_PERIOD],
+            "type": [*scale.types, OUTSIDE],
+            "zone": [*scale.zones, OUTSIDE],
+        },
+    )
+    table = rendered(
+        table,
+        within=[*options.by, "period"],
+        whole_ha=None if ADDITIVE[options.accounting] else np.nan,
+        of=f"{options.measure} of the period, all ground{_same(options)}"
+        if ADDITIVE[options.accounting]
+        else "none: not additive",
+        additive=ADDITIVE[options.accounting],
+    )
+    table["period_set"] = periods.name
+    return how(table, inputs, options)
+
+
+def in_periods(inputs: Inputs, rows: pd.DataFrame, periods: PeriodSet) -> pd.DataFrame:
+    """Weighted pieces with the period of their onset.
+
+    A piece whose loss may have happened in another period stands there too, with no weight but `weight_hi`.
+    """
+    frame = inputs.pieces.frame
+    onset = day_numbers(frame["onset"], -1)
+    first = day_numbers(frame["onset_earliest"], -1)
+    last = day_numbers(frame["onset_latest"], -1)
+    first = np.where(first == -1, onset, np.minimum(first, onset))
+    last = np.where(last == -1, onset, np.maximum(last, onset))
+    undated = frame["onset"].isna().to_numpy()
+    own = np.where(undated, -1, periods.index(onset))
+    bounds = periods.bounds()
+    sure = np.zeros(len(frame), bool)
+    for index, (start, end) in enumerate(bounds):
+        sure |= (own == index) & (start <= first) & (last < end)
+    gap = (own == -1) & ~undated
+    for start, end in bounds:
+        gap &= (last < start) | (end <= first)
+    sure |= gap | undated
+    names = np.array([*periods.names, NO_PERIOD], object)
+    piece = rows["piece"].to_numpy()
+    main = rows.assign(period=names[own[piece]], weight_lo=np.where(sure[piece], rows["weight_lo"], 0.0))
+    parts = [main]
+    for index, (start, end) in enumerate(bounds):
+        maybe = ~sure & (own != index) & (first < end) & (start <= last)
+        if maybe.any():
+            other = rows[maybe[piece]]
+            parts.append(other.assign(period=names[index], weight=0.0, weight_lo=0.0))
+    return pd.concat(parts, ignore_index=True)
+
+
+def _by_class(inputs: Inputs, options: Options, *, over: str) -> pd.DataFrame:
+    rows = classes(inputs, options, over=over)
+    table = added(inputs, options, rows, ["class", "validity"])
+    counted = scale_of(inputs, options).counted(over)
+    if not options.by:
+        table = _with_absent(
+            table, [one for one in counted if one in inputs.register.types_present()], options
+        )
+    table = _ordered(table, options.by, {"class": [*counted, OUTSIDE]})
+    additive = ADDITIVE[options.accounting]
+    total: pd.Series | float | None = None
+    if not additive:
+        all_ground = added(inputs, options, whole(inputs, options), [])
+        if options.by:
+            lookup = all_ground.set_index(list(options.by))["ha"]
+            keys = table[list(options.by)]
+            total = pd.Series(
+                lookup.reindex(
+                    pd.MultiIndex.from_frame(keys) if len(options.by) > 1 else keys.iloc[:, 0]
+                ).to_numpy(),
+                table.index,
+            )
+        else:
+            total = float(all_ground["ha"].sum())
+    table = rendered(
+        table,
+        within=options.by,
+        whole_ha=total,
+        of=f"{options.measure} on all ground, inside and outside{_same(options)}",
+        additive=additive,
+    )
+    return how(table, inputs, options)
+
+
+def _same(options: Options) -> str:
+    """What narrows the whole that shares are taken of."""
+    narrow = [f"in {options.area}"] if options.area else []
+    narrow += [f"of the same {name}" for name in options.by]
+    return "".join(f", {one}" for one in narrow)
+
+
+def _with_absent(table: pd.DataFrame, types: list[str], options: Options) -> pd.DataFrame:
+    """Zero rows for types that the register can hold and that lost nothing; not for types without a layer."""
+    if options.accounting == "combination":
+        types = []
+    here = set(table["class"])
+    rows = [{"class": one, "validity": "in_force"} for one in types if one not in here]
+    if OUTSIDE not in here:
+        rows.append({"class": OUTSIDE, "validity": ""})
+    return _padded(table, pd.DataFrame(rows)) if rows else table
+
+
+def _complete(table: pd.DataFrame, by: Sequence[str], values: dict[str, list[str]]) -> pd.DataFrame:
+    """Zero rows for values of one key that have none."""
+    if by:
+        return table
+    ((key, names),) = values.items()
+    rows = [{key: name} for name in names if name not in set(table[key])]
+    return _padded(table, pd.DataFrame(rows)) if rows else table
+
+
+def _padded(table: pd.DataFrame, more: pd.DataFrame) -> pd.DataFrame:
+    numbers = [name for name in table.columns if table[name].dtype.kind in "if"]
+    more = more.assign(**dict.fromkeys(numbers, 0))
+    more = more.astype({name: table[name].dtype for name in numbers})
+    return pd.concat([part for part in (table, more) if len(part)], ignore_index=True)[list(table.columns)]
+
+
+def _ordered(table: pd.DataFrame, by: Sequence[str], orders: dict[str, list[str]]) -> pd.DataFrame:
+    """Rows in a declared order; labels that the order does not name stand before its last (`outside`)."""
+    sort = table.copy()
+    names = []
+    for key, order in orders.items():
+        place = {name: index for index, name in enumerate(order)}
+        sort[f"_{key}"] = sort[key].map(place).fillna(len(order) - 1.5)
+        names += [f"_{key}", key]
+    rest = [name for name in ("validity", "type_validity", "zone_validity") if name in sort]
+    sort = sort.sort_values([*by, *names, *rest], kind="stable")
+    return sort[list(table.columns)].reset_index(drop=True)
+
+
+def _spec_columns(*own: Column | tuple[Column, ...]) -> tuple[Column, ...]:
+    return columns(by_columns(), *own, HECTARES, SHARES, HOW)
+
+
+TYPE_ZONE = (
+    column("type", "text", "Type of right, combination, or `outside`.", "Tipo"),
+    column("type_validity", "text", "in_force, unknown, or empty.", "Vigencia del tipo"),
+    column("zone", "text", "Zone, combination, or `outside`.", "Zona"),
+    column("zone_validity", "text", "in_force, unknown, or empty.", "Vigencia de la zona"),
+)
+
+SPECS = (
+    TableSpec(
+        name="loss_by_type",
+        description="Forest loss by type of right.",
+        title_es="Pérdida por tipo de derecho",
+        build=loss_by_type,
+        columns=_spec_columns(CLASS),
+    ),
+    TableSpec(
+        name="loss_by_zone",
+        description="Forest loss by zone.",
+        title_es="Pérdida por zona",
+        build=loss_by_zone,
+        columns=_spec_columns(CLASS),
+    ),
+    TableSpec(
+        name="loss_by_period",
+        description="Forest loss by period.",
+        title_es="Pérdida por periodo",
+        build=loss_by_period,
+        columns=_spec_columns(PERIOD, WATCHED),
+    ),
+    TableSpec(
+        name="loss_type_zone_period",
+        description="Forest loss by type of right, zone and period.",
+        title_es="Pérdida por tipo, zona y periodo",
+        build=loss_type_zone_period,
+        columns=_spec_columns(PERIOD, TYPE_ZONE),
+    ),
+)

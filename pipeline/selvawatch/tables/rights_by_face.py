@@ -1,0 +1,77 @@
+"""Ground of the rights themselves, by face: what the tables of rights share."""
+
+import numpy as np
+import pandas as pd
+
+from selvawatch.attribute.faces import Faces
+from selvawatch.core.schema import column
+from selvawatch.errors import TableError
+from selvawatch.register.register import NOT_IN_FORCE, validity
+from selvawatch.tables.base import Inputs, layer_dates
+
+NEVER = np.iinfo(np.int64).max // 4
+"""Day of what has no date."""
+
+REGISTER = (
+    column("register_version", "text", "Digest of the register.", "Versión del registro"),
+    column("layer_dates", "text", "Date of each layer, as layer=date.", "Fecha de capas"),
+)
+
+THREE = (
+    column("ha", "float", "Hectares the table is about.", "Área", unit="ha"),
+    column("ha_lo", "float", "Least.", "Área mínima", unit="ha"),
+    column("ha_hi", "float", "Most.", "Área máxima", unit="ha"),
+)
+
+
+def need_faces(inputs: Inputs) -> Faces:
+    """The faces; TableError where the inputs have none."""
+    if inputs.faces is None:
+        raise TableError("this table needs the faces of the register", needed="Inputs.faces")
+    return inputs.faces
+
+
+def face_rights(inputs: Inputs, faces: Faces, *, today: bool = False) -> pd.DataFrame:
+    """face, right, right_id, type, ha and area of every face and right (latest version) over it."""
+    rights = inputs.register.rights
+    face = np.repeat(np.arange(len(faces)), np.diff(faces.starts))
+    right = faces.members
+    latest = ~rights["right_id"].duplicated(keep="last").to_numpy()
+    kept = latest[right] & (rights["kind"] == "right").to_numpy()[right]
+    if today:
+        now = validity(rights).states(right, np.full(len(right), inputs.pieces.today, np.int64))
+        kept &= now != NOT_IN_FORCE
+    area = np.full(len(faces), "", object)
+    place = (rights["type"] == "area").to_numpy()[right]
+    area[face[place]] = rights["name"].to_numpy(object)[right[place]]
+    face, right = face[kept], right[kept]
+    return pd.DataFrame(
+        {
+            "face": face,
+            "right": right,
+            "right_id": rights["right_id"].to_numpy(object)[right],
+            "type": rights["type"].to_numpy(object)[right],
+            "ha": faces.ha[face],
+            "area": area[face],
+        }
+    )
+
+
+def faces_under(inputs: Inputs, faces: Faces, kind: str) -> np.ndarray:
+    """Which faces lie under a type today, in force or of unknown validity."""
+    face = np.repeat(np.arange(len(faces)), np.diff(faces.starts))
+    on = (inputs.register.rights["type"] == kind).to_numpy()[faces.members]
+    state = validity(inputs.register.rights).states(
+        faces.members, np.full(len(faces.members), inputs.pieces.today, np.int64)
+    )
+    under = np.zeros(len(faces), bool)
+    under[face[on & (state != NOT_IN_FORCE)]] = True
+    return under
+
+
+def of_register(inputs: Inputs) -> dict[str, str]:
+    """Version and layer dates of the register, as columns."""
+    return {
+        "register_version": inputs.register.version,
+        "layer_dates": layer_dates(inputs.register),
+    }

@@ -1,0 +1,68 @@
+"""Charts of SPDA (2016) as printed, under every reading their text allows, with the shares they imply."""
+
+from dataclasses import asdict
+
+import numpy as np
+import pandas as pd
+
+from selvawatch.core.schema import column, columns
+from selvawatch.tables.base import Inputs, Options, TableSpec, settings_of
+from selvawatch.tables.granted import with_changes
+from selvawatch.tables.rendering import rendered
+
+
+def spda_charts(inputs: Inputs, _options: Options) -> pd.DataFrame:
+    """The published charts with ratio, change and shares; ambiguous ones stand once for each reading.
+
+    Chart 3 has shares of the listed areas per period, charts 4 and 7 shares of the area.
+    """
+    cells = pd.DataFrame([asdict(one) for one in settings_of(inputs).chart])
+    parts = []
+    for (chart, reading), part in cells.groupby(["chart", "reading"], sort=True):
+        order = list(dict.fromkeys(part["period"]))
+        table = with_changes(part.reset_index(drop=True), ["area", "type"], order)
+        within = ["period"] if chart == 3 else ["area"]
+        of = "the areas of the chart in the period" if chart == 3 else "the rows of the area"
+        table = rendered(table, within=within, of=f"{of}, reading {reading!r}")
+        parts.append(table.assign(ambiguous=_ambiguous(cells, int(str(chart)))))
+    table = pd.concat(parts, ignore_index=True)
+    table["ha_lo"] = np.where(table["flag"] == "undetermined", np.nan, table["ha"])
+    table["ha_hi"] = table["ha_lo"]
+    return table
+
+
+def _ambiguous(cells: pd.DataFrame, chart: int) -> bool:
+    return bool(cells["reading"][cells["chart"] == chart].nunique() > 1)
+
+
+SPECS = (
+    TableSpec(
+        name="spda_charts",
+        description="Charts 3, 4 and 7 of SPDA (2016) as printed, under every reading, with their shares.",
+        title_es="Gráficos 3, 4 y 7 de SPDA (2016)",
+        build=spda_charts,
+        columns=columns(
+            column("chart", "int", "Number of the chart.", "Gráfico"),
+            column("reading", "text", "Reading of the chart.", "Lectura"),
+            column("ambiguous", "bool", "Whether other readings stand beside.", "Ambiguo"),
+            column("area", "text", "Area as printed.", "Área"),
+            column("period", "text", "Period as printed.", "Periodo"),
+            column("type", "text", "Type as printed.", "Tipo"),
+            column("ha", "float", "Hectares as printed.", "Área", unit="ha"),
+            column(
+                "ha_lo", "float", "The same; empty where undetermined.", "Mínimo", unit="ha", nullable=True
+            ),
+            column(
+                "ha_hi", "float", "The same; empty where undetermined.", "Máximo", unit="ha", nullable=True
+            ),
+            column("flag", "text", "stated, computed, inferred, undetermined.", "Certeza"),
+            column("ratio_prev", "float", "Times the period before.", "Razón", nullable=True),
+            column("pct_change_prev", "float", "Change.", "Cambio", unit="%", nullable=True),
+            column("share", "float", "Part of `share_of`.", "Proporción", nullable=True),
+            column("share_pct", "float", "In percent; parts add up to 100.", "Porcentaje", nullable=True),
+            column("share_of", "text", "What the share is a share of.", "Proporción de"),
+            column("note", "text", "Note.", "Nota"),
+        ),
+        notes=("Overlaps between types were ignored by the source (its note 18).",),
+    ),
+)

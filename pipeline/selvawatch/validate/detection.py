@@ -1,0 +1,289 @@
+"""A detector over the looks of a validation: history to baselines, then day by day."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from itertools import groupby
+
+import numpy as np
+import xarray as xr
+
+from selvawatch.core.days import to_times
+from selvawatch.core.observation import Look
+from selvawatch.core.stack import NODATA
+from selvawatch.core.status import Reason
+from selvawatch.detect.baseline import fit_baselines, forest_reason, name_of
+from selvawatch.detect.charts.bayts import bayts_processes
+from selvawatch.detect.charts.chart_models import BaytsSettings, ChartDetector, Detector, base_of
+from selvawatch.detect.charts.protocol import processes
+from selvawatch.detect.evidence import EvidenceGround
+from selvawatch.detect.fusion import advance, layers, start
+from selvawatch.detect.model import Model
+from selvawatch.errors import LayerError
+from selvawatch.validate.report import JsonValue, Method
+from selvawatch.validate.scoring import DAYS_PER_YEAR
+
+_KINDS = ("optical", "radar", "joint")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watched:
+    """What the detector said of each pixel. All arrays are (y, x)."""
+
+    confirmed_on: np.ndarray
+    """int64: day of confirmation, 0 = never."""
+    score: np.ndarray
+    """float64: highest running sum over its confirmation threshold, the largest of the three accumulators;
+    where no sum ever left 0, the evidence of the day that spoke least for forest, over the joint threshold.
+    Of a chart: the highest share of its bound that its process reached.
+    """
+    watched: np.ndarray
+    """bool: the pixel was monitored."""
+    last_day: int
+    """Day of the last look."""
+    notes: tuple[str, ...] = ()
+    """What a reader of the figures must know of the detector."""
+
+
+def watch(
+    detector: Detector,
+    baselines: xr.Dataset,
+    reason: xr.DataArray,
+    looks: Iterable[Look],
+    *,
+    resolution: float,
+    workers: int = 1,
+    scored: bool = True,
+) -> Watched:
+    """Confirmation day and highest evidence of each pixel after looks in order of day.
+
+    baselines, reason: as `detect.baseline` gives them. resolution: metres of a pixel. scored: False leaves
+    all scores at 0, which is faster.
+
+    Raises
+    ------
+    LayerError
+        When a chart has no baseline to hold looks against.
+    """
+    if isinstance(detector, ChartDetector):
+        return _watch_chart(detector, baselines, reason, looks)
+    model = detector
+    state = start(model, reason, resolution=resolution)
+    if not scored:
+        state = advance(model, baselines, state, looks, workers=workers)
+        return _watched(state, reason, np.zeros((reason.sizes["y"], reason.sizes["x"])))
+    shape = (reason.sizes["y"], reason.sizes["x"])
+    score, best_day = np.zeros(shape), np.full(shape, NODATA)
+    limits = (model.optical, model.radar, model.joint)
+    ground = EvidenceGround(model, baselines)
+    for _, same_day in groupby(looks, key=lambda look: look.day):
+        chosen = list(same_day)
+        state = advance(model, baselines, state, chosen, workers=workers)
+        np.maximum(best_day, ground.of_day(chosen), out=best_day)
+        for kind, limit in zip(_KINDS, limits, strict=True):
+            reached = state[f"sum_{kind}"].to_numpy() * (model.unit / limit.confirmed_alone)
+            np.maximum(score, reached, out=score)
+    least = np.minimum(best_day * (model.unit / model.joint.confirmed_alone), 0)
+    return _watched(state, reason, np.where(score > 0, score, least))
+
+
+def _watch_chart(
+    detector: ChartDetector, baselines: xr.Dataset, reason: xr.DataArray, looks: Iterable[Look]
+) -> Watched:
+    monitored = reason.to_numpy() == Reason.MONITORED
+    settings = detector.settings
+    if isinstance(settings, BaytsSettings):
+        densities = {(one.stream, one.index): one for one in settings.densities}
+        wanted = list(densities)
+    else:
+        wanted = [_charted(detector, baselines)]
+    read: set[tuple[str, str]] = set()
+    met: set[str] = set()
+
+    def noted() -> Iterator[Look]:
+        for look in looks:
+            met.add(f"{look.stream}: {' '.join(look.values)}")
+            read.update(pair for pair in wanted if pair[0] == look.stream and pair[1] in look.values)
+            yield look
+
+    if isinstance(settings, BaytsSettings):
+        forest = xr.DataArray(monitored, dims=("y", "x"))
+        days = bayts_processes(
+            settings.chart, densities, noted(), forest, quantile=settings.quantile, since=0
+        )
+    else:
+        stream, index = wanted[0]
+        days = processes(settings.chart, detector.base, baselines, noted(), stream=stream, index=index)
+    score = np.full(monitored.shape, -np.inf)
+    alarm, last = np.zeros(monitored.shape, np.int64), 0
+    for day, process in days:
+        last, alarm = day, process["alarm"].to_numpy().astype(np.int64)
+        np.maximum(score, settings.chart.reach(process), out=score)
+    names = [" ".join(pair) for pair in wanted if pair in read]
+    if not names:
+        raise LayerError(
+            f"{detector.name} reads none of the looks",
+            where="validate",
+            got=sorted(met),
+            needed=[" ".join(pair) for pair in wanted],
+            do="give another detector, or looks that it reads",
+        )
+    return Watched(
+        confirmed_on=np.where(monitored, alarm, 0),
+        score=np.where(np.isfinite(score), score, 0),
+        watched=monitored,
+        last_day=last,
+        notes=(f"{detector.name} reads {', '.join(names)}",),
+    )
+
+
+def _charted(detector: ChartDetector, baselines: xr.Dataset) -> tuple[str, str]:
+    """The stream and index that a chart of residuals reads: the first of its list that has a baseline."""
+    settings = detector.settings
+    reads = () if isinstance(settings, BaytsSettings) else settings.reads
+    for one in reads:
+        if (baselines[name_of(one.stream, one.index, "sigma")].to_numpy() > 0).any():
+            return one.stream, one.index
+    raise LayerError(
+        f"{detector.name} needs a stable history and there is none",
+        where="validate",
+        got=[f"{one.stream} {one.index}" for one in reads],
+        do="give history years, or another detector",
+    )
+
+
+def _watched(state: xr.Dataset, reason: xr.DataArray, score: np.ndarray) -> Watched:
+    return Watched(
+        confirmed_on=layers(state)["confirmed_on"].to_numpy().astype(np.int64),
+        score=score,
+        watched=reason.to_numpy() == Reason.MONITORED,
+        last_day=int(state.attrs["until"]),
+    )
+
+
+def histories(model: Model, looks: Sequence[Look]) -> dict[tuple[str, str], xr.DataArray]:
+    """Stacks (time, y, x) int16 by stream and index, of what the model reads of looks in order of day."""
+    grouped: dict[tuple[str, str], list[Look]] = defaultdict(list)
+    for look in looks:
+        if model.knows(look.stream):
+            for index in model.stream(look.stream).indices:
+                if index.index in look.values:
+                    grouped[look.stream, index.index].append(look)
+    return {
+        key: xr.DataArray(
+            np.stack([look.values[key[1]] for look in chosen]),
+            dims=("time", "y", "x"),
+            coords={"time": to_times(np.array([look.day for look in chosen]))},
+            attrs={"scale": chosen[0].scales[key[1]]},
+        )
+        for key, chosen in sorted(grouped.items())
+    }
+
+
+def baselines_of(
+    model: Model, history: Sequence[Look], shape: tuple[int, int], forest: np.ndarray | None
+) -> tuple[xr.Dataset, xr.DataArray]:
+    """Baselines, and why each pixel is not monitored, from a history (none: the model's fallback).
+
+    forest: (y, x) bool; pixels that are forest for certain, and the neighbourhood of the fallback; None: the
+    history alone decides.
+    """
+    mask = None if forest is None else xr.DataArray(forest.reshape(shape), dims=("y", "x"))
+    stacks = histories(model, history)
+    if not stacks and mask is None:
+        raise LayerError(
+            "there is neither a history nor a forest mask",
+            where="validate",
+            needed="one of them",
+            do="give history years, or a forest mask",
+        )
+    baselines = fit_baselines(model, stacks, forest=mask)
+    return baselines, forest_reason(model, baselines, mask)
+
+
+def known_to(model: Model, looks: Iterable[Look]) -> list[Look]:
+    """Looks that the model reads, under the names of its streams.
+
+    Raises
+    ------
+    LayerError
+        When the model reads none of them.
+    """
+    seen = list(looks)
+    renamed = [look for look in (as_known(model, look) for look in seen) if look is not None]
+    if not renamed:
+        names = sorted({f"{look.stream}: {' '.join(look.values)}" for look in seen})
+        raise LayerError(
+            f"model {model.name} reads none of the looks",
+            where="validate",
+            got=names,
+            needed=_streams(model),
+            do="give a model with one of these streams, or other looks",
+        )
+    return renamed
+
+
+def as_known(model: Model, look: Look) -> Look | None:
+    """The look under the name of the model's stream, or None where the model does not read it.
+
+    A sensor without its orbit takes the model's first stream of that sensor.
+    """
+    streams = _streams(model)
+    named = [name for name in streams if name == look.stream or name.startswith(f"{look.stream}-")]
+    if not named or not {index.index for index in model.stream(named[0]).indices} & set(look.values):
+        return None
+    return replace(look, stream=named[0])
+
+
+def _streams(model: Model) -> list[str]:
+    return [stream.stream for stream in model.streams]
+
+
+def split_history(looks: Sequence[Look], years: float | None) -> tuple[list[Look], list[Look]]:
+    """Looks of the first `years`, and those after; all are after where years is None.
+
+    Raises
+    ------
+    LayerError
+        When nothing is left to watch.
+    """
+    if years is None:
+        return [], list(looks)
+    end = looks[0].day + round(years * DAYS_PER_YEAR)
+    after = [look for look in looks if look.day >= end]
+    if not after:
+        raise LayerError(
+            "the history takes all looks",
+            where="validate",
+            got=f"{years} years",
+            do="give fewer history years",
+        )
+    return [look for look in looks if look.day < end], after
+
+
+def method_of(detector: Detector, read: dict[str, JsonValue], notes: Sequence[str]) -> Method:
+    """The method of a report: the detector's name, digest and numbers, and what was read."""
+    return Method(
+        detector=detector.name,
+        model_digest=detector.digest,
+        parameters=_numbers(detector) | read,
+        notes=tuple(notes),
+    )
+
+
+def _numbers(detector: Detector) -> dict[str, JsonValue]:
+    if isinstance(detector, ChartDetector):
+        settings = detector.settings
+        return {
+            "kind": settings.kind,
+            "chart": asdict(settings.chart),
+            "baselines": base_of(detector).name,
+            "version": settings.version,
+        }
+    kinds = ("optical", "radar", "joint")
+    return {
+        "confirmed": {kind: getattr(detector, kind).confirmed for kind in kinds},
+        "confirmed_alone": {kind: getattr(detector, kind).confirmed_alone for kind in kinds},
+        "minimum_days": detector.minimum_days,
+        "version": detector.version,
+    }

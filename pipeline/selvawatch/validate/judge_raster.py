@@ -1,0 +1,144 @@
+"""Accuracy of the detector on an archive in one netCDF file, and on the synthetic reference cube."""
+
+from collections.abc import Sequence
+from itertools import chain
+from pathlib import Path
+
+import numpy as np
+
+from selvawatch.core.days import iso
+from selvawatch.core.observation import Look
+from selvawatch.core.stack import NODATA
+from selvawatch.detect.charts.chart_models import Detector, base_of
+from selvawatch.errors import LayerError
+from selvawatch.validate.detection import as_known, baselines_of, known_to, method_of, split_history, watch
+from selvawatch.validate.netcdf_archive import read_archive
+from selvawatch.validate.reference_cube import RESOLUTION, Sensors, open_cube
+from selvawatch.validate.report import ValidationReport
+from selvawatch.validate.scoring import Judgements, judge, square_blocks, watched_years
+
+RASTER_BLOCK_PX = 10
+"""Side of the bootstrap's blocks on an archive, pixels."""
+
+CUBE_BLOCKS = 10
+"""Blocks along a side of the cube: some are larger than a patch of loss, so that patches stay whole."""
+
+
+def validate_raster(
+    path: Path,
+    detector: Detector,
+    *,
+    truth: str,
+    mask: str | None,
+    bands: Sequence[str] = (),
+    dates: str | None = None,
+    history_years: float | None = None,
+) -> ValidationReport:
+    """Accuracy on an archive (see `raster.read_archive`), and the difference to another method's dates.
+
+    history_years: length of the stable history before monitoring; None: there is none, the model's
+    declared fallback is used over the mask.
+
+    Raises
+    ------
+    LayerError
+        For an archive that cannot be used, or of which the model reads nothing.
+    """
+    model = base_of(detector)
+    archive = read_archive(path, truth, mask, bands, dates)
+    looks = known_to(model, archive.looks)
+    history, watched_looks = split_history(looks, history_years)
+    baselines, reason = baselines_of(model, history, archive.mask.shape, archive.mask)
+    watched = watch(detector, baselines, reason, watched_looks, resolution=archive.resolution)
+    inside = archive.mask
+    rows, columns = np.nonzero(inside)
+    seen = sum(any((values[inside] != NODATA).any() for values in look.values.values()) for look in looks)
+    notes = [f"{seen} of {len(looks)} looks hold data inside the mask", *watched.notes]
+    if not history and model is detector:
+        notes.append(
+            "no stable history: the model's fallback, a high quantile of the same day's forest, is used"
+        )
+    if archive.compared_name:
+        notes.append(f"delay is measured against {archive.compared_name}, not against a known break day")
+    if unwatched := int((inside & ~watched.watched).sum()):
+        notes.append(f"{unwatched} masked pixels could not be monitored and count as not confirmed")
+    return judge(
+        Judgements(
+            lost=archive.lost[inside],
+            confirmed_on=watched.confirmed_on[inside],
+            blocks=square_blocks(rows, columns, RASTER_BLOCK_PX),
+            compared_day=None if archive.compared_day is None else archive.compared_day[inside],
+            scores=watched.score[inside],
+            watched_years=watched_years(watched.confirmed_on[inside], watched_looks[0].day, watched.last_day),
+        ),
+        method_of(
+            detector,
+            {
+                "file": path.name,
+                "truth": truth,
+                "mask": mask,
+                "bands": dict(archive.bands),
+                "looks": len(watched_looks),
+                "history_looks": len(history),
+                "from": iso(watched_looks[0].day),
+                "until": iso(watched.last_day),
+                "block_px": RASTER_BLOCK_PX,
+            },
+            notes,
+        ),
+    )
+
+
+def validate_cube(
+    folder: Path, tag: str, detector: Detector, *, sensors: Sensors = "all", workers: int = 1
+) -> ValidationReport:
+    """Accuracy and delay on a synthetic reference cube, by optical, radar or both.
+
+    A pixel confirmed on or after its break is right, one confirmed before is a false alarm and a miss; the
+    delay is the day of confirmation minus the day of the break.
+
+    Raises
+    ------
+    LayerError
+        When the cube is not there or incomplete, or the model reads none of it.
+    """
+    cube = open_cube(folder, tag)
+    model = base_of(detector)
+    looks = (look for look in (as_known(model, look) for look in cube.looks(sensors)) if look is not None)
+    history: list[Look] = []
+    first = None
+    for look in looks:
+        if look.day > cube.history_end:
+            first = look
+            break
+        history.append(look)
+    if first is None:
+        raise LayerError("the model reads nothing of the cube after its history", where=folder, got=sensors)
+    shape = cube.break_day.shape
+    forest = np.ones(shape, bool) if sensors == "radar" else None
+    baselines, reason = baselines_of(model, history, shape, forest)
+    count = len(history)
+    history.clear()
+    later = chain([first], looks)
+    watched = watch(detector, baselines, reason, later, resolution=RESOLUTION, workers=workers)
+    rows, columns = np.indices(shape)
+    side = max(1, -(-shape[0] // CUBE_BLOCKS))
+    confirmed_on = watched.confirmed_on.ravel()
+    notes = [*watched.notes]
+    if unwatched := int((~watched.watched).sum()):
+        notes.append(f"{unwatched} pixels could not be monitored and count as not confirmed")
+    return judge(
+        Judgements(
+            lost=cube.break_day.ravel() > 0,
+            confirmed_on=confirmed_on,
+            blocks=square_blocks(rows.ravel(), columns.ravel(), side),
+            break_day=cube.break_day.ravel(),
+            scores=watched.score.ravel(),
+            watched_years=watched_years(confirmed_on, cube.history_end, watched.last_day),
+        ),
+        method_of(
+            detector,
+            {"cube": tag, "sensors": sensors, "shape": list(shape), "history_looks": count, "block_px": side},
+            notes,
+        ),
+    )

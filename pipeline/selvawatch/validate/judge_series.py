@@ -1,0 +1,219 @@
+"""Accuracy of the detector on points with a time series each."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+
+from selvawatch.core.days import iso
+from selvawatch.core.observation import Look
+from selvawatch.core.stack import NODATA
+from selvawatch.detect.baseline import fit_baselines, forest_reason
+from selvawatch.detect.charts.chart_models import Detector, base_of
+from selvawatch.errors import LayerError
+from selvawatch.prepare.indices import INDICES
+from selvawatch.prepare.mask import SCREENED_BANDS, Screening, screen
+from selvawatch.validate.detection import Watched, histories, known_to, method_of, watch
+from selvawatch.validate.report import ValidationReport
+from selvawatch.validate.scoring import DAYS_PER_YEAR, Judgements, degree_blocks, judge, watched_years
+from selvawatch.validate.series import GAP, Points, PointSeries, looks_of, read_points, read_series
+
+BLOCK_DEGREES = 0.1
+"""Side of the blocks that the bootstrap draws."""
+
+START_LOOKS = 3
+"""Clear looks that set the own level of a point without history."""
+
+POINT_HAZE = 0.75
+"""Share of the haze threshold that holds for points: a point shows no cloud from whose edge to keep away."""
+
+ALL = "all"
+"""As a negative label: every point that is not positive."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Result:
+    watched: Watched
+    first_day: np.ndarray
+    """(1, columns) int: first day of monitoring of each column of the grid."""
+    notes: tuple[str, ...]
+
+
+def validate_series(
+    series_path: Path,
+    points_path: Path,
+    detector: Detector,
+    screening: Screening,
+    *,
+    positive: Sequence[str] = (),
+    negative: Sequence[str] = (ALL,),
+    exclude: str | None = None,
+    history_years: float | None = None,
+    sensor: str | None = None,
+) -> ValidationReport:
+    """Accuracy on points: every series is watched first, labels are read only to score.
+
+    Parameters
+    ----------
+    screening
+        Rule that leaves clouds and shadows out, from bands alone; not used for series of ready indices.
+    positive, negative
+        Labels that mean loss, and no loss; `all` as a negative: every point that is not positive. Points of
+        other labels are watched, but not judged. Without positives only false alarms are counted.
+    exclude
+        Column of the points that is true where a point is not judged.
+    history_years
+        Years of each point's series that are its stable history; None: no history, the fallback is used: the
+        high quantile of all points of a day, and how far a point lies from it over its first clear looks.
+    sensor
+        Stream that the series are of; None: sentinel-2 for bands, landsat for a ready index.
+
+    Raises
+    ------
+    LayerError
+        For tables that cannot be used, a label that no point has, or when nothing is left to judge.
+    """
+    series = read_series(series_path)
+    indices, share = clear_indices(series_path, series, screening)
+    stream = sensor or ("sentinel-2" if series.bands else "landsat")
+    looks = known_to(base_of(detector), looks_of(series.days, stream, indices))
+    result = _watched(detector, looks, history_years, scored=bool(positive))
+    points = read_points(points_path, series.pids, exclude)
+    lost, judged = _labelled(points_path, points, positive, negative)
+    confirmed_on = result.watched.confirmed_on[0, ::GAP]
+    monitored = result.watched.watched[0, ::GAP]
+    years = np.where(
+        monitored, watched_years(confirmed_on, result.first_day[0, ::GAP], result.watched.last_day), 0
+    )
+    notes = [*result.notes]
+    if series.bands:
+        notes.append(f"{100 * share:.1f} % of the observations are usable after screening from bands alone")
+    if unwatched := int((judged & ~monitored).sum()):
+        notes.append(f"{unwatched} judged points could not be monitored and count as not confirmed")
+    return judge(
+        Judgements(
+            lost=lost[judged],
+            confirmed_on=confirmed_on[judged],
+            blocks=degree_blocks(points.lon, points.lat, BLOCK_DEGREES)[judged],
+            break_day=None if points.break_day is None else points.break_day[judged],
+            scores=result.watched.score[0, ::GAP][judged],
+            watched_years=years[judged],
+        ),
+        method_of(
+            detector,
+            {
+                "series": series_path.name,
+                "points": len(series.pids),
+                "stream": stream,
+                "indices": [*sorted({name for look in looks for name in look.values})],
+                "positive": list(positive),
+                "negative": list(negative),
+                "exclude": exclude,
+                "history_years": history_years,
+                "from": iso(int(series.days[0])),
+                "until": iso(int(series.days[-1])),
+                "block_degrees": BLOCK_DEGREES,
+            },
+            notes,
+        ),
+    )
+
+
+def clear_indices(
+    path: Path, series: PointSeries, screening: Screening
+) -> tuple[Mapping[str, np.ndarray], float]:
+    """(days, n) float32 indices, NaN where not usable, and the share of observations that is usable.
+
+    Raises
+    ------
+    LayerError
+        When bands are missing that the screening or every index needs.
+    """
+    if not series.bands:
+        return series.values, float(np.mean([np.isfinite(grid).mean() for grid in series.values.values()]))
+    bands = dict(series.values)
+    if "nir" not in bands and "nir08" in bands:
+        bands["nir"] = bands["nir08"]
+    if missing := [name for name in SCREENED_BANDS if name not in bands]:
+        raise LayerError(
+            "bands are missing to screen clouds with", where=path, got=sorted(bands), needed=missing
+        )
+    clear = screen(bands, replace(screening, haze_hot=POINT_HAZE * screening.haze_hot))
+    observed = np.isfinite(bands["blue"]).sum()
+    indices = {
+        index.name: np.where(clear, index.of(bands), np.float32(np.nan))
+        for index in INDICES.values()
+        if not index.radar and set(index.bands) <= set(bands)
+    }
+    return indices, float(clear.sum() / max(1, observed))
+
+
+def _labelled(
+    path: Path, points: Points, positive: Sequence[str], negative: Sequence[str]
+) -> tuple[np.ndarray, np.ndarray]:
+    known = sorted(set(points.labels.tolist()))
+    for label in (*positive, *(name for name in negative if name != ALL)):
+        if label not in known:
+            raise LayerError(f"no point has the label {label}", where=path, got=known)
+    lost = np.isin(points.labels, list(positive))
+    kept = ~lost if ALL in negative else np.isin(points.labels, list(negative))
+    judged = (lost | kept) & ~points.excluded
+    if positive and not (lost & judged).any():
+        raise LayerError("no positive point is left to judge", where=path, got=positive)
+    if not judged.any():
+        raise LayerError("no point is left to judge", where=path, got=negative)
+    return lost, judged
+
+
+def _everywhere(looks: Sequence[Look]) -> xr.DataArray:
+    """(y, x) bool: columns of the grid that hold a point."""
+    points = np.zeros(looks[0].shape, bool)
+    points[0, ::GAP] = True
+    return xr.DataArray(points, dims=("y", "x"))
+
+
+def _watched(detector: Detector, looks: Sequence[Look], years: float | None, *, scored: bool) -> _Result:
+    if years is None:
+        return _without_history(detector, looks, scored=scored)
+    return _after(detector, looks, years, scored=scored)
+
+
+def _after(detector: Detector, looks: Sequence[Look], years: float, *, scored: bool) -> _Result:
+    """Each point's first `years` as its history, the rest watched; the history alone says what is stable."""
+    model = base_of(detector)
+    seen = np.stack([np.any([v != NODATA for v in look.values.values()], axis=0) for look in looks])
+    days = np.array([look.day for look in looks])
+    first = np.where(seen.any(axis=0), days[np.argmax(seen, axis=0)], days[0])
+    begins = first + round(years * DAYS_PER_YEAR)
+    history = [_kept(look, look.day < begins) for look in looks]
+    later = [_kept(look, look.day >= begins) for look in looks]
+    if not any((v != NODATA).any() for look in later for v in look.values.values()):
+        raise LayerError("the history takes all looks", got=f"{years} years", do="give fewer history years")
+    baselines = fit_baselines(model, histories(model, history))
+    reason = forest_reason(model, baselines, _everywhere(looks))
+    watched = watch(detector, baselines, reason, later, resolution=model.support.distance, scored=scored)
+    notes = (f"the first {years:g} years of each point are its history", *watched.notes)
+    return _Result(watched=watched, first_day=begins, notes=notes)
+
+
+def _without_history(detector: Detector, looks: Sequence[Look], *, scored: bool) -> _Result:
+    """All looks watched; the first few of each point say how far its level lies from the fallback's."""
+    model, points = base_of(detector), _everywhere(looks)
+    seen = np.stack([np.any([v != NODATA for v in look.values.values()], axis=0) for look in looks])
+    first = np.cumsum(seen, axis=0) <= START_LOOKS
+    start = [_kept(look, where) for look, where in zip(looks, first, strict=True)]
+    baselines = fit_baselines(model, histories(model, start), forest=points)
+    reason = forest_reason(model, baselines, points)
+    watched = watch(detector, baselines, reason, looks, resolution=model.support.distance, scored=scored)
+    notes = (
+        *watched.notes,
+        "no stable history: the fallback is used, a high quantile of all points of the same day, "
+        f"and a point's own distance to it over its first {START_LOOKS} clear looks",
+    )
+    return _Result(watched=watched, first_day=np.full(looks[0].shape, looks[0].day), notes=notes)
+
+
+def _kept(look: Look, where: np.ndarray) -> Look:
+    return replace(look, values={name: np.where(where, array, NODATA) for name, array in look.values.items()})

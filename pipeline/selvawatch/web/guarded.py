@@ -1,0 +1,127 @@
+"""Connections that look a name up once, refuse private addresses, and connect to what was checked.
+
+A name that leads into the local network is refused before a byte is sent, and cannot lead elsewhere between
+check and connection. Hosts that a person named as a source may be anywhere. Through a proxy of the
+environment names are looked up by the proxy, and nothing is checked here.
+"""
+
+import ipaddress
+import socket
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+import urllib3
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import NameResolutionError, NewConnectionError
+
+from selvawatch.web.addresses import is_public, plain_host, remote
+from selvawatch.web.throttle import turn_at
+
+_named: set[str] = set()
+
+
+class PrivateHostError(Exception):
+    """A name that leads into the local network."""
+
+
+def trust(host: str) -> None:
+    """Let a host that a person named lie in the local network; for the life of the process."""
+    _named.add(plain_host(host))
+
+
+def addresses_of(host: str, port: int) -> list[str]:
+    """Addresses of a host to connect to, in the order of the lookup.
+
+    A host that is written as an address was held to the rule where its href was accepted.
+
+    Raises
+    ------
+    PrivateHostError
+        When any of them is private and nobody named the host.
+    OSError
+        When the name is not known.
+    """
+    found = list(
+        dict.fromkeys(str(one[4][0]) for one in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+    )
+    written_out = found == [host.strip("[]")]
+    if not written_out and plain_host(host) not in _named and not all(map(_public, found)):
+        raise PrivateHostError("the host's name leads to a private address")
+    return found
+
+
+def _public(address: str) -> bool:
+    return is_public(ipaddress.ip_address(address.partition("%")[0]))
+
+
+def _connect(connection: Any) -> socket.socket:
+    """A socket to one of the checked addresses of an urllib3 connection's host."""
+    try:
+        found = addresses_of(connection.host, connection.port)
+    except socket.gaierror as error:
+        raise NameResolutionError(connection.host, connection, error) from error
+    why: OSError | None = None
+    for address in found:
+        try:
+            return urllib3.util.connection.create_connection(
+                (address, connection.port),
+                connection.timeout,
+                source_address=connection.source_address,
+                socket_options=connection.socket_options,
+            )
+        except OSError as error:
+            why = error
+    raise NewConnectionError(connection, f"no connection ({type(why).__name__})") from why
+
+
+class _Plain(HTTPConnection):
+    def _new_conn(self) -> socket.socket:
+        return _connect(self)
+
+
+class _Secure(HTTPSConnection):
+    def _new_conn(self) -> socket.socket:
+        return _connect(self)
+
+
+class _PlainPool(HTTPConnectionPool):
+    ConnectionCls = _Plain
+
+
+class _SecurePool(HTTPSConnectionPool):
+    ConnectionCls = _Secure
+
+
+_POOLS = {"http": _PlainPool, "https": _SecurePool}
+
+
+def guard(manager: urllib3.PoolManager) -> urllib3.PoolManager:
+    """The manager itself, whose connections are now guarded."""
+    manager.pool_classes_by_scheme = _POOLS
+    return manager
+
+
+class GuardedAdapter(HTTPAdapter):
+    """For sessions of `requests` that search a catalogue: guarded connections, every hop's address checked, a
+    turn at the host until the answer is whole.
+    """
+
+    def __init__(self, own_host: str, retries: urllib3.Retry) -> None:
+        self._own_host = own_host
+        super().__init__(max_retries=retries)
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        """Keep a guarded pool."""
+        super().init_poolmanager(*args, **kwargs)
+        guard(self.poolmanager)
+
+    def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
+        """The whole answer; ValueError when the address may not be opened."""
+        address = remote(request.url or "", self._own_host)
+        with turn_at(urlsplit(address).hostname or ""):
+            reply = super().send(request, *args, **kwargs)
+            reply.content  # noqa: B018  (read within the turn)
+        return reply

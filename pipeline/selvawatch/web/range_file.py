@@ -1,0 +1,298 @@
+"""A file on the web, read by ranges: each byte once, every answer checked, patient but not for ever.
+
+GDAL's own reader is not used: it does not wait as long as a server asks it to (Retry-After), follows a
+redirect to anywhere, remembers for the life of the process that a file could not be opened, and logs signed
+addresses.
+"""
+
+import bisect
+import contextlib
+import copy
+import functools
+import io
+import os
+import random
+import re
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from urllib.parse import urljoin, urlsplit
+
+import requests.certs
+import requests.utils
+import urllib3
+
+from selvawatch.web.addresses import remote
+from selvawatch.web.guarded import PrivateHostError, guard
+from selvawatch.web.throttle import AT_ONCE, UnreachableError, turn_at
+
+_HEAD_BYTES = 16_384
+_GAP_BYTES = 16_384
+_LEAST_BYTES = 65_536
+_CHUNK_BYTES = 120_000
+_REDIRECTS = 3
+_PROXIES = ("http_proxy", "https_proxy", "all_proxy")
+_AGAIN = (408, 429, 500, 502, 503, 504)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """How long a server is waited for."""
+
+    tries: int = 5
+    """Times a request is made before it fails."""
+    wait_s: float = 1.0
+    """Seconds before the second try; doubled before each further one, and up to half as much again."""
+    longest_wait_s: float = 120.0
+    """Most seconds between two tries, also where the server asks for more."""
+    silence_s: float = 30.0
+    """Seconds without a byte after which a connection is given up."""
+    slowest: float = 20_000.0
+    """Bytes a second below which an answer is given up, after the seconds of `silence_s`."""
+
+
+PATIENCE = Patience()
+
+
+class RemoteFile(io.RawIOBase):
+    """A seekable file over http(s); OSError when anything but the bytes asked for comes back."""
+
+    def __init__(self, address: str, patience: Patience | None = None) -> None:
+        super().__init__()
+        self._address, self._patience = address, patience or PATIENCE
+        self._starts: list[int] = []
+        self._pieces: list[bytes] = []
+        self._place = 0
+        self.size = 0
+        self._fetch(0, _HEAD_BYTES)
+
+    @property
+    def head(self) -> bytes:
+        """Its first bytes, as they came first."""
+        return self._pieces[0]
+
+    def again(self) -> "RemoteFile":
+        """Another handle on the same bytes, at the file's start."""
+        other = copy.copy(self)
+        other._place = 0
+        return other
+
+    def readable(self) -> bool:
+        """Yes."""
+        return True
+
+    def seekable(self) -> bool:
+        """Yes."""
+        return True
+
+    def tell(self) -> int:
+        """Where the next read begins."""
+        return self._place
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Go to a place; it is returned."""
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._place, io.SEEK_END: self.size}[whence]
+        self._place = max(0, base + offset)
+        return self._place
+
+    def read(self, size: int | None = -1) -> bytes:
+        """The next bytes, at most so many; what is not here yet is fetched."""
+        end = self.size if size is None or size < 0 else min(self.size, self._place + size)
+        if self._place >= end:
+            return b""
+        out = bytearray()
+        while self._place < end:
+            piece = self._piece(self._place)
+            if piece is None:
+                after = bisect.bisect_right(self._starts, self._place)
+                limit = self._starts[after] if after < len(self._starts) else self.size
+                self._fetch(self._place, min(limit, max(end, self._place + _LEAST_BYTES)))
+                continue
+            start, content = piece
+            part = content[self._place - start : end - start]
+            out += part
+            self._place += len(part)
+        return bytes(out)
+
+    def prefetch(self, ranges: Iterable[tuple[int, int]]) -> None:
+        """Fetch (first byte, bytes) ranges with as few requests as their places allow."""
+        wanted = sorted(
+            (start, first + count)
+            for first, count in ranges
+            if (start := self._missing_from(first)) < first + count
+        )
+        while wanted:
+            first, end = wanted.pop(0)
+            while wanted and wanted[0][0] <= end + _GAP_BYTES:
+                end = max(end, wanted.pop(0)[1])
+            self._fetch(first, end)
+
+    def take(self, ranges: Sequence[tuple[int, int]]) -> list[bytes | memoryview]:
+        """Content of (first byte, bytes) ranges, in their order; those that are not here are fetched."""
+        self.prefetch(ranges)
+        return [self._part(first, count) for first, count in ranges]
+
+    def _part(self, first: int, count: int) -> bytes | memoryview:
+        piece = self._piece(first)
+        if piece is not None and first + count <= piece[0] + len(piece[1]):
+            return memoryview(piece[1])[first - piece[0] : first - piece[0] + count]
+        handle = self.again()
+        handle.seek(first)
+        content = handle.read(count)
+        if len(content) != count:
+            raise OSError("the file is cut short")
+        return content
+
+    def _missing_from(self, place: int) -> int:
+        """The first byte from a place on that is not here."""
+        while (piece := self._piece(place)) is not None:
+            place = piece[0] + len(piece[1])
+        return place
+
+    def _piece(self, place: int) -> tuple[int, bytes] | None:
+        """Start and content of what is here at a place."""
+        index = bisect.bisect_right(self._starts, place) - 1
+        if index < 0 or place >= self._starts[index] + len(self._pieces[index]):
+            return None
+        return self._starts[index], self._pieces[index]
+
+    def _fetch(self, first: int, end: int) -> None:
+        content, size = fetch(self._address, first, min(end, self.size or end), self._patience)
+        if self.size and size != self.size:
+            raise OSError("the file changed while it was read")
+        self.size = size
+        index = bisect.bisect_left(self._starts, first)
+        self._starts.insert(index, first)
+        self._pieces.insert(index, content)
+
+
+def fetch(address: str, first: int, end: int, patience: Patience) -> tuple[bytes, int]:
+    """Bytes of a file from a first to an end, not included, and the file's size.
+
+    Raises
+    ------
+    UnreachableError
+        After all tries; the text names no address.
+    OSError
+        At once, where another try would change nothing.
+    """
+    why, wait = "", 0.0
+    for attempt in range(patience.tries):
+        if attempt:
+            grown = patience.wait_s * 2 ** (attempt - 1) * (1 + random.random() / 2)
+            time.sleep(min(patience.longest_wait_s, max(wait, grown)))
+        wait = 0.0
+        try:
+            with _opened(address, first, end, patience) as reply:
+                if reply.status in (200, 206):
+                    return _content(reply, first, end, patience)
+                why = f"status {reply.status}"
+                if reply.status not in _AGAIN:
+                    raise OSError(why)
+                wait = _asked_wait(reply)
+        except urllib3.exceptions.HTTPError as error:
+            why = f"it breaks off ({type(error).__name__})"
+        except _BrokenError as error:
+            why = str(error)
+        except PrivateHostError as error:
+            raise OSError(str(error)) from None
+    raise UnreachableError(why)
+
+
+class _BrokenError(Exception):
+    """An answer that is not what was asked for; worth another try."""
+
+
+@contextlib.contextmanager
+def _opened(address: str, first: int, end: int, patience: Patience) -> Iterator[urllib3.BaseHTTPResponse]:
+    """The answer to a range request, not read yet, closed on leaving; redirects lead only where an asset may
+    lie, and each host on the way gives a turn.
+    """
+    own_host = urlsplit(address).hostname or ""
+    for _ in range(_REDIRECTS + 1):
+        with (
+            turn_at(urlsplit(address).hostname or ""),
+            contextlib.closing(_asked(address, first, end, patience)) as reply,
+        ):
+            place = reply.get_redirect_location()
+            if not place:
+                yield reply
+                return
+        address = urljoin(address, place)
+        try:
+            remote(address, own_host)
+        except ValueError as error:
+            raise OSError(f"it is redirected to where it may not: {error}") from None
+    raise OSError("it is redirected in circles")
+
+
+def _asked(address: str, first: int, end: int, patience: Patience) -> urllib3.BaseHTTPResponse:
+    return _connections(_proxy_of(address), os.getpid()).urlopen(
+        "GET",
+        address,
+        headers={"Range": f"bytes={first}-{end - 1}", "Accept-Encoding": "identity"},
+        timeout=patience.silence_s,
+        preload_content=False,
+        redirect=False,
+        retries=False,
+    )
+
+
+def _asked_wait(reply: urllib3.BaseHTTPResponse) -> float:
+    """Seconds that an answer asks to wait, as a number or until a date; 0 where it does not, or says what is
+    neither.
+    """
+    try:
+        return urllib3.Retry().parse_retry_after(reply.headers.get("Retry-After", "0"))
+    except urllib3.exceptions.InvalidHeader:
+        return 0.0
+
+
+def _content(reply: urllib3.BaseHTTPResponse, first: int, end: int, patience: Patience) -> tuple[bytes, int]:
+    """Content and size of the file, when the answer holds just what was asked for."""
+    began, parts, here = time.monotonic(), [], 0
+    while chunk := reply.read1(_CHUNK_BYTES, decode_content=False):
+        parts.append(chunk)
+        here += len(chunk)
+        if here > end and reply.status == 200:
+            if "Content-Length" not in reply.headers:
+                raise _BrokenError("it does not say how long it is")
+            break
+        if here > end - first and reply.status == 206:
+            raise _BrokenError("it sends more than was asked for")
+        lasted = time.monotonic() - began
+        if lasted > patience.silence_s and here < lasted * patience.slowest:
+            raise _BrokenError("it comes too slowly")
+    out = b"".join(parts)
+    if reply.status == 200:
+        size = int(reply.headers.get("Content-Length") or len(out))
+        return out[first:end], size
+    said = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+)", reply.headers.get("Content-Range", ""))
+    if said is None or int(said[1]) != first or len(out) != int(said[2]) + 1 - first:
+        raise _BrokenError("the answer holds another range than it says")
+    size = int(said[3])
+    if len(out) != min(end, size) - first:
+        raise _BrokenError("the answer holds another range than was asked for")
+    return out, size
+
+
+def _proxy_of(address: str) -> str:
+    """Address of the proxy that the environment names for an address; empty when there is none."""
+    if not any(name.lower() in _PROXIES for name in os.environ):
+        return ""
+    return requests.utils.select_proxy(address, requests.utils.get_environ_proxies(address, None)) or ""
+
+
+@functools.lru_cache(maxsize=8)
+def _connections(proxy: str, process: int) -> urllib3.PoolManager:  # noqa: ARG001
+    """Connections that are kept open between requests, of all threads of a process."""
+    authorities = os.environ.get("REQUESTS_CA_BUNDLE") or requests.certs.where()
+    if not proxy:
+        return guard(urllib3.PoolManager(maxsize=AT_ONCE, ca_certs=authorities))
+    user = urllib3.util.parse_url(proxy).auth
+    return urllib3.ProxyManager(
+        proxy,
+        maxsize=AT_ONCE,
+        ca_certs=authorities,
+        proxy_headers=urllib3.make_headers(proxy_basic_auth=user) if user else None,
+    )

@@ -1,0 +1,188 @@
+"""The bulletin: one self-contained page, a long text, and a message short enough for a phone."""
+
+from pathlib import Path
+from typing import Any
+
+from markupsafe import Markup
+
+from selvawatch.core.files import write_text
+from selvawatch.sources.sensors.reasons import SCENE_REASONS
+from selvawatch.write.bulletin.bulletin_model import Bulletin
+from selvawatch.write.bulletin.cautions import GLOSSARY, fallback_note, tier_notes, warnings
+from selvawatch.write.bulletin.overview import Mark, overview_svg
+from selvawatch.write.bulletin.presentation import NAME_LENGTH, AlertView, alert_views, facts, table_view
+from selvawatch.write.bulletin.shell import common_values, environment, is_nothing, own_file, policy
+from selvawatch.write.language.i18n import LOCALES, N_, Language, language
+from selvawatch.write.language.sanitise import one_line
+from selvawatch.write.language.vocabulary import word
+
+MESSAGE_LENGTH = 1000
+"""Most characters of a message."""
+UNREAD_SHOWN = 8
+"""Most unread scenes named one by one."""
+
+
+def html(content: Bulletin, lang: Language) -> str:
+    """The bulletin as one HTML page that loads nothing; under 100 kB without its pictures."""
+    style = own_file("templates", "bulletin.css")
+    values = _values(content, lang)
+    values |= {
+        "style": style,
+        "policy": policy((style,)),
+        "map": Markup(_map(content, values["told"], lang)),  # noqa: S704  (built as XML, texts escaped there)
+    }
+    return environment(lang.code).get_template("bulletin.html.j2").render(values)
+
+
+def text(content: Bulletin, lang: Language) -> str:
+    """The bulletin as plain text."""
+    return environment(lang.code, escape=False).get_template("bulletin.txt.j2").render(_values(content, lang))
+
+
+def message(content: Bulletin, lang: Language) -> str:
+    """The bulletin in at most `MESSAGE_LENGTH` characters: numbers, alerts as they fit, the caution."""
+    told, known = _told(content, lang), facts(content, lang)
+    head = [f"selvawatch · {one_line(content.area_title, 40)} · {known['since']} – {known['until']}"]
+    if is_nothing(content):
+        head.append(lang.text(N_("No new alert in this period")) + ".")
+    else:
+        head.append(
+            lang.text("Possible mining: %(ha)s (%(bounds)s)")
+            % {"ha": known["mining"], "bounds": known["mining_bounds"]}
+        )
+        head.append(f"{known['confirmed']}, {known['provisional']}")
+    observed = lang.text("%(observed)s observed") % {"observed": known["observed"]}
+    tail = [
+        f"{observed}. {lang.text('Absence of an alert is not absence of mining.')}",
+        lang.text(N_("Possible causes; a holder is not thereby the author.")),
+        f"run {content.run.run_id[:12]}",
+    ]
+    lines: list[str] = []
+    for alert in told:
+        line = f"{alert.number}) {alert.hectares}, {alert.cause}, {alert.status}"
+        for part in (one_line(alert.place, 60), alert.coordinates):
+            line += f" · {part}" if part else ""
+        if len("\n".join([*head, *lines, line, *tail])) > MESSAGE_LENGTH:
+            break
+        lines.append(line)
+    return "\n".join([*head, *lines, *tail])[:MESSAGE_LENGTH]
+
+
+def write_bulletin(folder: Path, content: Bulletin, stem: str = "bulletin") -> dict[str, Path]:
+    """Write page, text and message in every language: `stem-<es|en>.html`, `.txt`, `-message.txt`.
+
+    Returns paths by `es.html`, `es.txt`, `es.message`, `en.html`, and so on.
+    """
+    paths = {}
+    for code in LOCALES:
+        lang = language(code)
+        for kind, suffix, made in (
+            ("html", ".html", html(content, lang)),
+            ("txt", ".txt", text(content, lang)),
+            ("message", "-message.txt", message(content, lang)),
+        ):
+            paths[f"{code}.{kind}"] = write_text(folder / f"{stem}-{code}{suffix}", made)
+    return paths
+
+
+def _told(content: Bulletin, lang: Language) -> list[AlertView]:
+    """The alerts told in full: the first by rank that are not withdrawn."""
+    held = [view for view in alert_views(content, lang) if view.status_code != "withdrawn"]
+    return held[: content.top]
+
+
+def _values(content: Bulletin, lang: Language) -> dict[str, Any]:
+    views = alert_views(content, lang)
+    held = [view for view in views if view.status_code != "withdrawn"]
+    withdrawn = [view for view in views if view.status_code == "withdrawn"]
+    seen = content.observation
+    return common_values(content, lang) | {
+        "tier_notes": tier_notes(content, lang),
+        "observed_bar": round(100 * seen.observed_share, 1),
+        "warnings": warnings(content, lang),
+        "told": held[: content.top],
+        "causes": list(dict.fromkeys((view.cause, view.colour) for view in held[: content.top])),
+        "alerts": held[: content.top],
+        "more": len(held) > content.top,
+        "total": len(held),
+        "withdrawn": withdrawn[: 2 * content.top],
+        "tables": [table_view(table, lang) for table in content.tables],
+        "sensors": [
+            {
+                "name": word(lang, "sensor", one.sensor),
+                "searched": one.searched,
+                "why": one_line(one.why, 160),
+                "read": lang.number(one.scenes_read),
+                "unread": lang.number(one.scenes_unread),
+                "last": lang.day(one.last_day) or "–",
+            }
+            for one in seen.sensors
+        ],
+        **_unread(content, lang),
+        "unmonitored": [
+            (word(lang, "unmonitored", reason.name.lower()), lang.hectares(hectares))
+            for reason, hectares in sorted(seen.unmonitored_ha.items())
+            if hectares > 0
+        ],
+        "fallback": fallback_note(content, lang),
+        "layers": [
+            {
+                "title": one_line(layer.title, NAME_LENGTH),
+                "source": one_line(layer.source, NAME_LENGTH),
+                "day": lang.day(layer.day) or "–",
+                "age": lang.plural("%(num)s day", "%(num)s days", layer.age_days) if layer.day else "–",
+                "old": layer.old,
+            }
+            for layer in content.layers
+        ],
+        "glossary": [(lang.text(term), lang.text(meaning)) for term, meaning in GLOSSARY],
+        "method": one_line(content.method, 300),
+        "provenance": list(content.run.provenance.items()),
+    }
+
+
+def _unread(content: Bulletin, lang: Language) -> dict[str, Any]:
+    scenes = sorted(content.observation.unread, key=lambda one: (-one.day, one.scene_id))
+    rows = [
+        {
+            "day": lang.day(scene.day),
+            "sensor": word(lang, "sensor", scene.sensor),
+            "id": one_line(scene.scene_id, NAME_LENGTH),
+            "reason": _why(scene.reason, lang),
+        }
+        for scene in scenes[:UNREAD_SHOWN]
+    ]
+    rest = len(scenes) - len(rows)
+    more = lang.plural("and %(num)s more", "and %(num)s more", rest) if rest else ""
+    return {"unread": rows, "unread_more": more} | _superseded(content, lang)
+
+
+def _why(reason: str, lang: Language) -> str:
+    """Words for a code; other text may tell of the machine and is not given out."""
+    return word(lang, "scene_reason", reason if reason in SCENE_REASONS else "unreadable")
+
+
+def _superseded(content: Bulletin, lang: Language) -> dict[str, Any]:
+    scenes = sorted(content.observation.superseded, key=lambda one: (-one.day, one.scene_id))
+    rows = [
+        {
+            "day": lang.day(scene.day),
+            "sensor": word(lang, "sensor", scene.sensor),
+            "id": one_line(scene.scene_id, NAME_LENGTH),
+            "by": one_line(scene.by, NAME_LENGTH),
+        }
+        for scene in scenes[:UNREAD_SHOWN]
+    ]
+    rest = len(scenes) - len(rows)
+    more = lang.plural("and %(num)s more", "and %(num)s more", rest) if rest else ""
+    return {"superseded": rows, "superseded_more": more}
+
+
+def _map(content: Bulletin, told: list[AlertView], lang: Language) -> str:
+    marks = tuple(
+        Mark(number=view.number, lon=view.longitude, lat=view.latitude, colour=view.colour)
+        for view in told
+        if view.longitude is not None and view.latitude is not None
+    )
+    title = lang.text(N_("Map of %(area)s")) % {"area": content.area_title}
+    return overview_svg(content.area, content.observation.tiles, content.references, marks, title)

@@ -1,0 +1,295 @@
+"""What a bulletin and a map page say, before anyone chooses words or a language: the steps fill these."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+import shapely
+
+from selvawatch.core.days import to_date
+from selvawatch.core.schema import Tier
+from selvawatch.core.status import Reason
+from selvawatch.errors import TableError
+from selvawatch.write.run_provenance import Run
+from selvawatch.write.tiers import Released
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Headline:
+    """The numbers a reader remembers."""
+
+    loss_ha: float
+    """All forest loss of the period, hectares by onset day."""
+    mining_ha: float
+    """Of it, hectares of events whose published cause is mining."""
+    mining_expected_ha: float
+    """Hectares weighted by the probability of mining."""
+    loss_ha_lo: float
+    loss_ha_hi: float
+    mining_ha_lo: float
+    mining_ha_hi: float
+    confirmed: int
+    """Alerts by status."""
+    provisional: int
+    withdrawn: int
+    closed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LossRow:
+    """One row of a loss table."""
+
+    code: str
+    """Type, zone or set of types joined by `+`; `outside`; or a text of its own when `label` is given."""
+    label: str = ""
+    """What to print instead of the words for the code; layer text is allowed and is escaped."""
+    loss_ha: float
+    mining_ha: float
+    ha_lo: float
+    ha_hi: float
+    share: float | None = None
+    """Share of the total, 0-1; None where shares do not add up."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LossTable:
+    """Loss by type, zone or period."""
+
+    name: str
+    """`loss_by_type`, `loss_by_zone` or `loss_by_period`."""
+    accounting: str
+    """`exclusive`, `inclusive`, `fractional`, `combination`; empty where it does not apply."""
+    clock: str
+    """`at-loss` or `today`; empty where it does not apply."""
+    additive: bool
+    """Whether the rows add up to the total."""
+    rows: tuple[LossRow, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TileLook:
+    """How much of a tile was seen."""
+
+    tile: str
+    outline: shapely.Geometry
+    """WGS 84."""
+    observed_share: float
+    """Share of the monitored pixels seen at least once in the period, 0-1."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SensorLook:
+    """What a sensor gave."""
+
+    sensor: str
+    searched: bool
+    """False: its archive could not be searched, and `why` says so."""
+    why: str = ""
+    scenes_read: int = 0
+    scenes_unread: int = 0
+    last_day: int = 0
+    """Day of its last scene read; 0: none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnreadScene:
+    """A scene that was there and could not be read."""
+
+    scene_id: str
+    sensor: str
+    day: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SupersededScene:
+    """A scene that a newer product of its acquisition replaced in this run."""
+
+    scene_id: str
+    sensor: str
+    day: int
+    by: str
+    """Id of the newer one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    """What was seen and what was not."""
+
+    observed_share: float
+    """Share of the area's monitored pixels seen at least once in the period, 0-1."""
+    tiles: tuple[TileLook, ...] = ()
+    sensors: tuple[SensorLook, ...] = ()
+    unread: tuple[UnreadScene, ...] = ()
+    """Scenes that some tile could not read, once for each reason; and tiles that failed."""
+    unplaced: int = 0
+    """Scenes that were found and are of no known sensor, day or place."""
+    superseded: tuple[SupersededScene, ...] = ()
+    """Told once: by the run that replaces them."""
+    unmonitored_ha: Mapping[Reason, float] = field(default_factory=dict)
+    """Hectares not monitored, by reason."""
+    monitored_ha: float = 0.0
+    fallback_share: float = 0.0
+    """Share of the monitored pixels whose baseline is the spatial fallback, 0-1."""
+
+    @property
+    def scenes_unread(self) -> int:
+        """Scenes that no tile could read, each once."""
+        return self.unplaced + sum(one.scenes_unread for one in self.sensors)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayerVintage:
+    """How old a layer of rights or zones is."""
+
+    layer: str
+    title: str
+    """What people read."""
+    source: str
+    day: int
+    """Day the snapshot was taken; 0: there is no snapshot."""
+    age_days: int
+    """Days from the snapshot to the run's data day."""
+    old: bool
+    """Whether the site calls that too old."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pictures:
+    """The ground of an alert before and after."""
+
+    before: bytes
+    """JPEG, at most 40 kB."""
+    after: bytes
+    before_day: int
+    after_day: int
+    before_sensor: str
+    after_sensor: str
+    bands: str
+    """`natural`, `false-colour`, or the name of an index."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reference:
+    """A line or outline that helps to find one's way; drawn faintly."""
+
+    kind: str
+    """`road`, `river`, `protected`, `community`, `corridor` or `other`."""
+    name: str
+    geometry: shapely.Geometry
+    """WGS 84."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bulletin:
+    """Everything a bulletin, a message and a map page say."""
+
+    run: Run
+    area_name: str
+    area_title: str
+    area: shapely.Geometry
+    """WGS 84."""
+    alerts: Released
+    """ALERTS of the period, through the tiers."""
+    headline: Headline
+    """From rows that went through the same tier: see `headline`."""
+    tables: tuple[LossTable, ...]
+    observation: Observation
+    layers: tuple[LayerVintage, ...] = ()
+    pictures: Mapping[str, Pictures] = field(default_factory=dict)
+    """By alert id; printed only where the tier may see the column `before_picture`."""
+    references: tuple[Reference, ...] = ()
+    delay_days: int = 0
+    """Delay of the public tier, days; what a public bulletin states."""
+    grid_m: float = 1000.0
+    """Grid of the lower tiers, metres; what such a bulletin states."""
+    top: int = 12
+    """How many alerts are told in full."""
+    method: str = ""
+    """Name of the detector and its model, one line."""
+
+    def __post_init__(self) -> None:
+        """Refuse a bulletin whose rows are not of its day, or not of the alert table."""
+        if self.alerts.table.name != "alerts":
+            raise TableError(
+                "a bulletin tells of alerts", got=f"table {self.alerts.table.name}", needed="alerts"
+            )
+        if self.alerts.data_day != self.run.data_day:
+            raise TableError(
+                "alerts were released for another day",
+                got=to_date(self.alerts.data_day),
+                needed=to_date(self.run.data_day),
+            )
+
+    @property
+    def tier(self) -> Tier:
+        """The tier of the rows."""
+        return self.alerts.tier
+
+
+def headline(alerts: Released, cells: Released, since_day: int, until_day: int) -> Headline:
+    """The numbers of a period from released rows of ALERTS and CELLS.
+
+    Hectares are those of cells whose onset lies in the period, withdrawn ones left out; a cell's bounds keep
+    the proportion that the bounds of its event have to the event's hectares.
+    """
+    events = pd.DataFrame(alerts.frame)
+    frame = pd.DataFrame(cells.frame)
+    since, until = (pd.Timestamp(to_date(day)) for day in (since_day, until_day))
+    frame = frame[(frame["onset"] >= since) & (frame["onset"] <= until) & (frame["status"] != "withdrawn")]
+    ratios = events.drop_duplicates("event_id", keep="last").set_index("event_id")
+    low = frame["event_id"].map(ratios["ha_lo"] / ratios["ha"]).fillna(1.0).to_numpy(float)
+    high = frame["event_id"].map(ratios["ha_hi"] / ratios["ha"]).fillna(1.0).to_numpy(float)
+    ha = frame["ha"].to_numpy(float)
+    mining = (frame["cause"] == "mining").to_numpy(bool)
+    probability = frame["mining_probability"].to_numpy(float)
+    counts = events["status"].value_counts()
+    return Headline(
+        loss_ha=_sum(ha),
+        mining_ha=_sum(ha[mining]),
+        mining_expected_ha=_sum(ha * probability),
+        loss_ha_lo=_sum(ha * low),
+        loss_ha_hi=_sum(ha * high),
+        mining_ha_lo=_sum((ha * low)[mining]),
+        mining_ha_hi=_sum((ha * high)[mining]),
+        confirmed=int(counts.get("confirmed", 0)),
+        provisional=int(counts.get("provisional", 0)),
+        withdrawn=int(counts.get("withdrawn", 0)),
+        closed=int(counts.get("closed", 0)),
+    )
+
+
+def loss_table(name: str, frame: pd.DataFrame, labels: Mapping[str, str] | None = None) -> LossTable:
+    """A loss table of a bulletin from a table by type, zone or period; rows without loss are left out.
+
+    labels: what to print for a period's name.
+    """
+    titles = labels or {}
+    rows = []
+    for _, row in frame[frame["loss_all"] > 0].iterrows():
+        by_class = "class" in frame.columns
+        doubt = "?" if by_class and row["validity"] == "unknown" else ""
+        code = f"{row['class']}{doubt}" if by_class else str(row["period"])
+        rows.append(
+            LossRow(
+                code=code,
+                label="" if by_class or code == "no_period" else titles.get(code, code),
+                loss_ha=float(row["loss_all"]),
+                mining_ha=float(row["loss_mining"]),
+                ha_lo=float(row["ha_lo"]),
+                ha_hi=float(row["ha_hi"]),
+                share=None if pd.isna(row["share"]) else float(row["share"]),
+            )
+        )
+    how = {part: _one_of(frame, part) for part in ("accounting", "clock")}
+    return LossTable(name=name, additive=bool(frame["additive"].all()), rows=tuple(rows), **how)
+
+
+def _one_of(frame: pd.DataFrame, name: str) -> str:
+    value = str(frame[name].iloc[0]) if len(frame) else ""
+    return "" if value == "none" else value
+
+
+def _sum(values: np.ndarray) -> float:
+    return float(np.sum(values)) if values.size else 0.0

@@ -1,0 +1,112 @@
+"""What a bulletin says besides its numbers: cautions, what was held back, disclaimer, glossary."""
+
+from selvawatch.core.schema import Tier
+from selvawatch.write.bulletin.bulletin_model import Bulletin
+from selvawatch.write.language.i18n import N_, Language
+from selvawatch.write.language.sanitise import one_line
+from selvawatch.write.language.vocabulary import word
+
+TIERS = {Tier.PUBLIC: N_("public"), Tier.PARTNER: N_("partners"), Tier.RESTRICTED: N_("restricted")}
+"""Names of the tiers."""
+DISCLAIMER = (
+    N_(
+        "A holder of a right is not thereby the author of a loss: "
+        "the map says where something lies, not who did it."
+    ),
+    N_(
+        "Causes and contexts are possible ones, drawn from images and layers; "
+        "they do not replace an inspection."
+    ),
+    N_(
+        '"Not listed" means not listed in the layer consulted on its date; '
+        "layers are late, incomplete and overlap."
+    ),
+)
+"""What every bulletin says, whatever it found."""
+GLOSSARY = (
+    (N_("Provisional alert"), N_("The first signs passed the threshold; a later look may withdraw it.")),
+    (N_("Confirmed alert"), N_("Enough evidence on at least two separate days.")),
+    (N_("Withdrawn alert"), N_("Later looks spoke for forest; it stays in the record with its reason.")),
+    (N_("Confidence"), N_("Low: provisional. High: confirmed. Highest: confirmed by optical and by radar.")),
+    (N_("Observed"), N_("Share of the monitored ground seen at least once in the period without cloud.")),
+    (
+        N_("Possible mining"),
+        N_("The signs resemble mining more than any other cause; the probability is given."),
+    ),
+    (N_("Bounds"), N_("Least: confirmed pixels only. Most: half a pixel more on every side.")),
+    (
+        N_("Right and zone"),
+        N_("A right is a title, concession or community; a zone is a regime over the ground."),
+    ),
+)
+"""Terms and meanings."""
+
+
+def tier_notes(content: Bulletin, lang: Language) -> list[str]:
+    """What the tier of a bulletin holds back, as sentences; never how many alerts are protected."""
+    withheld = content.alerts.withheld
+    notes = []
+    if content.tier == Tier.PUBLIC and content.delay_days > 0:
+        days = lang.plural("%(num)s day", "%(num)s days", content.delay_days)
+        notes.append(lang.text(N_("Public level: alerts are told after %(days)s.")) % {"days": days})
+    if withheld.recent:
+        notes.append(
+            lang.plural(
+                "%(num)s recent alert is not told yet.",
+                "%(num)s recent alerts are not told yet.",
+                withheld.recent,
+            )
+        )
+    if content.tier == Tier.RESTRICTED:
+        return [*notes, lang.text(N_("Restricted level: exact places. Do not pass on, do not publish."))]
+    side = {"side": lang.number(content.grid_m / 1000, 0 if content.grid_m % 1000 == 0 else 1)}
+    notes.append(lang.text(N_("Places are given as squares of %(side)s km; holders are not named.")) % side)
+    notes.append(lang.text(N_("Alerts near the reserves of isolated peoples are never told at this level.")))
+    if withheld.unchecked:
+        notes.append(
+            lang.text(N_("No layer of those reserves was there to consult; nothing could be checked."))
+        )
+    return notes
+
+
+def warnings(content: Bulletin, lang: Language) -> list[str]:
+    """What makes a bulletin less than it should be, as sentences; an empty list when all is well."""
+    seen = content.observation
+    lines = []
+    if missing := [word(lang, "sensor", one.sensor) for one in seen.sensors if not one.searched]:
+        names = {"names": ", ".join(dict.fromkeys(missing))}
+        lines.append(
+            lang.text(N_("Could not be searched: %(names)s. What only they would show is missing.")) % names
+        )
+    if seen.observed_share < 0.5:
+        lines.append(lang.text(N_("Less than half of the ground was seen: read this bulletin with caution.")))
+    if unread := seen.scenes_unread:
+        lines.append(
+            lang.plural("%(num)s scene could not be read.", "%(num)s scenes could not be read.", unread)
+        )
+    if newer := len(seen.superseded):
+        lines.append(
+            lang.plural(
+                "%(num)s scene was replaced by a reprocessed one; its day was told anew.",
+                "%(num)s scenes were replaced by reprocessed ones; their days were told anew.",
+                newer,
+            )
+        )
+    if old := [one_line(one.title, 60) for one in content.layers if one.old or not one.day]:
+        names = {"names": ", ".join(old[:4]) + ("…" if len(old) > 4 else "")}
+        lines.append(lang.text(N_("Old or missing layers: %(names)s.")) % names)
+    return lines
+
+
+def fallback_note(content: Bulletin, lang: Language) -> str:
+    """Where the baseline had no history of its own, as a sentence; empty when nowhere."""
+    share = content.observation.fallback_share
+    if share <= 0:
+        return ""
+    sentence = lang.text(
+        N_(
+            "On %(share)s of the monitored ground there was no stable history: there the baseline is "
+            "a high quantile of the same date over nearby forest."
+        )
+    )
+    return sentence % {"share": lang.percent(share)}

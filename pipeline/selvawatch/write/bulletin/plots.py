@@ -1,0 +1,41 @@
+"""Plain charts of tables, with the same bytes for the same numbers."""
+
+from pathlib import Path
+
+import numpy as np
+
+from selvawatch.core.files import replacing
+from selvawatch.write.language.sanitise import one_line
+
+
+def draw_bars(
+    path: Path,
+    *,
+    labels: list[str],
+    values: np.ndarray,
+    low: np.ndarray,
+    high: np.ndarray,
+    title: str,
+    unit: str,
+) -> Path:
+    """Draw horizontal bars with bounds into a .png or .svg and return the path."""
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+
+    with rc_context({"svg.hashsalt": "selvawatch", "font.family": "DejaVu Sans"}):
+        figure = Figure(figsize=(9, 1.6 + 0.3 * len(labels)), layout="constrained")
+        axes = figure.subplots()
+        place = np.arange(len(labels))
+        known = np.nan_to_num(values)
+        bounds = np.stack([np.nan_to_num(known - low), np.nan_to_num(high - known)]).clip(min=0)
+        axes.barh(place, known, color="#b4572a", height=0.7)
+        axes.errorbar(known, place, xerr=bounds, fmt="none", ecolor="#333333", elinewidth=1, capsize=2)
+        axes.set_yticks(place, [one_line(label, 80) for label in labels], parse_math=False)
+        axes.invert_yaxis()
+        axes.set_xlabel(unit)
+        axes.set_title(title, loc="left", fontsize=10, parse_math=False)
+        axes.spines[["top", "right"]].set_visible(False)
+        metadata = {"Software": None} if path.suffix.lower() == ".png" else {"Date": None}
+        with replacing(path) as part:
+            figure.savefig(part, dpi=120, metadata=metadata)
+    return path

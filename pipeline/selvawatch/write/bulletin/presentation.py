@@ -1,0 +1,323 @@
+"""What an alert or a table looks like in one language: plain texts for a template, not yet escaped."""
+
+import base64
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from selvawatch.core.schema import Tier
+from selvawatch.write.bulletin.bulletin_model import Bulletin, LossTable, Pictures
+from selvawatch.write.language.i18n import N_, Language
+from selvawatch.write.language.sanitise import one_line
+from selvawatch.write.language.vocabulary import combination, word, words
+from selvawatch.write.legend import CAUSE_COLOURS
+
+NAME_LENGTH = 80
+"""Most characters of a name that a layer brings."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PictureView:
+    """One picture, ready to embed."""
+
+    address: str
+    """`data:` address."""
+    caption: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertView:
+    """One alert in words."""
+
+    number: int
+    key: str
+    """Alert id as it stands in the table."""
+    alert_id: str
+    event_id: str
+    colour: str
+    cause: str
+    status: str
+    status_code: str
+    confidence: str
+    change: str
+    hectares: str
+    bounds: str
+    """Lower to upper bound of the hectares."""
+    probability: str
+    detected: str
+    confirmed: str
+    onset: str
+    reasons: tuple[str, ...]
+    """Why it ranks where it does, then what speaks for the cause."""
+    indications: tuple[str, ...]
+    place: str
+    near: tuple[str, ...]
+    rights: str
+    rights_today: str
+    """Only where it differs."""
+    zones: str
+    legal: str
+    citation: str
+    citation_verified: bool
+    """Whether a person has read every norm that is cited."""
+    authority: str
+    authority_verified: bool
+    """Whether a person has read the norm of every body named."""
+    longitude: float | None
+    latitude: float | None
+    coordinates: str
+    coordinates_note: str
+    withdrawn: str
+    pictures: tuple[PictureView, ...]
+
+
+def alert_views(content: Bulletin, language: Language) -> list[AlertView]:
+    """Every alert of a bulletin, by rank; those not withdrawn are numbered from 1."""
+    frame = pd.DataFrame(content.alerts.frame).sort_values(["rank", "alert_id"], kind="stable")
+    shown = _shows_pictures(content)
+    views = []
+    number = 0
+    for _, row in frame.iterrows():
+        number += row["status"] != "withdrawn"
+        pictures = content.pictures.get(row["alert_id"]) if shown else None
+        views.append(_alert_view(content, language, number, row, pictures))
+    return views
+
+
+def _shows_pictures(content: Bulletin) -> bool:
+    names = {column.name for column in content.alerts.table.columns}
+    return "before_picture" in names
+
+
+def _alert_view(
+    content: Bulletin, language: Language, number: int, row: pd.Series, pictures: Pictures | None
+) -> AlertView:
+    coordinates, note = _coordinates(content, language, row)
+    today = _text(row, "combination_today")
+    at_loss = _text(row, "combination")
+    return AlertView(
+        number=number,
+        key=row["alert_id"],
+        alert_id=one_line(str(row["alert_id"]), NAME_LENGTH),
+        event_id=one_line(str(row["event_id"]), NAME_LENGTH),
+        colour=CAUSE_COLOURS.get(row["cause"], CAUSE_COLOURS["unknown"]),
+        cause=word(language, "cause", row["cause"]),
+        status=word(language, "status", row["status"]),
+        status_code=row["status"],
+        confidence=word(language, "confidence", row["confidence"]),
+        change=word(language, "change", row["change"]),
+        hectares=language.hectares(row["ha"]),
+        bounds=_bounds(language, row["ha_lo"], row["ha_hi"]),
+        probability=language.percent(row["mining_probability"]),
+        detected=_day(language, row, "first_detected"),
+        confirmed=_day(language, row, "confirmed_on"),
+        onset=_onset(language, row),
+        reasons=tuple(words(language, "rank_reason", _text(row, "rank_reasons"))),
+        indications=tuple(words(language, "cause_reason", _text(row, "cause_reasons"))),
+        place=_place(content, language, row),
+        near=_near(language, row, content.tier < Tier.RESTRICTED),
+        rights=combination(language, at_loss) if at_loss else "",
+        rights_today=combination(language, today) if today and today != at_loss else "",
+        zones=", ".join(words(language, "type", _text(row, "zones"))),
+        legal=word(language, "legal_context", row["legal_context"]) if _text(row, "legal_context") else "",
+        citation=one_line(_text(row, "legal_citation"), 200),
+        citation_verified=bool(row["legal_verified"]),
+        authority=one_line(_text(row, "authority"), 200),
+        authority_verified=bool(row["authority_verified"]),
+        longitude=_number(row, "lon"),
+        latitude=_number(row, "lat"),
+        coordinates=coordinates,
+        coordinates_note=note,
+        withdrawn=word(language, "withdrawn", _text(row, "withdrawn_reason"))
+        if _text(row, "withdrawn_reason")
+        else "",
+        pictures=_picture_views(language, pictures),
+    )
+
+
+def _bounds(language: Language, low: float, high: float) -> str:
+    ends = {"low": language.number(low, 1), "high": language.number(high, 1)}
+    return language.text(N_("%(low)s to %(high)s ha")) % ends
+
+
+def _text(row: pd.Series, name: str) -> str:
+    """A text of a row; empty where it is missing or the tier has no such column."""
+    value = row.get(name)
+    return "" if value is None or (not isinstance(value, str) and pd.isna(value)) else str(value)
+
+
+def _number(row: pd.Series, name: str) -> float | None:
+    value = row.get(name)
+    return None if value is None or pd.isna(value) else float(value)
+
+
+def _day(language: Language, row: pd.Series, name: str) -> str:
+    value = row.get(name)
+    return "" if value is None or pd.isna(value) else language.day(pd.Timestamp(value).date())
+
+
+def _onset(language: Language, row: pd.Series) -> str:
+    earliest, latest = _day(language, row, "onset_earliest"), _day(language, row, "onset_latest")
+    if earliest and latest and earliest != latest:
+        return language.text(N_("between %(first)s and %(last)s")) % {"first": earliest, "last": latest}
+    return _day(language, row, "onset")
+
+
+def _place(content: Bulletin, language: Language, row: pd.Series) -> str:
+    """District and area; the area only where it is not the bulletin's own."""
+    parts = []
+    if district := _text(row, "district"):
+        name = one_line(district, NAME_LENGTH)
+        parts.append(language.text(N_("%(name)s district")) % {"name": name})
+    if (area := _text(row, "area_name")) not in ("", content.area_name, content.area_title):
+        parts.append(one_line(area, NAME_LENGTH))
+    return ", ".join(parts)
+
+
+def _near(language: Language, row: pd.Series, coarse: bool) -> tuple[str, ...]:
+    """Short phrases on what lies on or near the ground."""
+    parts = []
+    protected, name = _text(row, "protected"), one_line(_text(row, "protected_name"), NAME_LENGTH)
+    if protected in ("core", "buffer"):
+        kind = word(language, "type", "protected_core" if protected == "core" else "buffer")
+        parts.append(f"{kind}: {name}" if name else kind)
+    if _text(row, "in_native_community") == "in":
+        kind = word(language, "type", "native_community")
+        community = one_line(_text(row, "native_community"), NAME_LENGTH)
+        parts.append(f"{kind}: {community}" if community else kind)
+    corridor = _text(row, "corridor")
+    if corridor in ("in", "out"):
+        inside = language.text(N_("inside the mining corridor"))
+        parts.append(inside if corridor == "in" else language.text(N_("outside the mining corridor")))
+    near_water = _text(row, "near_water")
+    if near_water in ("in_water", "under_50_m", "under_100_m", "under_500_m"):
+        parts.append(word(language, "near_water", near_water))
+    road, kilometre = _number(row, "distance_road_m"), _number(row, "road_km")
+    if road is not None:
+        distance = _distance(language, road, coarse)
+        phrase = language.text(N_("%(distance)s from a road")) % {"distance": distance}
+        parts.append(phrase + (f" (km {language.number(kilometre)})" if kilometre is not None else ""))
+    if _text(row, "remining") == "yes":
+        parts.append(language.text(N_("in an old mining scar")))
+    return tuple(parts)
+
+
+def _distance(language: Language, metres: float, coarse: bool) -> str:
+    if coarse:
+        return (
+            f"{language.number(metres / 1000)} km" if metres >= 1000 else language.text(N_("less than 1 km"))
+        )
+    if metres < 1000:
+        return f"{language.number(round(metres, -1))} m"
+    return f"{language.number(metres / 1000, 1)} km"
+
+
+def _coordinates(content: Bulletin, language: Language, row: pd.Series) -> tuple[str, str]:
+    longitude, latitude = _number(row, "lon"), _number(row, "lat")
+    if longitude is None or latitude is None:
+        return "", ""
+    if content.tier < Tier.RESTRICTED:
+        cell = language.number(content.grid_m / 1000, 0 if content.grid_m % 1000 == 0 else 1)
+        note = language.text(N_("centre of a square of %(side)s km")) % {"side": cell}
+        return f"{latitude:.3f}, {longitude:.3f}", note
+    east, north = _number(row, "utm_e"), _number(row, "utm_n")
+    crs = content.alerts.frame.crs.to_authority() if hasattr(content.alerts.frame, "crs") else None
+    grid = f"{':'.join(crs)} " if crs else ""
+    utm = f"{grid}{east:.0f} E, {north:.0f} N" if east is not None and north is not None else ""
+    return f"{latitude:.5f}, {longitude:.5f}", utm
+
+
+def _picture_views(language: Language, pictures: Pictures | None) -> tuple[PictureView, ...]:
+    if pictures is None:
+        return ()
+    views = []
+    for data, day, sensor, message in (
+        (pictures.before, pictures.before_day, pictures.before_sensor, N_("Before")),
+        (pictures.after, pictures.after_day, pictures.after_sensor, N_("After")),
+    ):
+        caption = f"{language.text(message)} · {language.day(day)} · {word(language, 'sensor', sensor)}"
+        views.append(PictureView(address=data_address(data), caption=caption))
+    return tuple(views)
+
+
+def data_address(data: bytes) -> str:
+    """A picture as a `data:` address; JPEG unless it begins as PNG."""
+    kind = "png" if data.startswith(b"\x89PNG") else "jpeg"
+    return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LossRowView:
+    """One row of a loss table in words."""
+
+    label: str
+    loss: str
+    mining: str
+    bounds: str
+    share: str
+    bar: float
+    """Length of the row's bar, 0-100."""
+    mining_bar: float
+    """Length of its mining part, 0-100."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LossTableView:
+    """A loss table in words."""
+
+    title: str
+    head: str
+    note: str
+    rows: tuple[LossRowView, ...]
+
+
+_TABLES: Mapping[str, tuple[str, str]] = {
+    "loss_by_type": (N_("Loss by type of right"), N_("Type of right")),
+    "loss_by_zone": (N_("Loss by zone"), N_("Zone")),
+    "loss_by_period": (N_("Loss by period"), N_("Period")),
+}
+
+
+def table_view(table: LossTable, language: Language) -> LossTableView:
+    """A loss table in words, its largest row as the full bar."""
+    title, head = _TABLES.get(table.name, (table.name, ""))
+    most = max([row.loss_ha for row in table.rows] + [1e-9])
+    notes = [word(language, "accounting", table.accounting)] if table.accounting else []
+    notes += [word(language, "clock", table.clock)] if table.clock else []
+    rows = tuple(
+        LossRowView(
+            label=one_line(row.label, NAME_LENGTH) if row.label else combination(language, row.code),
+            loss=language.number(row.loss_ha, 1),
+            mining=language.number(row.mining_ha, 1),
+            bounds=f"{language.number(row.ha_lo, 1)}–{language.number(row.ha_hi, 1)}",
+            share="" if row.share is None else language.percent(row.share),
+            bar=round(100 * row.loss_ha / most, 1),
+            mining_bar=round(100 * row.mining_ha / most, 1),
+        )
+        for row in table.rows
+    )
+    return LossTableView(
+        title=language.text(title), head=language.text(head) if head else "", note="; ".join(notes), rows=rows
+    )
+
+
+def facts(content: Bulletin, language: Language) -> dict[str, Any]:
+    """The counts and dates that stand at the top, in words."""
+    told = content.headline
+    return {
+        "loss": language.hectares(told.loss_ha),
+        "mining": language.hectares(told.mining_ha),
+        "expected": language.hectares(told.mining_expected_ha),
+        "loss_bounds": _bounds(language, told.loss_ha_lo, told.loss_ha_hi),
+        "mining_bounds": _bounds(language, told.mining_ha_lo, told.mining_ha_hi),
+        "confirmed": language.plural("%(num)s confirmed alert", "%(num)s confirmed alerts", told.confirmed),
+        "confirmed_number": language.number(told.confirmed),
+        "confirmed_word": language.plural("confirmed alert", "confirmed alerts", told.confirmed),
+        "provisional": language.plural("%(num)s provisional", "%(num)s provisional ones", told.provisional),
+        "withdrawn": language.plural("%(num)s withdrawn", "%(num)s withdrawn ones", told.withdrawn),
+        "observed": language.percent(content.observation.observed_share),
+        "since": language.day(content.run.since_day),
+        "until": language.day(content.run.data_day),
+    }

@@ -1,0 +1,71 @@
+"""What every page shares: templates, the policy that forbids the network, and the values both pages print."""
+
+import base64
+import hashlib
+from functools import cache
+from importlib import resources
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+from selvawatch.write.bulletin.bulletin_model import Bulletin
+from selvawatch.write.bulletin.cautions import DISCLAIMER, TIERS
+from selvawatch.write.bulletin.presentation import NAME_LENGTH, facts
+from selvawatch.write.language.i18n import N_, Language, language
+from selvawatch.write.language.sanitise import one_line
+from selvawatch.write.language.vocabulary import word
+from selvawatch.write.legend import CAUSE_COLOURS
+
+
+@cache
+def environment(code: str, escape: bool = True) -> jinja2.Environment:
+    """The templates in a language; escaped unless they make plain text, and strict about missing values."""
+    made = jinja2.Environment(
+        loader=jinja2.PackageLoader("selvawatch.write.bulletin", "templates"),
+        autoescape=escape,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        extensions=["jinja2.ext.i18n"],
+    )
+    made.install_gettext_translations(language(code).translations, newstyle=True)  # type: ignore[attr-defined]
+    return made
+
+
+def own_file(*parts: str) -> Markup:
+    """A text file of this package as it stands, such as a style sheet; never text from outside."""
+    return Markup(resources.files("selvawatch.write.bulletin").joinpath(*parts).read_text("utf-8"))  # noqa: S704
+
+
+def policy(styles: tuple[str, ...], scripts: tuple[str, ...] = ()) -> str:
+    """A content security policy: these style sheets and scripts, pictures in the page, no network."""
+    parts = ["default-src 'none'", "img-src data:", "base-uri 'none'", "form-action 'none'"]
+    for kind, texts in (("style-src", styles), ("script-src", scripts)):
+        if texts:
+            parts.append(f"{kind} {' '.join(_digest(text) for text in texts)}")
+    return "; ".join(parts)
+
+
+def _digest(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
+def is_nothing(content: Bulletin) -> bool:
+    """Whether there is no alert and no loss to tell of."""
+    return len(content.alerts.frame) == 0 and content.headline.loss_ha == 0
+
+
+def common_values(content: Bulletin, lang: Language) -> dict[str, Any]:
+    """Title, tier, headline facts, legend of causes and disclaimer in one language."""
+    causes = sorted({str(cause) for cause in content.alerts.frame["cause"]}, key=list(CAUSE_COLOURS).index)
+    return {
+        "language": lang,
+        "title": lang.text(N_("Forest loss: %(area)s")) % {"area": one_line(content.area_title, NAME_LENGTH)},
+        "tier": content.tier.name.lower(),
+        "tier_word": lang.text(TIERS[content.tier]),
+        "facts": facts(content, lang),
+        "nothing": is_nothing(content),
+        "causes": [(word(lang, "cause", cause), CAUSE_COLOURS[cause]) for cause in causes],
+        "disclaimer": [lang.text(line) for line in DISCLAIMER],
+    }

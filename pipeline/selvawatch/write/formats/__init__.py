@@ -1,0 +1,1 @@
+"""The file formats that tables, rasters and catalogues go out in."""

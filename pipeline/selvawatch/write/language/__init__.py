@@ -1,0 +1,1 @@
+"""Words: English in the code, Spanish in the catalogue, texts from outside made harmless."""

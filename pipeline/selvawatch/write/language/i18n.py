@@ -1,0 +1,94 @@
+"""Languages of what people read: gettext catalogues compiled when first asked for, numbers by locale."""
+
+import datetime as dt
+import gettext
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from io import BytesIO
+
+from babel.dates import format_date
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+from babel.numbers import format_decimal
+
+from selvawatch.core.days import to_date
+from selvawatch.errors import TableError
+
+LOCALES = {"es": "es_PE", "en": "en"}
+"""Locale of numbers and dates by language, Spanish first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Language:
+    """One language: its words, numbers and dates."""
+
+    code: str
+    """`es` or `en`."""
+    translations: gettext.NullTranslations
+
+    @property
+    def locale(self) -> str:
+        """Locale of numbers and dates."""
+        return LOCALES[self.code]
+
+    def text(self, message: str) -> str:
+        """An English message in this language."""
+        return self.translations.gettext(message)
+
+    def plural(self, one: str, many: str, count: int) -> str:
+        """The form of a message that fits a count, the count filled in as `%(num)s`."""
+        return self.translations.ngettext(one, many, count) % {"num": self.number(count)}
+
+    def number(self, value: float, digits: int = 0) -> str:
+        """A number with this many decimals, as the locale writes it."""
+        pattern = "#,##0" + ("." + "0" * digits if digits else "")
+        return format_decimal(value if round(value, digits) else 0.0, format=pattern, locale=self.locale)
+
+    def hectares(self, value: float) -> str:
+        """Hectares: whole from 100 on, one decimal below, two below 1."""
+        digits = 0 if abs(value) >= 99.95 else 1 if abs(value) >= 0.995 or value == 0 else 2
+        return f"{self.number(value, digits)}\u00a0ha"
+
+    def percent(self, share: float, digits: int = 0) -> str:
+        """A share of 0-1 in percent; what is not quite all or nothing is not rounded to it."""
+        hundredths = share * 100
+        if digits == 0 and 0 < hundredths < 0.5:
+            return "<\u00a01%"
+        if digits == 0 and 99.5 <= hundredths < 100:
+            hundredths = 99.0
+        return self.number(hundredths, digits) + "%"
+
+    def day(self, day: int | dt.date, style: str = "medium") -> str:
+        """A day in words; an empty text for no day."""
+        if isinstance(day, int):
+            if day == 0:
+                return ""
+            day = to_date(day)
+        return format_date(day, format=style, locale=self.locale)
+
+
+@cache
+def language(code: str) -> Language:
+    """The language of a code, its catalogue compiled from the package's `.po` file.
+
+    Raises
+    ------
+    TableError
+        For a language there is no catalogue of.
+    """
+    if code not in LOCALES:
+        raise TableError("unknown language", got=code, needed=" or ".join(LOCALES))
+    source = resources.files("selvawatch.write.language").joinpath(
+        "locales", code, "LC_MESSAGES", "selvawatch.po"
+    )
+    catalogue = read_po(BytesIO(source.read_bytes()), locale=code, domain="selvawatch")
+    compiled = BytesIO()
+    write_mo(compiled, catalogue)
+    compiled.seek(0)
+    return Language(code, gettext.GNUTranslations(compiled))
+
+
+def N_(message: str) -> str:  # noqa: N802  (the name that gettext tools look for)
+    """The message as it is: marks text to be translated where it is printed."""
+    return message

@@ -1,0 +1,169 @@
+"""Words for the codes of the tables: English here, Spanish in the catalogue."""
+
+from collections.abc import Mapping
+
+from selvawatch.attribute.rank import RANK_REASONS
+from selvawatch.events.cause import REASONS
+from selvawatch.events.track import WITHDRAWN_REASONS
+from selvawatch.sources.sensors.reasons import SCENE_REASONS
+from selvawatch.write.language.i18n import N_, Language
+from selvawatch.write.language.sanitise import one_line
+
+STATUS = {
+    "provisional": N_("provisional"),
+    "confirmed": N_("confirmed"),
+    "withdrawn": N_("withdrawn"),
+    "closed": N_("closed"),
+}
+CONFIDENCE = {
+    "low": N_("low confidence"),
+    "high": N_("high confidence"),
+    "highest": N_("highest confidence: seen by optical and by radar"),
+}
+CHANGE = {
+    "new": N_("new"),
+    "grown": N_("grown"),
+    "stable": N_("unchanged"),
+    "merged": N_("merged"),
+    "reduced": N_("reduced"),
+    "confirmed": N_("now confirmed"),
+    "closed": N_("now closed"),
+    "withdrawn": N_("withdrawn"),
+    "reclassified": N_("cause revised"),
+}
+CAUSE = {
+    "mining": N_("possible mining"),
+    "agriculture": N_("possible agriculture"),
+    "road": N_("possible road"),
+    "river": N_("river movement"),
+    "natural": N_("natural disturbance"),
+    "unknown": N_("cause not determined"),
+}
+TYPE = {
+    "mining": N_("mining title"),
+    "mining_application": N_("mining application"),
+    "timber": N_("timber concession"),
+    "brazil_nut": N_("Brazil nut concession"),
+    "other_non_timber": N_("other non-timber concession"),
+    "ecotourism": N_("ecotourism concession"),
+    "conservation": N_("conservation concession"),
+    "reforestation": N_("reforestation concession"),
+    "wildlife": N_("wildlife concession"),
+    "native_community": N_("native community"),
+    "farm_plot": N_("farm plot"),
+    "other_right": N_("other right"),
+    "protected_core": N_("protected natural area"),
+    "buffer": N_("buffer zone"),
+    "corridor": N_("mining corridor"),
+    "exclusion": N_("exclusion zone"),
+    "water_margin": N_("water and its margin"),
+    "isolated_peoples": N_("reserve of isolated peoples"),
+    "other_zone": N_("other zone"),
+    "oil_lot": N_("oil lot"),
+    "area": N_("area of interest"),
+    "district": N_("district"),
+    "outside": N_("outside all layers consulted"),
+    "no_period": N_("outside these periods"),
+    "excluded: protected_core": N_("left out by the source: protected natural area"),
+    "excluded: oil_lot": N_("left out by the source: oil lot"),
+}
+LEGAL_CONTEXT = {
+    "prohibited_area": N_("within an area where the rules consulted prohibit mining"),
+    "allowed_area_title_in_force": N_(
+        "within an area where the rules consulted allow small-scale mining, on a title listed as in force"
+    ),
+    "allowed_area_no_title": N_(
+        "within an area where the rules consulted allow small-scale mining; "
+        "no title is listed in the layer consulted"
+    ),
+    "undetermined": N_("the rules consulted do not determine it"),
+}
+NEAR_WATER = {
+    "in_water": N_("in a channel or water body"),
+    "under_50_m": N_("less than 50 m from water"),
+    "under_100_m": N_("less than 100 m from water"),
+    "under_500_m": N_("less than 500 m from water"),
+}
+UNMONITORED = {
+    "monitored": N_("monitored"),
+    "not_forest": N_("no forest at the start"),
+    "short_history": N_("history too short"),
+    "unstable_history": N_("unstable history"),
+    "never_clear": N_("never clear of clouds"),
+    "outside": N_("outside the area or outside every scene"),
+}
+SENSOR = {
+    "sentinel-1": "Sentinel-1 (radar)",
+    "sentinel-1-ascending": "Sentinel-1 (radar)",
+    "sentinel-1-descending": "Sentinel-1 (radar)",
+    "sentinel-2": "Sentinel-2",
+    "landsat": "Landsat",
+    "landsat-5": "Landsat 5",
+    "landsat-7": "Landsat 7",
+    "landsat-8": "Landsat 8",
+    "landsat-9": "Landsat 9",
+}
+"""Names of sensors, alike in every language."""
+ACCOUNTING = {
+    "exclusive": N_("each hectare counted once, by the priority scale"),
+    "inclusive": N_("each right counted whole: do not add up"),
+    "fractional": N_("each hectare shared among the rights on it"),
+    "combination": N_("each hectare under its set of rights"),
+}
+CLOCK = {
+    "at-loss": N_("rights in force on the day of the loss"),
+    "today": N_("rights in force today"),
+}
+VOCABULARIES = {
+    "status": STATUS,
+    "confidence": CONFIDENCE,
+    "change": CHANGE,
+    "cause": CAUSE,
+    "type": TYPE,
+    "legal_context": LEGAL_CONTEXT,
+    "near_water": NEAR_WATER,
+    "unmonitored": UNMONITORED,
+    "sensor": SENSOR,
+    "accounting": ACCOUNTING,
+    "clock": CLOCK,
+}
+"""English words by vocabulary and code; the catalogues hold the Spanish ones."""
+
+PAIRS: dict[str, Mapping[str, tuple[str, str]]] = {
+    "cause_reason": REASONS,
+    "rank_reason": RANK_REASONS,
+    "withdrawn": WITHDRAWN_REASONS,
+    "scene_reason": SCENE_REASONS,
+}
+"""Words that stand in English and Spanish where the codes are made, by vocabulary and code."""
+
+
+def word(language: Language, vocabulary: str, code: str) -> str:
+    """The words for a code; an unknown code comes back readable: underscores as spaces, on one line."""
+    if vocabulary in PAIRS and code in PAIRS[vocabulary]:
+        english, spanish = PAIRS[vocabulary][code]
+        return _inline(spanish if language.code == "es" else english)
+    message = VOCABULARIES.get(vocabulary, {}).get(code)
+    if message is None:
+        return one_line(code.replace("_", " "), 60)
+    return language.text(message)
+
+
+def _inline(sentence: str) -> str:
+    """A short sentence as part of a line: no full stop, no capital unless it begins an abbreviation."""
+    text = sentence.rstrip(".")
+    return text if text[1:2].isupper() else text[:1].lower() + text[1:]
+
+
+def words(language: Language, vocabulary: str, codes: str | None) -> list[str]:
+    """The words for codes separated by spaces, each once, in order; an empty list for none."""
+    return list(dict.fromkeys(word(language, vocabulary, code) for code in (codes or "").split()))
+
+
+def combination(language: Language, codes: str) -> str:
+    """The words for types joined by `+`, such as `timber+mining?`; `?`: its validity is not known."""
+    parts, doubt = [], language.text("validity unknown")
+    for code in codes.split("+"):
+        text = word(language, "type", code.strip().removesuffix("?").strip())
+        parts.append(f"{text} ({doubt})" if code.strip().endswith("?") else text)
+    return " + ".join(parts)
