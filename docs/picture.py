@@ -57,8 +57,8 @@ def _picture(program: str, page: Path, out: Path, width: int, height: int) -> No
         )
         out.parent.mkdir(parents=True, exist_ok=True)
         with Image.open(shot) as image:
-            whole = image.convert("RGB")
-            small = whole.crop((0, 0, whole.width, _last_gap(whole))).quantize(
+            total = image.convert("RGB")
+            small = total.crop((0, 0, total.width, _last_gap(total))).quantize(
                 COLOURS, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE
             )
             small.save(out, optimize=True)

@@ -19,7 +19,7 @@ def main() -> None:
     print(
         "Simulating an archive of three satellites over made-up ground (kept for next time) ...", flush=True
     )
-    place = prepare_demo(folder)
+    layout = prepare_demo(folder)
     quiet = {
         "PREFECT_HOME": str(folder / "prefect"),
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
@@ -33,16 +33,16 @@ def main() -> None:
     sys.path.insert(0, str(Path(__file__).parent))
     from monitor import monitor  # Prefect reads its settings when it is imported
 
-    print(f"Monitoring {AREA} to {place.until} with the flow flows/monitor.py ...", flush=True)
+    print(f"Monitoring {AREA} to {layout.until} with the flow flows/monitor.py ...", flush=True)
     report = monitor(
         area=AREA,
-        until=place.until,
-        source=place.source,
-        site=str(place.site),
-        store=str(place.store),
+        until=layout.until,
+        source=layout.source,
+        site=str(layout.site),
+        store=str(layout.store),
         site_file="aoi/site.toml",
     )
-    print("\n".join(demo_lines(place, report)))
+    print("\n".join(demo_lines(layout, report)))
     print(f"\n{time.monotonic() - began:.0f} s")
 
 

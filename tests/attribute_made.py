@@ -16,7 +16,7 @@ from selvawatch.core.hectares import equal_area_crs, hectares
 from selvawatch.core.settings import load
 from selvawatch.core.tables import CELLS
 from selvawatch.register.entries import LayerEntry
-from selvawatch.register.layer_rows import Taken, take
+from selvawatch.register.layer_rows import LayerSnapshot, normalise_layer
 from selvawatch.register.register import Register, register_of
 from selvawatch.tables import Inputs
 from selvawatch.tables.table_settings import TableSettings
@@ -78,14 +78,14 @@ def entry(name: str, kind: str = "right", **rest: object) -> LayerEntry:
     )
 
 
-def taken(rows: list[dict], name: str = "made", date: dt.date = TAKEN, **rest: object) -> Taken:
+def taken(rows: list[dict], name: str = "made", date: dt.date = TAKEN, **rest: object) -> LayerSnapshot:
     """Rows of `type`, `geometry` and any of `key`, `name`, `first`, `last` as a snapshot of one layer."""
     empty = {"key": None, "name": None, "first": None, "last": None}
     frame = pd.DataFrame([{**empty, "key": f"k{index}", **row} for index, row in enumerate(rows)])
     if not rows:
         frame = pd.DataFrame(columns=[*empty, "type", "geometry"])
     made = gpd.GeoDataFrame(frame, geometry="geometry", crs=CRS)
-    return take(made, entry(name, **rest), date=date, sha256="0" * 64)
+    return normalise_layer(made, entry(name, **rest), date=date, sha256="0" * 64)
 
 
 def register(rows: list[dict], **rest: object) -> Register:

@@ -1,4 +1,4 @@
-"""Made-up histories and looks for the detector's tests."""
+"""Made-up histories and observations for the detector's tests."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import numpy as np
 import xarray as xr
 
 from selvawatch.core.days import to_times
-from selvawatch.core.observation import Look
+from selvawatch.core.observation import Observation
 from selvawatch.core.settings import load
 from selvawatch.core.stack import NODATA
 from selvawatch.detect.model import Model
@@ -56,14 +56,14 @@ def monitored(shape):
     return xr.DataArray(np.zeros(shape, np.uint8), dims=("y", "x"))
 
 
-def look(day, stream="sentinel-2", shape=(1, 1), **values):
-    """A look of forest, but for the indices given (numbers or arrays of stored values)."""
+def observation(day, stream="sentinel-2", shape=(1, 1), **values):
+    """An observation of forest, but for the indices given (numbers or arrays of stored values)."""
     chosen = {
         index: np.broadcast_to(np.asarray(values.get(index, LEVELS[index]), np.int16), shape).copy()
         for index in STREAMS[stream]
         if values.get(index, 0) is not None
     }
-    return Look(
+    return Observation(
         day=day,
         stream=stream,
         values=chosen,
@@ -74,8 +74,10 @@ def look(day, stream="sentinel-2", shape=(1, 1), **values):
 
 
 def random_looks(rng, shape, days, streams=tuple(STREAMS), *, loss_from=None, missing=0.4):
-    """Noisy looks in order of day: forest, and soil or pond in the north-west quarter from `loss_from` on."""
-    looks = []
+    """Noisy observations in order of day: forest, and soil or pond in the north-west quarter from `loss_from`
+    on.
+    """
+    observations = []
     for day in days:
         for stream in sorted(streams):
             if rng.random() < 0.5:
@@ -89,5 +91,5 @@ def random_looks(rng, shape, days, streams=tuple(STREAMS), *, loss_from=None, mi
                 if lost:
                     value[: shape[0] // 2, : shape[1] // 2] += drop
                 values[index] = np.where(rng.random(shape) < missing, NODATA, np.rint(value)).astype(np.int16)
-            looks.append(look(day, stream, shape, **values))
-    return looks
+            observations.append(observation(day, stream, shape, **values))
+    return observations

@@ -238,7 +238,7 @@ def write_decade(
             write_seen(run / "internal", zones.snapshots)
         attributed = attribute_events(site, zones, tracked, to_day(day), site.digest, store)
         (run / "restricted").mkdir()
-        released = apply(ALERTS, attributed.alerts, Tier.RESTRICTED, site.says.tiers, to_day(day))
+        released = apply(ALERTS, attributed.alerts, Tier.RESTRICTED, site.config.tiers, to_day(day))
         told = {"run_id": run_id, "zones_sha256": zones.register.version, "version": "0"}
         write_geoparquet(run / "restricted" / "alerts.parquet", released, told)
         row = RunRow(sequence=number, run_id=run_id, area="all", until_day=to_day(day), result={"failed": {}})

@@ -23,7 +23,7 @@ from selvawatch.detect.model import Model
 from selvawatch.detect.shift_rule import CommonShift
 from selvawatch.errors import SiteError
 from selvawatch.events.cause import CauseRule
-from selvawatch.events.patches import EventRule, Ground
+from selvawatch.events.patches import EventFrame, EventRule
 from selvawatch.prepare.mask import Screening
 from selvawatch.prepare.scene_indices import Recipe
 from selvawatch.register.manifest import Manifest, site_snapshots
@@ -148,13 +148,13 @@ class Site:
     folder: Path
     file: str
     """Site file, relative to the folder."""
-    says: SiteFile
+    config: SiteFile
     areas: tuple[Area, ...]
     model: Model
     common_shift: CommonShift
-    """What is taken off a look before it is held against the baselines."""
+    """What is taken off an observation before it is held against the baselines."""
     recipe: Recipe
-    """How scenes become looks."""
+    """How scenes become observations."""
     event_rule: EventRule
     cause_rule: CauseRule
     ranking_rule: RankingRule
@@ -175,20 +175,20 @@ class Site:
         SiteError
             For a file that is missing or says something that cannot be used.
         """
-        says = load(SiteFile, folder / file)
-        used = {"site": folder / file, "areas": folder / says.areas}
+        config = load(SiteFile, folder / file)
+        used = {"site": folder / file, "areas": folder / config.areas}
         for name in ("detector", "common", "screening", "cause", "events", "ranking"):
-            used[name] = _find(folder, getattr(says.models, name))
+            used[name] = _find(folder, getattr(config.models, name))
         for name in ("zones", "rules", "priorities", "periods", "tables"):
-            used[name] = _find(folder, getattr(says, name))
-        if says.forest_mask:
-            used["forest_mask"] = _forest_mask(folder, file, says.forest_mask)
+            used[name] = _find(folder, getattr(config, name))
+        if config.forest_mask:
+            used["forest_mask"] = _forest_mask(folder, file, config.forest_mask)
         manifest = load(Manifest, used["zones"])
         files = {one.layer: one.sha256 for one in site_snapshots(manifest, used["zones"].parent)}
         return Site(
             folder=folder,
             file=file,
-            says=says,
+            config=config,
             areas=_read_areas(used["areas"]),
             model=load(Model, used["detector"]),
             common_shift=load(CommonShift, used["common"]),
@@ -207,32 +207,32 @@ class Site:
     @property
     def zones_folder(self) -> Path:
         """Folder that the manifest's files are relative to."""
-        return _find(self.folder, self.says.zones).parent
+        return _find(self.folder, self.config.zones).parent
 
     @property
     def grid(self) -> Grid:
         """The site's grid."""
-        return self.says.grid
+        return self.config.grid
 
     @property
     def days(self) -> Days:
         """History and monitoring."""
-        return self.says.days
+        return self.config.days
 
     @property
     def search(self) -> Search:
         """What is asked of the archives."""
-        return self.says.search
+        return self.config.search
 
     @property
     def equal_area(self) -> CRS:
         """CRS in which hectares are taken."""
-        return equal_area_crs(self.says.centre.lon, self.says.centre.lat)
+        return equal_area_crs(self.config.centre.lon, self.config.centre.lat)
 
     @property
-    def ground(self) -> Ground:
+    def event_frame(self) -> EventFrame:
         """Where events lie and how they are named."""
-        return Ground(grid=self.grid, equal_area=self.equal_area, prefix=self.says.event_prefix)
+        return EventFrame(grid=self.grid, equal_area=self.equal_area, prefix=self.config.event_prefix)
 
     def select_areas(self, name: str) -> tuple[Area, ...]:
         """The area of that name, or all; SiteError naming the known ones."""
@@ -241,7 +241,7 @@ class Site:
             known = ", ".join(["all", *(area.name for area in self.areas)])
             raise SiteError(
                 "the area is not known",
-                where=self.folder / self.says.areas,
+                where=self.folder / self.config.areas,
                 got=name,
                 needed=f"one of {known}",
                 do="correct --area, or add the area to the file",
@@ -254,8 +254,8 @@ class Site:
 
 
 def _find(folder: Path, name: str) -> Path:
-    own = folder / name
-    return own if own.exists() else default_site() / name
+    path = folder / name
+    return path if path.exists() else default_site() / name
 
 
 def _forest_mask(folder: Path, file: str, name: str) -> Path:
@@ -291,15 +291,15 @@ def _read_areas(path: Path) -> tuple[Area, ...]:
 
 
 def _area(feature: Mapping) -> Area:
-    says = feature["properties"]
+    config = feature["properties"]
     geometry = shapely.make_valid(shapely.from_geojson(json.dumps(feature["geometry"])))
     if geometry.is_empty or geometry.area == 0:
-        raise ValueError(f"area {says['name']} has no ground")
+        raise ValueError(f"area {config['name']} has no ground")
     return Area(
-        name=str(says["name"]),
-        title=str(says["title"]),
+        name=str(config["name"]),
+        title=str(config["title"]),
         geometry=geometry,
-        version=str(says["version"]),
-        source=str(says.get("source", "")),
-        precision_km=float(says.get("precision_km", 0)),
+        version=str(config["version"]),
+        source=str(config.get("source", "")),
+        precision_km=float(config.get("precision_km", 0)),
     )

@@ -2,11 +2,10 @@
 
     python tests/bench/missed_clouds.py FOLDER [PIXELS [TIMES]]
 
-The demo's weather over a tile of so many pixels is monitored twice: as the looks are, and with every look
-that falls far below its own pixel's median on forest that was never lost taken out by the truth, future
-included.
-No screen that spares real loss can do better than the second. TIMES: how many times the demo's small clouds,
-and the shares of clouds and shadows that no quality mask flags, there are.
+The demo's weather over a tile of so many pixels is monitored twice: as the observations are, and with every
+observation that falls far below its own pixel's median on forest that was never lost taken out by the truth,
+future included. No screen that spares real loss can do better than the second. TIMES: how many times the
+demo's small clouds, and the shares of clouds and shadows that no quality mask flags, there are.
 """
 
 import shutil
@@ -23,7 +22,7 @@ from selvawatch.core.days import to_day
 from selvawatch.core.grid import Grid
 from selvawatch.core.settings import load
 from selvawatch.core.stack import NODATA
-from selvawatch.demo.layout import DemoPlace
+from selvawatch.demo.layout import DemoLayout
 from selvawatch.demo.score import score_demo
 from selvawatch.simulate import SimulationPlan, simulate
 from selvawatch.steps.run.monitor import monitor
@@ -32,11 +31,11 @@ from small_site import AREA, lay_site
 
 ROOT = Path(__file__).resolve().parents[2]
 FALL = 0.10
-"""NDVI below the pixel's own median from which a look of stable forest counts as contaminated."""
+"""NDVI below the pixel's own median from which an observation of stable forest counts as contaminated."""
 
 
 def main() -> None:
-    """Print the two scores and the share of contaminated looks."""
+    """Print the two scores and the share of contaminated observations."""
     folder, pixels = Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 512
     plan = load(SimulationPlan, ROOT / "models" / "simulation-demo.toml")
     times, weather = float(sys.argv[3]) if len(sys.argv) > 3 else 1.0, plan.weather
@@ -49,7 +48,7 @@ def main() -> None:
     simulated = simulate(plan, folder / "simulated", tile, workers=2)
     if not (folder / "site").exists():
         lay_site(folder / "site", simulated, plan, tile)
-    place = DemoPlace(
+    place = DemoLayout(
         site=folder / "site",
         store=folder / "store",
         source=f"folder:{simulated.catalog.parent}",
@@ -66,15 +65,15 @@ def main() -> None:
         shutil.copytree(place.store / "baselines", best.store / "baselines")
         print(take_out(best, stable(place)))
     run(best)
-    print(score_demo(best)[0].line("without every contaminated look"))
+    print(score_demo(best)[0].line("without every contaminated observation"))
 
 
-def run(place: DemoPlace) -> None:
+def run(place: DemoLayout) -> None:
     """Monitor to the last day."""
     monitor(str(place.site), "aoi/site.toml", str(place.store), AREA, place.until, place.source)
 
 
-def stable(place: DemoPlace) -> np.ndarray:
+def stable(place: DemoLayout) -> np.ndarray:
     """(y, x) bool: forest that was never lost."""
     with rasterio.open(place.simulated.truth / "onset.tif") as onset:
         never = onset.read(1) == 0
@@ -82,8 +81,10 @@ def stable(place: DemoPlace) -> np.ndarray:
         return never & (forest.read(1) == 1)
 
 
-def take_out(place: DemoPlace, forest: np.ndarray) -> str:
-    """Mask contaminated looks of the monitoring in the observation files; a line on how many there are."""
+def take_out(place: DemoLayout, forest: np.ndarray) -> str:
+    """Mask contaminated observations of the monitoring in the observation files; a line on how many there
+    are.
+    """
     folder, begins = Store(place.store).observations(place.tile.id), place.plan.days[1]
     lines = []
     for stream in ("sentinel-2", "landsat"):
@@ -100,7 +101,7 @@ def take_out(place: DemoPlace, forest: np.ndarray) -> str:
             [to_day(f"{one.stem[:4]}-{one.stem[4:6]}-{one.stem[6:]}") >= begins for one in paths]
         )
         seen = (~np.ma.getmaskarray(stack) & forest)[monitored].sum()
-        lines.append(f"{stream}: {fallen[monitored].sum()} of {seen} clear looks of stable forest")
+        lines.append(f"{stream}: {fallen[monitored].sum()} of {seen} clear observations of stable forest")
         for path, bad in zip(paths, fallen, strict=True):
             if bad.any():
                 with rasterio.open(path, "r+") as file:

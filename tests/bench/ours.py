@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from selvawatch.core.observation import Look
+from selvawatch.core.observation import Observation
 from selvawatch.core.status import Reason
 from selvawatch.detect import fusion
 from selvawatch.detect.baseline import PARTS, fit_baselines, forest_reason, name_of
@@ -45,7 +45,7 @@ def main() -> None:
     sensors, names = CONFIGURATIONS[given.configuration]
     model = Site.load(default_site()).model
     cube = open_cube(given.folder, given.tag)
-    history = list(looks_of(model, cube, sensors, names, until=cube.history_end))
+    history = list(observations_of(model, cube, sensors, names, until=cube.history_end))
     stacks = histories(model, history)
     history.clear()
 
@@ -57,11 +57,16 @@ def main() -> None:
     reason = forest_reason(model, baselines)
     pixels = reason.size
     state = fusion.start(model, reason, resolution=RESOLUTION)
-    later = list(looks_of(model, cube, sensors, names, after=cube.history_end))
+    later = list(observations_of(model, cube, sensors, names, after=cube.history_end))
     state = fusion.advance(model, baselines, state, later[: len(later) // 2], workers=THREADS)
     updates = {
-        stream: timed_update(model, baselines, state, next(look for look in later if look.stream == stream))
-        for stream in sorted({look.stream for look in later})
+        stream: timed_update(
+            model,
+            baselines,
+            state,
+            next(observation for observation in later if observation.stream == stream),
+        )
+        for stream in sorted({observation.stream for observation in later})
     }
     state = fusion.advance(model, baselines, state, later[len(later) // 2 :], workers=THREADS)
     alert = fusion.layers(state)["confirmed_on"].to_numpy().astype(np.int64)
@@ -87,7 +92,7 @@ def main() -> None:
     )
 
 
-def looks_of(
+def observations_of(
     model: Model,
     cube: ReferenceCube,
     sensors: Sensors,
@@ -95,20 +100,22 @@ def looks_of(
     *,
     until: int | None = None,
     after: int = 0,
-) -> Iterator[Look]:
-    """The cube's looks of those days, with those indices only, under the model's names."""
-    for look in cube.looks(sensors):
-        if look.day <= after or (until is not None and look.day > until):
+) -> Iterator[Observation]:
+    """The cube's observations of those days, with those indices only, under the model's names."""
+    for observation in cube.observations(sensors):
+        if observation.day <= after or (until is not None and observation.day > until):
             continue
-        known = as_known(model, look)
+        known = as_known(model, observation)
         if known is not None:
             values = {name: value for name, value in known.values.items() if name in names}
             yield replace(known, values=values, scales={name: known.scales[name] for name in values})
 
 
-def timed_update(model: Model, baselines: xr.Dataset, state: xr.Dataset, look: Look) -> tuple[float, float]:
-    """Pixels a second of one look into the state, repeated side by side, and the time in plain passes."""
-    alone = replace(model, streams=(model.stream(look.stream),))
+def timed_update(
+    model: Model, baselines: xr.Dataset, state: xr.Dataset, observation: Observation
+) -> tuple[float, float]:
+    """Pixels a second of one observation into the state, side by side, and the time in plain passes."""
+    alone = replace(model, streams=(model.stream(observation.stream),))
     names = [name_of(*key, part) for key in pairs_of(alone) for part in ("terms", "sigma")]
     large = xr.Dataset(
         {
@@ -120,9 +127,9 @@ def timed_update(model: Model, baselines: xr.Dataset, state: xr.Dataset, look: L
     shape = (SIDE * LARGE[0], SIDE * LARGE[1])
     ground = xr.Dataset(coords={"y": np.arange(shape[0]), "x": np.arange(shape[1])}, attrs=state.attrs)
     steps = fusion._Steps(alone, large, ground, arrays, THREADS)
-    values = {name: np.tile(value[:SIDE, :SIDE], LARGE) for name, value in look.values.items()}
+    values = {name: np.tile(value[:SIDE, :SIDE], LARGE) for name, value in observation.values.items()}
     day = int(state.attrs["until"])
-    shown = [replace(look, day=day + 1 + number, values=values) for number in range(8)]
+    shown = [replace(observation, day=day + 1 + number, values=values) for number in range(8)]
     with ThreadPoolExecutor(THREADS) as pool:
         todo = iter(shown)
 
@@ -132,7 +139,7 @@ def timed_update(model: Model, baselines: xr.Dataset, state: xr.Dataset, look: L
 
         seconds, _ = best(len(shown), update)
     pixels = shape[0] * shape[1]
-    read = [index for index in alone.streams[0].indices if index.index in look.values]
+    read = [index for index in alone.streams[0].indices if index.index in observation.values]
     ground_bytes = sum(2 * index.harmonic.terms + 2 + 2 for index in read)
     plain = plain_pass(pixels * (24 + ground_bytes), pixels * 24)
     return pixels / seconds, seconds / plain

@@ -22,7 +22,7 @@ THREADS = 2
 SAMPLE = 3000
 """Pixels of the per-pixel peers, drawn evenly over the cube."""
 UPDATED = 400
-"""Pixels whose S-CCD state takes the looks of the monitoring one by one."""
+"""Pixels whose S-CCD state takes the observations of the monitoring one by one."""
 LARGE = (32, 40)
 """Copies of 125 x 125 pixels of a fitted state for the timed update: 20 million pixels, past every cache."""
 
@@ -113,19 +113,19 @@ def run_nrt(peer: str, folder: Path, tag: str) -> tuple[dict[str, float], dict[s
     }, {"alert": alert}
 
 
-def timed_update(monitor: Any, look: np.ndarray, day: datetime.datetime) -> float:
-    """Pixels a second of one look into a fitted state, repeated side by side beyond every cache."""
+def timed_update(monitor: Any, observation: np.ndarray, day: datetime.datetime) -> float:
+    """Pixels a second of one observation into a fitted state, repeated side by side beyond every cache."""
     side = 125
     for key, value in list(vars(monitor).items()):
-        if isinstance(value, np.ndarray) and value.shape[-2:] == look.shape:
+        if isinstance(value, np.ndarray) and value.shape[-2:] == observation.shape:
             vars(monitor)[key + "_kept"] = value
             vars(monitor)[key] = np.tile(value[..., :side, :side], (1,) * (value.ndim - 2) + LARGE)
-    large = np.tile(look[:side, :side], LARGE)
+    large = np.tile(observation[:side, :side], LARGE)
     monitor.detection_date = np.zeros(large.shape, np.uint16)
     best = min(timed(lambda: monitor.monitor(array=large, date=day)) for _ in range(3))
     for key in [key for key in vars(monitor) if key.endswith("_kept")]:
         vars(monitor)[key.removesuffix("_kept")] = vars(monitor).pop(key)
-    if monitor.process is not None and monitor.process.shape != look.shape:
+    if monitor.process is not None and monitor.process.shape != observation.shape:
         monitor.process = None
     monitor.detection_date = None
     return large.size / best
@@ -186,10 +186,10 @@ def run_pixels(peer: str, folder: Path, tag: str) -> tuple[dict[str, float], dic
         measured["fit_px_s"] = UPDATED / (time.perf_counter() - begun)
         sizes = [sum(getattr(part, "nbytes", 0) for part in pack) for pack in packs]
         measured["state_bytes"] = float(np.mean(sizes))
-        looks = np.flatnonzero(~history)
+        observations = np.flatnonzero(~history)
         taken, begun = 0, time.perf_counter()
         for pixel, pack in enumerate(packs):
-            for row in looks[clear[looks, pixel]]:
+            for row in observations[clear[observations, pixel]]:
                 at = np.arange(days.size) == row
                 pack = sccd_update(pack, *given(pixel, at), conse=conse)
                 taken += 1

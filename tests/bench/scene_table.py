@@ -16,16 +16,16 @@ machine.
 
 One tile of 1024 px of 10 m with its halo, COGs as the archives keep them (DEFLATE with predictor, blocks of
 512 px, uint16 at 10, 20 and 30 m, float32 radar), two threads, files on a disk and from an http server in a
-process of its own. *Bare* reads the same windows with rasterio alone; *looks* loads, checks, masks,
+process of its own. *Bare* reads the same windows with rasterio alone; *observations* loads, checks, masks,
 harmonises and makes the indices; *files* writes the observation files as well. Rounds of both go by turns:
-speeds are those of the fastest, *looks : bare* is the middle one of the ratios of neighbours. MB are those of the numbers in the windows. At least 0.70 is asked of *looks : bare*; *processor* is the
+speeds are those of the fastest, *observations : bare* is the middle one of the ratios of neighbours. MB are those of the numbers in the windows. At least 0.70 is asked of *observations : bare*; *processor* is the
 same ratio by processor time of this process.
 
-| stream | from | MB a scene | bare, scenes/s | looks, scenes/s | looks, MB/s | looks : bare | files : bare | processor |
+| stream | from | MB a scene | bare, scenes/s | observations, scenes/s | observations, MB/s | observations : bare | files : bare | processor |
 |---|---|---|---|---|---|---|---|---|
 """
 _TAIL = """
-Peak memory of one tile of 1024 px with {scenes} scenes ({looks} looks: history, baseline, monitoring),
+Peak memory of one tile of 1024 px with {scenes} scenes ({observations} observations: history, baseline, monitoring),
 {workers} threads, in a process of its own: **{peak_gib:.2f} GiB** (asked: less than 1.5 GiB), in {seconds:.0f} s.
 """
 
@@ -40,14 +40,14 @@ class Speed:
     megabytes: float
     """Of the numbers in all windows."""
     ratio: float
-    """Speed of looks to that of bare reads, the middle one of all rounds."""
+    """Speed of observations to that of bare reads, the middle one of all rounds."""
     bare_s: float
     """Of the fastest round."""
     looks_s: float
     files_ratio: float
     """Speed of files to that of bare reads, the middle one of all rounds."""
     processor_ratio: float
-    """Processor seconds of bare reads to those of looks, without the server's."""
+    """Processor seconds of bare reads to those of observations, without the server's."""
 
     @property
     def line(self) -> str:

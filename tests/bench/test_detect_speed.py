@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from detect_made import LEVELS, SCALES, START, fused, look, monitored
+from detect_made import LEVELS, SCALES, START, fused, monitored, observation
 from selvawatch.core.days import to_times
 from selvawatch.core.stack import NODATA
 from selvawatch.detect import fusion, harmonic
@@ -79,26 +79,26 @@ def test_an_update_costs_at_most_twice_a_plain_pass(stream: str, indices: int) -
         noise = 300 if index.scale == 1e-4 else 100
         stored = np.where(cloud, NODATA, LEVELS[index.index] + noise * tile).astype(np.int16)
         values[index.index] = np.tile(stored, (SIDE // 256, 1)) if number < indices else None
-    looks = []
+    observations = []
     for shift in range(4):
         rolled = {
             name: None if array is None else np.roll(array, 37 * shift, axis=1)
             for name, array in values.items()
         }
-        looks.append(look(START + shift, stream, (SIDE, SIDE), **rolled))
+        observations.append(observation(START + shift, stream, (SIDE, SIDE), **rolled))
     state = fusion.start(model, monitored((SIDE, SIDE)), resolution=30.0)
     arrays = {name: state[name].to_numpy().reshape(-1).copy() for name in fusion.STATE}
     steps = fusion._Steps(
         model, forest(model, (stream,)), state, arrays, THREADS
     )  # one step, without the copy
     with fusion.ThreadPoolExecutor(THREADS) as pool:
-        shown = iter(looks)
+        shown = iter(observations)
 
         def update() -> None:
             one = next(shown)
             steps.step(pool, one.day, [one])
 
-        seconds = best_of(len(looks), update)
+        seconds = best_of(len(observations), update)
     terms = sum(2 * i.harmonic.terms + 2 + 2 for i in model.stream(stream).indices[:indices])
     plain = plain_pass(SIDE * SIDE * (24 + terms), SIDE * SIDE * 24)
     print(

@@ -1,4 +1,5 @@
-"""How fast scenes become looks: a ratio to bare rasterio threads that read the same windows in the same run.
+"""How fast scenes become observations: a ratio to bare rasterio threads that read the same windows in the
+same run.
 
 docs/bench-scenes.md is the table of the last run.
 """
@@ -23,7 +24,7 @@ from selvawatch.core.days import to_day
 from selvawatch.core.scene import Scene
 from selvawatch.core.settings import load
 from selvawatch.prepare.indices import INDICES
-from selvawatch.prepare.ingest import take_in
+from selvawatch.prepare.ingest import ingest_scenes
 from selvawatch.prepare.mask import SCREENED_BANDS, Screening
 from selvawatch.prepare.scene_indices import Recipe, observe_scene
 from selvawatch.sources.open import open_source
@@ -77,7 +78,7 @@ def archive(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 
 
 def layers_of(scene: Scene) -> list[str]:
-    """Bands and quality layers that a look of a scene needs."""
+    """Bands and quality layers that an observation of a scene needs."""
     sensor, names = sensor_of(scene), RECIPE.indices(scene)
     bands = [band for name in names for band in INDICES[name].bands]
     quality = [name for name in sensor.quality if sensor.asset(name, scene.assets)]
@@ -132,7 +133,7 @@ def test_scenes_become_looks_at_seven_tenths_of_the_speed_of_bare_reads(
             for number, scene in enumerate(archive.scenes(on_web, 2 * (ROUNDS + turn) + 5))
         ]
         begun = time.perf_counter()
-        taken = take_in(days, TILE, RECIPE, tmp_path / str(turn), workers=THREADS)
+        taken = ingest_scenes(days, TILE, RECIPE, tmp_path / str(turn), workers=THREADS)
         kept.append(clock / (time.perf_counter() - begun))
         assert {record.state for record in taken} == {"read"}
     row = scene_table.Speed(

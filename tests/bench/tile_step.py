@@ -29,14 +29,14 @@ def main(site: str, store: str, area: str, until: str, source: str) -> None:
     begun = time.perf_counter()
     folder = open_plan(plan)[1].state(name, advance.advance_tile(plan, name))
     seconds, says = time.perf_counter() - begun, TileState.read(folder)
-    states = [one.state for one in says.taken]
+    states = [one.state for one in says.scene_records]
     print(
         json.dumps(
             {
                 "scenes": states.count("read"),
                 "unread": len(states) - states.count("read"),
-                "looks": len({(one.stream, one.day) for one in says.taken}),
-                "monitored": len(says.looks),
+                "looks": len({(one.stream, one.day) for one in says.scene_records}),
+                "monitored": len(says.observations),
                 "workers": WORKERS,
                 "peak_gib": peak_gib(),
                 "seconds": seconds,

@@ -13,7 +13,7 @@ from pandas.testing import assert_frame_equal
 from selvawatch.core.days import to_day
 from selvawatch.core.raster_layers import LAYERS
 from selvawatch.core.status import Status
-from selvawatch.prepare.observation_files import read_look
+from selvawatch.prepare.observation_files import read_observation
 from selvawatch.sources.open import open_source
 from selvawatch.steps.run.monitor import monitor
 from selvawatch.store.folders import Store
@@ -98,12 +98,12 @@ def test_every_scene_was_read_from_both(runs):
     assert counts["stac"][0] > 30 and counts["stac"][1] == 0
 
 
-def test_optical_looks_are_the_same_bit_for_bit_and_radar_within_its_last_step(runs, small_tile):
+def test_optical_observations_are_the_same_bit_for_bit_and_radar_within_its_last_step(runs, small_tile):
     folders = [runs[name][0].observations(small_tile.id) for name in ("stac", "earthengine")]
     names = [sorted(path.relative_to(folder) for path in folder.rglob("*.tif")) for folder in folders]
     assert names[0] == names[1] and {path.parts[0] for path in names[0]} > set(OPTICAL)
     for name in names[0]:
-        here, there = (read_look(folder / name) for folder in folders)
+        here, there = (read_observation(folder / name) for folder in folders)
         for index, values in here.values.items():
             if name.parts[0] in OPTICAL:
                 np.testing.assert_array_equal(there.values[index], values)

@@ -17,7 +17,7 @@ from selvawatch.core.grid import Grid
 from selvawatch.core.scene import scene_to_json
 from selvawatch.core.settings import load
 from selvawatch.errors import SceneError, SourceError
-from selvawatch.prepare.ingest import take_in
+from selvawatch.prepare.ingest import ingest_scenes
 from selvawatch.prepare.mask import Screening
 from selvawatch.prepare.scene_indices import Recipe
 from selvawatch.sources.open import open_source
@@ -127,10 +127,10 @@ def test_addresses_are_signed_when_read_and_the_token_is_never_written_down(
         pickle.dumps((source, found)) + json.dumps([scene_to_json(one) for one in found.scenes]).encode()
     )
     assert SECRET.encode() not in written and SECRET not in caplog.text
-    records = take_in(found.scenes, TILE, RECIPE, tmp_path, read=source.read)
-    looks = [path.read_bytes() for path in tmp_path.rglob("*.tif")]
-    assert {one.state for one in records} == {"read"} and len(looks) == 2
-    assert not any(SECRET.encode() in look or b"sig=" in look for look in looks)
+    records = ingest_scenes(found.scenes, TILE, RECIPE, tmp_path, read=source.read)
+    observations = [path.read_bytes() for path in tmp_path.rglob("*.tif")]
+    assert {one.state for one in records} == {"read"} and len(observations) == 2
+    assert not any(SECRET.encode() in observation or b"sig=" in observation for observation in observations)
 
 
 @pytest.mark.parametrize(

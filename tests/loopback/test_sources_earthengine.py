@@ -14,9 +14,9 @@ from selvawatch.core.days import to_day
 from selvawatch.core.grid import Grid
 from selvawatch.core.settings import load
 from selvawatch.errors import SceneError, SourceError
-from selvawatch.prepare.ingest import take_in
+from selvawatch.prepare.ingest import ingest_scenes
 from selvawatch.prepare.mask import Screening
-from selvawatch.prepare.observation_files import look_path, read_look
+from selvawatch.prepare.observation_files import observation_path, read_observation
 from selvawatch.prepare.scene_indices import Recipe
 from selvawatch.site import Site
 from selvawatch.sources.catalogues.earth_engine import EarthEngineSource
@@ -101,14 +101,15 @@ def test_radar_gives_the_power_of_the_files_to_a_millionth(pair, small_tile):
 def test_the_stack_is_the_same_bit_for_bit_and_radar_within_its_last_step(pair, small_tile, tmp_path):
     source = open_source("earthengine")
     for place, scenes in zip(("files", "engine"), zip(*pair, strict=True), strict=True):
-        records = take_in(scenes, small_tile, RECIPE, tmp_path / place, read=source.read)
+        records = ingest_scenes(scenes, small_tile, RECIPE, tmp_path / place, read=source.read)
         assert {(record.state, record.text) for record in records} == {("read", "")}
     for here, _ in pair:
-        looks = [
-            read_look(look_path(tmp_path / place, stream_of(here), here.day)) for place in ("files", "engine")
+        observations = [
+            read_observation(observation_path(tmp_path / place, stream_of(here), here.day))
+            for place in ("files", "engine")
         ]
-        for name, values in looks[0].values.items():
-            other = looks[1].values[name]
+        for name, values in observations[0].values.items():
+            other = observations[1].values[name]
             if here.orbit:
                 assert np.abs(values.astype(int) - other).max() <= 1 and np.mean(values != other) < 1e-3
             else:

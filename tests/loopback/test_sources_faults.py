@@ -14,7 +14,7 @@ from selvawatch.core.days import to_day
 from selvawatch.core.grid import Grid
 from selvawatch.core.settings import load
 from selvawatch.errors import SourceError
-from selvawatch.prepare.ingest import take_in
+from selvawatch.prepare.ingest import ingest_scenes
 from selvawatch.prepare.mask import Screening
 from selvawatch.prepare.scene_indices import Recipe
 from selvawatch.sources.open import open_source
@@ -83,7 +83,7 @@ def test_a_run_with_every_fault_equals_one_in_which_the_faulty_scenes_are_not(se
     assert sorted(one.reason for one in found.problems) == bad_items.REASONS
     assert {one.id for one in found.scenes} > {*LASTING, *PASSING, *bad_items.LIES, "no-twin"}
     served.faults = _faults()
-    records = take_in(found.scenes, TILE, RECIPE, tmp_path / "faults", read=source.read, workers=2)
+    records = ingest_scenes(found.scenes, TILE, RECIPE, tmp_path / "faults", read=source.read, workers=2)
     reasons = {record.scene_id: record.reason for record in records if record.state == "unread"}
     assert {name for name, why in reasons.items() if why == "unreachable"} == PASSES
     lies = {name: why for name, (why, _) in bad_items.LIES.items()}
@@ -97,9 +97,9 @@ def test_a_run_with_every_fault_equals_one_in_which_the_faulty_scenes_are_not(se
     assert not any("secret" in path for path in served.requests)
     served.faults = {}
     good = [scene for scene in found.scenes if scene.id not in {*LASTING, *lies}]
-    take_in(good, TILE, RECIPE, tmp_path / "good", read=source.read)
+    ingest_scenes(good, TILE, RECIPE, tmp_path / "good", read=source.read)
     assert _tree(tmp_path / "faults") == _tree(tmp_path / "good") and len(_tree(tmp_path / "good")) == 5
-    again = take_in(found.scenes, TILE, RECIPE, tmp_path / "faults", read=source.read)
+    again = ingest_scenes(found.scenes, TILE, RECIPE, tmp_path / "faults", read=source.read)
     assert {record.scene_id for record in again if record.state == "unread"} == set(lies)
 
 

@@ -54,7 +54,7 @@ def served(archive):
 
 
 def _lookup(monkeypatch, names):
-    """Look some names up as given; all others as ever."""
+    """Observation some names up as given; all others as ever."""
     ask = socket.getaddrinfo
 
     def answer(host, port, *args, **kwargs):

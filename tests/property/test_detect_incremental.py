@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detect_made import START, fused, monitored, quiet_baselines, random_looks
-from selvawatch.core.observation import Look
+from selvawatch.core.observation import Observation
 from selvawatch.core.status import Status, is_legal
 from selvawatch.detect import fusion
 
@@ -17,26 +17,29 @@ archives = st.integers(0, 10_000)
 
 def archive(seed, shape=SHAPE):
     rng = np.random.default_rng(seed)
-    looks = random_looks(rng, shape, range(START, START + 120, 4), loss_from=START + 40)
+    observations = random_looks(rng, shape, range(START, START + 120, 4), loss_from=START + 40)
     baselines = quiet_baselines(shape, {"ndvi": 150, "vv": 60, "vh": 60})
-    return baselines, looks
+    return baselines, observations
 
 
 def begin(shape=SHAPE):
     return fusion.start(MODEL, monitored(shape), resolution=RESOLUTION)
 
 
-def by_day(looks):
-    return [[look for look in looks if look.day == day] for day in sorted({look.day for look in looks})]
+def by_day(observations):
+    return [
+        [observation for observation in observations if observation.day == day]
+        for day in sorted({observation.day for observation in observations})
+    ]
 
 
 @settings(deadline=None, max_examples=15)
 @given(archives, st.integers(1, 4))
 def test_day_by_day_is_all_at_once(seed, workers):
-    baselines, looks = archive(seed)
-    whole = fusion.advance(MODEL, baselines, begin(), looks, workers=workers)
+    baselines, observations = archive(seed)
+    whole = fusion.advance(MODEL, baselines, begin(), observations, workers=workers)
     state = begin()
-    for today in by_day(looks):
+    for today in by_day(observations):
         state = fusion.advance(MODEL, baselines, state, today)
     xr.testing.assert_identical(whole, state)
 
@@ -44,8 +47,8 @@ def test_day_by_day_is_all_at_once(seed, workers):
 @settings(deadline=None, max_examples=15)
 @given(archives, st.integers(1, 8), st.integers(1, 11))
 def test_cutting_a_tile_with_a_halo_changes_no_pixel(seed, row, column):
-    baselines, looks = archive(seed)
-    whole = fusion.advance(MODEL, baselines, begin(), looks)
+    baselines, observations = archive(seed)
+    whole = fusion.advance(MODEL, baselines, begin(), observations)
     halo = fusion.halo(MODEL, RESOLUTION)
     for rows in (slice(0, row), slice(row, SHAPE[0])):
         for columns in (slice(0, column), slice(column, SHAPE[1])):
@@ -54,15 +57,17 @@ def test_cutting_a_tile_with_a_halo_changes_no_pixel(seed, row, column):
                 slice(max(0, columns.start - halo), min(SHAPE[1], columns.stop + halo)),
             )
             cut = [
-                Look(
-                    day=look.day,
-                    stream=look.stream,
-                    values={name: np.ascontiguousarray(array[wide]) for name, array in look.values.items()},
-                    scales=look.scales,
-                    scene_ids=look.scene_ids,
-                    clear_share=look.clear_share,
+                Observation(
+                    day=observation.day,
+                    stream=observation.stream,
+                    values={
+                        name: np.ascontiguousarray(array[wide]) for name, array in observation.values.items()
+                    },
+                    scales=observation.scales,
+                    scene_ids=observation.scene_ids,
+                    clear_share=observation.clear_share,
                 )
-                for look in looks
+                for observation in observations
             ]
             ground = {"y": wide[0], "x": wide[1]}
             part = fusion.advance(MODEL, baselines.isel(ground), begin().isel(ground), cut)
@@ -76,11 +81,11 @@ def test_cutting_a_tile_with_a_halo_changes_no_pixel(seed, row, column):
 @settings(deadline=None, max_examples=15)
 @given(archives)
 def test_every_status_move_is_legal(seed):
-    baselines, looks = archive(seed)
+    baselines, observations = archive(seed)
     state = begin()
     before = fusion.layers(state)["status"].values
     moved = set()
-    for today in by_day(looks):
+    for today in by_day(observations):
         state = fusion.advance(MODEL, baselines, state, today)
         after = fusion.layers(state)["status"].values
         for pair in zip(before.ravel().tolist(), after.ravel().tolist(), strict=True):
@@ -92,46 +97,51 @@ def test_every_status_move_is_legal(seed):
 @settings(deadline=None, max_examples=15)
 @given(archives, st.randoms(use_true_random=False))
 def test_the_order_of_a_days_streams_does_not_matter(seed, random):
-    baselines, looks = archive(seed)
+    baselines, observations = archive(seed)
     shuffled = []
-    for today in by_day(looks):
+    for today in by_day(observations):
         random.shuffle(today)
         shuffled += today
     xr.testing.assert_identical(
-        fusion.advance(MODEL, baselines, begin(), looks), fusion.advance(MODEL, baselines, begin(), shuffled)
+        fusion.advance(MODEL, baselines, begin(), observations),
+        fusion.advance(MODEL, baselines, begin(), shuffled),
     )
 
 
 @settings(deadline=None, max_examples=15)
 @given(archives, st.integers(0, 40))
 def test_replaying_from_an_earlier_state_is_as_if_the_late_scene_had_come_in_time(seed, position):
-    baselines, looks = archive(seed)
-    late = looks[position % len(looks)]
-    in_time = fusion.advance(MODEL, baselines, begin(), looks)
-    without = [look for look in looks if look is not late]
-    kept = fusion.advance(MODEL, baselines, begin(), [look for look in without if look.day < late.day])
-    replayed = fusion.advance(MODEL, baselines, kept, [look for look in looks if look.day >= late.day])
+    baselines, observations = archive(seed)
+    late = observations[position % len(observations)]
+    in_time = fusion.advance(MODEL, baselines, begin(), observations)
+    without = [observation for observation in observations if observation is not late]
+    kept = fusion.advance(
+        MODEL, baselines, begin(), [observation for observation in without if observation.day < late.day]
+    )
+    replayed = fusion.advance(
+        MODEL, baselines, kept, [observation for observation in observations if observation.day >= late.day]
+    )
     xr.testing.assert_identical(in_time, replayed)
 
 
 @settings(deadline=None, max_examples=15)
 @given(archives)
 def test_a_day_without_observation_costs_nothing(seed):
-    baselines, looks = archive(seed)
-    gaps = [look for look in looks if look.day % 8]
+    baselines, observations = archive(seed)
+    gaps = [observation for observation in observations if observation.day % 8]
     state = fusion.advance(MODEL, baselines, begin(), gaps)
     empty = [
-        Look(
-            day=look.day,
-            stream=look.stream,
-            values={name: np.full(SHAPE, -32768, np.int16) for name in look.values},
-            scales=look.scales,
+        Observation(
+            day=observation.day,
+            stream=observation.stream,
+            values={name: np.full(SHAPE, -32768, np.int16) for name in observation.values},
+            scales=observation.scales,
             scene_ids=(),
             clear_share=0.0,
         )
-        if look.day % 8 == 0
-        else look
-        for look in looks
+        if observation.day % 8 == 0
+        else observation
+        for observation in observations
     ]
     same = fusion.advance(MODEL, baselines, begin(), empty)
     xr.testing.assert_equal(state, same)
@@ -139,21 +149,23 @@ def test_a_day_without_observation_costs_nothing(seed):
 
 @pytest.mark.parametrize("pixels", [1, 511, 512, 513, 1025, 70_000])
 def test_the_length_of_lanes_and_pieces_shows_nowhere(pixels):
-    baselines, looks = archive(5, (1, 600))
+    baselines, observations = archive(5, (1, 600))
     columns = np.arange(pixels) % 600
     wide = [
-        Look(
-            day=look.day,
-            stream=look.stream,
-            values={name: np.ascontiguousarray(array[:, columns]) for name, array in look.values.items()},
-            scales=look.scales,
-            scene_ids=look.scene_ids,
-            clear_share=look.clear_share,
+        Observation(
+            day=observation.day,
+            stream=observation.stream,
+            values={
+                name: np.ascontiguousarray(array[:, columns]) for name, array in observation.values.items()
+            },
+            scales=observation.scales,
+            scene_ids=observation.scene_ids,
+            clear_share=observation.clear_share,
         )
-        for look in looks[:12]
+        for observation in observations[:12]
     ]
     apart = fusion.start(MODEL, monitored((1, 600)), resolution=None)
-    once = fusion.advance(MODEL, baselines, apart, looks[:12])
+    once = fusion.advance(MODEL, baselines, apart, observations[:12])
     apart = fusion.start(MODEL, monitored((1, pixels)), resolution=None)
     many = fusion.advance(MODEL, baselines.isel(x=columns), apart, wide, workers=3)
     xr.testing.assert_identical(once.isel(x=columns), many)

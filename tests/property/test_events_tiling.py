@@ -9,7 +9,7 @@ from selvawatch.core.grid import Grid, Tile
 from selvawatch.core.hectares import equal_area_crs
 from selvawatch.core.raster_layers import LAYERS
 from selvawatch.events.detected import Detected, detect_events
-from selvawatch.events.patches import EventRule, Ground
+from selvawatch.events.patches import EventFrame, EventRule
 
 SHARE = {"loss_looks": 5, "lost_share": 0.5, "core_quantile": 0.75, "bare_fall": 0.65, "least_fall": 0.1}
 RULE = EventRule(min_ha=0.03, onset_gap_days=120, support_ha=0.02, close_after_days=365, **SHARE)
@@ -31,7 +31,7 @@ def layers(seed: int, share: float) -> dict[str, np.ndarray]:
     return drawn
 
 
-def cut(drawn: dict[str, np.ndarray], pieces: int) -> tuple[Ground, dict[Tile, xr.Dataset]]:
+def cut(drawn: dict[str, np.ndarray], pieces: int) -> tuple[EventFrame, dict[Tile, xr.Dataset]]:
     px = SIDE // pieces
     grid = Grid(crs="EPSG:32719", resolution=10.0, tile_px=px, anchor_x=370_000, anchor_y=8_580_000)
     tiles = {}
@@ -42,7 +42,7 @@ def cut(drawn: dict[str, np.ndarray], pieces: int) -> tuple[Ground, dict[Tile, x
             tiles[Tile(grid=grid, column=column, row=row)] = xr.Dataset(
                 {name: (("y", "x"), values[window]) for name, values in drawn.items()}
             )
-    return Ground(grid=grid, equal_area=equal_area_crs(-70.2, -12.8), prefix="T"), tiles
+    return EventFrame(grid=grid, equal_area=equal_area_crs(-70.2, -12.8), prefix="T"), tiles
 
 
 def same(one: Detected, other: Detected) -> None:

@@ -20,7 +20,7 @@ from nrt.monitor.mosum import MoSum
 
 SIDE = (4, 6)
 KEPT = 60
-"""Looks of the history whose residuals are kept: the weight of older ones in a mean is below 1e-6."""
+"""Observations of the history whose residuals are kept: the weight of older ones in a mean is below 1e-6."""
 
 FIRST, MONITORING, LAST = (np.datetime64(day) for day in ("2019-01-01", "2022-01-01", "2023-01-01"))
 
@@ -41,13 +41,13 @@ def series() -> xr.DataArray:
 
 
 def monitored(chart, cube: xr.DataArray, *, take_out: bool) -> dict[str, np.ndarray]:
-    """What a fitted chart says after each look."""
+    """What a fitted chart says after each observation."""
     start, boundaries, processes, z = np.array(chart.process, np.float32), [], [], []
     for time in cube["time"].values:
         date = time.astype("datetime64[s]").astype(datetime.datetime)
-        look = cube.sel(time=time).values
-        z.append((look - chart.predict(date)) / chart.sigma)
-        chart.monitor(look, date, update_mask=take_out)
+        observation = cube.sel(time=time).values
+        z.append((observation - chart.predict(date)) / chart.sigma)
+        chart.monitor(observation, date, update_mask=take_out)
         processes.append(np.array(chart.process))
         boundaries.append(np.broadcast_to(chart.boundary, SIDE))
     return {

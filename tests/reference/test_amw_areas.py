@@ -8,7 +8,7 @@ import shapely
 
 from conftest import ROOT
 from selvawatch.core.area import Area
-from selvawatch.register.manifest import area_places
+from selvawatch.register.manifest import areas_as_districts
 from selvawatch.register.vector_files import read_vector
 
 CRS = "EPSG:32719"
@@ -42,7 +42,9 @@ def test_all_eight_areas_are_there_and_do_not_overlap():
     assert sorted(NAMES) == sorted(
         ["huepetuhe", "delta-1", "guacamayo", "la-pampa", "malinowski", "camanti", "pariamanu", "laberinto"]
     )
-    assert len(area_places([area(feature) for feature in FEATURES], CRS, dt.date(2026, 1, 1)).rights) == 8
+    assert (
+        len(areas_as_districts([area(feature) for feature in FEATURES], CRS, dt.date(2026, 1, 1)).rights) == 8
+    )
 
 
 @pytest.mark.parametrize("feature", FEATURES, ids=NAMES)

@@ -5,7 +5,7 @@ import pytest
 import xarray as xr
 
 from selvawatch.core.days import to_day
-from selvawatch.core.observation import Look
+from selvawatch.core.observation import Observation
 from selvawatch.core.stack import encode
 from selvawatch.detect.charts.bayts import Bayts, Densities, bayts_processes
 
@@ -21,7 +21,7 @@ def archive(reference_data):
         return opened.load()
 
 
-def looks(archive):
+def observations(archive):
     found = []
     for name, stream, index, scale in (
         ("s1_vv_db", "sentinel-1", "vv", 1e-2),
@@ -30,7 +30,7 @@ def looks(archive):
         times = archive[name][archive[name].dims[0]].values
         for time, values in zip(times, archive[name].values, strict=True):
             found.append(
-                Look(
+                Observation(
                     day=to_day(time),
                     stream=stream,
                     values={index: encode(values, scale)},
@@ -39,7 +39,7 @@ def looks(archive):
                     clear_share=1.0,
                 )
             )
-    return sorted(found, key=lambda look: (look.day, look.stream))
+    return sorted(found, key=lambda observation: (observation.day, observation.stream))
 
 
 def test_it_confirms_what_the_original_confirmed(archive):
@@ -47,7 +47,7 @@ def test_it_confirms_what_the_original_confirmed(archive):
     *_, (_, process) = bayts_processes(
         Bayts(weight=0.1, confirm=0.9),
         DENSITIES,
-        looks(archive),
+        observations(archive),
         forest,
         quantile=0.95,
         since=to_day("2016-01-01"),

@@ -1,14 +1,14 @@
 """Our charts against stored results of nrt 0.3.0 on made-up series (`make_nrt_reference.py`).
 
-Residuals, sigmas and looks of the history are nrt's, so that the charts are compared and not the fits. Where
-the two differ by intent:
+Residuals, sigmas and observations of the history are nrt's, so that the charts are compared and not the fits.
+Where the two differ by intent:
 
 * nrt alarms on either side, ours on the side of loss only: its processes are held against ours up to our
   alarm, after which ours stands still; its detection dates where it found a fall.
 * nrt begins the EWMA and fills the first MOSUM window with the residuals of its fit, which are
   predicted - observed, while those of monitoring are observed - predicted. Ours begin at 0 and empty. The
   test of the EWMA takes that start out by its own weight, and shows that it has the wrong sign; that of the
-  MOSUM compares once the window holds looks of the monitoring only.
+  MOSUM compares once the window holds observations of the monitoring only.
 """
 
 from pathlib import Path
@@ -33,23 +33,23 @@ def nrt():
 
 
 def ours(chart, nrt, z):
-    """Process and share of the bound after each look, and the days of alarm."""
+    """Process and share of the bound after each observation, and the days of alarm."""
     process = chart.start(xr.DataArray(nrt["history"], dims=("y", "x")))
     values, reach = [], []
-    for day, look in zip(nrt["days"].tolist(), z, strict=True):
-        process = chart.update(process, xr.DataArray(look, dims=("y", "x")), day)
+    for day, observation in zip(nrt["days"].tolist(), z, strict=True):
+        process = chart.update(process, xr.DataArray(observation, dims=("y", "x")), day)
         values.append(process["process"].to_numpy())
         reach.append(chart.reach(process))
     return np.array(values), np.array(reach), process["alarm"].to_numpy()
 
 
 def running(nrt, alarm):
-    """(time, y, x): looks up to the alarm, which is where our process is moved."""
+    """(time, y, x): observations up to the alarm, which is where our process is moved."""
     return (alarm == 0) | (nrt["days"][:, None, None] <= alarm)
 
 
 def first_below(process, boundary, days):
-    """Day of the first look that leaves a process below its lower bound; 0 = none."""
+    """Day of the first observation that leaves a process below its lower bound; 0 = none."""
     below = process < -boundary
     return np.where(below.any(axis=0), days[np.argmax(below, axis=0)], 0)
 
@@ -72,8 +72,8 @@ def test_the_ewma_is_that_of_nrt_once_its_start_is_taken_out(nrt):
 
 def test_the_ewma_of_nrt_begins_with_the_wrong_sign_of_its_history(nrt):
     mean = np.zeros(nrt["history"].shape)
-    for look in nrt["history_z"]:
-        mean = np.where(np.isnan(look), mean, (1 - WEIGHT) * mean + WEIGHT * look)
+    for observation in nrt["history_z"]:
+        mean = np.where(np.isnan(observation), mean, (1 - WEIGHT) * mean + WEIGHT * observation)
     sigma = nrt["ewma_boundary"][-1] / (4 * np.sqrt(WEIGHT / (2 - WEIGHT)))
     assert np.abs(mean).max() > 0.5
     np.testing.assert_allclose(nrt["ewma_start"] / sigma, -mean, atol=1e-4)
@@ -118,7 +118,7 @@ def test_deep_falls_are_dated_as_nrt_dates_them(nrt, name):
     if name == "cusum":
         assert np.array_equal(alarm[deep], theirs[deep])
     else:
-        # what is left of the history in nrt's window may move a date by one look of 8 days or its gaps
+        # what is left of the history in nrt's window may move a date by one observation of 8 days or its gaps
         assert (np.abs(alarm[deep] - theirs[deep]) <= 24).all()
 
 

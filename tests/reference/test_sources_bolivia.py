@@ -9,7 +9,7 @@ from selvawatch.core.days import to_day
 from selvawatch.core.grid import Grid
 from selvawatch.core.settings import load
 from selvawatch.core.stack import encode
-from selvawatch.prepare.ingest import scenes_on, take_in
+from selvawatch.prepare.ingest import ingest_scenes, scenes_on
 from selvawatch.prepare.mask import Screening
 from selvawatch.prepare.observation_files import list_days, open_stack
 from selvawatch.prepare.scene_indices import Recipe
@@ -72,9 +72,9 @@ def test_on_another_anchor_the_read_is_the_nearest_pixel(scenes, netcdf):
     np.testing.assert_array_equal(got[:49], expected[1:])
 
 
-def test_every_date_becomes_a_look_and_the_empty_ones_say_so(scenes, netcdf, tmp_path):
+def test_every_date_becomes_an_observation_and_the_empty_ones_say_so(scenes, netcdf, tmp_path):
     tile = grid().tile("x0000ym0001")
-    taken = take_in(scenes_on(scenes, tile), tile, RECIPE, tmp_path)
+    taken = ingest_scenes(scenes_on(scenes, tile), tile, RECIPE, tmp_path)
     assert [record.state for record in taken] == ["read"] * 36
     with xr.open_dataset(netcdf) as cube:
         held = sum(int(np.isfinite(cube[name].values).any((1, 2)).sum()) for name in bolivia_folder.LAYERS)

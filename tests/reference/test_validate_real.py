@@ -41,7 +41,7 @@ def test_the_bolivian_archive_is_detected_better_than_by_the_original_and_no_lat
     assert report.f1 > 2 * 1123 / (2 * 1123 + 140 + 55)
     assert report.f1 >= 0.92
     assert report.delay_days_median <= 0
-    assert "26 of 36 looks hold data inside the mask" in report.method.notes
+    assert "26 of 36 observations hold data inside the mask" in report.method.notes
 
 
 def test_raw_cloudy_points_are_told_apart_from_bands_alone(reference_data, model, screening):

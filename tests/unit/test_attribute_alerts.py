@@ -142,7 +142,10 @@ def test_a_map_shows_zones_of_the_latest_snapshot_that_have_not_ended():
     ]
     moved = [{**rows[0], "geometry": square(1)}, rows[1]]
     register_then = register_of(
-        [made.taken(rows, kind="zone"), made.taken(moved, kind="zone", date=dt.date(2026, 9, 1))],
+        [
+            made.scene_records(rows, kind="zone"),
+            made.scene_records(moved, kind="zone", date=dt.date(2026, 9, 1)),
+        ],
         crs=made.CRS,
     )
     zones = Zones(register=register_then, references=no_references(made.CRS))
@@ -300,7 +303,7 @@ def test_river_water_of_the_year_makes_near_and_a_rule_apply_but_prohibits_nothi
     assert table["legal_context"].tolist() == ["undetermined"] * 2
 
 
-def test_a_rule_of_nearness_to_water_that_began_between_the_looks_makes_the_date_uncertain():
+def test_a_rule_of_nearness_to_water_that_began_between_the_observations_makes_the_date_uncertain():
     water = water_frame({2009: [box(-200, 0, -30, 100)]}, made.CRS)
     references = replace(no_references(made.CRS), river_water=water)
     day = {"onset": pd.Timestamp(2009, 4, 9), "onset_latest": pd.Timestamp(2009, 4, 9)}
@@ -313,7 +316,7 @@ def test_a_rule_of_nearness_to_water_that_began_between_the_looks_makes_the_date
     assert table["date_uncertain"].tolist() == [True, False, False]
 
 
-def test_a_rule_that_began_between_the_looks_makes_the_date_uncertain():
+def test_a_rule_that_began_between_the_observations_makes_the_date_uncertain():
     rights = register([right("corridor", square(0, 9), first="2000-01-01")])
     day = {"onset": pd.Timestamp(2012, 3, 1), "onset_latest": pd.Timestamp(2012, 3, 1)}
     found = events([square(0), square(2)], **day, onset_earliest=pd.to_datetime(["2012-02-18", "2012-02-19"]))

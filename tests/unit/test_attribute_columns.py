@@ -252,7 +252,7 @@ def test_the_authorities_file_names_functions_and_norms_and_claims_nothing_check
 def test_alerts_of_a_run_name_their_scenes_and_pictures_and_only_in_the_restricted_tier(small_run):
     restricted = gpd.read_parquet(small_run.products / "restricted" / "alerts.parquet")
     public = gpd.read_parquet(small_run.products / "public" / "alerts.parquet")
-    taken = {one.scene_id: one for one in small_run.state.taken}
+    taken = {one.scene_id: one for one in small_run.state.scene_records}
     for row in restricted.itertuples():
         named = row.scenes.split(" ")
         days = [taken[one].day for one in named]

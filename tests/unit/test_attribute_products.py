@@ -260,8 +260,8 @@ def guarded(*, sensitive):
     timber = [{"type": "timber", "geometry": box(0, 0, 100, 100), "first": "2000-01-01"}]
     return register_of(
         [
-            made.taken(timber, name="timber"),
-            made.taken(reserve, name="hidden-layer", kind="zone", sensitive=sensitive),
+            made.scene_records(timber, name="timber"),
+            made.scene_records(reserve, name="hidden-layer", kind="zone", sensitive=sensitive),
         ],
         crs=made.CRS,
     )
@@ -270,7 +270,7 @@ def guarded(*, sensitive):
 @pytest.mark.parametrize("suffix", ["csv", "parquet", "gpkg"])
 @pytest.mark.parametrize("tier", [Tier.PUBLIC, Tier.PARTNER])
 def test_below_restricted_a_sensitive_layer_is_as_if_it_had_never_been_there(files, tmp_path, tier, suffix):
-    alone = made.taken(
+    alone = made.scene_records(
         [{"type": "timber", "geometry": box(0, 0, 100, 100), "first": "2000-01-01"}], name="timber"
     )
     written = {}
@@ -308,7 +308,9 @@ def test_reserves_of_isolated_peoples_in_an_unmarked_layer_are_no_zones_below_re
 
 
 def test_a_register_of_sensitive_layers_alone_is_the_same_error_as_an_empty_one(files, tmp_path):
-    hidden = made.taken([{"type": "other_zone", "geometry": box(0, 0, 9, 9)}], kind="zone", sensitive=True)
+    hidden = made.scene_records(
+        [{"type": "other_zone", "geometry": box(0, 0, 9, 9)}], kind="zone", sensitive=True
+    )
     messages = set()
     for rights in (register_of([hidden], crs=made.CRS), made.register([])):
         with pytest.raises(LayerError) as caught:

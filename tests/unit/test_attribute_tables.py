@@ -149,7 +149,7 @@ def test_tables_split_by_area_and_keep_to_one(corridor_of_rights):
         of("loss_by_type", corridor_of_rights, area="north")
 
 
-def test_a_right_that_began_between_the_looks_widens_the_bounds():
+def test_a_right_that_began_between_the_observations_widens_the_bounds():
     owned = register([row("mining", square(0), first="2025-05-20")])
     lost = cells([square(0)], onset_earliest=pd.Timestamp(2025, 5, 1), ha=1.0)
     made_inputs = inputs(lost, owned)
@@ -159,7 +159,7 @@ def test_a_right_that_began_between_the_looks_widens_the_bounds():
     assert table.loc["outside", ["ha", "ha_lo", "ha_hi"]].tolist() == [0.0, 0.0, 1.0]
 
 
-def test_a_right_that_began_and_ended_between_the_looks_widens_the_bounds():
+def test_a_right_that_began_and_ended_between_the_observations_widens_the_bounds():
     owned = register([row("mining", square(0), first="2025-05-10", last="2025-05-20")])
     lost = cells([square(0)], onset_earliest=pd.Timestamp(2025, 5, 1), ha=1.0)
     made_inputs = inputs(lost, owned)
@@ -405,7 +405,7 @@ def test_blocking_steps_are_those_of_the_place():
 
 
 def test_a_share_of_the_corridor_is_empty_where_only_an_expired_one_is_at_hand():
-    corridor = made.taken(
+    corridor = made.scene_records(
         [{"type": "corridor", "geometry": square(0)}],
         "expired",
         kind="zone",
@@ -414,7 +414,7 @@ def test_a_share_of_the_corridor_is_empty_where_only_an_expired_one_is_at_hand()
         valid_to=dt.date(2012, 2, 19),
     )
     title = {"first": "2000-01-01", "type": "mining", "geometry": square(0)}
-    titles = made.taken([title], types={"mining": "mining"})
+    titles = made.scene_records([title], types={"mining": "mining"})
     rights = register_of([corridor, titles], crs=made.CRS)
     table = of("blocking_steps", inputs(cells([square(9)]), rights))
     assert table["corridor_share"].isna().tolist() == [True]

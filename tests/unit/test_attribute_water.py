@@ -1,4 +1,4 @@
-"""River water of a year: counted from looks, told from ponds, near which losses are said to be."""
+"""River water of a year: counted from observations, told from ponds, near which losses are said to be."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +11,7 @@ from affine import Affine
 
 import attribute_made as made
 from selvawatch.attribute.river_water import (
-    nearest_ground,
+    nearest_distance,
     river_distance,
     river_water,
     water_frame,
@@ -19,10 +19,10 @@ from selvawatch.attribute.river_water import (
 )
 from selvawatch.attribute.rules import Rules
 from selvawatch.core.grid import Grid
-from selvawatch.core.observation import Look
+from selvawatch.core.observation import Observation
 from selvawatch.core.settings import load
 from selvawatch.core.stack import NODATA
-from selvawatch.prepare.observation_files import look_path, write_look
+from selvawatch.prepare.observation_files import observation_path, write_observation
 from selvawatch.prepare.water_counts import count_water, read_counts
 
 RULE = load(Rules, made.AOI / "rules.toml").water
@@ -30,9 +30,9 @@ GRID = Grid(crs="EPSG:32719", resolution=10.0, tile_px=256, anchor_x=0.0, anchor
 TILE = next(iter(GRID.tiles(shapely.Point(340_000, 8_560_000).buffer(1))))
 
 
-def look(folder: Path, day: int, mndwi: np.ndarray) -> Path:
+def observation(folder: Path, day: int, mndwi: np.ndarray) -> Path:
     stored = np.where(np.isnan(mndwi), NODATA, np.round(mndwi * 10_000)).astype(np.int16)
-    made_look = Look(
+    made_look = Observation(
         day=day,
         stream="sentinel-2",
         values={"ndvi": stored, "mndwi": stored},
@@ -40,8 +40,8 @@ def look(folder: Path, day: int, mndwi: np.ndarray) -> Path:
         scene_ids=("s",),
         clear_share=1.0,
     )
-    write_look(made_look, TILE, folder)
-    return look_path(folder, "sentinel-2", day)
+    write_observation(made_look, TILE, folder)
+    return observation_path(folder, "sentinel-2", day)
 
 
 def some_looks(folder: Path, count: int = 6):
@@ -49,16 +49,16 @@ def some_looks(folder: Path, count: int = 6):
     stack = rng.uniform(-0.5, 0.5, (count, 256, 256))
     stack[rng.random(stack.shape) < 0.3] = np.nan
     days = [20_000 + 5 * index for index in range(count)]
-    looks = {
-        f"sentinel-2/{day}": (look(folder, day, values), f"d{day}")
+    observations = {
+        f"sentinel-2/{day}": (observation(folder, day, values), f"d{day}")
         for day, values in zip(days, stack, strict=True)
     }
-    return np.round(stack, 4), looks
+    return np.round(stack, 4), observations
 
 
-def test_counts_are_those_of_a_plain_loop_over_the_looks(tmp_path):
-    stack, looks = some_looks(tmp_path / "looks")
-    counts = read_counts(count_water(TILE, tmp_path / "water", 2024, looks, 0.1))
+def test_counts_are_those_of_a_plain_loop_over_the_observations(tmp_path):
+    stack, observations = some_looks(tmp_path / "looks")
+    counts = read_counts(count_water(TILE, tmp_path / "water", 2024, observations, 0.1))
     np.testing.assert_array_equal(counts.seen, (~np.isnan(stack)).sum(axis=0))
     np.testing.assert_array_equal(counts.wet, (np.nan_to_num(stack, nan=-9) > 0.1).sum(axis=0))
     water = counts.water(0.5, 4)
@@ -69,21 +69,21 @@ def test_counts_are_those_of_a_plain_loop_over_the_looks(tmp_path):
 
 
 def test_counts_gone_on_from_have_the_bytes_of_those_made_at_once(tmp_path):
-    _, looks = some_looks(tmp_path / "looks")
-    some = dict(list(looks.items())[::2])
+    _, observations = some_looks(tmp_path / "looks")
+    some = dict(list(observations.items())[::2])
     first = count_water(TILE, tmp_path / "parts", 2024, some, 0.0)
-    second = count_water(TILE, tmp_path / "parts", 2024, looks, 0.0)
-    whole = count_water(TILE, tmp_path / "once", 2024, looks, 0.0)
+    second = count_water(TILE, tmp_path / "parts", 2024, observations, 0.0)
+    whole = count_water(TILE, tmp_path / "once", 2024, observations, 0.0)
     assert second.name == whole.name != first.name
     assert second.read_bytes() == whole.read_bytes()
     assert first.exists()
-    looks["sentinel-2/20000"] = (looks["sentinel-2/20000"][0], "another scene")
-    assert count_water(TILE, tmp_path / "parts", 2024, looks, 0.0).name != whole.name
+    observations["sentinel-2/20000"] = (observations["sentinel-2/20000"][0], "another scene")
+    assert count_water(TILE, tmp_path / "parts", 2024, observations, 0.0).name != whole.name
 
 
-def test_a_look_without_mndwi_and_a_year_without_enough_looks_say_nothing(tmp_path):
-    _, looks = some_looks(tmp_path / "looks", count=3)
-    counts = read_counts(count_water(TILE, tmp_path / "water", 2024, looks, 0.0))
+def test_an_observation_without_mndwi_and_a_year_without_enough_observations_say_nothing(tmp_path):
+    _, observations = some_looks(tmp_path / "looks", count=3)
+    counts = read_counts(count_water(TILE, tmp_path / "water", 2024, observations, 0.0))
     assert not counts.water(0.5, 4).any()
 
 
@@ -148,12 +148,12 @@ def test_distance_is_to_water_of_the_year_of_loss_or_the_one_before():
 def test_ground_that_only_touches_water_is_beside_it_and_not_in_it():
     water = np.array([made.box(0, 0, 100, 100)])
     touching, inside = made.box(100, 0, 200, 100), made.box(90, 0, 190, 100)
-    beside, within = nearest_ground(np.array([touching, inside]), water)
+    beside, within = nearest_distance(np.array([touching, inside]), water)
     assert 0 < beside < 0.01 and within == 0
     line = np.array(
         [shapely.LineString([(made.WEST - 50, made.SOUTH + 50), (made.WEST + 50, made.SOUTH + 50)])]
     )
-    assert nearest_ground(np.array([made.box(0, 0, 100, 100)]), line)[0] == 0
+    assert nearest_distance(np.array([made.box(0, 0, 100, 100)]), line)[0] == 0
 
 
 def test_a_frame_of_no_water_has_a_crs_and_no_rows():

@@ -103,8 +103,9 @@ def test_the_same_switch_judges_an_archive_and_points(tmp_path):
         assert f"{name} reads landsat nbr" in said["method"]["notes"]
     result = run("series", *words, "bayts")
     assert isinstance(result.exception, LayerError)
-    assert "validate: bayts reads none of the looks; got ['landsat: nbr']; needed" in str(result.exception)
-    assert str(result.exception).endswith("; give another detector, or looks that it reads")
+    said = str(result.exception)
+    assert "validate: bayts reads none of the observations; got ['landsat: nbr']; needed" in said
+    assert said.endswith("; give another detector, or observations that it reads")
 
 
 def test_a_chart_without_a_history_says_so_in_one_line(tmp_path):

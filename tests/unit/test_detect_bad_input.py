@@ -1,4 +1,6 @@
-"""Whatever a history or a look holds, the detector has a defined result or says by name what is wrong."""
+"""Whatever a history or an observation holds, the detector has a defined result or says by name what is
+wrong.
+"""
 
 import os
 import subprocess
@@ -9,7 +11,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from detect_made import LEVELS, START, fused, look, monitored, quiet_baselines, stack
+from detect_made import LEVELS, START, fused, monitored, observation, quiet_baselines, stack
 from selvawatch.core.stack import NODATA, check_stack, encode
 from selvawatch.core.status import Reason
 from selvawatch.detect import fusion
@@ -40,17 +42,21 @@ def histories(values):
     return made
 
 
-def advanced(baselines, reason, looks):
+def advanced(baselines, reason, observations):
     state = fusion.start(MODEL, reason, resolution=30.0)
-    return fusion.layers(fusion.advance(MODEL, baselines, state, looks))
+    return fusion.layers(fusion.advance(MODEL, baselines, state, observations))
 
 
 def one_pixel(values):
-    """Reason of a pixel with that history, and its status after ten looks of forest and one of bare soil."""
+    """Reason of a pixel with that history, and its status after ten observations of forest and one of bare
+    soil.
+    """
     baselines = fit_baselines(MODEL, histories(np.reshape(values, (DAYS.size, 1, 1)).astype(np.int64)))
     reason = forest_reason(MODEL, baselines)
-    looks = [look(START + 5 * n) for n in range(10)] + [look(START + 60, ndvi=2500, nbr=-500)]
-    said = advanced(baselines, reason, looks)
+    observations = [observation(START + 5 * n) for n in range(10)] + [
+        observation(START + 60, ndvi=2500, nbr=-500)
+    ]
+    said = advanced(baselines, reason, observations)
     return Reason(said["reason"].item()), said["status"].item()
 
 
@@ -58,7 +64,7 @@ def test_a_history_of_nothing_was_never_clear():
     assert one_pixel(np.full(DAYS.size, NODATA)) == (Reason.NEVER_CLEAR, 255)
 
 
-def test_a_history_of_one_look_is_too_short():
+def test_a_history_of_one_observation_is_too_short():
     values = np.full(DAYS.size, NODATA)
     values[7] = 0
     assert one_pixel(values) == (Reason.SHORT_HISTORY, 255)
@@ -79,8 +85,10 @@ def test_a_history_that_swings_over_the_whole_type_is_not_monitored(swing):
 @pytest.mark.parametrize(("end", "total", "status"), [(32_767, 0, 0), (-32_767, 255, 2)])
 def test_looks_at_an_end_of_their_type_are_bounded_not_wrapped(end, total, status):
     baselines = quiet_baselines((1, 1))
-    looks = [look(START + 5 * n, ndvi=end, nbr=end, mndwi=end) for n in range(30)]
-    state = fusion.advance(MODEL, baselines, fusion.start(MODEL, monitored((1, 1)), resolution=None), looks)
+    observations = [observation(START + 5 * n, ndvi=end, nbr=end, mndwi=end) for n in range(30)]
+    state = fusion.advance(
+        MODEL, baselines, fusion.start(MODEL, monitored((1, 1)), resolution=None), observations
+    )
     assert state["sum_optical"].item() == total
     assert fusion.layers(state)["status"].item() == status
 
@@ -91,7 +99,7 @@ def test_counts_stand_still_at_the_end_of_their_type():
     full = {"looks_total": np.uint16(65_535), "looks_optical": np.uint8(255), "looks_joint": np.uint8(255)}
     full |= {"sum_optical": np.uint8(250), "sum_joint": np.uint8(250)}
     state = state.assign({name: (("y", "x"), np.full((1, 1), value)) for name, value in full.items()})
-    after = fusion.advance(MODEL, baselines, state, [look(START, ndvi=2500, nbr=-500)])
+    after = fusion.advance(MODEL, baselines, state, [observation(START, ndvi=2500, nbr=-500)])
     assert {name: after[name].item() for name in full} == {
         "looks_total": 65_535, "looks_optical": 255, "looks_joint": 255, "sum_optical": 255, "sum_joint": 255,
     }  # fmt: skip
@@ -124,15 +132,15 @@ def test_times_that_are_unsorted_or_double_are_refused_with_what_to_do(order, me
         ((65_536,), "got day 65536; needed day 1 to 65535"),
     ],
 )
-def test_days_of_looks_that_are_unsorted_double_or_out_of_range_are_refused(days, message):
+def test_days_of_observations_that_are_unsorted_double_or_out_of_range_are_refused(days, message):
     state = fusion.start(MODEL, monitored((1, 1)), resolution=None)
     with pytest.raises(StackError, match=message):
-        fusion.advance(MODEL, quiet_baselines((1, 1)), state, [look(day) for day in days])
+        fusion.advance(MODEL, quiet_baselines((1, 1)), state, [observation(day) for day in days])
 
 
 def test_the_last_day_of_the_type_is_kept():
     state = fusion.start(MODEL, monitored((1, 1)), resolution=None)
-    after = fusion.advance(MODEL, quiet_baselines((1, 1)), state, [look(65_535)])
+    after = fusion.advance(MODEL, quiet_baselines((1, 1)), state, [observation(65_535)])
     assert after["last_look"].item() == 65_535
 
 
@@ -159,14 +167,14 @@ def test_a_chart_takes_infinities_for_not_seen(chart):
 
 @pytest.mark.parametrize("chart", CHARTS, ids=lambda chart: type(chart).__name__)
 @pytest.mark.parametrize("column", [[], [np.nan] * 9, [0.0], [0.0] * 40])
-def test_a_chart_of_nothing_of_one_look_and_of_a_constant_never_alarms(chart, column):
+def test_a_chart_of_nothing_of_one_observation_and_of_a_constant_never_alarms(chart, column):
     process = drawn(chart, column)
     assert process["alarm"].item() == 0
     assert np.isfinite(chart.reach(process)).all()
 
 
 @pytest.mark.parametrize("chart", CHARTS[:3], ids=lambda chart: type(chart).__name__)
-def test_a_chart_without_looks_in_the_history_has_no_residual_and_says_nothing(chart):
+def test_a_chart_without_observations_in_the_history_has_no_residual_and_says_nothing(chart):
     process = drawn(chart, [np.nan] * 5, history=0)
     assert process["alarm"].item() == 0
     assert np.isfinite(chart.reach(process)).all()

@@ -81,7 +81,7 @@ def test_without_any_history_the_forest_around_stands_in():
     assert (baselines["landsat.mndwi.sigma"] == 0).all()
 
 
-def test_a_few_looks_draw_the_fallback_to_the_pixels_own_level():
+def test_a_few_observations_draw_the_fallback_to_the_pixels_own_level():
     values = history(np.random.default_rng(3), missing=0.0)
     short = {("sentinel-2", "ndvi"): values["sentinel-2", "ndvi"][:4].copy()}
     short["sentinel-2", "ndvi"][:, 0, 7] -= 1500

@@ -14,7 +14,7 @@ LOSS = START + 60
 @pytest.fixture(scope="module")
 def points():
     rng = np.random.default_rng(11)
-    looks = random_looks(rng, SHAPE, range(START, START + 360, 4), loss_from=LOSS)
+    observations = random_looks(rng, SHAPE, range(START, START + 360, 4), loss_from=LOSS)
     lost_on = np.zeros(SHAPE, np.int64)
     lost_on[:10, :10] = LOSS
     kinds = np.where(lost_on > 0, "soil", "")
@@ -23,7 +23,7 @@ def points():
         MODEL,
         noisy,
         monitored(SHAPE),
-        looks,
+        observations,
         lost_on,
         kinds,
         resolution=30.0,

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from detect_made import MODELS, START, fused, look, quiet_baselines
+from detect_made import MODELS, START, fused, observation, quiet_baselines
 from selvawatch.core.stack import NODATA
 from selvawatch.detect.charts.bayts import Bayts, Densities
 from selvawatch.detect.charts.chart_models import KINDS, ChartDetector, base_of, load_detector
@@ -39,7 +39,7 @@ def first(below, seen_days):
 
 
 def slow_alarms(z, process_and_level):
-    """Day on which a process, made by pandas from the looks that were seen, first falls below -level."""
+    """Day on which a process, made by pandas from what was seen, first falls below -level."""
     found = []
     for column in z.T:
         seen = ~np.isnan(column)
@@ -49,7 +49,7 @@ def slow_alarms(z, process_and_level):
 
 
 def agree(got, expected):
-    # float32 against float64: a value within a rounding of its bound may alarm one look apart
+    # float32 against float64: a value within a rounding of its bound may alarm one observation apart
     return np.mean(got == expected) >= 0.995 and (got > 0).sum() > 20 and (got == 0).sum() > 20
 
 
@@ -85,7 +85,7 @@ def test_mosum_is_the_rolling_sum_of_pandas_under_its_boundary():
 
 
 def slow_bayts(probabilities, days, confirm):
-    """The update in probabilities, as the paper has it; before: that of the look before."""
+    """The update in probabilities, as the paper has it; before: that of the observation before."""
 
     def bayes(a, b):
         return a * b / (a * b + (1 - a) * (1 - b))
@@ -129,25 +129,27 @@ CHARTS = [Ewma(weight=0.3, limit=3.5, bound=3.0), Cusum(critical=2.7955), Mosum(
 
 
 @pytest.mark.parametrize("chart", CHARTS, ids=lambda chart: type(chart).__name__)
-def test_every_chart_runs_on_the_same_looks_and_finds_soil(chart):
-    looks = [look(START + 5 * n, shape=(1, 2), ndvi=[[8200, 8200 if n < 10 else 3000]]) for n in range(40)]
-    looks.insert(3, look(START + 12, "landsat", (1, 2)))
-    found = alarms(chart, fused(), quiet_baselines((1, 2)), looks, stream="sentinel-2", index="ndvi")
+def test_every_chart_runs_on_the_same_observations_and_finds_soil(chart):
+    observations = [
+        observation(START + 5 * n, shape=(1, 2), ndvi=[[8200, 8200 if n < 10 else 3000]]) for n in range(40)
+    ]
+    observations.insert(3, observation(START + 12, "landsat", (1, 2)))
+    found = alarms(chart, fused(), quiet_baselines((1, 2)), observations, stream="sentinel-2", index="ndvi")
     assert int(found[0, 0]) == 0
     assert START + 50 <= int(found[0, 1]) <= START + 75
 
 
 @pytest.mark.parametrize("chart", CHARTS, ids=lambda chart: type(chart).__name__)
 def test_never_seen_never_alarms(chart):
-    looks = [look(START + 5 * n, ndvi=NODATA) for n in range(5)]
-    found = alarms(chart, fused(), quiet_baselines((1, 1)), looks, stream="sentinel-2", index="ndvi")
+    observations = [observation(START + 5 * n, ndvi=NODATA) for n in range(5)]
+    found = alarms(chart, fused(), quiet_baselines((1, 1)), observations, stream="sentinel-2", index="ndvi")
     assert int(found[0, 0]) == 0
 
 
-def test_looks_out_of_order_are_refused():
-    looks = [look(START + 5), look(START)]
+def test_observations_out_of_order_are_refused():
+    observations = [observation(START + 5), observation(START)]
     with pytest.raises(StackError, match="order"):
-        alarms(CHARTS[0], fused(), quiet_baselines((1, 1)), looks, stream="sentinel-2", index="ndvi")
+        alarms(CHARTS[0], fused(), quiet_baselines((1, 1)), observations, stream="sentinel-2", index="ndvi")
 
 
 @pytest.mark.parametrize(

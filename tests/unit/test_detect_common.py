@@ -8,12 +8,12 @@ import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from selvawatch.core.observation import Look
+from selvawatch.core.observation import Observation
 from selvawatch.core.settings import load
 from selvawatch.core.stack import NODATA
 from selvawatch.detect.baseline import name_of
 from selvawatch.detect.common_shift import block_shifts, halo_px, without_common_shift
-from selvawatch.detect.kernels.shift import take_off
+from selvawatch.detect.kernels.shift import subtract
 from selvawatch.detect.model import Model
 from selvawatch.detect.shift_rule import CommonShift, Corner
 
@@ -76,7 +76,7 @@ def test_a_rule_without_samples_is_refused():
         CommonShift(block_px=16, step_px=2, minimum_px=8, most={"ndvi": -1.0})
 
 
-def test_a_look_is_freed_of_smoke_within_the_bound_and_keeps_what_was_not_seen():
+def test_an_observation_is_freed_of_smoke_within_the_bound_and_keeps_what_was_not_seen():
     terms, sigma, stored = _forest()
     full = np.zeros((5, SIDE, SIDE), np.int16)
     full[0] = terms[0]
@@ -87,7 +87,7 @@ def test_a_look_is_freed_of_smoke_within_the_bound_and_keeps_what_was_not_seen()
     stored[:16] -= 1000
     stored[16:] -= 4000
     stored[0, 0] = NODATA
-    look = Look(
+    observation = Observation(
         day=19800,
         stream="sentinel-2",
         values={"ndvi": stored},
@@ -95,11 +95,11 @@ def test_a_look_is_freed_of_smoke_within_the_bound_and_keeps_what_was_not_seen()
         scene_ids=("a",),
         clear_share=1.0,
     )
-    freed = without_common_shift(look, MODEL, xr.Dataset(parts), RULE).values["ndvi"]
+    freed = without_common_shift(observation, MODEL, xr.Dataset(parts), RULE).values["ndvi"]
     assert freed[0, 0] == NODATA
     assert np.median(freed[:16]) == pytest.approx(LEVEL, abs=SIGMA)
     assert np.median(freed[16:]) == pytest.approx(LEVEL - 4000 + 1500, abs=SIGMA)
-    other = Look(
+    other = Observation(
         day=19800,
         stream="unknown",
         values={"ndvi": stored},
@@ -154,7 +154,7 @@ def test_a_shift_is_taken_off_as_in_plain_python(rows, columns, seed):
     shift = rng.integers(-3000, 3000, (2, 3)).astype(np.int32)
     of_row, of_column = (np.sort(rng.integers(0, top, size)) for top, size in ((2, rows), (3, columns)))
     out = np.empty_like(stored)
-    take_off(stored, shift, of_row, of_column, out)
+    subtract(stored, shift, of_row, of_column, out)
     for row, column in np.ndindex(stored.shape):
         value = int(stored[row, column])
         moved = max(-32767, min(32767, value - int(shift[of_row[row], of_column[column]])))

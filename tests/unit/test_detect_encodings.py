@@ -10,13 +10,13 @@ from selvawatch.errors import LayerError
 
 
 def layers(*pixels):
-    """A row of pixels given as (status, confidence, onset, looks)."""
+    """A row of pixels given as (status, confidence, onset, observations)."""
     values = {name: np.zeros((1, len(pixels)), layer.dtype) for name, layer in LAYERS.items()}
-    for column, (status, confidence, onset, looks) in enumerate(pixels):
+    for column, (status, confidence, onset, observations) in enumerate(pixels):
         values["status"][0, column] = status
         values["confidence"][0, column] = confidence
         values["onset"][0, column] = to_day(onset) if onset else 0
-        values["looks"][0, column] = looks
+        values["looks"][0, column] = observations
     return xr.Dataset({name: (("y", "x"), value) for name, value in values.items()})
 
 

@@ -4,9 +4,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from detect_made import LEVELS, fused, look, quiet_baselines, random_looks
+from detect_made import LEVELS, fused, observation, quiet_baselines, random_looks
 from selvawatch.core.stack import NODATA
-from selvawatch.detect.evidence import EvidenceGround
+from selvawatch.detect.evidence import EvidenceRule
 from selvawatch.detect.harmonic import angles
 from selvawatch.detect.spatial_reference import forest_level
 from selvawatch.errors import StackError
@@ -16,7 +16,7 @@ MODEL = fused()
 
 def evidence(day_look, baselines=None):
     baselines = quiet_baselines(day_look.shape) if baselines is None else baselines
-    return EvidenceGround(MODEL, baselines).of_day([day_look])
+    return EvidenceRule(MODEL, baselines).of_day([day_look])
 
 
 def slow_evidence(day_look, baselines, row, column, level=None):
@@ -112,9 +112,9 @@ def test_the_fallback_is_the_slow_evidence():
 def test_darker_never_speaks_more_for_forest(stream):
     shape = (1, 2000)
     falling = np.linspace(9000, -10_000, shape[1])
-    ndvi_only = look(19_000, stream, shape, ndvi=falling[None], nbr=None, mndwi=None)
+    ndvi_only = observation(19_000, stream, shape, ndvi=falling[None], nbr=None, mndwi=None)
     assert (np.diff(evidence(ndvi_only)[0]) >= 0).all()
-    pond = look(19_000, stream, shape, ndvi=falling[None], nbr=LEVELS["nbr"], mndwi=9000)
+    pond = observation(19_000, stream, shape, ndvi=falling[None], nbr=LEVELS["nbr"], mndwi=9000)
     assert (np.diff(evidence(pond)[0]) >= 0).all()
     assert evidence(pond)[0, -1] == round(2.75 / MODEL.unit)
 
@@ -122,17 +122,17 @@ def test_darker_never_speaks_more_for_forest(stream):
 def test_radar_is_monotone_and_two_bands_do_not_count_twice():
     shape = (1, 500)
     falling = np.linspace(-400, -2500, shape[1])[None]
-    both = evidence(look(19_000, "sentinel-1-ascending", shape, vv=falling, vh=falling - 580))
+    both = evidence(observation(19_000, "sentinel-1-ascending", shape, vv=falling, vh=falling - 580))
     assert (np.diff(both[0]) >= 0).all()
-    drop = look(19_000, "sentinel-1-ascending", vv=LEVELS["vv"] - 250, vh=LEVELS["vh"] - 250)
-    alone = look(19_000, "sentinel-1-ascending", vv=LEVELS["vv"] - 250, vh=None)
+    drop = observation(19_000, "sentinel-1-ascending", vv=LEVELS["vv"] - 250, vh=LEVELS["vh"] - 250)
+    alone = observation(19_000, "sentinel-1-ascending", vv=LEVELS["vv"] - 250, vh=None)
     one, two = int(evidence(alone)[0, 0]), int(evidence(drop)[0, 0])
     assert 0 < one < two < 2 * one
 
 
 def test_haze_says_less_than_soil_and_less_than_a_pond():
     def of(**values):
-        return int(evidence(look(19_000, **values))[0, 0])
+        return int(evidence(observation(19_000, **values))[0, 0])
 
     soil = of(ndvi=2000, nbr=-500, mndwi=LEVELS["mndwi"])
     pond = of(ndvi=-2000, nbr=LEVELS["nbr"], mndwi=6000)
@@ -142,7 +142,7 @@ def test_haze_says_less_than_soil_and_less_than_a_pond():
 
 
 @pytest.mark.parametrize("kept", [("ndvi",), ("nbr",), ("ndvi", "nbr"), ("ndvi", "mndwi")])
-def test_a_look_without_the_indices_of_the_veil_is_the_slow_evidence(kept):
+def test_an_observation_without_the_indices_of_the_veil_is_the_slow_evidence(kept):
     rng = np.random.default_rng(9)
     shape = (2, 300)
     baselines = quiet_baselines(shape)
@@ -165,9 +165,9 @@ def test_a_look_without_the_indices_of_the_veil_is_the_slow_evidence(kept):
 
 def test_extremes_of_the_type_are_clipped_not_wrapped():
     for value in (32_767, -32_767):
-        said = evidence(look(19_000, ndvi=value, nbr=value, mndwi=value))[0, 0]
+        said = evidence(observation(19_000, ndvi=value, nbr=value, mndwi=value))[0, 0]
         assert abs(int(said)) <= round(2.75 / MODEL.unit)
-    assert evidence(look(19_000, ndvi=NODATA, nbr=NODATA, mndwi=NODATA))[0, 0] == NODATA
+    assert evidence(observation(19_000, ndvi=NODATA, nbr=NODATA, mndwi=NODATA))[0, 0] == NODATA
 
 
 def test_a_quantile_of_too_little_forest_is_not_known():
@@ -180,16 +180,16 @@ def test_a_quantile_of_too_little_forest_is_not_known():
     assert math.isnan(forest_level(values[11:13], forest[11:13], rule))
 
 
-def test_a_look_of_another_shape_or_scale_is_refused():
+def test_an_observation_of_another_shape_or_scale_is_refused():
     baselines = quiet_baselines((1, 1))
     with pytest.raises(StackError, match="shape"):
-        evidence(look(19_000, shape=(2, 2)), baselines)
-    wrong = look(19_000)
+        evidence(observation(19_000, shape=(2, 2)), baselines)
+    wrong = observation(19_000)
     wrong = replace(wrong, scales={**wrong.scales, "ndvi": 1e-3})
     with pytest.raises(StackError, match="scale"):
         evidence(wrong, baselines)
 
 
-def test_a_look_without_an_index_that_counts_says_nothing():
-    said = EvidenceGround(MODEL, quiet_baselines((1, 1))).of_day([look(19_000, ndvi=None, nbr=None)])
+def test_an_observation_without_an_index_that_counts_says_nothing():
+    said = EvidenceRule(MODEL, quiet_baselines((1, 1))).of_day([observation(19_000, ndvi=None, nbr=None)])
     assert said[0, 0] == NODATA

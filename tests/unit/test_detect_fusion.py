@@ -3,12 +3,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from detect_made import START, fused, look, monitored, quiet_baselines, random_looks
+from detect_made import START, fused, monitored, observation, quiet_baselines, random_looks
 from selvawatch.core.raster_layers import LAYERS
 from selvawatch.core.stack import NODATA
 from selvawatch.core.status import Confidence, Reason, Status
 from selvawatch.detect import fusion
-from selvawatch.detect.evidence import EvidenceGround
+from selvawatch.detect.evidence import EvidenceRule
 from selvawatch.errors import StackError
 
 MODEL = fused()
@@ -16,9 +16,9 @@ SOIL = {"ndvi": 2000, "nbr": -500}
 HAZE = {"ndvi": 4000, "nbr": 4500, "mndwi": -1500}
 
 
-def run(looks, shape=(1, 1), resolution=30.0, model=MODEL):
+def run(observations, shape=(1, 1), resolution=30.0, model=MODEL):
     state = fusion.start(model, monitored(shape), resolution=resolution)
-    return fusion.advance(model, quiet_baselines(shape), state, looks)
+    return fusion.advance(model, quiet_baselines(shape), state, observations)
 
 
 def pixel(state):
@@ -122,14 +122,14 @@ def test_the_kernels_are_the_slow_pixels(seed):
     shape = (6, 8)
     baselines = quiet_baselines(
         shape, {"ndvi": 150, "vv": 60, "vh": 60}
-    )  # noisier looks than the baselines say
-    looks = random_looks(rng, shape, range(START, START + 700, 3), loss_from=START + 60)
+    )  # noisier observations than the baselines say
+    observations = random_looks(rng, shape, range(START, START + 700, 3), loss_from=START + 60)
     state = fusion.start(MODEL, monitored(shape), resolution=30.0)
-    ground = EvidenceGround(MODEL, baselines)
+    ground = EvidenceRule(MODEL, baselines)
     pixels = [[SlowPixel() for _ in range(shape[1])] for _ in range(shape[0])]
     seen_statuses = set()
-    for day in sorted({each.day for each in looks}):
-        today = [each for each in looks if each.day == day]
+    for day in sorted({each.day for each in observations}):
+        today = [each for each in observations if each.day == day]
         state = fusion.advance(MODEL, baselines, state, today)
         said = {}
         for each in today:
@@ -166,7 +166,7 @@ def test_the_kernels_are_the_slow_pixels(seed):
 
 
 def test_a_state_is_24_bytes_and_its_layers_are_the_table():
-    state = run([look(START)])
+    state = run([observation(START)])
     assert sum(np.dtype(dtype).itemsize for dtype in fusion.STATE.values()) == 24
     assert {name: str(state[name].dtype) for name in state} == fusion.STATE
     layers = fusion.layers(state)
@@ -176,11 +176,11 @@ def test_a_state_is_24_bytes_and_its_layers_are_the_table():
 
 
 def test_soil_is_provisional_at_once_and_confirmed_on_a_later_day():
-    looks = [look(START), look(START + 5, **SOIL)]
-    first = pixel(run(looks))
+    observations = [observation(START), observation(START + 5, **SOIL)]
+    first = pixel(run(observations))
     assert (first["status"], first["confidence"]) == (Status.PROVISIONAL, Confidence.LOW)
-    looks += [look(START + 10, **SOIL), look(START + 15, **SOIL)]
-    told = pixel(run(looks))
+    observations += [observation(START + 10, **SOIL), observation(START + 15, **SOIL)]
+    told = pixel(run(observations))
     assert (told["status"], told["confidence"]) == (Status.CONFIRMED, Confidence.HIGH)
     assert (told["onset_earliest"], told["onset"], told["onset_latest"]) == (START, START + 5, START + 5)
     assert told["provisional_on"] == START + 5 < told["confirmed_on"]
@@ -190,10 +190,10 @@ def test_soil_is_provisional_at_once_and_confirmed_on_a_later_day():
 def test_one_day_never_confirms_however_many_streams_see_it():
     dark = {"vv": -2500, "vh": -3000}
     same_day = [
-        look(START, "landsat", **SOIL),
-        look(START, "sentinel-1-ascending", **dark),
-        look(START, "sentinel-1-descending", **dark),
-        look(START, "sentinel-2", **SOIL),
+        observation(START, "landsat", **SOIL),
+        observation(START, "sentinel-1-ascending", **dark),
+        observation(START, "sentinel-1-descending", **dark),
+        observation(START, "sentinel-2", **SOIL),
     ]
     assert pixel(run(same_day))["status"] == Status.PROVISIONAL
 
@@ -202,7 +202,7 @@ def test_neighbours_confirm_sooner_than_a_pixel_alone():
     def confirmed_after(resolution):
         state = fusion.start(MODEL, monitored((3, 3)), resolution=resolution)
         for number in range(1, 9):
-            today = [look(START + 5 * number, shape=(3, 3), **SOIL)]
+            today = [observation(START + 5 * number, shape=(3, 3), **SOIL)]
             state = fusion.advance(MODEL, quiet_baselines((3, 3)), state, today)
             if int(fusion.layers(state)["status"][1, 1]) == Status.CONFIRMED:
                 return number
@@ -213,86 +213,89 @@ def test_neighbours_confirm_sooner_than_a_pixel_alone():
     assert confirmed_after(10.0) == confirmed_after(None)
 
 
-def test_one_look_against_the_others_is_withdrawn_and_leaves_its_day():
-    looks = [
-        look(START),
-        look(START + 5, ndvi=3000),
-        look(START + 10),
-        look(START + 15),
+def test_one_observation_against_the_others_is_withdrawn_and_leaves_its_day():
+    observations = [
+        observation(START),
+        observation(START + 5, ndvi=3000),
+        observation(START + 10),
+        observation(START + 15),
     ]
-    told = pixel(run(looks))
+    told = pixel(run(observations))
     assert told["status"] == Status.WITHDRAWN
     assert (told["provisional_on"], told["withdrawn_on"]) == (START + 5, START + 15)
-    again = pixel(run([*looks, look(START + 20, **SOIL)]))
+    again = pixel(run([*observations, observation(START + 20, **SOIL)]))
     assert (again["status"], again["withdrawn_on"], again["onset"]) == (Status.PROVISIONAL, 0, START + 20)
 
 
 def test_haze_alone_is_not_even_provisional():
-    assert pixel(run([look(START, **HAZE)]))["status"] == Status.NONE
+    assert pixel(run([observation(START, **HAZE)]))["status"] == Status.NONE
 
 
 def test_radar_that_sees_forest_does_not_stop_optical():
-    looks = []
+    observations = []
     for number in range(6):
-        looks += [look(START + 10 * number, "sentinel-1-ascending"), look(START + 10 * number + 5, **SOIL)]
-    optical_only = [each for each in looks if each.stream == "sentinel-2"]
-    assert pixel(run(looks))["confirmed_on"] == pixel(run(optical_only))["confirmed_on"] > 0
+        observations += [
+            observation(START + 10 * number, "sentinel-1-ascending"),
+            observation(START + 10 * number + 5, **SOIL),
+        ]
+    optical_only = [each for each in observations if each.stream == "sentinel-2"]
+    assert pixel(run(observations))["confirmed_on"] == pixel(run(optical_only))["confirmed_on"] > 0
 
 
 def test_both_sensors_together_are_of_highest_confidence():
-    looks = []
+    observations = []
     for number in range(8):
-        radar = look(START + 10 * number, "sentinel-1-ascending", vv=-1500, vh=-2200)
-        looks += [radar, look(START + 10 * number + 5, **SOIL)]
-    assert pixel(run(looks))["confidence"] == Confidence.HIGHEST
+        radar = observation(START + 10 * number, "sentinel-1-ascending", vv=-1500, vh=-2200)
+        observations += [radar, observation(START + 10 * number + 5, **SOIL)]
+    assert pixel(run(observations))["confidence"] == Confidence.HIGHEST
 
 
 def test_a_confirmed_pixel_is_closed_after_a_year_and_stays():
-    looks = [look(START + 10 * number, **SOIL) for number in range(50)]
-    told = pixel(run(looks))
+    observations = [observation(START + 10 * number, **SOIL) for number in range(50)]
+    told = pixel(run(observations))
     assert told["status"] == Status.CLOSED
     assert told["onset"] == START
-    assert pixel(run([*looks, look(START + 600)]))["status"] == Status.CLOSED
+    assert pixel(run([*observations, observation(START + 600)]))["status"] == Status.CLOSED
 
 
 def test_what_is_not_monitored_stays_untouched():
     reason = monitored((1, 2))
     reason[0, 0] = Reason.NOT_FOREST
     state = fusion.start(MODEL, reason, resolution=30.0)
-    looks = [look(START + 5 * number, shape=(1, 2), **SOIL) for number in range(5)]
-    layers = fusion.layers(fusion.advance(MODEL, quiet_baselines((1, 2)), state, looks))
+    observations = [observation(START + 5 * number, shape=(1, 2), **SOIL) for number in range(5)]
+    layers = fusion.layers(fusion.advance(MODEL, quiet_baselines((1, 2)), state, observations))
     assert layers["status"].values.tolist() == [[Status.NODATA, Status.CONFIRMED]]
     assert layers["reason"].values.tolist() == [[Reason.NOT_FOREST, Reason.MONITORED]]
     assert layers["looks_total"].values.tolist() == [[0, 5]]
 
 
-def test_a_late_look_is_refused_with_what_to_do():
-    state = run([look(START + 10)])
+def test_a_late_observation_is_refused_with_what_to_do():
+    state = run([observation(START + 10)])
     with pytest.raises(StackError, match="replay"):
-        fusion.advance(MODEL, quiet_baselines((1, 1)), state, [look(START + 10, "landsat")])
+        fusion.advance(MODEL, quiet_baselines((1, 1)), state, [observation(START + 10, "landsat")])
 
 
 def test_a_stream_twice_on_a_day_is_refused():
     with pytest.raises(StackError, match="merge"):
-        run([look(START), look(START)])
+        run([observation(START), observation(START)])
 
 
 def test_the_state_of_another_model_is_refused():
     other = replace(MODEL, version="other")
     state = fusion.start(MODEL, monitored((1, 1)), resolution=30.0)
     with pytest.raises(StackError, match="another model"):
-        fusion.advance(other, quiet_baselines((1, 1)), state, [look(START)])
+        fusion.advance(other, quiet_baselines((1, 1)), state, [observation(START)])
 
 
 def test_advancing_does_not_change_the_state_given():
-    state = run([look(START)])
+    state = run([observation(START)])
     before = state.copy(deep=True)
-    fusion.advance(MODEL, quiet_baselines((1, 1)), state, [look(START + 5, **SOIL)])
+    fusion.advance(MODEL, quiet_baselines((1, 1)), state, [observation(START + 5, **SOIL)])
     assert state.identical(before)
 
 
 def test_what_cannot_be_written_can_be_read():
-    frozen = look(START, **SOIL)
+    frozen = observation(START, **SOIL)
     baselines = quiet_baselines((1, 1))
     for array in [*frozen.values.values(), *(baselines[name].values for name in baselines)]:
         array.setflags(write=False)

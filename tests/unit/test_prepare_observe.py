@@ -12,21 +12,21 @@ import stac_folder
 from conftest import ROOT
 from selvawatch.core.days import to_day
 from selvawatch.core.grid import Grid
-from selvawatch.core.observation import Look
+from selvawatch.core.observation import Observation
 from selvawatch.core.settings import load
 from selvawatch.core.stack import DECIBEL_SCALE, NODATA, check_stack
 from selvawatch.errors import SceneError, StackError
-from selvawatch.prepare.ingest import scenes_on, take_in
+from selvawatch.prepare.ingest import ingest_scenes, scenes_on
 from selvawatch.prepare.mask import Screening
 from selvawatch.prepare.observation_files import (
     list_days,
-    look_path,
+    observation_path,
     open_stack,
-    read_look,
+    read_observation,
     read_tags,
-    write_look,
+    write_observation,
 )
-from selvawatch.prepare.scene_indices import Recipe, SceneLook, boxcar, daily, observe_scene
+from selvawatch.prepare.scene_indices import Recipe, SceneObservation, boxcar, daily, observe_scene
 from selvawatch.sources.open import open_source
 from selvawatch.sources.scene_pixels import read_scene
 
@@ -55,7 +55,7 @@ def sentinel_2(root, name, bands, time="2024-06-01T15:00:00Z", **rest):
 
 
 def observe(scenes, tile, recipe, read):
-    """The look of scenes of one stream and day."""
+    """The observation of scenes of one stream and day."""
     return daily([observe_scene(scene, tile, recipe, read) for scene in scenes])
 
 
@@ -67,19 +67,21 @@ def search(root):
     return found.scenes
 
 
-def physical(look, index):
-    return np.where(look.values[index] == NODATA, np.nan, look.values[index] * look.scales[index])
+def physical(observation, index):
+    return np.where(
+        observation.values[index] == NODATA, np.nan, observation.values[index] * observation.scales[index]
+    )
 
 
-def test_an_optical_look_holds_the_indices_of_clear_ground(tmp_path):
+def test_an_optical_observation_holds_the_indices_of_clear_ground(tmp_path):
     sentinel_2(tmp_path, "A", cover(forest(), CLOUD, slice(30, 50), slice(0, 40)))
-    look = observe(search(tmp_path), TILE, RECIPE, read_scene)
-    assert list(look.values) == ["ndvi", "nbr", "mndwi"] and look.stream == "sentinel-2"
-    assert look.day == to_day("2024-06-01") and look.scene_ids == ("A",)
-    nbr = physical(look, "nbr")
+    observation = observe(search(tmp_path), TILE, RECIPE, read_scene)
+    assert list(observation.values) == ["ndvi", "nbr", "mndwi"] and observation.stream == "sentinel-2"
+    assert observation.day == to_day("2024-06-01") and observation.scene_ids == ("A",)
+    nbr = physical(observation, "nbr")
     assert np.isnan(nbr[14:34, :24]).all()
     np.testing.assert_allclose(nbr[np.isfinite(nbr)], (0.3 - 0.06) / 0.36, atol=2e-3)
-    assert look.clear_share == pytest.approx(np.isfinite(nbr).mean())
+    assert observation.clear_share == pytest.approx(np.isfinite(nbr).mean())
 
 
 def test_a_mask_is_the_same_on_both_sides_of_a_tile_border(tmp_path):
@@ -98,8 +100,8 @@ def test_scl_and_own_screening_both_mask(tmp_path):
     scl = np.full((80, 80), 4, np.uint8)
     scl[40:60, 40:60] = 9
     sentinel_2(tmp_path, "A", forest(), scl=scl)
-    look = observe(search(tmp_path), TILE, RECIPE, read_scene)
-    assert (look.values["nbr"][24:44, 24:44] == NODATA).all() and look.clear_share < 1
+    observation = observe(search(tmp_path), TILE, RECIPE, read_scene)
+    assert (observation.values["nbr"][24:44, 24:44] == NODATA).all() and observation.clear_share < 1
 
 
 def test_same_day_scenes_merge_by_id_and_clearness(tmp_path):
@@ -107,14 +109,14 @@ def test_same_day_scenes_merge_by_id_and_clearness(tmp_path):
     second = {name: values * (1.2 if name == "nir" else 1) for name, values in forest().items()}
     sentinel_2(tmp_path, "B", second, "2024-06-01T15:10:00Z")
     sentinel_2(tmp_path, "A", first)
-    look = observe(search(tmp_path), TILE, RECIPE, read_scene)
-    ndvi = physical(look, "ndvi")
-    assert look.scene_ids == ("A", "B") and look.clear_share == 1
+    observation = observe(search(tmp_path), TILE, RECIPE, read_scene)
+    ndvi = physical(observation, "ndvi")
+    assert observation.scene_ids == ("A", "B") and observation.clear_share == 1
     np.testing.assert_allclose(ndvi[:, :24], (0.36 - 0.026) / 0.386, atol=2e-3)
     np.testing.assert_allclose(ndvi[:, 32:], (0.3 - 0.026) / 0.326, atol=2e-3)
 
 
-def test_scenes_of_two_days_do_not_make_a_look(tmp_path):
+def test_scenes_of_two_days_do_not_make_an_observation(tmp_path):
     sentinel_2(tmp_path, "A", forest())
     sentinel_2(tmp_path, "B", forest(), "2024-06-02T15:00:00Z")
     with pytest.raises(ValueError, match="one stream and one day"):
@@ -125,10 +127,10 @@ def test_landsat_is_brought_to_sentinel_2s_space_before_indices(tmp_path):
     west, north = 30 * round(WEST / 30) - 15 - 150, 30 * round((NORTH - 1e7) / 30) + 15 + 150
     bands = {("nir08" if name == "nir" else name): np.full((40, 40), value) for name, value in FOREST.items()}
     stac_folder.landsat(tmp_path, "L", "2024-06-01T14:00:00Z", bands, west, north)
-    look = observe(search(tmp_path), TILE, RECIPE, read_scene)
+    observation = observe(search(tmp_path), TILE, RECIPE, read_scene)
     nir, red = (0.3 + 0.0001) / 0.9983, (0.026 - 0.0009) / 0.9765
-    assert look.stream == "landsat" and look.clear_share == 1
-    np.testing.assert_allclose(physical(look, "ndvi"), (nir - red) / (nir + red), atol=1e-3)
+    assert observation.stream == "landsat" and observation.clear_share == 1
+    np.testing.assert_allclose(physical(observation, "ndvi"), (nir - red) / (nir + red), atol=1e-3)
 
 
 def boxcar_slow(power, side):
@@ -158,11 +160,11 @@ def test_radar_is_averaged_in_power_and_kept_in_decibels(tmp_path):
     stac_folder.sentinel_1(
         tmp_path, "R", "2024-06-01T10:00:00Z", {"vv": power, "vh": power / 5}, WEST - MARGIN, NORTH + MARGIN
     )
-    look = observe(search(tmp_path), TILE, RECIPE, read_scene)
-    assert look.stream == "sentinel-1-descending" and list(look.values) == ["vv", "vh"]
+    observation = observe(search(tmp_path), TILE, RECIPE, read_scene)
+    assert observation.stream == "sentinel-1-descending" and list(observation.values) == ["vv", "vh"]
     expected = 10 * np.log10(boxcar_slow(power, 3)[16:64, 16:64])
-    np.testing.assert_allclose(physical(look, "vv"), expected, atol=0.006)
-    assert look.scales["vv"] == DECIBEL_SCALE
+    np.testing.assert_allclose(physical(observation, "vv"), expected, atol=0.006)
+    assert observation.scales["vv"] == DECIBEL_SCALE
 
 
 def test_a_pit_of_a_tenth_of_a_hectare_survives_the_boxcar(tmp_path):
@@ -190,12 +192,12 @@ def test_a_ready_index_goes_through_untouched(tmp_path):
     ready(tmp_path, "N", ndvi)
     ready(tmp_path, "V", ndvi * 10 - 12, key="vv_db", platform="sentinel-1a")
     optical, radar = search(tmp_path)
-    look = observe([optical], TILE, RECIPE, read_scene)
-    assert look.stream == "landsat" and list(look.values) == ["ndvi"]
-    np.testing.assert_allclose(physical(look, "ndvi"), ndvi, atol=5.1e-5)
-    look = observe([radar], TILE, RECIPE, read_scene)
-    assert look.stream == "sentinel-1" and list(look.values) == ["vv"]
-    np.testing.assert_allclose(physical(look, "vv"), ndvi * 10 - 12, atol=5.1e-3)
+    observation = observe([optical], TILE, RECIPE, read_scene)
+    assert observation.stream == "landsat" and list(observation.values) == ["ndvi"]
+    np.testing.assert_allclose(physical(observation, "ndvi"), ndvi, atol=5.1e-5)
+    observation = observe([radar], TILE, RECIPE, read_scene)
+    assert observation.stream == "sentinel-1" and list(observation.values) == ["vv"]
+    np.testing.assert_allclose(physical(observation, "vv"), ndvi * 10 - 12, atol=5.1e-3)
 
 
 def test_a_scene_that_gives_no_index_of_the_recipe_says_so(tmp_path):
@@ -217,7 +219,7 @@ def make_look(day=19875, seed=1, shape=(48, 48), stream="sentinel-2"):
     rng = np.random.default_rng(seed)
     values = {name: rng.integers(-9000, 9000, shape).astype(np.int16) for name in ("ndvi", "nbr")}
     values["nbr"][:3] = NODATA
-    return Look(
+    return Observation(
         day=day,
         stream=stream,
         values=values,
@@ -227,42 +229,47 @@ def make_look(day=19875, seed=1, shape=(48, 48), stream="sentinel-2"):
     )
 
 
-def test_a_look_comes_back_from_its_file(tmp_path):
-    look = make_look()
-    path = write_look(look, TILE, tmp_path)
-    assert path == look_path(tmp_path, "sentinel-2", look.day) and path.name == "20240601.tif"
-    got = read_look(path)
-    assert got.scales == look.scales
-    assert (got.day, got.stream, got.scene_ids, got.clear_share) == (look.day, look.stream, ("A", "B"), 0.75)
-    for name in look.values:
-        np.testing.assert_array_equal(got.values[name], look.values[name])
+def test_an_observation_comes_back_from_its_file(tmp_path):
+    observation = make_look()
+    path = write_observation(observation, TILE, tmp_path)
+    assert path == observation_path(tmp_path, "sentinel-2", observation.day) and path.name == "20240601.tif"
+    got = read_observation(path)
+    assert got.scales == observation.scales
+    assert (got.day, got.stream, got.scene_ids, got.clear_share) == (
+        observation.day,
+        observation.stream,
+        ("A", "B"),
+        0.75,
+    )
+    for name in observation.values:
+        np.testing.assert_array_equal(got.values[name], observation.values[name])
     with rasterio.open(path) as file:
         assert file.crs == GRID.crs and file.transform == TILE.transform and file.nodata == NODATA
 
 
-def test_a_look_with_a_halo_gives_its_tile_unless_the_whole_is_asked_for(tmp_path):
+def test_an_observation_with_a_halo_gives_its_tile_unless_the_whole_is_asked_for(tmp_path):
     wide = make_look(shape=(58, 58))
-    path = write_look(wide, TILE, tmp_path, halo_px=5)
-    np.testing.assert_array_equal(read_look(path).values["nbr"], wide.values["nbr"][5:-5, 5:-5])
-    np.testing.assert_array_equal(read_look(path, whole=True).values["nbr"], wide.values["nbr"])
+    path = write_observation(wide, TILE, tmp_path, halo_px=5)
+    np.testing.assert_array_equal(read_observation(path).values["nbr"], wide.values["nbr"][5:-5, 5:-5])
+    np.testing.assert_array_equal(read_observation(path, with_halo=True).values["nbr"], wide.values["nbr"])
     own = open_stack(tmp_path, "sentinel-2", "nbr", rows=20)
     assert own.rio.transform() == TILE.transform
     np.testing.assert_array_equal(own.values[0], wide.values["nbr"][5:-5, 5:-5])
-    whole = open_stack(tmp_path, "sentinel-2", "nbr", rows=20, whole=True)
+    whole = open_stack(tmp_path, "sentinel-2", "nbr", rows=20, with_halo=True)
     assert (whole["x"][0], whole["y"][0]) == (WEST - 45, NORTH + 45)
     np.testing.assert_array_equal(whole.values[0], wide.values["nbr"])
 
 
 def test_files_of_different_halos_are_one_stack_of_the_tile_but_no_whole_one(tmp_path):
-    write_look(make_look(), TILE, tmp_path)
-    write_look(make_look(day=19880, shape=(52, 52)), TILE, tmp_path, halo_px=2)
+    write_observation(make_look(), TILE, tmp_path)
+    write_observation(make_look(day=19880, shape=(52, 52)), TILE, tmp_path, halo_px=2)
     assert open_stack(tmp_path, "sentinel-2", "nbr").compute().shape == (2, 48, 48)
     with pytest.raises(StackError, match="52 columns where others have 48"):
-        open_stack(tmp_path, "sentinel-2", "nbr", whole=True).compute()
+        open_stack(tmp_path, "sentinel-2", "nbr", with_halo=True).compute()
 
 
 @pytest.mark.parametrize("halo", [1, 7])
-def test_the_halo_of_an_optical_look_is_what_a_larger_tile_would_say(tmp_path, halo):
+def test_the_halo_of_an_optical_observation_is_what_a_larger_tile_would_say(tmp_path, halo):
     bands = forest()
     cover(bands, CLOUD, slice(18, 40), slice(20, 44))
     stac_folder.sentinel_2(tmp_path, "A", "2024-06-01T14:57:31Z", bands, WEST - MARGIN, NORTH + MARGIN)
@@ -275,7 +282,7 @@ def test_the_halo_of_an_optical_look_is_what_a_larger_tile_would_say(tmp_path, h
     assert 0.1 < plain.clear_share < 0.9
 
 
-def test_a_look_is_made_anew_for_another_halo_and_left_for_the_same(tmp_path):
+def test_an_observation_is_made_anew_for_another_halo_and_left_for_the_same(tmp_path):
     stac_folder.sentinel_2(
         tmp_path / "in", "A", "2024-06-01T14:57:31Z", forest(), WEST - MARGIN, NORTH + MARGIN
     )
@@ -287,44 +294,44 @@ def test_a_look_is_made_anew_for_another_halo_and_left_for_the_same(tmp_path):
         return read_scene(*arguments)
 
     for halo in (0, 0, 4, 4):
-        take_in(scenes, TILE, RECIPE, tmp_path / "out", reading, halo_px=halo)
+        ingest_scenes(scenes, TILE, RECIPE, tmp_path / "out", reading, halo_px=halo)
     grown = RECIPE.screening.halo_px(10)
     assert reads == [grown, grown + 4]
-    assert read_look(look_path(tmp_path / "out", "sentinel-2", scenes[0].day)).shape == (48, 48)
+    assert read_observation(observation_path(tmp_path / "out", "sentinel-2", scenes[0].day)).shape == (48, 48)
 
 
-def test_equal_looks_are_equal_bytes(tmp_path):
+def test_equal_observations_are_equal_bytes(tmp_path):
     digests = set()
     for name in ("a", "b"):
-        path = write_look(make_look(), TILE, tmp_path / name, {"z": "1", "recipe": "x"})
+        path = write_observation(make_look(), TILE, tmp_path / name, {"z": "1", "recipe": "x"})
         digests.add(hashlib.sha256(path.read_bytes()).hexdigest())
     assert len(digests) == 1 and read_tags(path)["recipe"] == "x"
 
 
 @pytest.mark.filterwarnings("ignore:Use `@` matmul")
-def test_the_lazy_stack_is_the_looks_in_order_of_days(tmp_path):
+def test_the_lazy_stack_is_the_observations_in_order_of_days(tmp_path):
     days = [to_day(text) for text in ("2024-06-11", "2023-12-31", "2024-06-01")]
-    looks = {day: make_look(day, seed) for seed, day in enumerate(days)}
-    for look in looks.values():
-        write_look(look, TILE, tmp_path)
+    observations = {day: make_look(day, seed) for seed, day in enumerate(days)}
+    for observation in observations.values():
+        write_observation(observation, TILE, tmp_path)
     (tmp_path / "sentinel-2" / ".123.20240701.tif").write_bytes(b"part")
     assert list_days(tmp_path, "sentinel-2") == sorted(days)
     stack = open_stack(tmp_path, "sentinel-2", "nbr", rows=20)
     assert check_stack(stack) is stack and stack.chunks == ((3,), (20, 20, 8), (48,))
     assert stack.attrs["scale"] == 1e-4 and str(stack.rio.crs) == GRID.crs
     assert stack.rio.transform() == TILE.transform
-    expected = np.stack([looks[day].values["nbr"] for day in sorted(days)])
+    expected = np.stack([observations[day].values["nbr"] for day in sorted(days)])
     np.testing.assert_array_equal(stack.compute().values, expected)
     np.testing.assert_array_equal(stack["time"].values.astype("datetime64[D]").astype(int), sorted(days))
     part = open_stack(tmp_path, "sentinel-2", "nbr", first_day=days[2], last_day=days[2])
-    np.testing.assert_array_equal(part.compute().values[0], looks[days[2]].values["nbr"])
+    np.testing.assert_array_equal(part.compute().values[0], observations[days[2]].values["nbr"])
 
 
 def test_a_day_without_the_index_is_unobserved_in_the_stack(tmp_path):
-    write_look(make_look(), TILE, tmp_path)
+    write_observation(make_look(), TILE, tmp_path)
     other = make_look(to_day("2024-06-05"))
     other = dataclasses.replace(other, values={"ndvi": other.values["ndvi"]}, scales={"ndvi": 1e-4})
-    write_look(other, TILE, tmp_path)
+    write_observation(other, TILE, tmp_path)
     stack = open_stack(tmp_path, "sentinel-2", "nbr").compute()
     assert (stack.values[1] == NODATA).all() and (stack.values[0] != NODATA).any()
     with pytest.raises(StackError, match="no observation has the index"):
@@ -334,10 +341,10 @@ def test_a_day_without_the_index_is_unobserved_in_the_stack(tmp_path):
 def test_a_missing_or_broken_observation_is_a_clear_error(tmp_path):
     with pytest.raises(StackError, match="no observation"):
         open_stack(tmp_path, "sentinel-2", "nbr")
-    path = write_look(make_look(), TILE, tmp_path)
+    path = write_observation(make_look(), TILE, tmp_path)
     path.write_bytes(path.read_bytes()[:900])
     with pytest.raises(StackError, match="cannot be read"):
-        read_look(path)
+        read_observation(path)
     with pytest.raises(StackError, match="cannot be read"):
         open_stack(tmp_path, "sentinel-2", "nbr").compute()
 
@@ -363,7 +370,7 @@ def test_taking_in_twice_reads_once_and_says_the_same(tmp_path):
         reads.append(scene.id)
         return read_scene(scene, *rest)
 
-    taken = take_in(scenes, TILE, RECIPE, tmp_path / "out", read)
+    taken = ingest_scenes(scenes, TILE, RECIPE, tmp_path / "out", read)
     before = files(tmp_path / "out")
     assert reads == ["A", "B", "C", "D"] and sorted(before) == [
         "20240601.tif",
@@ -372,13 +379,13 @@ def test_taking_in_twice_reads_once_and_says_the_same(tmp_path):
     ]
     assert [(record.scene_id, record.state) for record in taken] == [(name, "read") for name in "ABCD"]
     assert taken[3].clear_share == 0 and taken[2].clear_share == 1
-    assert take_in(scenes, TILE, RECIPE, tmp_path / "out", read) == taken
+    assert ingest_scenes(scenes, TILE, RECIPE, tmp_path / "out", read) == taken
     assert reads == ["A", "B", "C", "D"] and files(tmp_path / "out") == before
 
 
 def test_a_reprocessed_scene_or_another_recipe_is_taken_anew(tmp_path):
     scenes = archive(tmp_path / "archive")
-    take_in(scenes, TILE, RECIPE, tmp_path / "out")
+    ingest_scenes(scenes, TILE, RECIPE, tmp_path / "out")
     reads = []
 
     def read(scene, *rest):
@@ -386,9 +393,9 @@ def test_a_reprocessed_scene_or_another_recipe_is_taken_anew(tmp_path):
         return read_scene(scene, *rest)
 
     again = [dataclasses.replace(scene, digest="new") if scene.id == "C" else scene for scene in scenes]
-    take_in(again, TILE, RECIPE, tmp_path / "out", read)
+    ingest_scenes(again, TILE, RECIPE, tmp_path / "out", read)
     assert reads == ["C"]
-    take_in(again, TILE, dataclasses.replace(RECIPE, optical=("nbr",)), tmp_path / "out", read)
+    ingest_scenes(again, TILE, dataclasses.replace(RECIPE, optical=("nbr",)), tmp_path / "out", read)
     assert reads == ["C", "A", "B", "C", "D"]
 
 
@@ -397,11 +404,11 @@ def test_a_bad_scene_is_recorded_and_the_rest_is_as_without_it(tmp_path):
     for name in "BC":
         path = tmp_path / "archive" / "sentinel-2-c1-l2a" / name / "nir.tif"
         path.write_bytes(path.read_bytes()[:700])
-    taken = take_in(scenes, TILE, RECIPE, tmp_path / "out")
+    taken = ingest_scenes(scenes, TILE, RECIPE, tmp_path / "out")
     states = {record.scene_id: (record.state, record.reason) for record in taken}
     assert states == {name: ("read", "") if name in "AD" else ("unread", "unreadable") for name in "ABCD"}
     assert "scene B" in next(record.text for record in taken if record.scene_id == "B")
-    take_in([scene for scene in scenes if scene.id in "AD"], TILE, RECIPE, tmp_path / "clean")
+    ingest_scenes([scene for scene in scenes if scene.id in "AD"], TILE, RECIPE, tmp_path / "clean")
     assert files(tmp_path / "out") == files(tmp_path / "clean")
     assert list_days(tmp_path / "out", "sentinel-2") == [to_day("2024-06-01"), to_day("2024-06-11")]
 
@@ -411,11 +418,11 @@ def test_a_scene_that_could_not_be_read_is_tried_again(tmp_path):
     path = tmp_path / "archive" / "sentinel-2-c1-l2a" / "B" / "nir.tif"
     whole = path.read_bytes()
     path.write_bytes(whole[:700])
-    take_in(scenes, TILE, RECIPE, tmp_path / "out")
+    ingest_scenes(scenes, TILE, RECIPE, tmp_path / "out")
     path.write_bytes(whole)
-    taken = take_in(scenes, TILE, RECIPE, tmp_path / "out")
+    taken = ingest_scenes(scenes, TILE, RECIPE, tmp_path / "out")
     assert {record.state for record in taken} == {"read"}
-    take_in(scenes, TILE, RECIPE, tmp_path / "clean")
+    ingest_scenes(scenes, TILE, RECIPE, tmp_path / "clean")
     assert files(tmp_path / "out") == files(tmp_path / "clean")
 
 
@@ -429,28 +436,28 @@ def test_a_scene_out_of_reach_is_tried_once_more_when_the_others_are_done(tmp_pa
             raise SceneError("nir cannot be read", reason="unreachable", where="scene B")
         return read_scene(scene, *rest)
 
-    taken = take_in(scenes, TILE, RECIPE, tmp_path / "out", read)
+    taken = ingest_scenes(scenes, TILE, RECIPE, tmp_path / "out", read)
     assert {record.state for record in taken} == {"read"}
     assert reads == ["A", "B", "C", "D", "B", "A"]
-    take_in(scenes, TILE, RECIPE, tmp_path / "clean")
+    ingest_scenes(scenes, TILE, RECIPE, tmp_path / "clean")
     assert files(tmp_path / "out") == files(tmp_path / "clean")
 
 
-def test_a_scene_that_is_not_given_any_more_leaves_its_look(tmp_path):
+def test_a_scene_that_is_not_given_any_more_leaves_its_observation(tmp_path):
     scenes = archive(tmp_path / "archive")
-    take_in(scenes, TILE, RECIPE, tmp_path / "out")
+    ingest_scenes(scenes, TILE, RECIPE, tmp_path / "out")
     rest = [scene for scene in scenes if scene.id != "B"]
-    taken = take_in(rest, TILE, RECIPE, tmp_path / "out")
-    assert taken == take_in(rest, TILE, RECIPE, tmp_path / "clean")
+    taken = ingest_scenes(rest, TILE, RECIPE, tmp_path / "out")
+    assert taken == ingest_scenes(rest, TILE, RECIPE, tmp_path / "clean")
     assert files(tmp_path / "out") == files(tmp_path / "clean")
 
 
-def test_an_outage_takes_nothing_out_of_a_look_beside_a_damaged_scene(tmp_path):
+def test_an_outage_takes_nothing_out_of_an_observation_beside_a_damaged_scene(tmp_path):
     scenes = archive(tmp_path / "archive")
     path = tmp_path / "archive" / "sentinel-2-c1-l2a" / "B" / "nir.tif"
     whole = path.read_bytes()
     path.write_bytes(whole[:700])
-    first = take_in(scenes, TILE, RECIPE, tmp_path / "out")
+    first = ingest_scenes(scenes, TILE, RECIPE, tmp_path / "out")
     before = files(tmp_path / "out")
     reads = []
 
@@ -460,15 +467,15 @@ def test_an_outage_takes_nothing_out_of_a_look_beside_a_damaged_scene(tmp_path):
             raise SceneError("red cannot be read", reason="unreachable", where="scene A")
         return read_scene(scene, *rest)
 
-    assert take_in(scenes, TILE, RECIPE, tmp_path / "out", silent) == first
+    assert ingest_scenes(scenes, TILE, RECIPE, tmp_path / "out", silent) == first
     assert reads == ["B"] and files(tmp_path / "out") == before
     path.write_bytes(whole)
-    taken = take_in(scenes, TILE, RECIPE, tmp_path / "out", silent)
+    taken = ingest_scenes(scenes, TILE, RECIPE, tmp_path / "out", silent)
     states = {record.scene_id: (record.state, record.reason) for record in taken}
     assert states["A"] == ("read", "") and states["B"] == ("unread", "unreachable")
     assert files(tmp_path / "out") == before
-    assert {record.state for record in take_in(scenes, TILE, RECIPE, tmp_path / "out")} == {"read"}
-    take_in(scenes, TILE, RECIPE, tmp_path / "clean")
+    assert {record.state for record in ingest_scenes(scenes, TILE, RECIPE, tmp_path / "out")} == {"read"}
+    ingest_scenes(scenes, TILE, RECIPE, tmp_path / "clean")
     assert files(tmp_path / "out") == files(tmp_path / "clean")
 
 
@@ -480,14 +487,14 @@ def test_an_archive_that_is_gone_is_not_asked_twice(tmp_path):
         reads.append(scene.id)
         raise SceneError("nir cannot be read", reason="unreachable", where=f"scene {scene.id}")
 
-    taken = take_in(scenes, TILE, RECIPE, tmp_path / "out", read)
+    taken = ingest_scenes(scenes, TILE, RECIPE, tmp_path / "out", read)
     assert [record.reason for record in taken] == ["unreachable"] * 4 and reads == ["A", "B", "C", "D"]
 
 
 def test_threads_change_nothing(tmp_path):
     scenes = archive(tmp_path / "archive")
-    alone = take_in(scenes, TILE, RECIPE, tmp_path / "one")
-    assert take_in(scenes, TILE, RECIPE, tmp_path / "two", workers=2) == alone
+    alone = ingest_scenes(scenes, TILE, RECIPE, tmp_path / "one")
+    assert ingest_scenes(scenes, TILE, RECIPE, tmp_path / "two", workers=2) == alone
     assert files(tmp_path / "one") == files(tmp_path / "two")
 
 
@@ -504,9 +511,11 @@ def test_daily_takes_the_first_clear_pixel(tmp_path):
     for name, value, clear in (("b", 2, [True, True, False]), ("a", 1, [True, False, False])):
         seen = np.array([clear])
         values = {"nbr": np.where(seen, value, NODATA).astype(np.int16)}
-        parts.append(SceneLook(scene=dataclasses.replace(scene, id=name), values=values, clear=seen))
-    look = daily(parts)
-    assert look.values["nbr"].tolist() == [[1, 2, NODATA]] and look.clear_share == pytest.approx(2 / 3)
+        parts.append(SceneObservation(scene=dataclasses.replace(scene, id=name), values=values, clear=seen))
+    observation = daily(parts)
+    assert observation.values["nbr"].tolist() == [
+        [1, 2, NODATA]
+    ] and observation.clear_share == pytest.approx(2 / 3)
 
 
 def test_a_reader_may_be_any_source(tmp_path):
@@ -514,5 +523,5 @@ def test_a_reader_may_be_any_source(tmp_path):
     scenes = search(tmp_path)
     source = open_source(f"folder:{tmp_path}")
     assert isinstance(source.read(scenes[0], TILE, ("red",)), xr.Dataset)
-    (record,) = take_in(scenes, TILE, RECIPE, tmp_path / "out", source.read)
+    (record,) = ingest_scenes(scenes, TILE, RECIPE, tmp_path / "out", source.read)
     assert record.state == "read"

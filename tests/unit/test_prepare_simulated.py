@@ -7,7 +7,7 @@ from scipy import ndimage
 from conftest import ROOT
 from selvawatch.core.days import to_day
 from selvawatch.core.settings import load
-from selvawatch.prepare.ingest import scenes_on, take_in
+from selvawatch.prepare.ingest import ingest_scenes, scenes_on
 from selvawatch.prepare.mask import Screening
 from selvawatch.prepare.scene_indices import Recipe, observe_scene
 from selvawatch.simulate.terrain.causes import Cause
@@ -30,7 +30,7 @@ def search(archive):
 def taken(small_archive, small_tile, tmp_path_factory):
     folder = tmp_path_factory.mktemp("looks")
     scenes = scenes_on(search(small_archive).scenes, small_tile)
-    return folder, take_in(scenes, small_tile, RECIPE, folder)
+    return folder, ingest_scenes(scenes, small_tile, RECIPE, folder)
 
 
 def test_every_simulated_scene_is_read(taken):

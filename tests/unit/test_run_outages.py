@@ -24,7 +24,7 @@ def place(small_run, tmp_path):
 
 
 def test_a_second_stream_on_the_last_day_is_taken_in(small_run, place, tmp_path):
-    read = [one for one in small_run.state.taken if one.state == "read"]
+    read = [one for one in small_run.state.scene_records if one.state == "read"]
     landsat = next(one for one in read if one.stream == "landsat" and iso(one.day) > "2024-05-01")
     moved = min(
         (one for one in read if one.stream == "sentinel-2"), key=lambda one: abs(one.day - landsat.day)
@@ -38,15 +38,15 @@ def test_a_second_stream_on_the_last_day_is_taken_in(small_run, place, tmp_path)
     without = small_site.copy_archive(whole, tmp_path / "without")
     small_site.unlink_items(without, [moved.scene_id])
     replace(place, archive=without).run(iso(landsat.day)).checked()
-    assert place.state.looks[-1].stream == "landsat"
+    assert place.state.observations[-1].stream == "landsat"
     replace(place, archive=whole).run(iso(landsat.day)).checked()
-    assert [look.stream for look in place.state.looks[-2:]] == ["landsat", "sentinel-2"]
+    assert [observation.stream for observation in place.state.observations[-2:]] == ["landsat", "sentinel-2"]
     fresh = replace(place, archive=whole, store=tmp_path / "fresh")
     fresh.run(iso(landsat.day)).checked()
     assert place.arrays() == fresh.arrays()
 
 
-def test_a_sensor_that_cannot_be_searched_loses_no_look(small_run, place, monkeypatch):
+def test_a_sensor_that_cannot_be_searched_loses_no_observation(small_run, place, monkeypatch):
     source = ",".join(
         f"{family}=folder:{place.archive}" for family in ("sentinel-2", "landsat", "sentinel-1")
     )
@@ -60,7 +60,7 @@ def test_a_sensor_that_cannot_be_searched_loses_no_look(small_run, place, monkey
             raise SourceError("the archive does not answer", where="a test")
 
     first = run(MIDWAY)
-    before = place.state.looks
+    before = place.state.observations
     whole = opening._part
     with monkeypatch.context() as patch:
         patch.setattr(
@@ -69,7 +69,7 @@ def test_a_sensor_that_cannot_be_searched_loses_no_look(small_run, place, monkey
             lambda family, text: Silent() if family == "sentinel-1" else whole(family, text),
         )
         second = run(MIDWAY)
-        assert second.run_id != first.run_id and place.state.looks == before
+        assert second.run_id != first.run_id and place.state.observations == before
         assert (second.scenes_read, second.loss_ha) == (first.scenes_read, first.loss_ha)
         page = (place.products / "public" / "bulletin-es.html").read_text(encoding="utf-8")
         assert "sentinel-1" in page.lower()
@@ -81,7 +81,7 @@ def test_a_history_that_was_out_of_reach_is_fitted_anew(small_run, place, monkey
     begins = "2024-01-01"
     history = [
         one.scene_id
-        for one in small_run.state.taken
+        for one in small_run.state.scene_records
         if one.state == "read" and iso(one.day) < begins and one.stream == "sentinel-2"
     ]
     silent, whole = set(history[: len(history) // 2]), scene_pixels.bytes_of
@@ -103,11 +103,11 @@ def test_a_history_that_was_out_of_reach_is_fitted_anew(small_run, place, monkey
     assert place.arrays() == small_run.arrays()
 
 
-def test_observations_of_settled_days_that_are_gone_are_named(place, tmp_path):
+def test_observations_of_frozen_days_that_are_gone_are_named(place, tmp_path):
     place.run(MIDWAY)
     settled = next(
         one
-        for one in place.state.taken
+        for one in place.state.scene_records
         if one.stream == "sentinel-2" and one.state == "read" and "2024-02-01" < iso(one.day) < "2024-05-01"
     )
     newer = small_site.copy_archive(place.archive, tmp_path / "newer")

@@ -1,4 +1,4 @@
-"""River water near events, from the looks and layers that tiles of a store hold."""
+"""River water near events, from the observations and layers that tiles of a store hold."""
 
 import datetime as dt
 from dataclasses import replace
@@ -12,10 +12,10 @@ import xarray as xr
 
 from selvawatch.attribute.river_water import river_distance
 from selvawatch.core.days import to_day
-from selvawatch.core.observation import Look
+from selvawatch.core.observation import Observation
 from selvawatch.core.status import Status
-from selvawatch.prepare.ingest import TakenIn
-from selvawatch.prepare.observation_files import write_look
+from selvawatch.prepare.ingest import SceneRecord
+from selvawatch.prepare.observation_files import write_observation
 from selvawatch.site import Site, default_site
 from selvawatch.steps.run.river_water import river_water_of
 from selvawatch.steps.tile.water_counts import keep_water, yearly_counts
@@ -31,7 +31,7 @@ CHANNEL = slice(10, 22)
 @pytest.fixture(scope="module")
 def site():
     found = Site.load(default_site())
-    return replace(found, says=replace(found.says, grid=replace(found.grid, tile_px=SIDE)))
+    return replace(found, says=replace(found.config, grid=replace(found.grid, tile_px=SIDE)))
 
 
 def days(site):
@@ -40,17 +40,17 @@ def days(site):
 
 
 def put(site, store, name, water, lost):
-    """A tile with looks that show water, and the state that says what was lost."""
+    """A tile with observations that show water, and the state that says what was lost."""
     tile, taken = site.grid.tile(name), []
     mndwi = np.where(water, 5000, -5000).astype(np.int16)
     for day in days(site):
-        look = Look(
+        observation = Observation(
             day=day, stream="sentinel-2", values={"mndwi": mndwi}, scales={"mndwi": 1e-4}, scene_ids=("s",),
             clear_share=1.0,
         )  # fmt: skip
-        write_look(look, tile, store.observations(name))
+        write_observation(observation, tile, store.observations(name))
         taken.append(
-            TakenIn(scene_id=f"s{day}", sensor="sentinel-2", day=day, stream="sentinel-2", state="read")
+            SceneRecord(scene_id=f"s{day}", sensor="sentinel-2", day=day, stream="sentinel-2", state="read")
         )
     until = days(site)[-1]
     keep_water(site, store, tile, taken, until)
@@ -58,7 +58,13 @@ def put(site, store, name, water, lost):
     layers = xr.Dataset({"status": (("y", "x"), status)})
     layers.to_zarr(store.state(name, "now") / "layers.zarr", zarr_format=3, consolidated=False)
     return TileState(
-        tile=name, state="now", until_day=until, baseline="", baseline_rule="", looks=(), taken=tuple(taken)
+        tile=name,
+        state="now",
+        until_day=until,
+        baseline="",
+        baseline_rule="",
+        observations=(),
+        scene_records=tuple(taken),
     )
 
 
@@ -140,10 +146,13 @@ def test_the_river_of_an_event_in_the_next_tile_is_found_whatever_other_events_t
 
 
 @pytest.mark.slow
-def test_looks_that_are_read_in_another_way_are_counted_anew(small_run):
+def test_observations_that_are_read_in_another_way_are_counted_anew(small_run):
     site = Site.load(small_run.site, "aoi/site.toml")
     says, day = small_run.state, to_day(small_run.until)
     years = {2023, 2024}
-    assert yearly_counts(site, small_run.opened, small_run.tile.id, says.taken, day, years).keys() == years
+    assert (
+        yearly_counts(site, small_run.opened, small_run.tile.id, says.scene_records, day, years).keys()
+        == years
+    )
     other = replace(site, recipe=replace(site.recipe, optical=("mndwi",)))
-    assert not yearly_counts(other, small_run.opened, small_run.tile.id, says.taken, day, years)
+    assert not yearly_counts(other, small_run.opened, small_run.tile.id, says.scene_records, day, years)

@@ -12,7 +12,7 @@ from selvawatch.detect.common_shift import halo_px
 from selvawatch.site import Site
 from selvawatch.sources.open import open_source
 from selvawatch.sources.source import Problem, Superseded
-from selvawatch.steps.run.coverage import observation
+from selvawatch.steps.run.coverage import coverage_of
 from selvawatch.steps.run.plan import plan_run
 from selvawatch.steps.run.scene_rows import scene_rows
 from selvawatch.store.ledger import SceneRow
@@ -30,7 +30,7 @@ def place(small_run, tmp_path):
 
 
 def test_a_scene_whose_item_is_mended_is_read_and_no_longer_unread(small_run, place, tmp_path):
-    one = next(one.scene_id for one in small_run.state.taken if iso(one.day) > "2024-06-01")
+    one = next(one.scene_id for one in small_run.state.scene_records if iso(one.day) > "2024-06-01")
     broken = replace(place, archive=small_site.copy_archive(place.archive, tmp_path / "broken"))
     small_site.change_item(broken.archive, one, lambda item: item["properties"].update(datetime="June"))
     assert broken.run("2024-06-30").scenes_unread == 1
@@ -82,7 +82,7 @@ def test_a_scene_is_counted_once_whatever_its_tiles_and_reasons_and_a_failed_til
             small_run.opened.baseline(here.tile, here.baseline), store.baseline(name, here.baseline)
         )
     begins = to_day(site.days.monitoring_from)
-    first, second, *rest = [one for one in here.taken if one.day >= begins]
+    first, second, *rest = [one for one in here.scene_records if one.day >= begins]
     unread = replace(first, state="unread", reason="unreachable")
     states = {
         here.tile: replace(here, taken=(first, replace(second, state="unread", reason="late"), *rest)),
@@ -98,7 +98,7 @@ def test_a_scene_is_counted_once_whatever_its_tiles_and_reasons_and_a_failed_til
         superseded=(),
         unsearched=(),
     )
-    seen = observation(site, store, states, inputs, {"x0001y0001": "the disk is full"}, [])
+    seen = coverage_of(site, store, states, inputs, {"x0001y0001": "the disk is full"}, [])
     assert sum(one.scenes_read for one in seen.sensors) == len(rest) + 1
     assert seen.scenes_unread == len({second.scene_id, "bad", "worse"})
     assert "x0001y0001" in {one.scene_id for one in seen.unread}

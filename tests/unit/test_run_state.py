@@ -45,7 +45,7 @@ def clearest(place, first, last, sensor="sentinel-2"):
     """Id of the scene of a sensor between two days that shows most of the tile."""
     rows = [
         one
-        for one in place.state.taken
+        for one in place.state.scene_records
         if one.sensor == sensor and one.state == "read" and first <= iso(one.day) <= last
     ]
     return max(rows, key=lambda one: (one.clear_share, one.scene_id)).scene_id
@@ -94,9 +94,9 @@ def test_another_store_gets_the_same_bytes(small_run, place):
 
 
 def test_in_two_parts_the_layers_are_those_of_one_run(small_run, begun):
-    assert 0 < len(begun.state.looks) < len(small_run.state.looks)
+    assert 0 < len(begun.state.observations) < len(small_run.state.observations)
     begun.run()
-    assert begun.state.looks == small_run.state.looks
+    assert begun.state.observations == small_run.state.observations
     assert begun.arrays() == small_run.arrays()
     assert begun.state.state == small_run.state.state
 
@@ -109,10 +109,10 @@ def test_a_scene_that_arrives_late_leaves_the_state_of_one_in_time(small_run, ch
     )
     small_site.unlink_items(without.archive, [late])
     without.run(MIDWAY)
-    assert late not in {one.scene_id for one in without.state.taken}
+    assert late not in {one.scene_id for one in without.state.scene_records}
     with caplog.at_level(logging.INFO, logger="selvawatch.steps.tile"):
         replace(without, archive=whole).run()
-    assert late in {one.scene_id for one in without.state.taken}
+    assert late in {one.scene_id for one in without.state.scene_records}
     assert without.arrays() == small_run.arrays()
     assert without.state.state == small_run.state.state
     assert f"are added to the state of day {to_day(LAST_SETTLED)}" in caplog.text
@@ -135,12 +135,12 @@ def test_a_scene_later_than_the_buffer_changes_nothing_but_is_told_and_enters_at
     report = replace(without, archive=whole).run()
     assert without.arrays() == other.arrays()
     assert events_of(without) == events_of(other)
-    assert without.state.looks == other.state.looks
+    assert without.state.observations == other.state.observations
     told = [one for one in without.opened.ledger.scenes() if one.state == "unread"]
     assert [(one.scene_id, one.reason) for one in told] == [(late, "late")]
-    listed = {one.scene_id for one in small_run.state.taken}
-    assert {one.scene_id for one in without.state.taken} == listed
-    in_monitoring = [one for one in without.state.taken if iso(one.day) >= "2024-01-01"]
+    listed = {one.scene_id for one in small_run.state.scene_records}
+    assert {one.scene_id for one in without.state.scene_records} == listed
+    in_monitoring = [one for one in without.state.scene_records if iso(one.day) >= "2024-01-01"]
     assert (report.scenes_unread, report.scenes_read) == (1, len(in_monitoring) - 1)
     page = (without.products / "public" / "bulletin-es.html").read_text(encoding="utf-8")
     assert late in page
@@ -154,7 +154,7 @@ def test_a_scene_later_than_the_buffer_changes_nothing_but_is_told_and_enters_at
     assert without.arrays() == small_run.arrays()
 
 
-def test_a_scene_reprocessed_after_its_day_was_settled_leaves_the_older_one_in_the_state(
+def test_a_scene_reprocessed_after_its_day_was_frozen_leaves_the_older_one_in_the_state(
     small_run, begun, tmp_path
 ):
     name = clearest(small_run, "2024-01-01", LAST_SETTLED)
@@ -162,10 +162,10 @@ def test_a_scene_reprocessed_after_its_day_was_settled_leaves_the_older_one_in_t
     small_site.change_item(place.archive, name, lambda item: item["properties"].update(note="made anew"))
     report = place.run()
     assert place.arrays() == small_run.arrays()
-    assert place.state.looks == small_run.state.looks
+    assert place.state.observations == small_run.state.observations
     rows = [one for one in place.opened.ledger.scenes() if one.scene_id == name]
     assert sorted((one.state, one.reason) for one in rows) == [("read", ""), ("unread", "late")]
-    since = [one for one in place.state.taken if iso(one.day) >= "2024-01-01"]
+    since = [one for one in place.state.scene_records if iso(one.day) >= "2024-01-01"]
     assert report.scenes_read + report.scenes_unread == len(since)
     assert (report.scenes_unread, report.scenes_superseded) == (1, 0)
 
@@ -202,10 +202,10 @@ def test_a_scene_that_can_be_read_again_is_taken_in_by_the_next_run(small_run, c
     content = asset.read_bytes()
     small_site.replace_file(asset, lambda content: content[:200])
     changed.run(MIDWAY)
-    assert [one.scene_id for one in changed.state.taken if one.state != "read"] == [bad]
+    assert [one.scene_id for one in changed.state.scene_records if one.state != "read"] == [bad]
     small_site.replace_file(asset, lambda _: content)
     changed.run()
-    assert all(one.state == "read" for one in changed.state.taken)
+    assert all(one.state == "read" for one in changed.state.scene_records)
     assert changed.arrays() == small_run.arrays()
 
 
@@ -226,7 +226,7 @@ def water_of(place):
     """Counts of open water that the committed state of the tile is told with, by year."""
     site, says = Site.load(place.site, "aoi/site.toml"), place.state
     years = {2023, 2024}
-    found = yearly_counts(site, place.opened, place.tile.id, says.taken, says.until_day, years)
+    found = yearly_counts(site, place.opened, place.tile.id, says.scene_records, says.until_day, years)
     return {year: (int(one.seen.sum()), int(one.wet.sum())) for year, one in found.items()}
 
 
@@ -358,6 +358,6 @@ def test_a_plan_says_what_it_will_read(small_run):
     said = json.loads(plans[0].read_text(encoding="utf-8"))
     assert (
         len(plans) == 1
-        and {one["id"] for one in said["scenes"]} == {one.scene_id for one in small_run.state.taken}
+        and {one["id"] for one in said["scenes"]} == {one.scene_id for one in small_run.state.scene_records}
         and Path(small_run.store).is_dir()
     )

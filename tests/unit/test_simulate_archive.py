@@ -18,7 +18,7 @@ class BrokenOffError(Exception):
 
 @pytest.fixture(scope="module")
 def short_plan(small_plan) -> SimulationPlan:
-    """Two months of looks."""
+    """Two months of observations."""
     return replace(
         small_plan,
         first_day=dt.date(2023, 12, 1),

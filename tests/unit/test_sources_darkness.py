@@ -70,7 +70,7 @@ def test_the_offset_that_puts_the_forest_right_is_used_and_written_down(
         properties=properties,
     )
     assert offsets.is_doubtful(found)
-    ((settled,), problems) = offsets.settle([found], [])
+    ((settled,), problems) = offsets.resolve_offsets([found], [])
     assert problems == [] and settled.properties[DECIDED] == f"dark-targets:{stored_offset:g}"
     assert not offsets.is_doubtful(settled) and scene_from_json(scene_to_json(settled)) == settled
     got = open_source(f"folder:{tmp_path}").read(settled, TILE, ["red", "nir"])
@@ -80,7 +80,7 @@ def test_the_offset_that_puts_the_forest_right_is_used_and_written_down(
 
 def test_without_enough_clear_forest_the_scene_is_refused_with_its_reason(tmp_path):
     found, _ = scene(tmp_path, stored_offset=0.0, stated=-0.1, properties={FLAG: False}, forest=9)
-    (scenes, (problem,)) = offsets.settle([found], [])
+    (scenes, (problem,)) = offsets.resolve_offsets([found], [])
     assert scenes == [] and problem.reason == "offset" and "too little clear forest" in problem.text
 
 
@@ -95,17 +95,17 @@ def test_metadata_that_agree_are_believed_and_no_pixel_is_read(tmp_path):
     found, _ = scene(tmp_path, stored_offset=0.0, collection="sentinel-2-c1-l2a", stated=-0.1)
     for path in (tmp_path / "sentinel-2-c1-l2a" / "S").glob("*.tif"):
         path.unlink()
-    assert offsets.settle([found], []) == ([found], [])
+    assert offsets.resolve_offsets([found], []) == ([found], [])
     assert scaling_of(found, "red") == (1e-4, -0.1)
 
 
 def test_what_was_decided_once_is_not_read_again(tmp_path):
     found, _ = scene(tmp_path, stored_offset=0.0, stated=-0.1, properties={FLAG: False})
-    (settled,), _ = offsets.settle([found], [])
+    (settled,), _ = offsets.resolve_offsets([found], [])
     for path in (tmp_path / "sentinel-2-l2a" / "S").glob("*.tif"):
         path.unlink()
-    assert offsets.settle([found], [settled]) == ([settled], [])
-    assert offsets.settle([found], [])[1][0].reason == "unreadable"
+    assert offsets.resolve_offsets([found], [settled]) == ([settled], [])
+    assert offsets.resolve_offsets([found], [])[1][0].reason == "unreadable"
 
 
 def test_landsat_is_held_to_the_same(tmp_path):

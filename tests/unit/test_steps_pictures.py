@@ -5,10 +5,10 @@ import pytest
 
 from selvawatch.core.days import to_day
 from selvawatch.core.grid import Grid
-from selvawatch.core.observation import Look
+from selvawatch.core.observation import Observation
 from selvawatch.core.stack import NODATA
-from selvawatch.prepare.ingest import TakenIn
-from selvawatch.prepare.observation_files import look_path, write_look
+from selvawatch.prepare.ingest import SceneRecord
+from selvawatch.prepare.observation_files import observation_path, write_observation
 from selvawatch.steps.run import pictures
 from selvawatch.store.folders import Store
 
@@ -21,7 +21,7 @@ DAY = to_day("2024-06-01")
 def store(tmp_path):
     values = np.random.default_rng(1).integers(0, 9000, (60, 60)).astype(np.int16)
     values[:, :20], values[30:, 40:] = NODATA, NODATA
-    look = Look(
+    observation = Observation(
         day=DAY,
         stream="sentinel-2",
         values={"ndvi": values},
@@ -30,12 +30,12 @@ def store(tmp_path):
         clear_share=0.5,
     )
     place = Store(tmp_path / "store")
-    write_look(look, TILE, place.observations(TILE.id))
+    write_observation(observation, TILE, place.observations(TILE.id))
     return place, values != NODATA
 
 
 def one():
-    return TakenIn(scene_id="S", sensor="sentinel-2", day=DAY, stream="sentinel-2", state="read")
+    return SceneRecord(scene_id="S", sensor="sentinel-2", day=DAY, stream="sentinel-2", state="read")
 
 
 @pytest.mark.parametrize("left", [-20, 0, 13, 33, 50, 70])
@@ -49,9 +49,9 @@ def test_the_clear_share_of_a_ground_is_that_of_its_pixels_and_none_outside(stor
     assert pictures._clear_share(seen, TILE.id, one(), bounds) == pytest.approx(expected)
 
 
-def test_the_pictures_of_many_alerts_read_a_look_once(store):
+def test_the_pictures_of_many_alerts_read_an_observation_once(store):
     place, _ = store
     seen = functools.lru_cache(maxsize=pictures.KEPT)(functools.partial(pictures._seen, place))
     first = pictures._clear_share(seen, TILE.id, one(), (WEST, SOUTH, EAST, NORTH))
-    look_path(place.observations(TILE.id), "sentinel-2", DAY).unlink()
+    observation_path(place.observations(TILE.id), "sentinel-2", DAY).unlink()
     assert pictures._clear_share(seen, TILE.id, one(), (WEST, SOUTH, EAST, NORTH)) == first > 0.4

@@ -59,7 +59,7 @@ def test_neighbours_other_passes_and_other_satellites_supersede_nothing(tmp_path
     assert [one.id for one in found.scenes] == ["A", "B"] and found.superseded == ()
 
 
-def test_of_two_collections_with_the_same_look_the_newer_processing_is_read(tmp_path):
+def test_of_two_collections_with_the_same_observation_the_newer_processing_is_read(tmp_path):
     scene(tmp_path, "A", baseline="02.14")
     path = tmp_path / "sentinel-2-c1-l2a" / "A" / "A.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"collection": "sentinel-2-l2a"}))
@@ -109,7 +109,9 @@ def runs(small_run, tmp_path_factory):
     """
     folder = tmp_path_factory.mktemp("superseded")
     open_from = to_day(small_run.until) - 40
-    rows = [one for one in small_run.state.taken if one.sensor == "sentinel-2" and one.day > open_from]
+    rows = [
+        one for one in small_run.state.scene_records if one.sensor == "sentinel-2" and one.day > open_from
+    ]
     old = max(rows, key=lambda one: (one.clear_share, one.scene_id)).scene_id
     archive = small_site.copy_archive(small_run.archive, folder / "archive")
     reprocess(archive, old, f"{old}_R2")
@@ -170,4 +172,6 @@ def test_the_ledger_keeps_both_and_what_became_of_each(runs):
 def test_the_state_is_that_of_a_store_that_never_saw_the_older_product(runs):
     renewed, never, _, _ = runs
     assert renewed.arrays() == never.arrays()
-    assert {one.scene_id for one in renewed.state.taken} == {one.scene_id for one in never.state.taken}
+    assert {one.scene_id for one in renewed.state.scene_records} == {
+        one.scene_id for one in never.state.scene_records
+    }

@@ -20,13 +20,13 @@ def place(small_run, tmp_path):
 
 def latest(place):
     """Folder name of the last Sentinel-2 scene."""
-    rows = [one for one in place.state.taken if one.sensor == "sentinel-2" and one.state == "read"]
+    rows = [one for one in place.state.scene_records if one.sensor == "sentinel-2" and one.state == "read"]
     return max(rows, key=lambda one: one.day).scene_id
 
 
 def test_a_scene_of_a_silent_host_is_read_by_the_next_run_to_the_same_day(small_run, place, monkeypatch):
     silent, whole = latest(small_run), scene_pixels.bytes_of
-    assert to_day(place.until) - 45 < max(one.day for one in small_run.state.taken)
+    assert to_day(place.until) - 45 < max(one.day for one in small_run.state.scene_records)
 
     def answer(href):
         if silent in href:

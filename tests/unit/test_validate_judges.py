@@ -152,7 +152,7 @@ def test_all_as_negative_is_every_other_point_that_is_not_excluded(points, model
     report = validate_series(points[0], tmp_path / "odd.parquet", model, screening, exclude="odd")
     assert report.n == 75
     assert (report.f1, report.auc) == (None, None)
-    # all 25 lost points of even number but one, which breaks too near the end for two clear looks
+    # all 25 lost points of even number but one, which breaks too near the end for two clear observations
     assert report.fp in (24, 25)
 
 
@@ -161,9 +161,9 @@ def test_all_as_negative_is_every_other_point_that_is_not_excluded(points, model
     [
         ({"positive": ["Mine"]}, "no point has the label Mine.*Forest.*Lost"),
         ({"negative": ["Pasture"]}, "no point has the label Pasture"),
-        ({"positive": ["Lost"], "history_years": 5}, "the history takes all looks"),
+        ({"positive": ["Lost"], "history_years": 5}, "the history takes all observations"),
         ({"positive": ["Lost"], "exclude": "cloudy"}, "a column is missing.*cloudy"),
-        ({"positive": ["Lost"], "sensor": "modis"}, "reads none of the looks"),
+        ({"positive": ["Lost"], "sensor": "modis"}, "reads none of the observations"),
     ],
 )
 def test_a_question_that_cannot_be_answered_is_one_line(points, model, screening, options, message):
@@ -256,7 +256,7 @@ def test_an_archive_without_history_is_judged_by_the_fallback(archive, model):
     assert -20 <= report.delay_days_median <= -5
     low, high = report.ci95["f1"]
     assert low <= report.f1 <= high
-    assert "35 of 36 looks hold data inside the mask" in report.method.notes
+    assert "35 of 36 observations hold data inside the mask" in report.method.notes
     assert any("fallback" in note for note in report.method.notes)
     assert any("other_day" in note for note in report.method.notes)
 
@@ -268,7 +268,7 @@ def test_the_same_archive_gives_the_same_object(archive, model):
 
 def test_a_model_that_reads_nothing_of_an_archive_says_what_it_reads(archive, model):
     blind = dataclasses.replace(model, streams=model.streams[:1])
-    with pytest.raises(LayerError, match="reads none of the looks.*landsat: ndvi.*sentinel-2"):
+    with pytest.raises(LayerError, match="reads none of the observations.*landsat: ndvi.*sentinel-2"):
         validate_raster(archive, blind, truth="loss=16", mask="forest")
 
 

@@ -15,7 +15,7 @@ from selvawatch.core.stack import NODATA
 from selvawatch.errors import LayerError
 from selvawatch.validate.netcdf_archive import from_decimal_years, read_archive
 from selvawatch.validate.reference_cube import OPTICAL_STREAM, RADAR_STREAM, open_cube
-from selvawatch.validate.series import looks_of, read_points, read_series
+from selvawatch.validate.series import observations_of, read_points, read_series
 
 GENERATOR = Path(__file__).parents[1] / "bench" / "make_reference_cube.py"
 
@@ -79,9 +79,11 @@ def test_a_series_that_cannot_be_used_is_one_line(tmp_path):
 
 
 def test_points_are_never_neighbours_on_the_grid():
-    (look,) = looks_of(np.array([5]), "landsat", {"nbr": np.array([[0.5, 0.6, np.nan]], np.float32)})
-    assert look.values["nbr"].tolist() == [[5000, NODATA, 6000, NODATA, NODATA, NODATA]]
-    assert look.clear_share == pytest.approx(2 / 3)
+    (observation,) = observations_of(
+        np.array([5]), "landsat", {"nbr": np.array([[0.5, 0.6, np.nan]], np.float32)}
+    )
+    assert observation.values["nbr"].tolist() == [[5000, NODATA, 6000, NODATA, NODATA, NODATA]]
+    assert observation.clear_share == pytest.approx(2 / 3)
 
 
 def test_decimal_years_are_days_in_common_and_leap_years():
@@ -115,14 +117,14 @@ def archive(tmp_path):
 def test_variables_with_a_time_of_their_own_are_sensors_and_empty_days_are_kept(archive):
     read = read_archive(archive, "lossyear=16", "forest")
     first = to_day(dt.date(2016, 1, 1))
-    assert [(look.day - first, look.stream) for look in read.looks] == [
+    assert [(observation.day - first, observation.stream) for observation in read.observations] == [
         (0, "landsat"),
         (0, "sentinel-1"),
         (1, "landsat"),
         (1, "sentinel-1"),
         (2, "sentinel-1"),
     ]
-    assert read.looks[0].clear_share == 0
+    assert read.observations[0].clear_share == 0
     assert read.lost.sum() == 10
     assert read.compared_name == "r_confirmed_date"
     assert (read.compared_day == to_day(dt.date(2016, 4, 2))).all()
@@ -131,7 +133,7 @@ def test_variables_with_a_time_of_their_own_are_sensors_and_empty_days_are_kept(
 
 def test_a_band_option_names_what_a_variable_is(archive):
     read = read_archive(archive, "lossyear=16", None, ["s1_vv_db=sentinel-1-ascending:vv"])
-    assert {look.stream for look in read.looks} == {"landsat", "sentinel-1-ascending"}
+    assert {observation.stream for observation in read.observations} == {"landsat", "sentinel-1-ascending"}
 
 
 @pytest.mark.parametrize(
@@ -172,17 +174,20 @@ def cube_folder(tmp_path_factory):
 def test_the_cube_gives_the_generators_own_index(cube_folder):
     cube = open_cube(cube_folder, "main")
     stored = np.load(cube_folder / "ndvi16_main.npy")
-    looks = list(cube.looks("optical"))
-    assert len(looks) == len(stored)
-    for look, expected in zip(looks, stored, strict=True):
+    observations = list(cube.observations("optical"))
+    assert len(observations) == len(stored)
+    for observation, expected in zip(observations, stored, strict=True):
         # rounded reflectance moves the ratio by at most 1e-4 / (nir + red), some 5 stored units
-        np.testing.assert_array_equal(look.values["ndvi"] == NODATA, expected == NODATA)
-        dark = np.abs(look.values["ndvi"].astype(int) - expected) > 5
+        np.testing.assert_array_equal(observation.values["ndvi"] == NODATA, expected == NODATA)
+        dark = np.abs(observation.values["ndvi"].astype(int) - expected) > 5
         assert dark.mean() < 0.01
 
 
 def test_the_cube_mixes_streams_in_the_order_of_days(cube_folder):
-    keys = [(look.day, look.stream) for look in open_cube(cube_folder, "main").looks("all")]
+    keys = [
+        (observation.day, observation.stream)
+        for observation in open_cube(cube_folder, "main").observations("all")
+    ]
     assert keys == sorted(keys)
     assert {stream for _, stream in keys} == {OPTICAL_STREAM, RADAR_STREAM}
 
@@ -192,4 +197,4 @@ def test_a_cube_without_the_tag_or_with_a_file_gone_is_one_line(cube_folder, tmp
         open_cube(cube_folder, "hard")
     (tmp_path / "meta_main.npz").write_bytes((cube_folder / "meta_main.npz").read_bytes())
     with pytest.raises(LayerError, match="refl_main.npy: a file of the cube is missing"):
-        next(open_cube(tmp_path, "main").looks("optical"))
+        next(open_cube(tmp_path, "main").observations("optical"))

@@ -11,7 +11,7 @@ from selvawatch.core.schema import Tier
 from selvawatch.core.tables import ALERTS, CELLS, EVENTS, RIGHTS
 from selvawatch.errors import TableError
 from selvawatch.write import tiers
-from selvawatch.write.bulletin.bulletin_model import Reference, TileLook
+from selvawatch.write.bulletin.bulletin_model import Reference, TileCoverage
 from selvawatch.write.bulletin.overview import Mark, overview_svg
 from selvawatch.write.formats import vector
 from selvawatch.write.formats.exports import FORMATS, export
@@ -125,13 +125,13 @@ def test_a_file_outside_the_catalogue_is_refused(tmp_path):
 
 def test_the_overview_is_plain_xml_with_every_mark():
     area = shapely.box(-70.2, -12.9, -70.0, -12.7)
-    looks = (TileLook(tile="x1", outline=area, observed_share=0.0),)
+    observations = (TileCoverage(tile="x1", outline=area, observed_share=0.0),)
     lines = tuple(
         Reference(kind=kind, name=text, geometry=shapely.LineString([(-70.3, -12.8), (-69.9, -12.8)]))
         for kind, text in zip(("road", "river", "strange"), HOSTILE, strict=False)
     )
     marks = tuple(Mark(number=n, lon=-70.1, lat=-12.8, colour="#b02a30") for n in (1, 2))
-    svg = overview_svg(area, looks, lines, marks, HOSTILE[0])
+    svg = overview_svg(area, observations, lines, marks, HOSTILE[0])
     root = ElementTree.fromstring(svg)
     names = {element.tag.split("}")[1] for element in root.iter()}
     assert names == {"svg", "title", "rect", "path", "circle", "text"}

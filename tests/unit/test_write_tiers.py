@@ -14,8 +14,8 @@ from selvawatch.core.days import to_date
 from selvawatch.core.schema import Table, column
 from selvawatch.core.tables import ALERTS, CELLS, RIGHTS, Tier
 from selvawatch.errors import TableError
-from selvawatch.write.language.sanitise import cell, escaped, one_line
-from selvawatch.write.tiers import PLACES, Released, TierRule, apply, newest_day, release_attributed
+from selvawatch.write.language.sanitise import cell, escaped, single_line
+from selvawatch.write.tiers import LOCATION_COLUMNS, Released, TierRule, apply, newest_day, release_attributed
 from unit.write_data import CRS, DATA_DAY, OPEN_RULE, RULE, alerts, cells, restricted_names
 
 DATES = ["first_detected", "confirmed_on", "onset", "onset_earliest", "onset_latest", "last_grown"]
@@ -83,9 +83,9 @@ def test_the_delay_counts_from_the_data_day_and_not_from_today():
 def test_no_column_above_the_tier_goes_out_but_places_on_the_grid(tier):
     released = apply(ALERTS, alerts(), tier, OPEN_RULE, DATA_DAY)
     above = {column.name for column in ALERTS.columns if column.tier > tier}
-    assert set(released.frame.columns) & above <= set(PLACES)
+    assert set(released.frame.columns) & above <= set(LOCATION_COLUMNS)
     assert [column.name for column in released.table.columns] == list(released.frame.columns)
-    assert set(released.withheld.columns) == above - set(PLACES)
+    assert set(released.withheld.columns) == above - set(LOCATION_COLUMNS)
 
 
 @pytest.mark.parametrize("tier", [Tier.PUBLIC, Tier.PARTNER])
@@ -189,8 +189,8 @@ def test_a_cell_that_a_sheet_would_run_gets_an_apostrophe(start):
 def test_plain_text_keeps_its_letters_and_directions_are_shown():
     assert escaped("Comunidad Nativa Tres Islas, año 2026") == "Comunidad Nativa Tres Islas, año 2026"
     assert escaped("a\u202eb\x00") == "a\\u202eb\\u0000"
-    assert one_line("uno\n  dos\u200f", 40) == "uno dos\\u200f"
-    assert len(one_line("x" * 10_000, 80)) == 80 and len(cell("x" * 100_000)) <= 32_000
+    assert single_line("uno\n  dos\u200f", 40) == "uno dos\\u200f"
+    assert len(single_line("x" * 10_000, 80)) == 80 and len(cell("x" * 100_000)) <= 32_000
 
 
 def fronts():

@@ -15,14 +15,14 @@ from selvawatch.core.tables import ALERTS, CELLS
 from selvawatch.write import tiers
 from selvawatch.write.bulletin.bulletin_model import (
     Bulletin,
+    Coverage,
     LayerVintage,
     LossRow,
     LossTable,
-    Observation,
     Pictures,
     Reference,
-    SensorLook,
-    TileLook,
+    SensorCoverage,
+    TileCoverage,
     UnreadScene,
     headline,
 )
@@ -148,8 +148,8 @@ def bulletin(
     area = shapely.Polygon(
         [(west, south), (east, south + 0.01), (east - 0.01, north), (west + 0.04, north - 0.03)]
     )
-    looks = tuple(
-        TileLook(
+    observations = tuple(
+        TileCoverage(
             tile=f"x{column:04d}y{row:04d}",
             outline=shapely.box(
                 west + column * 0.1, south + row * 0.1, west + column * 0.1 + 0.1, south + row * 0.1 + 0.1
@@ -181,15 +181,15 @@ def bulletin(
             ),
             loss("loss_by_zone", [("corridor", 15.0, 13.1), ("buffer", 6.4, 4.4), ("outside", 4.2, 2.2)]),
         ),
-        observation=Observation(
+        coverage=Coverage(
             observed_share=0.823,
-            tiles=looks,
+            tiles=observations,
             sensors=(
-                SensorLook(
+                SensorCoverage(
                     sensor="sentinel-2", searched=True, scenes_read=31, scenes_unread=1, last_day=DATA_DAY - 3
                 ),
-                SensorLook(sensor="landsat", searched=True, scenes_read=12, last_day=DATA_DAY - 9),
-                SensorLook(sensor="sentinel-1", searched=False, why=evil[1] or "no hay clave de acceso"),
+                SensorCoverage(sensor="landsat", searched=True, scenes_read=12, last_day=DATA_DAY - 9),
+                SensorCoverage(sensor="sentinel-1", searched=False, why=evil[1] or "no hay clave de acceso"),
             ),
             unread=(
                 UnreadScene(

@@ -93,8 +93,8 @@ def account(
     -------
     DataFrame
         `validity` is `in_force`, `unknown` or empty (outside, and combinations). `weight` is that of the day;
-        where a right began or ended between the looks around the loss, `weight_lo` and `weight_hi` are the
-        least and the most over the possible days. Ground under nothing is class `outside`.
+        where a right began or ended between the observations around the loss, `weight_lo` and `weight_hi` are
+        the least and the most over the possible days. Ground under nothing is class `outside`.
 
     Raises
     ------
@@ -143,18 +143,18 @@ def _weights(
         np.bitwise_or.at(bits, piece, np.left_shift(np.int64(1), key))
         return pd.DataFrame({"piece": np.arange(count), "key": np.where(bits == 0, -1, bits), "weight": 1.0})
     per_piece = np.bincount(piece, minlength=count)
-    bare = np.flatnonzero(per_piece == 0)
+    uncovered = np.flatnonzero(per_piece == 0)
     if accounting == "exclusive":
         first = np.full(count, np.iinfo(np.int64).max)
         np.minimum.at(first, piece, key)
-        first[bare] = -1
+        first[uncovered] = -1
         return pd.DataFrame({"piece": np.arange(count), "key": first, "weight": 1.0})
     weight = 1.0 / per_piece[piece] if accounting == "fractional" else np.ones(len(piece))
     rows = pd.DataFrame(
         {
-            "piece": np.concatenate([piece, bare]),
-            "key": np.concatenate([key, np.full(len(bare), -1)]),
-            "weight": np.concatenate([weight, np.ones(len(bare))]),
+            "piece": np.concatenate([piece, uncovered]),
+            "key": np.concatenate([key, np.full(len(uncovered), -1)]),
+            "weight": np.concatenate([weight, np.ones(len(uncovered))]),
         }
     )
     how = "sum" if accounting == "fractional" else "max"

@@ -79,12 +79,14 @@ def attribute_layer(
     table["overlap_ha"] = hectares(shared, loss.crs, equal_area)
     share = shapely.area(shared) / area[index]
     table["attributed_ha"] = table["overlap_ha"] if declared is None else declared[index] * share
-    own = loss.drop(columns="geometry").rename(columns=lambda column: _own_name(column, table.columns))
-    own = own.iloc[index].reset_index(drop=True)
+    loss_columns = loss.drop(columns="geometry").rename(
+        columns=lambda column: _loss_name(column, table.columns)
+    )
+    loss_columns = loss_columns.iloc[index].reset_index(drop=True)
     zone_columns = [
         one for one in table.columns if one not in (*ADDED, "_loss", "_shared", "_order", "_layer")
     ]
-    joined = pd.concat([own, table[zone_columns], table[list(ADDED)]], axis=1).assign(_feature=index)
+    joined = pd.concat([loss_columns, table[zone_columns], table[list(ADDED)]], axis=1).assign(_feature=index)
     return gpd.GeoDataFrame(joined, geometry=shared, crs=loss.crs)
 
 
@@ -94,10 +96,12 @@ def _outside(
     """What lies outside all zones, measured on the faces that no zone covers."""
     all_zones = gpd.GeoDataFrame(geometry=np.concatenate(shapes), crs=loss.crs)
     faces = faces_of(all_zones, extent_of([loss]), equal_area=equal_area)
-    bare = np.isin(faces.face, faces.outside())
-    one, _, shared = cut(outlines, faces.parts[bare])
-    ground = gpd.GeoSeries(shared, index=pd.Index(one, name="_loss"))
-    joined = {key: shapely.union_all(part.to_numpy()) for key, part in ground.groupby(level=0, sort=True)}
+    uncovered = np.isin(faces.face, faces.outside())
+    one, _, shared = cut(outlines, faces.parts[uncovered])
+    shared_outlines = gpd.GeoSeries(shared, index=pd.Index(one, name="_loss"))
+    joined = {
+        key: shapely.union_all(part.to_numpy()) for key, part in shared_outlines.groupby(level=0, sort=True)
+    }
     return pd.DataFrame(
         {
             "zone_layer": np.full(len(joined), None, object),
@@ -142,5 +146,5 @@ def _declared(loss: gpd.GeoDataFrame, area_field: str) -> np.ndarray | None:
     return values
 
 
-def _own_name(column: str, taken: pd.Index) -> str:
-    return f"loss_{column}" if column in taken or column in ADDED else column
+def _loss_name(column: str, used: pd.Index) -> str:
+    return f"loss_{column}" if column in used or column in ADDED else column

@@ -56,14 +56,14 @@ def authorities_of(
     of = group[members["piece"].to_numpy()]
     names: list[list[str]] = [[] for _ in range(count)]
     verified = np.ones(count, bool)
-    for one in authorities:
-        end = np.iinfo(np.int64).max if one.end is None else to_day(one.end)
-        if not to_day(one.start) <= pieces.today < end:
+    for authority in authorities:
+        end = np.iinfo(np.int64).max if authority.end is None else to_day(authority.end)
+        if not to_day(authority.start) <= pieces.today < end:
             continue
-        here = np.unique(of[live & np.isin(kinds, one.types)]) if one.types else np.unique(group)
-        verified[here] &= one.verified
+        here = np.unique(of[live & np.isin(kinds, authority.types)]) if authority.types else np.unique(group)
+        verified[here] &= authority.verified
         for index in here:
-            if one.name not in names[index]:
-                names[index].append(one.name)
+            if authority.name not in names[index]:
+                names[index].append(authority.name)
     joined = np.array(["; ".join(one) or None for one in names], object)
     return joined, verified & np.array([bool(one) for one in names], bool)

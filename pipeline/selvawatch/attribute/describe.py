@@ -60,10 +60,10 @@ def describe(events: gpd.GeoDataFrame, cells: gpd.GeoDataFrame, setting: Setting
 
     Events with cells are described by them, each on its own day of loss; others by their outline.
     """
-    bare = events[~events["event_id"].isin(cells["event_id"])]
-    ground = pd.concat([part for part in (cells, outline_cells(bare)) if len(part)] or [cells])
-    ground = ground[ground["event_id"].isin(events["event_id"])]
-    loss = gpd.GeoDataFrame(ground, geometry="geometry", crs=events.crs).reset_index(drop=True)
+    no_cells = events[~events["event_id"].isin(cells["event_id"])]
+    located = pd.concat([part for part in (cells, outline_cells(no_cells)) if len(part)] or [cells])
+    located = located[located["event_id"].isin(events["event_id"])]
+    loss = gpd.GeoDataFrame(located, geometry="geometry", crs=events.crs).reset_index(drop=True)
     cut = attribute(loss, setting.faces, setting.register, today=setting.today)
     ids = pd.Index(events["event_id"])
     position = ids.get_indexer(pd.Index(cut.frame["event_id"]))
@@ -76,7 +76,7 @@ def describe(events: gpd.GeoDataFrame, cells: gpd.GeoDataFrame, setting: Setting
     grounds, years = cut.frame.geometry.to_numpy(), loss_years(cut.frame["onset"])
     river_m = river_distance(grounds, years, setting.references.river_water)
     _legal(table, cut, position, setting, river_m)
-    _places(table, cut, position, setting)
+    _districts(table, cut, position, setting)
     _distances(table, events, setting)
     changes = rule_changes(cut, setting.register, setting.rules, river_m)
     doubtful = cut.frame["date_uncertain"].to_numpy(bool) | changes
@@ -255,7 +255,7 @@ def _legal(
     table["legal_verified"] = [bool(one) and all(by_id[name].verified for name in one) for one in lists]
 
 
-def _places(table: pd.DataFrame, cut: Pieces, position: np.ndarray, setting: Setting) -> None:
+def _districts(table: pd.DataFrame, cut: Pieces, position: np.ndarray, setting: Setting) -> None:
     """The area and district that hold most of each event."""
     rights, members = setting.register.rights, cut.members
     piece, right = members["piece"].to_numpy(), members["right"].to_numpy()
@@ -355,9 +355,9 @@ def _joined(values: pd.Series, events: pd.Series, count: int, by: str = " ") -> 
 def _by_event(answers: pd.Series, position: np.ndarray, count: int) -> list[str]:
     """Yes before unknown before no."""
     found = ["no"] * count
-    for one in ("unknown", "yes"):
-        for event in np.unique(position[(answers == one).to_numpy()]):
-            found[event] = one
+    for answer in ("unknown", "yes"):
+        for event in np.unique(position[(answers == answer).to_numpy()]):
+            found[event] = answer
     return found
 
 

@@ -84,23 +84,23 @@ def faces_of(
     near = np.flatnonzero(shapely.intersects(outlines, box))
     outlines = outlines[near]
     lines = shapely.union_all(np.concatenate([shapely.boundary(outlines), [box.exterior]]))
-    whole = shapely.get_parts(shapely.polygonize(shapely.get_parts(lines)))
-    whole = whole[shapely.area(whole) > 0]
-    inside = shapely.point_on_surface(whole)
+    polygons = shapely.get_parts(shapely.polygonize(shapely.get_parts(lines)))
+    polygons = polygons[shapely.area(polygons) > 0]
+    inside = shapely.point_on_surface(polygons)
     shapely.prepare(box)
-    whole, inside = whole[shapely.contains(box, inside)], inside[shapely.contains(box, inside)]
-    order = _order(whole)
-    whole, inside = whole[order], inside[order]
+    polygons, inside = polygons[shapely.contains(box, inside)], inside[shapely.contains(box, inside)]
+    order = _order(polygons)
+    polygons, inside = polygons[order], inside[order]
     right, face = shapely.STRtree(inside).query(outlines, predicate="contains")
     order = np.lexsort((near[right], face))
-    starts = np.concatenate([[0], np.cumsum(np.bincount(face, minlength=len(whole)))])
-    parts, numbers = _cut(whole)
+    starts = np.concatenate([[0], np.cumsum(np.bincount(face, minlength=len(polygons)))])
+    parts, numbers = _cut(polygons)
     return Faces(
         parts=parts,
         face=numbers,
         members=near[right][order].astype(np.int64),
         starts=starts.astype(np.int64),
-        ha=hectares(whole, rights.crs, equal_area),
+        ha=hectares(polygons, rights.crs, equal_area),
         extent=box,
         crs=rights.crs,
         register_version=register_version,
@@ -113,11 +113,11 @@ def _order(geometries: np.ndarray) -> np.ndarray:
     return np.lexsort((shapely.area(geometries), bounds[:, 3], bounds[:, 2], bounds[:, 1], bounds[:, 0]))
 
 
-def _cut(whole: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _cut(polygons: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Faces in parts of few vertices, and the number of the face of each part."""
-    numbers = np.arange(len(whole), dtype=np.int64)
+    numbers = np.arange(len(polygons), dtype=np.int64)
     done_parts, done_numbers = [], []
-    parts = whole
+    parts = polygons
     while len(parts):
         heavy = shapely.get_num_coordinates(parts) > _MAX_VERTICES
         done_parts.append(parts[~heavy])

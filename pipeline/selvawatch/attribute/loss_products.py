@@ -66,7 +66,7 @@ def read_raster_loss(path: Path, *, crs: str, encoding: str, year: int | None = 
         with rasterio.open(path) as raster:
             if raster.crs is None:
                 raise LayerError("the raster has no CRS", where=path, needed="a CRS in the file")
-            values, transform, own = raster.read(1), raster.transform, raster.crs.to_wkt()
+            values, transform, raster_crs = raster.read(1), raster.transform, raster.crs.to_wkt()
             nodata = raster.nodata
     except rasterio.errors.RasterioIOError as error:
         raise LayerError("the file cannot be read as a raster", where=path, got=error) from error
@@ -83,7 +83,7 @@ def read_raster_loss(path: Path, *, crs: str, encoding: str, year: int | None = 
     ]
     frame = _dated(np.array([code for _, code in found], np.int64), encoding, year, path)
     shapes = np.array([shape for shape, _ in found], object)
-    return gpd.GeoDataFrame(frame, geometry=shapes, crs=own).to_crs(crs)
+    return gpd.GeoDataFrame(frame, geometry=shapes, crs=raster_crs).to_crs(crs)
 
 
 def _dated(codes: np.ndarray, encoding: str, year: int | None, path: Path) -> pd.DataFrame:

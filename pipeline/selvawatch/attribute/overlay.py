@@ -124,8 +124,8 @@ def cut(geometries: np.ndarray, parts: np.ndarray) -> tuple[np.ndarray, np.ndarr
     inside = shapely.covers(parts[part], geometries[one])
     shape = geometries[one].copy()
     shape[~inside] = shapely.intersection(geometries[one[~inside]], parts[part[~inside]])
-    ground = shapely.area(shape) > 0
-    part, one, shape = part[ground], one[ground], shape[ground]
+    solid = shapely.area(shape) > 0
+    part, one, shape = part[solid], one[solid], shape[solid]
     order = np.lexsort((part, one))
     return one[order], part[order], shape[order]
 
@@ -204,9 +204,9 @@ def _days_between(
     if not len(days):
         return []
     _, starts, counts = np.unique(days[:, 0], return_index=True, return_counts=True)
-    place = np.arange(len(days)) - np.repeat(starts, counts)
+    position = np.arange(len(days)) - np.repeat(starts, counts)
     columns = np.full((int(counts.max()), len(earliest)), -1, np.int64)
-    columns[place, days[:, 0]] = days[:, 1]
+    columns[position, days[:, 0]] = days[:, 1]
     return list(columns)
 
 

@@ -34,7 +34,7 @@ RANK_REASONS: dict[str, tuple[str, str]] = {
 class Points:
     """Most points that each reason can give; they are scaled to a sum of 100."""
 
-    place: float
+    weights_of_zones: float
     size: float
     growth: float
     news: float
@@ -103,8 +103,8 @@ def rank(alerts: gpd.GeoDataFrame, cells: pd.DataFrame, rule: RankingRule, until
     parts = _parts(latest, cells, rule, until_day)
     score = np.round(parts.sum(axis=1) * latest["change"].map(rule.activity).to_numpy(np.float64), 6)
     order = np.lexsort((latest["event_id"].to_numpy(str), -latest["ha"].to_numpy(np.float64), -score))
-    beside = _beside(latest.geometry.to_numpy()[order], rule.beside_m)
-    score = np.round(score.to_numpy()[order] * np.where(beside, rule.beside_factor, 1.0), 2)
+    clustered = _clustered(latest.geometry.to_numpy()[order], rule.beside_m)
+    score = np.round(score.to_numpy()[order] * np.where(clustered, rule.beside_factor, 1.0), 2)
     ids, ha = latest["event_id"].to_numpy()[order], latest["ha"].to_numpy(np.float64)[order]
     parts = parts.iloc[order]
     final = np.lexsort((ids.astype(str), -ha, -score))
@@ -112,7 +112,7 @@ def rank(alerts: gpd.GeoDataFrame, cells: pd.DataFrame, rule: RankingRule, until
         {
             "score": score[final],
             "rank_reasons": [
-                " ".join([*_reasons(parts.iloc[row], rule.reason_least), *["beside"] * bool(beside[row])])
+                " ".join([*_reasons(parts.iloc[row], rule.reason_least), *["beside"] * bool(clustered[row])])
                 for row in final
             ],
         },
@@ -134,14 +134,14 @@ def _parts(alerts: pd.DataFrame, cells: pd.DataFrame, rule: RankingRule, until_d
             "native-community": alerts["in_native_community"] == "in",
         }
     )
-    place = holds * pd.Series(rule.places)[holds.columns]
+    weights_of_zones = holds * pd.Series(rule.places)[holds.columns]
     ha = alerts["ha"].astype(float)
     recent = cells[to_day_numbers(cells["onset"]) > until_day - rule.recent_days]
     grown = recent.groupby("event_id")["ha"].sum().reindex(alerts["event_id"]).fillna(0.0).to_numpy()
     parts = pd.DataFrame(index=alerts.index)
-    strongest = place.max(axis=1)
+    strongest = weights_of_zones.max(axis=1)
     for name in holds.columns:
-        is_it = (place[name] == strongest) & (place[name] > 0)
+        is_it = (weights_of_zones[name] == strongest) & (weights_of_zones[name] > 0)
         parts[name] = np.where(is_it & (parts.sum(axis=1) == 0), most["place"] * strongest, 0.0)
     parts["size"] = most["size"] * ha / (ha + rule.size_half_ha)
     parts["growth"] = most["growth"] * grown / (grown + rule.growth_half_ha)
@@ -157,14 +157,14 @@ def _reasons(parts: pd.Series, least: float) -> list[str]:
     return [str(name) for name in strong.index]
 
 
-def _beside(geometry: np.ndarray, distance_m: float) -> np.ndarray:
+def _clustered(geometry: np.ndarray, distance_m: float) -> np.ndarray:
     """Which geometries lie within a distance of an earlier one that is not itself beside another."""
     near = shapely.STRtree(geometry).query(geometry, predicate="dwithin", distance=distance_m)
     earlier: list[list[int]] = [[] for _ in geometry]
     for one, other in near.T.tolist():
         if other < one:
             earlier[one].append(other)
-    beside = np.zeros(len(geometry), np.bool_)
+    clustered = np.zeros(len(geometry), np.bool_)
     for position, others in enumerate(earlier):
-        beside[position] = any(not beside[other] for other in others)
-    return beside
+        clustered[position] = any(not clustered[other] for other in others)
+    return clustered

@@ -64,5 +64,5 @@ def remining(events: gpd.GeoDataFrame, scars: gpd.GeoDataFrame, rule: ScarRule |
 def _share(outline: shapely.Geometry, shapes: np.ndarray) -> float:
     if not len(shapes):
         return 0.0
-    ground = shapely.union_all(shapely.intersection(shapes, outline))
-    return float(shapely.area(ground) / shapely.area(outline))
+    shared = shapely.union_all(shapely.intersection(shapes, outline))
+    return float(shapely.area(shared) / shapely.area(outline))

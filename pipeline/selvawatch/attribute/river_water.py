@@ -24,12 +24,12 @@ class WaterRule:
     """How river water of a year is told from imagery: `[water]` of `aoi/rules.toml`."""
 
     mndwi_over: float
-    """MNDWI above which a clear look shows open water (Xu 2006, doi:10.1080/01431160600589179)."""
+    """MNDWI above which a clear observation shows open water (Xu 2006, doi:10.1080/01431160600589179)."""
     least_share: float
-    """Share of a year's clear looks that must show water, 0 to 1 (occurrence: Pekel et al. 2016,
+    """Share of a year's clear observations that must show water, 0 to 1 (occurrence: Pekel et al. 2016,
     doi:10.1038/nature20584)."""
     least_looks: int
-    """Clear looks that a pixel needs in the year before anything is said of it."""
+    """Clear observations that a pixel needs in the year before anything is said of it."""
     least_ha: float
     """Bodies of water smaller than this are left out, hectares."""
     river_m: float
@@ -80,9 +80,9 @@ def river_water(
     return [bodies[kept][index] for index in np.lexsort(bounds.T[::-1])]
 
 
-def _touching(ground: shapely.Geometry) -> shapely.GeometryCollection:
+def _touching(geometry: shapely.Geometry) -> shapely.GeometryCollection:
     """Polygons that meet in a corner put together as one multipolygon each, as members of a collection."""
-    parts = shapely.get_parts(ground)
+    parts = shapely.get_parts(geometry)
     parts = parts[shapely.get_type_id(parts) == shapely.GeometryType.POLYGON]
     first, second = shapely.STRtree(parts).query(parts, predicate="intersects")
     body = np.arange(len(parts))
@@ -107,7 +107,7 @@ def river_distance(outlines: np.ndarray, years: np.ndarray, water: gpd.GeoDataFr
     """Metres from each outline to river water of its year or the one before; NaN where there is none.
 
     0 means shared ground; what only touches is a millimetre away. Two years count, since early in a year few
-    looks are clear, and since the water that stood before a loss is what the loss was near.
+    observations are clear, and since the water that stood before a loss is what the loss was near.
     """
     found = np.full(len(outlines), np.nan)
     shapes = water.geometry.to_numpy()
@@ -115,11 +115,11 @@ def river_distance(outlines: np.ndarray, years: np.ndarray, water: gpd.GeoDataFr
     for year in np.unique(years[~np.isnan(years)]):
         mine = years == year
         near = shapes[(of_year == year) | (of_year == year - 1)]
-        found[mine] = nearest_ground(outlines[mine], near)
+        found[mine] = nearest_distance(outlines[mine], near)
     return found
 
 
-def nearest_ground(outlines: np.ndarray, targets: np.ndarray) -> np.ndarray:
+def nearest_distance(outlines: np.ndarray, targets: np.ndarray) -> np.ndarray:
     """Metres to the nearest target; 0 only where the insides meet, a millimetre where borders touch."""
     found = np.full(len(outlines), np.nan)
     if not len(targets) or not len(outlines):

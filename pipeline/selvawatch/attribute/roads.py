@@ -51,7 +51,7 @@ def road_kilometres(
         steps = np.diff(kilometres)
         if not ((steps > 0).all() or (steps < 0).all()):
             raise SiteError("marks are not in the order of their road", where=road, got=kilometres.tolist())
-        place = shapely.line_locate_point(line, shapely.centroid(outlines[here]))
-        told = np.interp(place, along[order], kilometres, left=np.nan, right=np.nan)
-        found[here] = np.round(told, 1)
+        along_line = shapely.line_locate_point(line, shapely.centroid(outlines[here]))
+        interpolated = np.interp(along_line, along[order], kilometres, left=np.nan, right=np.nan)
+        found[here] = np.round(interpolated, 1)
     return found

@@ -17,10 +17,10 @@ def largest_remainder(values: np.ndarray, *, total: float = 100.0, digits: int =
     given = np.asarray(values, np.float64)
     if np.isnan(given).any() or (given < 0).any():
         raise ValueError("shares need values that are known and not negative")
-    whole = given.sum()
-    if whole == 0:
+    given_sum = given.sum()
+    if given_sum == 0:
         return np.zeros(len(given))
-    units = given / whole * total * 10**digits
+    units = given / given_sum * total * 10**digits
     floor = np.floor(units + 1e-9)
     missing = round(total * 10**digits - floor.sum())
     order = np.lexsort((np.arange(len(given)), -given, -np.round(units - floor, 9)))

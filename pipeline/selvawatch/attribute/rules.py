@@ -126,7 +126,7 @@ def contexts(
 def rule_changes(
     pieces: Pieces, register: Register, rules: Rules, river_m: np.ndarray | None = None
 ) -> np.ndarray:
-    """Whether a rule over each piece began or ended between the looks around its loss; (n,) bool.
+    """Whether a rule over each piece began or ended between the observations around its loss; (n,) bool.
 
     river_m: as in `contexts`.
     """

@@ -22,7 +22,8 @@ FLAGS = ("unseen_ndvi", "unseen_water")
 def with_unseen(
     features: pd.DataFrame, causes: pd.Series, share: float
 ) -> tuple[pd.DataFrame, pd.Series, np.ndarray]:
-    """The events three times, with weights: as seen, without water index, and without any optical look.
+    """The events three times, with weights: as seen, without water index, and without any optical
+    observation.
 
     So the rule learns what is left to say where nothing was seen; `share` is the weight of each copy.
     """

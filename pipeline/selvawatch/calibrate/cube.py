@@ -29,8 +29,8 @@ def calibrate_on_cube(
         When the cube is not there or incomplete, or the model reads none of it.
     """
     cube = open_cube(folder, tag)
-    looks = known_to(model, cube.looks(sensors))
-    history = [look for look in looks if look.day <= cube.history_end]
+    observations = known_to(model, cube.observations(sensors))
+    history = [observation for observation in observations if observation.day <= cube.history_end]
     shape = cube.break_day.shape
     forest = np.ones(shape, np.bool_) if sensors == "radar" else None
     baselines, reason = baselines_of(model, history, shape, forest)
@@ -41,7 +41,7 @@ def calibrate_on_cube(
         model,
         baselines,
         reason,
-        [look for look in looks if look.day > cube.history_end],
+        [observation for observation in observations if observation.day > cube.history_end],
         cube.break_day,
         kinds,
         resolution=RESOLUTION,

@@ -7,7 +7,7 @@ import numpy as np
 import xarray as xr
 from scipy import stats
 
-from selvawatch.core.observation import Look
+from selvawatch.core.observation import Observation
 from selvawatch.core.status import Reason
 from selvawatch.detect import fusion
 from selvawatch.detect.model import SUM_CEILING, Model, Thresholds
@@ -44,7 +44,7 @@ class OperatingPoint:
     false_alarms: int
     """Confirmed pixels that were never lost."""
     pixel_years: float
-    """Time that stable pixels were watched, to their alarm or to the last look."""
+    """Time that stable pixels were watched, to their alarm or to the last observation."""
     per_1000_km2_year: float
     """False alarms for 1,000 km2 of stable forest and a year, counted in pixels."""
     per_1000_km2_year_ci95: tuple[float, float]
@@ -57,7 +57,7 @@ def operating_points(
     model: Model,
     baselines: xr.Dataset,
     reason: xr.DataArray,
-    looks: Iterable[Look],
+    observations: Iterable[Observation],
     lost_on: np.ndarray,
     kinds: np.ndarray,
     *,
@@ -70,7 +70,7 @@ def operating_points(
     lost_on: (y, x) day of loss, 0 = never lost. kinds: (y, x) text, kind of loss; empty where never lost.
     resolution: metres of a pixel.
     """
-    shown = list(looks)
+    shown = list(observations)
     points = []
     for factor in factors:
         try:

@@ -1,7 +1,7 @@
 """Practice events: a simulated landscape seen through simulated skies, with the true cause of every event.
 
-The detector is replaced by a plain one (a lost pixel is found at its first clear look and confirmed at its
-second), so that a cause rule can be calibrated in minutes and apart from the detector's own numbers.
+The detector is replaced by a plain one (a lost pixel is found at its first clear observation and confirmed at
+its second), so that a cause rule can be calibrated in minutes and apart from the detector's own numbers.
 """
 
 from collections.abc import Sequence
@@ -19,12 +19,12 @@ from selvawatch.core.stack import NODATA, UNIT_SCALE, encode
 from selvawatch.events.composite import after_composite
 from selvawatch.events.detected import Detected, detect_events
 from selvawatch.events.features import Measures, Reference, features
-from selvawatch.events.patches import EventRule, Ground
+from selvawatch.events.patches import EventFrame, EventRule
 from selvawatch.simulate.archive.all_scenes import Studio
 from selvawatch.simulate.archive.truth import truth_of
 from selvawatch.simulate.noise import generator
 from selvawatch.simulate.simulation_plan import SimulationPlan
-from selvawatch.simulate.sky.optical import sentinel2_assets, take_look
+from selvawatch.simulate.sky.optical import observe, sentinel2_assets
 from selvawatch.simulate.spectra import BANDS
 from selvawatch.simulate.terrain.causes import Cause
 from selvawatch.simulate.terrain.landscape import Landscape, build_landscape, reflectance
@@ -32,7 +32,7 @@ from selvawatch.simulate.terrain.landscape import Landscape, build_landscape, re
 INDICES = ("ndvi", "nbr", "mndwi")
 
 CLEAR = (4, 5, 6, 7)
-"""Scene classes (SCL) of a clear look."""
+"""Scene classes (SCL) of a clear observation."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +40,7 @@ class Practice:
     """How practice events are made."""
 
     every_days: int
-    """Days between two looks."""
+    """Days between two observations."""
     snapshots: tuple[int, ...]
     """Days after the start of monitoring on which events are taken."""
     missed_share: float
@@ -63,15 +63,15 @@ def practice_events(
     landscape = build_landscape(plan, tile)
     _, monitoring, last = plan.days
     days = list(range(monitoring, last + 1, practice.every_days))
-    looks = _looks(landscape, days)
+    observations = _observations(landscape, days)
     baseline = indices_of(reflectance(landscape, monitoring - 1))[0]
     frames, causes = [], []
     for snapshot in practice.snapshots:
         count = sum(day <= monitoring + snapshot for day in days)
-        seen, seen_days = looks[:, :count], days[:count]
+        seen, seen_days = observations[:, :count], days[:count]
         state = _state(landscape, practice, seen[0] != NODATA, seen_days)
-        ground = Ground(grid=tile.grid, equal_area=equal_area_crs(*_centre(tile)), prefix="P")
-        detected = detect_events(None, {tile: state}, ground, rule, seen_days[-1], {})
+        event_frame = EventFrame(grid=tile.grid, equal_area=equal_area_crs(*_centre(tile)), prefix="P")
+        detected = detect_events(None, {tile: state}, event_frame, rule, seen_days[-1], {})
         layers = {
             name: after_composite(_stack(values, seen_days), state["onset"], measures.looks)
             for name, values in zip(INDICES, seen, strict=True)
@@ -90,12 +90,12 @@ def _centre(tile: Tile) -> tuple[float, float]:
     return (west + east) / 2, (south + north) / 2
 
 
-def _looks(landscape: Landscape, days: Sequence[int]) -> np.ndarray:
-    """(index, time, y, x) int16 of every look, `NODATA` where the quality mask says cloud or shadow."""
+def _observations(landscape: Landscape, days: Sequence[int]) -> np.ndarray:
+    """(index, time, y, x) int16 of every observation, `NODATA` where the mask says cloud or shadow."""
     studio = Studio(landscape.plan, landscape.tile, landscape)
-    looks = np.empty((len(INDICES), len(days), landscape.size, landscape.size), np.int16)
+    observations = np.empty((len(INDICES), len(days), landscape.size, landscape.size), np.int16)
     for step, day in enumerate(days):
-        seen = take_look(landscape, day, "sentinel-2")
+        seen = observe(landscape, day, "sentinel-2")
         assets = sentinel2_assets(landscape, seen, studio.noise, day)
         factors = {name: landscape.size // len(values) for name, values in assets.items()}
         full = {
@@ -104,8 +104,8 @@ def _looks(landscape: Landscape, days: Sequence[int]) -> np.ndarray:
         }
         bands = np.stack([(full[name].astype(np.float32) - 1000) * 1e-4 for name in BANDS])
         clear = np.isin(full["scl"], CLEAR)
-        looks[:, step] = encode(np.where(clear, indices_of(bands), np.nan), UNIT_SCALE)
-    return looks
+        observations[:, step] = encode(np.where(clear, indices_of(bands), np.nan), UNIT_SCALE)
+    return observations
 
 
 def _stack(values: np.ndarray, days: Sequence[int]) -> xr.DataArray:

@@ -70,9 +70,10 @@ def attribute(
             date_field=date_field,
             raster=raster,
         )
-        place = keep_product(open_store(store).folder, product, cells)
+        product_folder = keep_product(open_store(store).folder, product, cells)
         typer.echo(
-            f"{place}: {len(cells)} features, {cells['ha'].sum():.2f} ha kept as {product.label}", err=as_json
+            f"{product_folder}: {len(cells)} features, {cells['ha'].sum():.2f} ha kept as {product.label}",
+            err=as_json,
         )
     if out is None:
         return

@@ -40,8 +40,8 @@ def demo(
     """Simulate an archive and a register, run everything over it, print where the bulletin is."""
     from selvawatch.demo.demo_run import demo_lines, run_demo
 
-    place, report = run_demo(store.resolve())
-    for line in demo_lines(place, report):
+    layout, report = run_demo(store.resolve())
+    for line in demo_lines(layout, report):
         typer.echo(line)
     if as_json:
         print_json(asdict(report))
@@ -159,8 +159,8 @@ def scenes(
         )
     for sensor in listed.unsearched:
         typer.echo(f"not searched: {sensor}: its months are not known to be empty", err=True)
-    for one in listed.problems:
-        typer.echo(f"unusable: {one.scene_id}: {one.reason}: {one.text}", err=True)
+    for problem in listed.problems:
+        typer.echo(f"unusable: {problem.scene_id}: {problem.reason}: {problem.text}", err=True)
 
 
 def init(folder: Annotated[Path, typer.Argument(help="Where the new site goes.")]) -> None:

@@ -64,7 +64,7 @@ def the_source(given: str | None, folder: Path, site_file: str) -> str:
 
     if given is not None:
         return given
-    named = Site.load(folder, site_file).says.sources
+    named = Site.load(folder, site_file).config.sources
     if len(set(named.values())) == 1:
         return next(iter(named.values()))
     if named:

@@ -51,7 +51,7 @@ def series(
     from selvawatch.validate.judge_series import ALL, validate_series
 
     loaded = _load(site)
-    _say(
+    _print_report(
         validate_series(
             table,
             points,
@@ -88,7 +88,7 @@ def raster(
     """Accuracy on an archive in one netCDF file: variables with a time of their own are sensors."""
     from selvawatch.validate.judge_raster import validate_raster
 
-    _say(
+    _print_report(
         validate_raster(
             cube,
             _detector(_load(site), detector),
@@ -116,7 +116,7 @@ def cube(
     from selvawatch.validate.judge_raster import validate_cube
 
     chosen = _detector(_load(site), detector)
-    _say(validate_cube(folder, tag, chosen, sensors=sensors, workers=workers), as_json)
+    _print_report(validate_cube(folder, tag, chosen, sensors=sensors, workers=workers), as_json)
 
 
 @app.command()
@@ -128,7 +128,7 @@ def mining(
     """How well colour and texture of image chips tell mines from what is not."""
     from selvawatch.validate.mining_chips import validate_mining
 
-    _say(validate_mining(chips, labels), as_json)
+    _print_report(validate_mining(chips, labels), as_json)
 
 
 @app.command()
@@ -152,7 +152,7 @@ def loss(
     """Accuracy and area of a loss map from a stratified sample (Olofsson et al. 2014)."""
     from selvawatch.validate.loss_map import validate_loss
 
-    _say(
+    _print_report(
         validate_loss(
             loss_map,
             reference,
@@ -190,7 +190,7 @@ def _detector(site: "Site", name: str | None) -> "Detector":
     return load_detector(found, site.model)
 
 
-def _say(report: "ValidationReport", as_json: bool) -> None:
+def _print_report(report: "ValidationReport", as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps(report.as_json(), ensure_ascii=False, allow_nan=False))
         return

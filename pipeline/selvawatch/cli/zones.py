@@ -43,14 +43,16 @@ def fetch(
 
     loaded = Site.load(site_folder(site))
     done = fetch_zones(loaded, open_store(store), layers or [], date=_date(date), client=client_for(loaded))
-    for one in done:
+    for outcome in done:
         if as_json:
-            typer.echo(json.dumps(asdict(one), ensure_ascii=False))
-        elif one.record is None:
-            typer.echo(f"{one.layer}: failed, the last snapshot stays: {one.error}", err=True)
+            typer.echo(json.dumps(asdict(outcome), ensure_ascii=False))
+        elif outcome.record is None:
+            typer.echo(f"{outcome.layer}: failed, the last snapshot stays: {outcome.error}", err=True)
         else:
-            held = f", QUARANTINED: {one.record.why}" if one.record.why else ""
-            typer.echo(f"{one.layer}: {one.record.features} features, {one.record.sha256[:12]}{held}")
+            held = f", QUARANTINED: {outcome.record.why}" if outcome.record.why else ""
+            typer.echo(
+                f"{outcome.layer}: {outcome.record.features} features, {outcome.record.sha256[:12]}{held}"
+            )
     if any(one.record is None for one in done):
         raise typer.Exit(1)
 
@@ -101,14 +103,16 @@ def status(
     from selvawatch.store.folders import open_store
 
     loaded = Site.load(site_folder(site))
-    for one in zones_status(loaded, open_store(store), today=_date(date)):
+    for layer in zones_status(loaded, open_store(store), today=_date(date)):
         if as_json:
-            typer.echo(json.dumps(asdict(one), default=str, ensure_ascii=False))
+            typer.echo(json.dumps(asdict(layer), default=str, ensure_ascii=False))
             continue
-        age = "never taken" if one.date is None else f"{one.date} ({one.age_days} days)"
-        age += ", no known service: import by hand" if one.date is None and one.by_hand else ""
-        count = "" if one.features is None else f", {one.features} features"
-        typer.echo(f"{one.layer}: {age}{count}, {one.state}{'' if one.verified else ', entry not verified'}")
+        age = "never taken" if layer.date is None else f"{layer.date} ({layer.age_days} days)"
+        age += ", no known service: import by hand" if layer.date is None and layer.by_hand else ""
+        count = "" if layer.features is None else f", {layer.features} features"
+        typer.echo(
+            f"{layer.layer}: {age}{count}, {layer.state}{'' if layer.verified else ', entry not verified'}"
+        )
     if note := unchecked_note(loaded, open_store(store)):
         typer.echo(note, err=as_json)
 

@@ -1,4 +1,4 @@
-"""A look: what one stream saw of one tile on one day, as stored indices."""
+"""An observation: what one stream saw of one tile on one day, as stored indices."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ import numpy as np
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Look:
+class Observation:
     """One stream, one day, one tile: same-day scenes masked, brought to one space and merged."""
 
     day: int
@@ -26,12 +26,12 @@ class Look:
     def __post_init__(self) -> None:
         """Refuse values that a detector could not take as they are."""
         if not self.values or set(self.values) != set(self.scales):
-            raise ValueError(f"look has values {sorted(self.values)} and scales {sorted(self.scales)}")
+            raise ValueError(f"observation has values {sorted(self.values)} and scales {sorted(self.scales)}")
         shapes = {array.shape for array in self.values.values()}
         kinds = {str(array.dtype) for array in self.values.values()}
         if len(shapes) != 1 or kinds != {"int16"}:
             raise ValueError(
-                f"look has shapes {sorted(shapes)} and types {sorted(kinds)}; need one shape, int16"
+                f"observation has shapes {sorted(shapes)} and types {sorted(kinds)}; need one shape, int16"
             )
 
     @property

@@ -48,11 +48,16 @@ LAYERS: dict[str, Layer] = {
             "uint16",
             0,
             "day",
-            "Day of the first look of the run of evidence that raised the alert.",
+            "Day of the first observation of the run of evidence that raised the alert.",
             "Inicio de la pérdida",
         ),
         _layer(
-            "onset_earliest", "uint16", 0, "day", "Last clear look before the onset.", "Inicio más temprano"
+            "onset_earliest",
+            "uint16",
+            0,
+            "day",
+            "Last clear observation before the onset.",
+            "Inicio más temprano",
         ),
         _layer(
             "onset_latest", "uint16", 0, "day", "First clear look at or after the onset.", "Inicio más tardío"

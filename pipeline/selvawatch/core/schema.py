@@ -50,9 +50,9 @@ class Table:
 
     def column(self, name: str) -> Column:
         """The column of that name; KeyError when there is none."""
-        for one in self.columns:
-            if one.name == name:
-                return one
+        for column in self.columns:
+            if column.name == name:
+                return column
         raise KeyError(f"table {self.name} has no column {name}")
 
     def check(self, frame: pd.DataFrame) -> pd.DataFrame:

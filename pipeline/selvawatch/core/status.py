@@ -13,7 +13,7 @@ class Status(IntEnum):
     CONFIRMED = 2
     """Enough evidence on at least two separate days."""
     WITHDRAWN = 3
-    """Was provisional; later looks spoke for forest. Reported with its reason, never deleted."""
+    """Was provisional; later observations spoke for forest. Reported with its reason, never deleted."""
     CLOSED = 4
     """Confirmed long ago and no longer growing."""
     NODATA = 255
@@ -32,7 +32,7 @@ MOVES: dict[Status, frozenset[Status]] = {
 
 
 def is_legal(before: Status, after: Status) -> bool:
-    """Whether a status may follow another between two looks."""
+    """Whether a status may follow another between two observations."""
     return before == after or after in MOVES[before]
 
 
@@ -55,10 +55,10 @@ class Reason(IntEnum):
     NOT_FOREST = 1
     """The history (or the forest mask) says it was no forest."""
     SHORT_HISTORY = 2
-    """Too few clear looks in the history, and no fallback applies."""
+    """Too few clear observations in the history, and no fallback applies."""
     UNSTABLE_HISTORY = 3
     """The history holds a break or too much noise."""
     NEVER_CLEAR = 4
-    """Not one clear look in the history."""
+    """Not one clear observation in the history."""
     OUTSIDE = 5
     """Outside every scene or outside the area."""

@@ -78,7 +78,7 @@ _WHEN = (
     column(
         "onset_earliest",
         "date",
-        "Last clear look before the first loss.",
+        "Last clear observation before the first loss.",
         "Inicio más temprano",
         nullable=True,
     ),
@@ -110,7 +110,10 @@ EVENTS = Table(
         column("ha_lo", "float", "Lower bound: confirmed pixels of the event.", "Área mínima", unit="ha"),
         column("ha_hi", "float", "Upper bound: pixels plus half a pixel around.", "Área máxima", unit="ha"),
         column(
-            "looks", "int", "Days with a usable look since the onset (median over pixels).", "Observaciones"
+            "looks",
+            "int",
+            "Days with a usable observation since the onset (median over pixels).",
+            "Observaciones",
         ),
         column("sensors", "text", "Sensors that looked since the onset, separated by spaces.", "Sensores"),
         column("cause", "text", "Published cause.", "Causa", choices=CAUSES),
@@ -140,8 +143,10 @@ CELLS = Table(
             "mining_probability", "float", "Probability that the cause is mining.", "Probabilidad de minería"
         ),
         column("onset", "date", "Day on which these pixels were lost.", "Inicio"),
-        column("onset_earliest", "date", "Last clear look before.", "Inicio más temprano", nullable=True),
-        column("onset_latest", "date", "First look after.", "Inicio más tardío"),
+        column(
+            "onset_earliest", "date", "Last clear observation before.", "Inicio más temprano", nullable=True
+        ),
+        column("onset_latest", "date", "First observation after.", "Inicio más tardío"),
         column("ha", "float", "Area.", "Área", unit="ha"),
         column("geometry", "geometry", "Pixels as polygons in the site's pixel CRS.", "Contorno", tier=_R),
     ),
@@ -319,7 +324,9 @@ ALERTS = Table(
             nullable=True,
             tier=_P,
         ),
-        column("date_uncertain", "bool", "A right or rule changed between the looks.", "Fecha incierta"),
+        column(
+            "date_uncertain", "bool", "A right or rule changed between the observations.", "Fecha incierta"
+        ),
         column(
             "mining_title_later",
             "text",

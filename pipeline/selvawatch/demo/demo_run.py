@@ -2,21 +2,21 @@
 
 from pathlib import Path
 
-from selvawatch.demo.layout import AREA, DemoPlace, prepare_demo
+from selvawatch.demo.layout import AREA, DemoLayout, prepare_demo
 from selvawatch.demo.score import score_demo
 from selvawatch.steps.run.monitor import RunReport, monitor
 
 
-def run_demo(folder: Path) -> tuple[DemoPlace, RunReport]:
+def run_demo(folder: Path) -> tuple[DemoLayout, RunReport]:
     """Prepare the demo in a folder and run the pipeline over it."""
-    place = prepare_demo(folder)
-    report = monitor(str(place.site), "aoi/site.toml", str(place.store), AREA, place.until, place.source)
-    return place, report.checked()
+    layout = prepare_demo(folder)
+    report = monitor(str(layout.site), "aoi/site.toml", str(layout.store), AREA, layout.until, layout.source)
+    return layout, report.checked()
 
 
-def demo_lines(place: DemoPlace, report: RunReport) -> list[str]:
+def demo_lines(layout: DemoLayout, report: RunReport) -> list[str]:
     """What the demo prints at its end, measured from the run's own products."""
-    ours, naive = score_demo(place)
+    ours, naive = score_demo(layout)
     return [
         "",
         f"{report.scenes_read} scenes read, {report.scenes_unread} not;"
@@ -26,7 +26,7 @@ def demo_lines(place: DemoPlace, report: RunReport) -> list[str]:
         "",
         "Against the simulation's truth:",
         ours.line("  selvawatch"),
-        naive.line("  naive rule (two clear looks in a row under a fixed NBR)"),
+        naive.line("  naive rule (two clear observations in a row under a fixed NBR)"),
         "",
         f"bulletin (public)      {report.bulletin}",
         f"bulletin (restricted)  {report.bulletin_restricted}",

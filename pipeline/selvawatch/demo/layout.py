@@ -26,7 +26,7 @@ _EMPTY_OWNERS = ("simulated", "site", "store", "prefect")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DemoPlace:
+class DemoLayout:
     """A demo that is ready to run."""
 
     site: Path
@@ -42,7 +42,7 @@ class DemoPlace:
     tile: Tile
 
 
-def prepare_demo(folder: Path, *, workers: int = 2) -> DemoPlace:
+def prepare_demo(folder: Path, *, workers: int = 2) -> DemoLayout:
     """Simulate the archive in a folder, or find it there, and lay a site and a store beside it.
 
     Raises
@@ -70,7 +70,7 @@ def prepare_demo(folder: Path, *, workers: int = 2) -> DemoPlace:
     simulated = simulate(plan, folder / "simulated", tile, workers=workers)
     site = folder / "site"
     _lay_site(template, site, tile)
-    return DemoPlace(
+    return DemoLayout(
         site=site,
         store=folder / "store",
         source=f"folder:{simulated.catalog.parent}",

@@ -1,4 +1,4 @@
-"""How good the demo's run was against the simulator's truth, beside a naive rule on the same looks."""
+"""How good the demo's run was against the simulator's truth, beside a naive rule on the same observations."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,19 +13,19 @@ from selvawatch.core.days import to_day
 from selvawatch.core.grid import Tile
 from selvawatch.core.stack import NODATA
 from selvawatch.core.status import Status
-from selvawatch.demo.layout import DemoPlace
+from selvawatch.demo.layout import DemoLayout
 from selvawatch.errors import StoreError
-from selvawatch.prepare.observation_files import look_path, read_look
+from selvawatch.prepare.observation_files import observation_path, read_observation
 from selvawatch.simulate import Cause
 from selvawatch.store.folders import Store
 from selvawatch.store.run_files import read_tracked
 from selvawatch.store.tile_state import TileState, current_state, open_layers
 
 NAIVE_NBR = 0.35
-"""NBR under which the naive rule calls a look loss; forest lies near 0.65, bare ground below 0.1."""
+"""NBR under which the naive rule calls an observation loss; forest lies near 0.65, bare ground below 0.1."""
 
-NAIVE_LOOKS = 2
-"""Clear looks in a row that make the naive rule's loss."""
+NAIVE_OBSERVATIONS = 2
+"""Clear observations in a row that make the naive rule's loss."""
 
 FRONT_HA = 0.5
 """Fronts above this size are counted."""
@@ -87,29 +87,29 @@ class _Truth:
     fronts: gpd.GeoDataFrame
 
 
-def score_demo(place: DemoPlace) -> tuple[Score, Score]:
+def score_demo(layout: DemoLayout) -> tuple[Score, Score]:
     """The run's score and the naive rule's; StoreError when the demo has not been run."""
-    store = Store(place.store)
-    state, current = current_state(store, place.tile.id), store.ledger.current()
+    store = Store(layout.store)
+    state, current = current_state(store, layout.tile.id), store.ledger.current()
     if state is None or current is None:
-        raise StoreError("the demo has no committed run", where=place.store, do="run `selvawatch demo`")
-    truth = _read_truth(place)
-    layers = open_layers(store, place.tile.id, state.state)
+        raise StoreError("the demo has no committed run", where=layout.store, do="run `selvawatch demo`")
+    truth = _read_truth(layout)
+    layers = open_layers(store, layout.tile.id, state.state)
     status = layers["status"].to_numpy()
-    settled = (status == Status.CONFIRMED) | (status == Status.CLOSED)
+    concluded = (status == Status.CONFIRMED) | (status == Status.CLOSED)
     every = read_tracked(store.run(current.run_id) / "internal").events
     live = every[every["status"] != "withdrawn"]
     confirmed = live[live["status"] != "provisional"]
-    alerted = _event_labels(live, place.tile) > 0
-    confirmed_on = np.where(settled & alerted, layers["confirmed_on"].to_numpy().astype(np.int64), 0)
-    ours = _score(truth, confirmed_on, _event_labels(confirmed, place.tile), len(confirmed), alerted, place)
-    naive_on = _naive(store, place, state, truth.forest)
+    alerted = _event_labels(live, layout.tile) > 0
+    confirmed_on = np.where(concluded & alerted, layers["confirmed_on"].to_numpy().astype(np.int64), 0)
+    ours = _score(truth, confirmed_on, _event_labels(confirmed, layout.tile), len(confirmed), alerted, layout)
+    naive_on = _naive(store, layout, state, truth.forest)
     patches, count = ndimage.label(naive_on > 0, _EIGHT)
     sizes = np.bincount(patches.ravel(), minlength=count + 1)
     sizes[0] = 0
-    large = sizes * place.tile.grid.pixel_ha >= 0.1
+    large = sizes * layout.tile.grid.pixel_ha >= 0.1
     numbers = np.where(large, np.cumsum(large), 0)
-    return ours, _score(truth, naive_on, numbers[patches], int(large.sum()), naive_on > 0, place)
+    return ours, _score(truth, naive_on, numbers[patches], int(large.sum()), naive_on > 0, layout)
 
 
 def _score(
@@ -118,7 +118,7 @@ def _score(
     labels: np.ndarray,
     events: int,
     alerted: np.ndarray,
-    place: DemoPlace,
+    layout: DemoLayout,
 ) -> Score:
     lost, confirmed = truth.lost_on > 0, confirmed_on > 0
     right = lost & confirmed & (confirmed_on >= truth.lost_on)
@@ -129,9 +129,9 @@ def _score(
     ]
     hit = 0
     for number in fronts["front_id"]:
-        ground = (truth.front == number) & lost
-        hit += bool(ground.any() and alerted[ground].mean() >= TOUCH)
-    years = (place.plan.days[2] - place.plan.days[1] + 1) / 365.25
+        front_pixels = (truth.front == number) & lost
+        hit += bool(front_pixels.any() and alerted[front_pixels].mean() >= TOUCH)
+    years = (layout.plan.days[2] - layout.plan.days[1] + 1) / 365.25
     delay = (confirmed_on - truth.lost_on)[right]
     return Score(
         tp=int(right.sum()),
@@ -141,13 +141,13 @@ def _score(
         fronts_alerted=hit,
         delay_days_median=float(np.median(delay)) if delay.size else float("nan"),
         false_events=int((true < TOUCH * inside).sum()),
-        km2_years=float(truth.forest.sum()) * place.tile.grid.pixel_ha / 100 * years,
+        km2_years=float(truth.forest.sum()) * layout.tile.grid.pixel_ha / 100 * years,
     )
 
 
-def _read_truth(place: DemoPlace) -> _Truth:
-    folder = place.simulated.truth
-    start = place.plan.days[1]
+def _read_truth(layout: DemoLayout) -> _Truth:
+    folder = layout.simulated.truth
+    start = layout.plan.days[1]
     onset = _read(folder / "onset.tif").astype(np.int64)
     forest = _read(folder / "forest.tif") == 1
     fronts = gpd.read_parquet(folder / "fronts.parquet")
@@ -176,18 +176,22 @@ def _event_labels(events: gpd.GeoDataFrame, tile: Tile) -> np.ndarray:
     )
 
 
-def _naive(store: Store, place: DemoPlace, state: TileState, forest: np.ndarray) -> np.ndarray:
-    """Day on which the naive rule calls a pixel lost, 0 = never: clear looks in a row under a fixed NBR."""
-    side = place.tile.grid.tile_px
+def _naive(store: Store, layout: DemoLayout, state: TileState, forest: np.ndarray) -> np.ndarray:
+    """Day on which the naive rule calls a pixel lost, 0 = never: clear observations in a row under a fixed
+    NBR.
+    """
+    side = layout.tile.grid.tile_px
     run = np.zeros((side, side), np.int8)
     found = np.zeros((side, side), np.int64)
-    for key in state.looks:
-        look = read_look(look_path(store.observations(place.tile.id), key.stream, key.day))
-        if "nbr" not in look.values:
+    for key in state.observations:
+        observation = read_observation(
+            observation_path(store.observations(layout.tile.id), key.stream, key.day)
+        )
+        if "nbr" not in observation.values:
             continue
-        stored = look.values["nbr"]
+        stored = observation.values["nbr"]
         seen = stored != NODATA
-        low = seen & (stored < NAIVE_NBR / look.scales["nbr"])
-        run = np.where(low, np.minimum(run + 1, NAIVE_LOOKS), np.where(seen, 0, run)).astype(np.int8)
-        found = np.where((found == 0) & low & (run >= NAIVE_LOOKS) & forest, key.day, found)
+        low = seen & (stored < NAIVE_NBR / observation.scales["nbr"])
+        run = np.where(low, np.minimum(run + 1, NAIVE_OBSERVATIONS), np.where(seen, 0, run)).astype(np.int8)
+        found = np.where((found == 0) & low & (run >= NAIVE_OBSERVATIONS) & forest, key.day, found)
     return found

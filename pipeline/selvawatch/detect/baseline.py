@@ -40,8 +40,8 @@ def fit_baselines(
 
     `terms` and `sigma` as `harmonic.fit` says, in stored units; sigma 0: no baseline; sigma < 0: the declared
     fallback (the day's forest around plus term 0, with sigma -sigma). The fallback is used only for pixels of
-    `forest` whose history is short, and takes its few looks into account; a history that is unstable gets
-    no baseline.
+    `forest` whose history is short, and takes its few observations into account; a history that is unstable
+    gets no baseline.
 
     stacks: int16 (time, y, x) histories by stream and index; an index of the model that is absent has no
     history. forest: (y, x) bool, fixed forest from outside; None: no fallback anywhere. around: (y, x) bool,
@@ -53,7 +53,7 @@ def fit_baselines(
     StackError
         When there is neither a stack nor a forest mask, shapes differ, or a stack's scale is not the model's.
     """
-    shape, coordinates = _ground(stacks, forest)
+    shape, coordinates = _plane(stacks, forest)
     variables: dict[str, tuple[tuple[str, ...], np.ndarray | da.Array]] = {}
     absent: dict[int, dict[str, tuple[tuple[str, ...], np.ndarray | da.Array]]] = {}
     fallback = False
@@ -72,7 +72,7 @@ def fit_baselines(
             variables |= {name_of(stream.stream, index.index, part): value for part, value in parts.items()}
             continue
         if stack is None:
-            planes = _settle(_nothing(index, shape), None, mask, None, index)
+            planes = _baseline_planes(_nothing(index, shape), None, mask, None, index)
         else:
             _check_scale(stream, index, check_stack(stack))
             planes = _fit(stack, mask, near, index, workers)
@@ -98,11 +98,13 @@ def forest_reason(
     for stream, index in model.pairs():
         if not index.counts:
             continue
-        looks, sigma = (baselines[name_of(stream.stream, index.index, part)] for part in ("looks", "sigma"))
+        observations, sigma = (
+            baselines[name_of(stream.stream, index.index, part)] for part in ("looks", "sigma")
+        )
         usable = usable | (sigma != 0)
         if stream.kind == "optical":
-            seen = seen | (looks > 0)
-            long = long | (looks >= index.harmonic.minimum_looks)
+            seen = seen | (observations > 0)
+            long = long | (observations >= index.harmonic.minimum_looks)
     for rule in model.forest:
         for stream, index in model.pairs():
             if stream.kind == "optical" and index.index == rule.index:
@@ -123,17 +125,17 @@ def forest_reason(
     return reason.astype(np.uint8).rename("reason")
 
 
-def _ground(
+def _plane(
     stacks: Mapping[tuple[str, str], xr.DataArray], forest: xr.DataArray | None
 ) -> tuple[tuple[int, int], dict[str, xr.DataArray]]:
-    grounds = [stack.isel(time=0, drop=True) for stack in stacks.values()]
-    grounds += [] if forest is None else [forest]
-    if not grounds:
+    planes_of = [stack.isel(time=0, drop=True) for stack in stacks.values()]
+    planes_of += [] if forest is None else [forest]
+    if not planes_of:
         raise StackError("there is neither a history nor a forest mask", needed="at least one of them")
-    shapes = {(ground.sizes["y"], ground.sizes["x"]) for ground in grounds}
+    shapes = {(plane.sizes["y"], plane.sizes["x"]) for plane in planes_of}
     if len(shapes) > 1:
         raise StackError("histories and forest mask differ in shape", got=sorted(shapes), needed="one (y, x)")
-    coordinates = {name: grounds[0].coords[name] for name in ("y", "x") if name in grounds[0].coords}
+    coordinates = {name: planes_of[0].coords[name] for name in ("y", "x") if name in planes_of[0].coords}
     return shapes.pop(), coordinates
 
 
@@ -168,14 +170,19 @@ def _fit(
             and near is not None
             and _short(planes, forest, index).any()
         ):
-            levels = np.array([forest_level(look, near, rule) for look in values])
-        return _settle(planes, values, forest, levels, index)
+            levels = np.array([forest_level(observation, near, rule) for observation in values])
+        return _baseline_planes(planes, values, forest, levels, index)
     chunks = stack.chunks[1:]
     arguments: list[da.Array | None] = [None, None]
     if rule is not None and forest is not None and near is not None:
         level = dask.delayed(_level)
-        looks = [da.from_delayed(level(look, near, rule), (), np.float64) for look in stack.data]
-        arguments = [da.from_array(forest, chunks=chunks)[None], da.stack(looks).rechunk(-1)[:, None, None]]
+        observations = [
+            da.from_delayed(level(observation, near, rule), (), np.float64) for observation in stack.data
+        ]
+        arguments = [
+            da.from_array(forest, chunks=chunks)[None],
+            da.stack(observations).rechunk(-1)[:, None, None],
+        ]
     return da.map_blocks(
         _fit_chunk,
         stack.data,
@@ -188,8 +195,8 @@ def _fit(
     )
 
 
-def _level(look: np.ndarray, forest: np.ndarray, rule: SpatialReference) -> np.ndarray:
-    return np.array(forest_level(look, forest, rule))
+def _level(observation: np.ndarray, forest: np.ndarray, rule: SpatialReference) -> np.ndarray:
+    return np.array(forest_level(observation, forest, rule))
 
 
 def _fit_chunk(
@@ -200,7 +207,7 @@ def _fit_chunk(
     index: IndexModel,
 ) -> np.ndarray:
     planes = harmonic.fit_block(block, days, index.harmonic, 1)
-    return _settle(
+    return _baseline_planes(
         planes,
         block,
         None if forest is None else forest[0],
@@ -213,7 +220,7 @@ def _short(planes: np.ndarray, forest: np.ndarray, index: IndexModel) -> np.ndar
     return forest & (planes[index.harmonic.terms + 1] < index.harmonic.minimum_looks)
 
 
-def _settle(
+def _baseline_planes(
     planes: np.ndarray,
     block: np.ndarray | None,
     forest: np.ndarray | None,
@@ -222,10 +229,10 @@ def _settle(
 ) -> np.ndarray:
     """The planes, in place, with unusable histories taken out and the fallback put in."""
     rule, terms = index.harmonic, index.harmonic.terms
-    sigma, looks, kept, shift = planes[terms:]
+    sigma, observations, kept, shift = planes[terms:]
     good = (
         (sigma > 0)
-        & (looks >= rule.minimum_looks)
+        & (observations >= rule.minimum_looks)
         & (kept >= round(100 * rule.minimum_share))
         & (shift <= round(20 * rule.maximum_shift))
     )
@@ -240,7 +247,7 @@ def _settle(
             count = np.isfinite(differences).sum(axis=0)
             some = count > 0
             middle[some] = np.nanmedian(differences[:, some], axis=0)
-        level, spread = index.reference.own_level(middle * index.scale, count)
+        level, spread = index.reference.level_of(middle * index.scale, count)
         planes[0][falls] = np.rint(level / index.scale).astype(np.int16)
         planes[terms][falls] = -np.rint(spread / index.scale).astype(np.int16)
     return planes
@@ -249,11 +256,11 @@ def _settle(
 def _split(
     planes: np.ndarray | da.Array, terms: int
 ) -> dict[str, tuple[tuple[str, ...], np.ndarray | da.Array]]:
-    ground = ("y", "x")
+    plane = ("y", "x")
     return {
-        "terms": ((f"term{terms}", *ground), planes[:terms]),
-        "sigma": (ground, planes[terms]),
-        "looks": (ground, planes[terms + 1].astype(np.uint8)),
-        "kept": (ground, planes[terms + 2].astype(np.uint8)),
-        "shift": (ground, planes[terms + 3].astype(np.uint8)),
+        "terms": ((f"term{terms}", *plane), planes[:terms]),
+        "sigma": (plane, planes[terms]),
+        "looks": (plane, planes[terms + 1].astype(np.uint8)),
+        "kept": (plane, planes[terms + 2].astype(np.uint8)),
+        "shift": (plane, planes[terms + 3].astype(np.uint8)),
     }

@@ -1,11 +1,11 @@
-"""What a whole neighbourhood shares on one day (smoke, haze, light, wet ground) is taken off a look."""
+"""What a neighbourhood shares on one day (smoke, haze, light, wet ground) is taken off an observation."""
 
 from dataclasses import replace
 
 import numpy as np
 import xarray as xr
 
-from selvawatch.core.observation import Look
+from selvawatch.core.observation import Observation
 from selvawatch.core.stack import NODATA
 from selvawatch.detect import fusion, harmonic
 from selvawatch.detect.baseline import name_of
@@ -32,9 +32,14 @@ def halo_px(model: Model, rule: CommonShift, resolution: float, tile_px: int) ->
 
 
 def without_common_shift(
-    look: Look, model: Model, baselines: xr.Dataset, rule: CommonShift, corner: Corner | None = None
-) -> Look:
-    """The look with each block's common shift taken off; of a stream that the model does not know, as it is.
+    observation: Observation,
+    model: Model,
+    baselines: xr.Dataset,
+    rule: CommonShift,
+    corner: Corner | None = None,
+) -> Observation:
+    """The observation with each block's common shift taken off; of a stream that the model does not know, as
+    it is.
 
     The shift of a block is what three quarters of its forest share: the upper quartile of residuals
     (observed - predicted), less what noise alone would give, where that is negative, or the lower one where
@@ -42,22 +47,22 @@ def without_common_shift(
     a shift, and `most` bounds even that. After the spatial normalisation of Hamunyela et al. (2016, Remote
     Sensing of Environment 172, 126-138); the quartiles and the bound are ours.
 
-    corner: where the look begins on the grid; None: at its anchor.
+    corner: where the observation begins on the grid; None: at its anchor.
     """
-    if not model.knows(look.stream):
-        return look
-    values = dict(look.values)
-    for index in model.stream(look.stream).indices:
+    if not model.knows(observation.stream):
+        return observation
+    values = dict(observation.values)
+    for index in model.stream(observation.stream).indices:
         limit = rule.most.get(index.index, 0.0)
         if limit == 0 or index.index not in values:
             continue
-        terms = baselines[name_of(look.stream, index.index, "terms")].to_numpy()
-        sigma = baselines[name_of(look.stream, index.index, "sigma")].to_numpy()
-        basis = _basis(look.day, index.harmonic.harmonics)
+        terms = baselines[name_of(observation.stream, index.index, "terms")].to_numpy()
+        sigma = baselines[name_of(observation.stream, index.index, "sigma")].to_numpy()
+        basis = _basis(observation.day, index.harmonic.harmonics)
         shift = block_shifts(values[index.index], terms, sigma, basis, rule, corner)
         shift = np.clip(shift, -limit / index.scale, limit / index.scale)
-        values[index.index] = _taken_off(values[index.index], shift, rule, corner)
-    return replace(look, values=values)
+        values[index.index] = _subtracted(values[index.index], shift, rule, corner)
+    return replace(observation, values=values)
 
 
 def block_shifts(
@@ -85,8 +90,8 @@ def block_shifts(
     residual = np.where((seen != NODATA) & (noise > 0), seen - predicted, np.float32(np.nan))
     noise[np.isnan(residual)] = np.nan
     blocks = (int(of_rows[-1]) + 1, int(of_columns[-1]) + 1)
-    places = tuple(-(first % rule.block_px // -step) for first in (begin.row, begin.column))
-    residual, noise = (_sorted_blocks(values, blocks, places, rule) for values in (residual, noise))
+    offsets = tuple(-(first % rule.block_px // -step) for first in (begin.row, begin.column))
+    residual, noise = (_sorted_blocks(values, blocks, offsets, rule) for values in (residual, noise))
     count = np.isfinite(residual).sum(axis=-1)
     low, high = _quantile(residual, count, 0.25), _quantile(residual, count, 0.75)
     spread = _GAUSS_QUARTILE * _quantile(noise, count, 0.5)
@@ -95,30 +100,30 @@ def block_shifts(
 
 
 def _sorted_blocks(
-    sampled: np.ndarray, blocks: tuple[int, int], places: tuple[int, ...], rule: CommonShift
+    sampled: np.ndarray, blocks: tuple[int, int], offsets: tuple[int, ...], rule: CommonShift
 ) -> np.ndarray:
     """Samples of each block in ascending order, (rows, columns, samples) float32, NaN last.
 
     places: which sample of its block the first row, and the first column, is.
     """
     side = rule.block_px // rule.step_px
-    whole = np.full((blocks[0] * side, blocks[1] * side), np.nan, np.float32)
-    rows, columns = (slice(first, first + size) for first, size in zip(places, sampled.shape, strict=True))
-    whole[rows, columns] = sampled
-    parted = whole.reshape(blocks[0], side, blocks[1], side).swapaxes(1, 2)
+    padded = np.full((blocks[0] * side, blocks[1] * side), np.nan, np.float32)
+    rows, columns = (slice(first, first + size) for first, size in zip(offsets, sampled.shape, strict=True))
+    padded[rows, columns] = sampled
+    parted = padded.reshape(blocks[0], side, blocks[1], side).swapaxes(1, 2)
     return np.sort(parted.reshape(*blocks, side * side), axis=-1)
 
 
 def _quantile(ascending: np.ndarray, count: np.ndarray, share: float) -> np.ndarray:
     """Quantile of the first `count` values along the last axis, linear between two, float64; NaN of none."""
-    place = share * np.maximum(count - 1, 0)
-    below = place.astype(np.int64)
+    quantile_position = share * np.maximum(count - 1, 0)
+    below = quantile_position.astype(np.int64)
     above = np.minimum(below + 1, np.maximum(count - 1, 0))
     low, high = (
         np.take_along_axis(ascending, at[..., None], axis=-1)[..., 0].astype(np.float64)
         for at in (below, above)
     )
-    return low + (high - low) * (place - below)
+    return low + (high - low) * (quantile_position - below)
 
 
 def _blocks(
@@ -137,11 +142,13 @@ def _basis(day: int, harmonics: int) -> np.ndarray:
     return harmonic.angles(np.array([day]), harmonics)[0]
 
 
-def _taken_off(stored: np.ndarray, shift: np.ndarray, rule: CommonShift, corner: Corner | None) -> np.ndarray:
-    whole = np.rint(shift).astype(np.int32)
-    if not whole.any():
+def _subtracted(
+    stored: np.ndarray, shift: np.ndarray, rule: CommonShift, corner: Corner | None
+) -> np.ndarray:
+    padded = np.rint(shift).astype(np.int32)
+    if not padded.any():
         return stored
     rows, columns = _blocks(stored.shape, rule, corner)
     out = np.empty(stored.shape, np.int16)
-    kernels.take_off(np.ascontiguousarray(stored), whole, rows, columns, out)
+    kernels.subtract(np.ascontiguousarray(stored), padded, rows, columns, out)
     return out

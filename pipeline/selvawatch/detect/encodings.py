@@ -1,7 +1,7 @@
 """Our statuses in the encodings of other alert systems, so that their users can load ours beside theirs.
 
-Dates are onsets: the day of the first look of the run that raised the alert, which is what the others call
-the date of first detection. Withdrawn pixels are no alerts there.
+Dates are onsets: the day of the first observation of the run that raised the alert, which is what the others
+call the date of first detection. Withdrawn pixels are no alerts there.
 """
 
 from collections.abc import Callable, Mapping
@@ -73,14 +73,14 @@ def radd_date(layers: xr.Dataset) -> xr.DataArray:
 def dist_status(layers: xr.Dataset) -> xr.DataArray:
     """DIST-ALERT VEG-DIST-STATUS, (y, x) uint8, in the classes of half the vegetation and more; 255: no data.
 
-    0 none, 4 first look, 5 provisional, 6 confirmed, 8 confirmed and finished (closed). Our evidence knows
-    no fraction of vegetation, so the classes below half (1-3, 7) are never given.
+    0 none, 4 first observation, 5 provisional, 6 confirmed, 8 confirmed and finished (closed). Our evidence
+    knows no fraction of vegetation, so the classes below half (1-3, 7) are never given.
     """
-    status, looks = layers["status"].to_numpy(), layers["looks"].to_numpy()
+    status, observations = layers["status"].to_numpy(), layers["looks"].to_numpy()
     value = np.select(
         [
             status == Status.NODATA,
-            (status == Status.PROVISIONAL) & (looks <= 1),
+            (status == Status.PROVISIONAL) & (observations <= 1),
             status == Status.PROVISIONAL,
             status == Status.CONFIRMED,
             status == Status.CLOSED,
@@ -131,17 +131,17 @@ def _days_since(layers: xr.Dataset, alert: np.ndarray, epoch: int, last: int, na
     return days
 
 
-_SAYS = {
+_CONVENTIONS = {
     "date_conf": "confidence (2 low, 3 high, 4 highest) * 10000 + days since 2014-12-31; 0: no alert",
     "Alert": "2 unconfirmed, 3 confirmed; 0: no alert",
     "Date": "first detection as YYDOY: year - 2000, day of the year; 0: no alert",
-    "VEG-DIST-STATUS": "4 first look, 5 provisional, 6 confirmed, 8 finished; 0: none, 255: no data",
+    "VEG-DIST-STATUS": "4 first observation, 5 provisional, 6 confirmed, 8 finished; 0: none, 255: no data",
     "VEG-DIST-DATE": "first detection, days since 2020-12-31; 0: no alert, -1: no data",
 }
 
 
 def _layer(layers: xr.Dataset, value: np.ndarray, dtype: type, name: str, nodata: int) -> xr.DataArray:
-    attributes = {"nodata": nodata, "says": _SAYS[name]}
+    attributes = {"nodata": nodata, "says": _CONVENTIONS[name]}
     return xr.DataArray(
         value.astype(dtype), dims=("y", "x"), coords=layers.coords, name=name, attrs=attributes
     )

@@ -1,9 +1,9 @@
 """The running state of a tile: evidence of all streams in Page's sums, a step a day, and the status it gives.
 
 A pixel's state is 24 bytes: three sums (optical, radar, joint; one byte each, in units of evidence), for
-each the first day of its run (the last look while it is 0), the days from the look before to that day, and
-the looks of the run; a byte of flags; the days of becoming provisional and of being confirmed or withdrawn;
-the last look and the number of looks.
+each the first day of its run (the last observation while it is 0), the days from the observation before to
+that day, and the observations of the run; a byte of flags; the days of becoming provisional and of being
+confirmed or withdrawn; the last observation and the number of observations.
 """
 
 import math
@@ -14,10 +14,10 @@ from itertools import groupby, pairwise
 import numpy as np
 import xarray as xr
 
-from selvawatch.core.observation import Look
+from selvawatch.core.observation import Observation
 from selvawatch.core.raster_layers import LAYERS
 from selvawatch.core.status import Confidence, Reason, Status
-from selvawatch.detect.evidence import EvidenceGround
+from selvawatch.detect.evidence import EvidenceRule
 from selvawatch.detect.kernels import fusion as kernels
 from selvawatch.detect.kernels.evidence import scratch
 from selvawatch.detect.model import Model
@@ -54,7 +54,7 @@ def halo(model: Model, resolution: float) -> int:
 
 
 def start(model: Model, reason: xr.DataArray, *, resolution: float | None) -> xr.Dataset:
-    """The state before the first look: (y, x), variables `STATE`, attributes model, resolution, until.
+    """The state before the first observation: (y, x), variables `STATE`, attributes model, resolution, until.
 
     reason: (y, x) uint8 of `Reason`. resolution: pixel size, metres; None: pixels are not neighbours, as in
     a table of series.
@@ -75,25 +75,25 @@ def advance(
     model: Model,
     baselines: xr.Dataset,
     state: xr.Dataset,
-    looks: Iterable[Look],
+    observations: Iterable[Observation],
     *,
     workers: int = 1,
 ) -> xr.Dataset:
-    """The state after some looks; the state given is not changed.
+    """The state after some observations; the state given is not changed.
 
-    Looks come in order of day; those of one day are added in order of stream and enter as one step. Looks
-    of streams that the model does not know are left out. The result is the same, bit for bit, day by day or
-    all at once, for any number of workers, and for any cut of the tile that keeps a halo and the same
-    spatial reference.
+    Observations come in order of day; those of one day are added in order of stream and enter as one step.
+    Observations of streams that the model does not know are left out. The result is the same, bit for bit,
+    day by day or all at once, for any number of workers, and for any cut of the tile that keeps a halo and
+    the same spatial reference.
 
     workers: threads over pieces of the tile.
 
     Raises
     ------
     StackError
-        When a look's day is not after the state's last day (a late scene: replay from an earlier state),
-        days are out of order or beyond `LAST_DAY`, a stream comes twice on a day, or shape or scale is not
-        the model's.
+        When an observation's day is not after the state's last day (a late scene: replay from an earlier
+        state), days are out of order or beyond `LAST_DAY`, a stream comes twice on a day, or shape or scale
+        is not the model's.
     """
     if state.attrs.get("model") != model.digest:
         raise StackError(
@@ -105,20 +105,22 @@ def advance(
     steps = _Steps(model, baselines, state, arrays, workers)
     until = int(state.attrs["until"])
     with ThreadPoolExecutor(workers) as pool:
-        for day, same_day in groupby(looks, key=lambda look: look.day):
+        for day, same_day in groupby(observations, key=lambda observation: observation.day):
             if day <= until:
                 raise StackError(
-                    "a look is not later than the state",
+                    "an observation is not later than the state",
                     got=f"day {day}",
                     needed=f"after day {until}",
-                    do="replay from a state before it, with all looks since",
+                    do="replay from a state before it, with all observations since",
                 )
             if day > LAST_DAY:
                 raise StackError(
-                    "a look's day cannot be kept", got=f"day {day}", needed=f"day 1 to {LAST_DAY}, in 2149"
+                    "an observation's day cannot be kept",
+                    got=f"day {day}",
+                    needed=f"day 1 to {LAST_DAY}, in 2149",
                 )
             until = day
-            steps.step(pool, day, sorted(same_day, key=lambda look: look.stream))
+            steps.step(pool, day, sorted(same_day, key=lambda observation: observation.stream))
     advanced = {name: (("y", "x"), array.reshape(shape)) for name, array in arrays.items()}
     return xr.Dataset(advanced, coords=state.coords, attrs={**state.attrs, "until": until})
 
@@ -126,15 +128,15 @@ def advance(
 def layers(state: xr.Dataset) -> xr.Dataset:
     """The layers of `core.raster_layers.LAYERS` that a state says, (y, x), each of its type.
 
-    Onset, its bounds and the looks are those of the run that raised the alert: until confirmation of the
-    first of optical, joint and radar that stands at all, then of the one that confirmed. A withdrawn
+    Onset, its bounds and the observations are those of the run that raised the alert: until confirmation of
+    the first of optical, joint and radar that stands at all, then of the one that confirmed. A withdrawn
     pixel's run is over: its onset is the day it became provisional, its earliest onset is not known.
     """
     flags = state["flags"].to_numpy()
     code = flags & kernels.STATUS_BITS
     reason = (flags >> kernels.REASON_SHIFT) & kernels.REASON_BITS
     raised = (code == Status.PROVISIONAL) | (code == Status.CONFIRMED) | (code == Status.CLOSED)
-    settled = (code == Status.CONFIRMED) | (code == Status.CLOSED)
+    concluded = (code == Status.CONFIRMED) | (code == Status.CLOSED)
     withdrawn = code == Status.WITHDRAWN
     run = {name: state[f"{name}_joint"].to_numpy() for name in ("since", "gap", "looks")}
     open_run = code == Status.PROVISIONAL
@@ -147,7 +149,7 @@ def layers(state: xr.Dataset) -> xr.Dataset:
     bounded = raised & (run["gap"] > 0) & (run["gap"] < 255)
     both = (flags & kernels.OPTICAL_BIT > 0) & (flags & kernels.RADAR_BIT > 0)
     confidence = np.select(
-        [settled & both, settled, open_run],
+        [concluded & both, concluded, open_run],
         [Confidence.HIGHEST, Confidence.HIGH, Confidence.LOW],
         Confidence.NONE,
     )
@@ -159,7 +161,7 @@ def layers(state: xr.Dataset) -> xr.Dataset:
         "onset_earliest": np.where(bounded, run["since"] - run["gap"].astype(np.uint16), 0),
         "onset_latest": onset,
         "provisional_on": provisional_on,
-        "confirmed_on": np.where(settled, decided_on, 0),
+        "confirmed_on": np.where(concluded, decided_on, 0),
         "withdrawn_on": np.where(withdrawn, decided_on, 0),
         "looks": np.where(raised, run["looks"], 0),
         "looks_total": state["looks_total"].to_numpy(),
@@ -189,14 +191,14 @@ class _Steps:
         self._pixels = self._shape[0] * self._shape[1]
         self._distance = _distance(model, float(state.attrs["resolution"]))
         self._limits, self._levels = _units(model)
-        self._ground = EvidenceGround(model, baselines)
+        self._rule = EvidenceRule(model, baselines)
         self._arrays = arrays
         self._slots = [arrays[f"{part}_{name}"] for name in ACCUMULATORS for part in _SLOT]
         self._active = np.zeros(self._pixels, np.uint8)
 
-    def step(self, pool: ThreadPoolExecutor, day: int, looks: list[Look]) -> None:
-        """Add the looks of one day, which are in order of stream."""
-        known = [look for look in looks if self._model.knows(look.stream)]
+    def step(self, pool: ThreadPoolExecutor, day: int, observations: list[Observation]) -> None:
+        """Add the observations of one day, which are in order of stream."""
+        known = [observation for observation in observations if self._model.knows(observation.stream)]
         for before, after in pairwise(known):
             if before.stream == after.stream:
                 raise StackError(
@@ -204,11 +206,13 @@ class _Steps:
                     where=f"{after.stream}, day {day}",
                     do="merge same-day scenes before detecting",
                 )
-        prepared = [look for look in map(self._ground.prepare, known) if look.says]
+        prepared = [
+            observation for observation in map(self._rule.prepare, known) if observation.is_informative
+        ]
         if not prepared:
             return
 
-        kinds = [look.kind for look in prepared]
+        kinds = [observation.kind for observation in prepared]
         firsts = [kind not in kinds[:number] for number, kind in enumerate(kinds)]
 
         def add(first: int, last: int) -> None:
@@ -216,8 +220,10 @@ class _Steps:
             evidence = {"optical": np.empty(_PIECE, np.int16), "radar": np.empty(_PIECE, np.int16)}
             for start in range(first, last, _PIECE):
                 stop = min(start + _PIECE, last)
-                for look, first_look in zip(prepared, firsts, strict=True):
-                    look.add(evidence[look.kind], start, stop, first_look=first_look, lanes=lanes)
+                for observation, first_of_run in zip(prepared, firsts, strict=True):
+                    observation.add(
+                        evidence[observation.kind], start, stop, first_of_run=first_of_run, lanes=lanes
+                    )
                 _add_day(
                     evidence["optical"],
                     evidence["radar"],

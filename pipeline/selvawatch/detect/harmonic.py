@@ -1,4 +1,4 @@
-"""Robust harmonic fit of a history, per pixel: mean, seasons, sigma, looks, and whether it held still."""
+"""Robust harmonic fit of a history, per pixel: mean, seasons, sigma, counts, and whether it held still."""
 
 import math
 from concurrent.futures import ThreadPoolExecutor
@@ -33,9 +33,9 @@ def fit(stack: xr.DataArray, rule: Harmonic, *, workers: int = 1) -> xr.Dataset:
 
     Lazy where the stack is. `terms` and `sigma` are int16 in the stack's stored units (term 0 the mean,
     then cos and sin of each harmonic of the yearly angle of days since 1970), sigma 0 where there was no
-    fit; `looks` uint8 screened looks (at most 255); `kept` uint8 percent of looks that screening left;
-    `shift` uint8 twentieths: reach of the walk of the kept residuals over sigma * sqrt(looks), the OLS-
-    CUSUM statistic of Ploberger and Kraemer (1992), doi:10.2307/2951597.
+    fit; `looks` uint8 screened observations (at most 255); `kept` uint8 percent of observations that
+    screening left; `shift` uint8 twentieths: reach of the walk of the kept residuals over sigma *
+    sqrt(observations), the OLS- CUSUM statistic of Ploberger and Kraemer (1992), doi:10.2307/2951597.
 
     stack: (time, y, x) int16 with a `scale`. workers: threads over row blocks of a stack that is in memory;
     a lazy stack is cut by its own chunks.

@@ -25,13 +25,16 @@ class Harmonic:
     ridge: float
     """Weight, in observations, that pulls each seasonal term to zero where the history is thin; 0 = none."""
     screens: tuple[float, ...]
-    """After the first fit, one refit for each, without looks further than this many sigmas from the fit."""
+    """After the first fit, one refit for each, without observations further than this many sigmas from the
+    fit.
+    """
     minimum_looks: int
-    """Fewest screened looks that make a history."""
+    """Fewest screened observations that make a history."""
     minimum_share: float
-    """Smallest share of looks that screening may leave; below it the history is unstable, 0-1."""
+    """Smallest share of observations that screening may leave; below it the history is unstable, 0-1."""
     maximum_shift: float
-    """Largest reach of the walk of kept residuals, in sigma * sqrt(looks); above: an unstable history."""
+    """Largest reach of the walk of kept residuals, in sigma * sqrt(observations); above: an unstable history.
+    """
 
     def __post_init__(self) -> None:
         """Refuse rules that no fit can follow."""
@@ -74,9 +77,9 @@ class Evidence:
     centre: float
     """Departure, in sigmas, that speaks for neither side."""
     low: float
-    """Most that one look may say for forest, nats (negative)."""
+    """Most that one observation may say for forest, nats (negative)."""
     high: float
-    """Most that one look may say for loss, nats."""
+    """Most that one observation may say for loss, nats."""
     sigma_floor: float
     """Smallest sigma that is believed, in units of the index (dB for radar)."""
 
@@ -103,7 +106,7 @@ class SpatialReference:
     spread: float
     """Standard deviation of that difference from one forest pixel to another, in units of the index."""
     noise: float
-    """Standard deviation of one look of forest around its own pixel's level, in units of the index."""
+    """Standard deviation of one observation of forest around its own pixel's level, in units of the index."""
     gain: float
     """Nats per sigma of departure, sigma from `spread` and `noise`; side and clips as in the index's rule."""
     centre: float
@@ -117,16 +120,19 @@ class SpatialReference:
         _need(self.spread > 0 and self.noise > 0, "spread, noise", (self.spread, self.noise), "more than 0")
         _need(self.gain > 0, "gain", self.gain, "more than 0")
 
-    def own_level(self, difference: np.ndarray, looks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Expected difference from the quantile, and sigma of a look, for pixels with a few looks or none.
+    def level_of(self, difference: np.ndarray, observations: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Expected difference from the quantile, and sigma of an observation, for pixels with a few
+        observations or none.
 
-        The median difference of those looks is drawn towards `offset` by the ratio of noise to spread
-        (empirical Bayes); without a look it is `offset`, with sigma sqrt(spread^2 + noise^2). All in units
-        of the index.
+        The median difference of those observations is drawn towards `offset` by the ratio of noise to spread
+        (empirical Bayes); without an observation it is `offset`, with sigma sqrt(spread^2 + noise^2). All in
+        units of the index.
         """
         prior = (self.noise / self.spread) ** 2
-        level = (looks * np.where(looks > 0, difference, 0) + prior * self.offset) / (looks + prior)
-        return level, np.sqrt(self.noise**2 + self.spread**2 * prior / (looks + prior))
+        level = (observations * np.where(observations > 0, difference, 0) + prior * self.offset) / (
+            observations + prior
+        )
+        return level, np.sqrt(self.noise**2 + self.spread**2 * prior / (observations + prior))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,10 +159,11 @@ class IndexModel:
 class Veil:
     """Tells haze over forest from loss: haze moves an index of soil and an index of water at once.
 
-    Bare soil leaves the water index where it was, a pond leaves the soil index where it was. A look of
-    which at least one of the named indices stays near the prediction is no haze and may say more; where all
-    depart, it may be haze or a pit of both, and may say less. A look that does not carry all of them cannot
-    tell, and counts as haze where all that it carries has a history; else the stream's own bound holds.
+    Bare soil leaves the water index where it was, a pond leaves the soil index where it was. An observation
+    of which at least one of the named indices stays near the prediction is no haze and may say more; where
+    all depart, it may be haze or a pit of both, and may say less. An observation that does not carry all of
+    them cannot tell, and counts as haze where all that it carries has a history; else the stream's own bound
+    holds.
     """
 
     indices: tuple[str, ...]
@@ -164,9 +171,9 @@ class Veil:
     departure: float
     """Departure, in sigmas, above which an index has moved."""
     veiled: float
-    """Most that a look may say for loss where all the indices departed, nats."""
+    """Most that an observation may say for loss where all the indices departed, nats."""
     unveiled: float
-    """Most that a look may say for loss where one of them stayed, nats."""
+    """Most that an observation may say for loss where one of them stayed, nats."""
 
     def __post_init__(self) -> None:
         """Refuse a veil of one index, or one that helps haze."""
@@ -181,7 +188,7 @@ class Veil:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamModel:
-    """One stream of looks."""
+    """One stream of observations."""
 
     stream: str
     """Name of the stream, such as `sentinel-2` or `sentinel-1-descending`."""
@@ -189,14 +196,17 @@ class StreamModel:
     """Whose accumulator it feeds besides the joint one."""
     combine: Combine
     """`sum`: indices see one thing with noise of their own, and their evidence is added. `most`: each sees
-    another kind of loss (a pond, bare soil), and the one that says most for loss speaks for the look."""
+    another kind of loss (a pond, bare soil), and the one that says most for loss speaks for the
+    observation."""
     correlation: float
     """Correlation of residuals between indices that are added, 0-1: the sum of n is divided by
     1 + (n - 1) * correlation, so that what they share is not counted twice."""
     low: float
-    """Most that one look may say for forest, nats (negative)."""
+    """Most that one observation may say for forest, nats (negative)."""
     high: float
-    """Most that one look may say for loss where there is no veil, or no history to hold it against, nats."""
+    """Most that one observation may say for loss where there is no veil, or no history to hold it against,
+    nats.
+    """
     indices: tuple[IndexModel, ...]
     veil: Veil | None = None
     """How haze is told from loss; None: it is not."""

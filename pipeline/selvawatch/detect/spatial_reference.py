@@ -9,7 +9,7 @@ from selvawatch.detect.model import SpatialReference
 
 
 def forest_level(values: np.ndarray, forest: np.ndarray, rule: SpatialReference) -> float:
-    """Quantile of a look's stored values over the fixed neighbourhood; NaN where too little was seen.
+    """Quantile of an observation's stored values over the fixed neighbourhood; NaN where too little was seen.
 
     A whole number: the smallest value that at least that share of the seen pixels does not exceed.
 

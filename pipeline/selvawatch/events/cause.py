@@ -50,10 +50,16 @@ REASONS: dict[str, tuple[str, str]] = {
     "log_river_km-": ("Near a mapped river.", "Cerca de un río cartografiado."),
     "log_road_km+": ("Far from a mapped road.", "Lejos de una vía cartografiada."),
     "log_road_km-": ("Near a mapped road.", "Cerca de una vía cartografiada."),
-    "unseen_ndvi+": ("No clear optical look since the loss.", "Sin imagen óptica clara desde la pérdida."),
-    "unseen_ndvi-": ("Seen by optical looks since the loss.", "Visto en imágenes ópticas desde la pérdida."),
+    "unseen_ndvi+": (
+        "No clear optical observation since the loss.",
+        "Sin imagen óptica clara desde la pérdida.",
+    ),
+    "unseen_ndvi-": (
+        "Seen by optical observations since the loss.",
+        "Visto en imágenes ópticas desde la pérdida.",
+    ),
     "unseen_water+": (
-        "No look since the loss tells water from ground.",
+        "No observation since the loss tells water from ground.",
         "Ninguna imagen desde la pérdida distingue agua de suelo.",
     ),
     "unseen_water-": ("Water and ground can be told apart.", "Se distingue agua de suelo."),

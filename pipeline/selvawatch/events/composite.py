@@ -7,8 +7,8 @@ from selvawatch.core.stack import check_stack
 from selvawatch.detect.kernels.since import median_since
 
 
-def after_composite(stack: xr.DataArray, since: xr.DataArray, looks: int) -> xr.DataArray:
-    """Median of each pixel's last clear looks since a day, (y, x) float32; NaN where there is none.
+def after_composite(stack: xr.DataArray, since: xr.DataArray, observations: int) -> xr.DataArray:
+    """Median of each pixel's last clear observations since a day, (y, x) float32; NaN where there is none.
 
     Lazy where the stack is, one block of rows at a time.
 
@@ -17,28 +17,31 @@ def after_composite(stack: xr.DataArray, since: xr.DataArray, looks: int) -> xr.
     stack
         One index, (time, y, x) int16 with a `scale` (`core.stack`).
     since
-        First day that counts, (y, x); 0 = every look counts.
-    looks
-        Most looks that enter a median, at least 1.
+        First day that counts, (y, x); 0 = every observation counts.
+    observations
+        Most observations that enter a median, at least 1.
     """
-    return _composite(stack, since, looks, newest=True)
+    return _composite(stack, since, observations, newest=True)
 
 
-def loss_composite(stack: xr.DataArray, onset: xr.DataArray, looks: int) -> xr.DataArray:
-    """Median of each pixel's first clear looks since its onset, (y, x) float32; NaN without onset or look.
+def loss_composite(stack: xr.DataArray, onset: xr.DataArray, observations: int) -> xr.DataArray:
+    """Median of each pixel's first clear observations since its onset, (y, x) float32; NaN without onset or
+    observation.
 
-    Lazy where the stack is. It does not change any more once the looks are there, whatever grows later.
+    Lazy where the stack is. It does not change any more once the observations are there, whatever grows
+    later.
 
-    stack: as for `after_composite`. onset: day of loss, (y, x); 0 = none. looks: most looks, at least 1.
+    stack: as for `after_composite`. onset: day of loss, (y, x); 0 = none. observations: most observations, at
+    least 1.
     """
-    composite = _composite(stack, onset, looks, newest=False)
+    composite = _composite(stack, onset, observations, newest=False)
     lost = xr.DataArray(onset.data > 0, dims=("y", "x"))
     return composite.where(lost)
 
 
-def _composite(stack: xr.DataArray, since: xr.DataArray, looks: int, *, newest: bool) -> xr.DataArray:
-    if looks < 1:
-        raise ValueError(f"looks is {looks}, need at least 1")
+def _composite(stack: xr.DataArray, since: xr.DataArray, observations: int, *, newest: bool) -> xr.DataArray:
+    if observations < 1:
+        raise ValueError(f"observations is {observations}, need at least 1")
     check_stack(stack)
     days = stack["time"].values.astype("datetime64[D]").astype(np.int64)
     first = since.drop_vars([name for name in since.coords if name not in since.dims])
@@ -49,7 +52,12 @@ def _composite(stack: xr.DataArray, since: xr.DataArray, looks: int, *, newest: 
         stack,
         first,
         input_core_dims=[["time"], []],
-        kwargs={"days": days, "looks": looks, "scale": float(stack.attrs["scale"]), "newest": newest},
+        kwargs={
+            "days": days,
+            "observations": observations,
+            "scale": float(stack.attrs["scale"]),
+            "newest": newest,
+        },
         dask="parallelized",
         output_dtypes=[np.float32],
         join="override",
@@ -58,11 +66,11 @@ def _composite(stack: xr.DataArray, since: xr.DataArray, looks: int, *, newest: 
 
 
 def _median(
-    values: np.ndarray, since: np.ndarray, *, days: np.ndarray, looks: int, scale: float, newest: bool
+    values: np.ndarray, since: np.ndarray, *, days: np.ndarray, observations: int, scale: float, newest: bool
 ) -> np.ndarray:
-    """Median over time (last axis) of the newest or first `looks` observed values on or after `since`."""
+    """Median over time (last axis) of the newest or first `observations` values on or after `since`."""
     rows, columns, times = values.shape
     stack = np.ascontiguousarray(np.moveaxis(values, -1, 0)).reshape(times, rows * columns)
     median = np.empty(rows * columns, np.float32)
-    median_since(stack, days, np.ascontiguousarray(since, np.int64).reshape(-1), looks, newest, median)
+    median_since(stack, days, np.ascontiguousarray(since, np.int64).reshape(-1), observations, newest, median)
     return (median * np.float32(scale)).reshape(rows, columns)

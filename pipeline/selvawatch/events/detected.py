@@ -15,8 +15,8 @@ from selvawatch.core.tables import CELLS, EVENTS
 from selvawatch.errors import TableError
 from selvawatch.events.outline import outlines
 from selvawatch.events.patches import (
+    EventFrame,
     EventRule,
-    Ground,
     Pixels,
     alert_pixels,
     minimum_px,
@@ -71,7 +71,7 @@ class Detected:
 def detect_events(
     previous: Tracked | None,
     tiles: Mapping[Tile, xr.Dataset],
-    ground: Ground,
+    event_frame: EventFrame,
     rule: EventRule,
     until_day: int,
     looked: Mapping[str, Looked],
@@ -97,21 +97,21 @@ def detect_events(
     TableError
         When an event of before lies on given tiles and on others too.
     """
-    before = previous if previous is not None else nothing(ground.grid.crs)
-    carried, worked = _split(before.events, sorted(tiles), ground)
+    before = previous if previous is not None else nothing(event_frame.grid.crs)
+    carried, worked = _split(before.events, sorted(tiles), event_frame)
     pixels, withdrawn_px = alert_pixels(tiles, worked.geometry.to_numpy())
     closed = (worked["status"] == "closed").to_numpy(bool)
     frozen = np.where(_at(closed, pixels.previous, False), pixels.previous, -1)
     labels = patch_labels(pixels, rule.onset_gap_days, frozen)
     lost = mostly_lost(pixels, labels, rule)
-    pixels, labels = pixels.take(lost), labels[lost]
-    kept = _kept(pixels, labels, rule, ground, (worked["status"] != "withdrawn").to_numpy(bool))
+    pixels, labels = pixels.select(lost), labels[lost]
+    kept = _kept(pixels, labels, rule, event_frame, (worked["status"] != "withdrawn").to_numpy(bool))
     reasons = _reasons(pixels, kept, withdrawn_px)
-    pixels, labels = pixels.take(kept), labels[kept]
+    pixels, labels = pixels.select(kept), labels[kept]
     labels = np.unique(labels, return_inverse=True)[1] if len(labels) else labels
-    patches = Patches(pixels=pixels, labels=labels, outlines=outlines(pixels, labels, ground))
+    patches = Patches(pixels=pixels, labels=labels, outlines=outlines(pixels, labels, event_frame))
     by_tile = [looked.get(tile.id, {}) for tile in sorted(tiles)]
-    events, ids = track(worked, patches, reasons, rule, ground, until_day, by_tile)
+    events, ids = track(worked, patches, reasons, rule, event_frame, until_day, by_tile)
     cells = cell_frame(patches.outlines, ids, events)
     events = _with_carried(events, carried, EVENTS, "event_id")
     cells = _with_carried(
@@ -134,7 +134,7 @@ def _at(values: np.ndarray, positions: np.ndarray, otherwise: bool) -> np.ndarra
 
 
 def _split(
-    events: gpd.GeoDataFrame, tiles: Sequence[Tile], ground: Ground
+    events: gpd.GeoDataFrame, tiles: Sequence[Tile], event_frame: EventFrame
 ) -> tuple[gpd.GeoDataFrame, gpd.GeoDataFrame]:
     """Events on none of the tiles; events on them, the withdrawn first (living ones are drawn over them)."""
     geometry = events.geometry.to_numpy()
@@ -142,7 +142,7 @@ def _split(
     inside, outside = np.zeros(len(events), np.bool_), np.zeros(len(events), np.bool_)
     missing: set[str] = set()
     for position, shape in enumerate(geometry):
-        found = {tile.id for tile in ground.grid.tiles(shape)}
+        found = {tile.id for tile in event_frame.grid.tiles(shape)}
         inside[position], outside[position] = bool(found & wanted), bool(found - wanted)
         if inside[position] and outside[position] and events["status"].iloc[position] != "withdrawn":
             missing |= found - wanted
@@ -160,12 +160,12 @@ def _split(
 
 
 def _kept(
-    pixels: Pixels, labels: np.ndarray, rule: EventRule, ground: Ground, alive: np.ndarray
+    pixels: Pixels, labels: np.ndarray, rule: EventRule, event_frame: EventFrame, alive: np.ndarray
 ) -> np.ndarray:
     """Mask of the pixels of patches that are large enough, or that hold what a living event has confirmed."""
     if not len(pixels):
         return np.zeros(0, np.bool_)
-    large = np.bincount(labels) >= minimum_px(rule.min_ha, ground.grid)
+    large = np.bincount(labels) >= minimum_px(rule.min_ha, event_frame.grid)
     known = (pixels.status > 1) & _at(alive, pixels.previous, False)
     held = np.bincount(labels, weights=known) > 0
     return (large | held)[labels]

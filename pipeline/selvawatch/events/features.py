@@ -31,8 +31,8 @@ FEATURES: dict[str, str] = {
     "log_width": "Natural logarithm of the mean width: twice the area divided by the outline, in pixels.",
     "log_river_km": "Natural logarithm of 0.01 + km to the nearest reference river; empty without reference.",
     "log_road_km": "Natural logarithm of 0.01 + km to the nearest reference road; empty without reference.",
-    "unseen_ndvi": "1 where no clear look since the loss gives NDVI, else 0.",
-    "unseen_water": "1 where no clear look since the loss gives MNDWI, else 0.",
+    "unseen_ndvi": "1 where no clear observation since the loss gives NDVI, else 0.",
+    "unseen_water": "1 where no clear observation since the loss gives MNDWI, else 0.",
 }
 """Every feature and what it says; empty (NaN) where it could not be measured."""
 
@@ -42,7 +42,7 @@ class Measures:
     """Numbers with which features are measured; values in `models/cause.toml`."""
 
     looks: int
-    """Looks since the loss that enter the composites (`composite.after_composite`)."""
+    """Observations since the loss that enter the composites (`composite.after_composite`)."""
     water_mndwi: float
     """MNDWI from which a pixel is open water."""
     bare_ndvi: float
@@ -70,7 +70,7 @@ class _Sums:
     wet_seen: np.ndarray
     wet: np.ndarray
     seen: np.ndarray
-    bare: np.ndarray
+    bare_soil: np.ndarray
     green: np.ndarray
     drop_seen: np.ndarray
     drop: np.ndarray
@@ -95,7 +95,8 @@ def features(
     ----------
     composites
         By tile, (y, x) float32: `ndvi`, and where at hand `nbr`, `mndwi` (`after_composite` with the onset
-        as first day, every look where there is no event) and `ndvi_baseline`; one tile is read at a time.
+        as first day, every observation where there is no event) and `ndvi_baseline`; one tile is read at a
+        time.
     resolution
         Pixel size, metres.
     """
@@ -108,7 +109,7 @@ def features(
     total = _Sums(**sums)
     frame = pd.DataFrame(index=pd.Index(events["event_id"], name="event_id"))
     frame["pond_share"] = _ratio(total.wet, total.wet_seen)
-    frame["bare_share"] = _ratio(total.bare, total.seen)
+    frame["bare_share"] = _ratio(total.bare_soil, total.seen)
     frame["green_share"] = _ratio(total.green, total.seen)
     frame["ndvi_drop"] = _ratio(total.drop, total.drop_seen)
     frame["nbr"] = _ratio(total.nbr, total.nbr_seen)
@@ -127,8 +128,8 @@ def features(
     return frame[list(FEATURES)].astype(np.float64)
 
 
-def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
-    return np.divide(part, whole, out=np.full(len(whole), math.nan), where=whole > 0)
+def _ratio(part: np.ndarray, total: np.ndarray) -> np.ndarray:
+    return np.divide(part, total, out=np.full(len(total), math.nan), where=total > 0)
 
 
 def _log_km(geometry: np.ndarray, lines: shapely.Geometry | None) -> np.ndarray:
@@ -162,7 +163,7 @@ def _tile_sums(
     ndvi, mndwi = layers["ndvi"], layers["mndwi"]
     drop = layers["ndvi_baseline"] - ndvi
     water = mndwi > measures.water_mndwi
-    bare = (ndvi <= measures.bare_ndvi) & ~water
+    bare_soil = (ndvi <= measures.bare_ndvi) & ~water
     green = (ndvi >= measures.green_ndvi) & ~water
     inside = event >= 0
     ring_event = _ring(event, measures.ring_px)
@@ -177,7 +178,7 @@ def _tile_sums(
         wet_seen=per_event(inside & np.isfinite(mndwi), event),
         wet=per_event(inside & water, event),
         seen=per_event(inside & np.isfinite(ndvi), event),
-        bare=per_event(inside & bare, event),
+        bare_soil=per_event(inside & bare_soil, event),
         green=per_event(inside & green, event),
         drop_seen=per_event(inside & np.isfinite(drop), event),
         drop=per_event(inside & np.isfinite(drop), event, drop),
@@ -185,7 +186,7 @@ def _tile_sums(
         nbr=per_event(inside & np.isfinite(layers["nbr"]), event, layers["nbr"]),
         ring=per_event(ring, ring_event),
         ring_river=per_event(ring & river, ring_event),
-        ring_old=per_event(ring & (water | bare) & ~river, ring_event),
+        ring_old=per_event(ring & (water | bare_soil) & ~river, ring_event),
         ring_green=per_event(ring & green, ring_event),
     )
 

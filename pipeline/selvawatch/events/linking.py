@@ -83,7 +83,12 @@ def link(labels: np.ndarray, owners: np.ndarray, patches: int, previous: pd.Data
 
 
 def new_ids(
-    pixels: Pixels, labels: np.ndarray, wanted: np.ndarray, grid: Grid, prefix: str, taken: Collection[str]
+    pixels: Pixels,
+    labels: np.ndarray,
+    wanted: np.ndarray,
+    grid: Grid,
+    prefix: str,
+    ids_before: Collection[str],
 ) -> list[str]:
     """An id such as `MDD-240612-7KQ4` for each wanted patch: prefix, onset, digest of where it began.
 
@@ -91,7 +96,7 @@ def new_ids(
     `_SQUARE_M` enters the digest: ids are public, and a finer place could be found by trying. No id is
     given twice.
     """
-    used = set(taken)
+    used = set(ids_before)
     order = np.lexsort((pixels.column, pixels.row, pixels.onset, labels))
     seeds = order[np.searchsorted(labels[order], wanted)]
     ids = []
@@ -111,4 +116,4 @@ def new_ids(
 
 def _short(text: str) -> str:
     number = int.from_bytes(hashlib.sha256(text.encode()).digest()[:8])
-    return "".join(_ALPHABET[(number >> (5 * place)) & 31] for place in range(_SHORT))
+    return "".join(_ALPHABET[(number >> (5 * position)) & 31] for position in range(_SHORT))

@@ -12,7 +12,7 @@ from rasterio.features import shapes
 from selvawatch.core.grid import Grid
 from selvawatch.core.hectares import hectares
 from selvawatch.core.status import Status
-from selvawatch.events.patches import Ground, Pixels
+from selvawatch.events.patches import EventFrame, Pixels
 
 _STRIP_PX = 16_000_000
 """Most pixels of a raster made at once (memory only: 64 MB); a larger event is drawn in strips."""
@@ -46,10 +46,10 @@ class Outlines:
     """MultiPolygon of each cell."""
 
 
-def outlines(pixels: Pixels, labels: np.ndarray, ground: Ground) -> Outlines:
+def outlines(pixels: Pixels, labels: np.ndarray, event_frame: EventFrame) -> Outlines:
     """Polygons and hectares of every patch; labels run from 0 without gaps."""
     order = np.lexsort((pixels.status, pixels.onset, labels))
-    pixels, labels = pixels.take(order), labels[order]
+    pixels, labels = pixels.select(order), labels[order]
     new_cell = np.ones(len(pixels), np.bool_)
     new_cell[1:] = (
         (np.diff(labels) != 0) | (np.diff(pixels.onset) != 0) | (np.diff(pixels.status.astype(np.int16)) != 0)
@@ -63,19 +63,21 @@ def outlines(pixels: Pixels, labels: np.ndarray, ground: Ground) -> Outlines:
         for patch, (begin, end) in enumerate(zip(patch_starts[:-1], patch_starts[1:], strict=True)):
             first = int(cell_of_pixel[begin])
             numbers = cell_of_pixel[begin:end] - first
-            place = (pixels.column[begin:end], pixels.row[begin:end])
-            drawn = polygons(*place, numbers, ground.grid)
+            pixel_positions = (pixels.column[begin:end], pixels.row[begin:end])
+            drawn = polygons(*pixel_positions, numbers, event_frame.grid)
             cell_geometry[first : first + len(drawn)] = drawn
-            geometry[patch] = drawn[0] if len(drawn) == 1 else polygons(*place, numbers * 0, ground.grid)[0]
-    cell_ha = hectares(cell_geometry, ground.grid.crs, ground.equal_area)
+            geometry[patch] = (
+                drawn[0] if len(drawn) == 1 else polygons(*pixel_positions, numbers * 0, event_frame.grid)[0]
+            )
+    cell_ha = hectares(cell_geometry, event_frame.grid.crs, event_frame.equal_area)
     cell_patch, cell_status = labels[starts], pixels.status[starts]
     sure = np.isin(cell_status, (int(Status.CONFIRMED), int(Status.CLOSED)))
-    margin = shapely.buffer(geometry, ground.grid.resolution / 2, join_style="mitre")
+    margin = shapely.buffer(geometry, event_frame.grid.resolution / 2, join_style="mitre")
     return Outlines(
         geometry=geometry,
         ha=_sums(cell_ha, cell_patch, len(geometry)),
         ha_lo=_sums(cell_ha[sure], cell_patch[sure], len(geometry)),
-        ha_hi=hectares(margin, ground.grid.crs, ground.equal_area),
+        ha_hi=hectares(margin, event_frame.grid.crs, event_frame.equal_area),
         cell_patch=cell_patch,
         cell_onset=pixels.onset[starts],
         cell_status=cell_status,
@@ -133,7 +135,7 @@ def polygons(column: np.ndarray, row: np.ndarray, number: np.ndarray, grid: Grid
 
 
 def _multi(parts: list[shapely.Geometry], several: bool) -> shapely.MultiPolygon:
-    whole = shapely.union_all(parts) if several else shapely.MultiPolygon(parts)
-    if whole.geom_type == "Polygon":
-        whole = shapely.MultiPolygon([whole])
-    return shapely.normalize(whole)
+    outline = shapely.union_all(parts) if several else shapely.MultiPolygon(parts)
+    if outline.geom_type == "Polygon":
+        outline = shapely.MultiPolygon([outline])
+    return shapely.normalize(outline)

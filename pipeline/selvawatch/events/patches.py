@@ -34,7 +34,7 @@ class EventRule:
     close_after_days: int
     """Days without growth after which a confirmed event is closed."""
     loss_looks: int
-    """First clear looks since the onset that tell how much of a pixel was lost (`loss_composite`)."""
+    """First clear observations since the onset that tell how much of a pixel was lost (`loss_composite`)."""
     lost_share: float
     """Share of a pixel that must be lost: its fall against that of the event's core."""
     core_quantile: float
@@ -63,7 +63,7 @@ class EventRule:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ground:
+class EventFrame:
     """Where events lie and how they are named."""
 
     grid: Grid
@@ -90,8 +90,8 @@ class Pixels:
     onset_latest: np.ndarray
     provisional_on: np.ndarray
     confirmed_on: np.ndarray
-    looks: np.ndarray
-    """Days with a usable look since the onset, int32."""
+    observations: np.ndarray
+    """Days with a usable observation since the onset, int32."""
     fall: np.ndarray
     """NDVI fall at the loss, float32; NaN = not measured."""
     tile: np.ndarray
@@ -102,12 +102,12 @@ class Pixels:
     def __len__(self) -> int:
         return len(self.column)
 
-    def take(self, which: np.ndarray) -> "Pixels":
+    def select(self, which: np.ndarray) -> "Pixels":
         """The pixels at positions, or where a mask is True."""
         return Pixels(**{field.name: getattr(self, field.name)[which] for field in fields(self)})
 
 
-_DAYS = ("onset", "onset_earliest", "onset_latest", "provisional_on", "confirmed_on", "looks")
+_DAYS = ("onset", "onset_earliest", "onset_latest", "provisional_on", "confirmed_on")
 
 
 def alert_pixels(tiles: Mapping[Tile, xr.Dataset], previous: np.ndarray) -> tuple[Pixels, np.ndarray]:
@@ -145,11 +145,12 @@ def alert_pixels(tiles: Mapping[Tile, xr.Dataset], previous: np.ndarray) -> tupl
                 ),
                 tile=np.full(len(y), number, np.int32),
                 previous=owner[y, x],
+                observations=state["looks"].values[y, x].astype(np.int32),
                 **days,
             )
         )
     pixels = _joined(parts)
-    return pixels.take(np.lexsort((pixels.column, pixels.row))), withdrawn
+    return pixels.select(np.lexsort((pixels.column, pixels.row))), withdrawn
 
 
 def _owners(tile: Tile, previous: np.ndarray, tree: shapely.STRtree) -> np.ndarray:
@@ -219,8 +220,8 @@ def patch_labels(pixels: Pixels, onset_gap_days: int, frozen: np.ndarray) -> np.
 def mostly_lost(pixels: Pixels, labels: np.ndarray, rule: EventRule) -> np.ndarray:
     """Whether each pixel was lost for the most part, bool: its NDVI fall against that of its patch's core.
 
-    A sensor of 30 m, a radar box and mixed pixels spread a loss over its rim; the fall of the first looks
-    tells what was lost. A pixel whose fall was not measured is kept.
+    A sensor of 30 m, a radar box and mixed pixels spread a loss over its rim; the fall of the first
+    observations tells what was lost. A pixel whose fall was not measured is kept.
     """
     known = np.flatnonzero(np.isfinite(pixels.fall))
     if not known.size:
@@ -228,7 +229,7 @@ def mostly_lost(pixels: Pixels, labels: np.ndarray, rule: EventRule) -> np.ndarr
     order = known[np.lexsort((pixels.fall[known], labels[known]))]
     patch, first, count = np.unique(labels[order], return_index=True, return_counts=True)
     core = np.full(int(labels.max()) + 1, np.nan, np.float32)
-    place = first + np.floor((count - 1) * rule.core_quantile).astype(np.int64)
-    core[patch] = pixels.fall[order[place]]
+    position = first + np.floor((count - 1) * rule.core_quantile).astype(np.int64)
+    core[patch] = pixels.fall[order[position]]
     needed = np.maximum(rule.least_fall, rule.lost_share * np.minimum(core, rule.bare_fall))
     return ~(pixels.fall < needed[labels])

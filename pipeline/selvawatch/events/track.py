@@ -14,13 +14,13 @@ from selvawatch.core.status import Confidence, Status
 from selvawatch.core.tables import CELLS, EVENTS
 from selvawatch.events.linking import Links, link, new_ids
 from selvawatch.events.outline import Outlines
-from selvawatch.events.patches import EventRule, Ground, Pixels, minimum_px
+from selvawatch.events.patches import EventFrame, EventRule, Pixels, minimum_px
 
 Looked = Mapping[str, Sequence[int]]
 """Days on which each sensor looked at a tile, by sensor name."""
 
 WITHDRAWN_REASONS: dict[str, tuple[str, str]] = {
-    "forest-seen": ("Later looks spoke for forest.", "Observaciones posteriores muestran bosque."),
+    "forest-seen": ("Later observations spoke for forest.", "Observaciones posteriores muestran bosque."),
     "below-minimum": (
         "What remains is smaller than the minimum mapping unit.",
         "Lo que queda es menor que la unidad mínima cartografiable.",
@@ -72,7 +72,7 @@ def track(
     patches: Patches,
     withdrawn_reasons: Sequence[str],
     rule: EventRule,
-    ground: Ground,
+    event_frame: EventFrame,
     until_day: int,
     looked: Sequence[Looked],
 ) -> tuple[gpd.GeoDataFrame, list[str]]:
@@ -84,19 +84,21 @@ def track(
     `Pixels.tile` counts in. Causes are those of before.
     """
     links = link(patches.labels, patches.pixels.previous, len(patches), previous)
-    frame = _measured(patches, rule, ground, looked)
-    frame = _continued(frame, links, previous, patches, rule, ground, until_day)
+    frame = _measured(patches, rule, event_frame, looked)
+    frame = _continued(frame, links, previous, patches, rule, event_frame, until_day)
     ids = list(frame["event_id"])
     gone = _gone(previous, links, withdrawn_reasons)
     frames = [each for each in (frame, gone) if len(each)]
-    events = pd.concat(frames, ignore_index=True) if frames else nothing(ground.grid.crs).events
+    events = pd.concat(frames, ignore_index=True) if frames else nothing(event_frame.grid.crs).events
     events = gpd.GeoDataFrame(
-        EVENTS.check(events.sort_values("event_id")), geometry="geometry", crs=ground.grid.crs
+        EVENTS.check(events.sort_values("event_id")), geometry="geometry", crs=event_frame.grid.crs
     )
     return events, ids
 
 
-def _measured(patches: Patches, rule: EventRule, ground: Ground, looked: Sequence[Looked]) -> pd.DataFrame:
+def _measured(
+    patches: Patches, rule: EventRule, event_frame: EventFrame, looked: Sequence[Looked]
+) -> pd.DataFrame:
     """One row per patch: what its pixels alone say."""
     pixels, outlines = patches.pixels, patches.outlines
     table = pd.DataFrame(
@@ -111,19 +113,19 @@ def _measured(patches: Patches, rule: EventRule, ground: Ground, looked: Sequenc
             "onset_latest": np.maximum(pixels.onset_latest, pixels.onset),
             "provisional_on": np.where(pixels.provisional_on > 0, pixels.provisional_on, pixels.onset),
             "confirmed_on": np.where(pixels.confirmed_on > 0, pixels.confirmed_on, np.iinfo(np.int32).max),
-            "looks": pixels.looks,
+            "looks": pixels.observations,
         }
     )
     by_patch = table.groupby("label")
     size = by_patch.size().to_numpy()
-    support = np.minimum(minimum_px(rule.support_ha, ground.grid), size)
+    support = np.minimum(minimum_px(rule.support_ha, event_frame.grid), size)
     confidence = np.full(len(size), int(Confidence.LOW))
     for level in (Confidence.HIGH, Confidence.HIGHEST):
         held = (table["confidence"] >= int(level)).groupby(table["label"]).sum().to_numpy()
         confidence[held >= support] = int(level)
     points = shapely.point_on_surface(outlines.geometry)
     east, north = np.round(shapely.get_x(points), 1), np.round(shapely.get_y(points), 1)
-    lon, lat = Transformer.from_crs(ground.grid.crs, "EPSG:4326", always_xy=True).transform(east, north)
+    lon, lat = Transformer.from_crs(event_frame.grid.crs, "EPSG:4326", always_xy=True).transform(east, north)
     never = np.iinfo(np.int32).max
     earliest, confirmed = (
         by_patch["onset_earliest"].min().to_numpy(),
@@ -169,14 +171,14 @@ def _continued(
     previous: gpd.GeoDataFrame,
     patches: Patches,
     rule: EventRule,
-    ground: Ground,
+    event_frame: EventFrame,
     until_day: int,
 ) -> pd.DataFrame:
     """The measured rows with id, version, status and change, as EVENTS."""
-    grid = ground.grid
+    grid = event_frame.grid
     fresh = np.flatnonzero(links.survivor < 0)
-    taken = {*previous["event_id"], *" ".join(previous["merged_from"].dropna()).split()}
-    names = new_ids(patches.pixels, patches.labels, fresh, grid, ground.prefix, taken)
+    ids_before = {*previous["event_id"], *" ".join(previous["merged_from"].dropna()).split()}
+    names = new_ids(patches.pixels, patches.labels, fresh, grid, event_frame.prefix, ids_before)
     ids: dict[int, str] = dict(zip(fresh.tolist(), names, strict=True))
     before = previous.to_dict("records")
     size_before = np.rint(shapely.area(previous.geometry.to_numpy()) / grid.resolution**2).astype(np.int64)

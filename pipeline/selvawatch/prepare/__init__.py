@@ -1,1 +1,1 @@
-"""From scenes to looks: masks, one reflectance space, indices, same-day merge, files of observations."""
+"""From scenes to observations: masks, one reflectance space, indices, same-day merge, files."""

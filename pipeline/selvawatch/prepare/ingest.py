@@ -14,14 +14,14 @@ from selvawatch.core.files import canonical_json
 from selvawatch.core.grid import Tile
 from selvawatch.core.scene import Scene
 from selvawatch.errors import SceneError
-from selvawatch.prepare.observation_files import HALO, look_path, read_tags, write_look
-from selvawatch.prepare.scene_indices import Reader, Recipe, SceneLook, daily, observe_scene
+from selvawatch.prepare.observation_files import HALO, observation_path, read_tags, write_observation
+from selvawatch.prepare.scene_indices import Reader, Recipe, SceneObservation, daily, observe_scene
 from selvawatch.sources.scene_pixels import read_scene
 from selvawatch.sources.sensors.sensor_table import stream_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TakenIn:
+class SceneRecord:
     """What became of one scene on one tile."""
 
     scene_id: str
@@ -42,12 +42,12 @@ class TakenIn:
 
 def scenes_on(scenes: Iterable[Scene], tile: Tile, halo_px: int = 0) -> list[Scene]:
     """Scenes whose footprint meets a tile, or so many pixels around it, in the order given."""
-    ground = tile.lonlat_outline_with(halo_px)
-    shapely.prepare(ground)
-    return [scene for scene in scenes if ground.intersects(scene.footprint)]
+    outline = tile.lonlat_outline_with(halo_px)
+    shapely.prepare(outline)
+    return [scene for scene in scenes if outline.intersects(scene.footprint)]
 
 
-def take_in(
+def ingest_scenes(
     scenes: Sequence[Scene],
     tile: Tile,
     recipe: Recipe,
@@ -55,50 +55,50 @@ def take_in(
     read: Reader = read_scene,
     workers: int = 1,
     halo_px: int = 0,
-) -> tuple[TakenIn, ...]:
+) -> tuple[SceneRecord, ...]:
     """Turn scenes into observation files below a tile's folder; one record for each scene, by day, stream and
     id.
 
-    A look that already holds the same scenes (ids and digests) by the same recipe is left as it is; one that
-    holds a scene that is not given any more is made anew. A scene that cannot be read is recorded with its
-    reason, tried again by the next call, and the look is made from the others: the file is the one that a
-    call without the bad scene would write. What a look holds stays in it while it can only be added to. A
-    day on which no scene can be read has no file. Scenes that do not meet the tile should be left out
-    (`scenes_on`); they are read as wholly unobserved.
+    An observation that already holds the same scenes (ids and digests) by the same recipe is left as it is;
+    one that holds a scene that is not given any more is made anew. A scene that cannot be read is recorded
+    with its reason, tried again by the next call, and the observation is made from the others: the file is
+    the one that a call without the bad scene would write. What an observation holds stays in it while it can
+    only be added to. A day on which no scene can be read has no file. Scenes that do not meet the tile should
+    be left out (`scenes_on`); they are read as wholly unobserved.
 
     Where some scene could be read, days with one out of reach are tried once more when all are done: what
     passes within minutes should leave no gap in days that no later run may change.
 
     read: how scenes are read; workers: days that are worked on at a time, by threads; halo_px: pixels around
-    the tile that looks hold too (a look with another halo is made anew).
+    the tile that observations hold too (an observation with another halo is made anew).
     """
     groups: dict[tuple[int, str], list[Scene]] = {}
     for scene in sorted(scenes, key=lambda scene: (scene.day, scene.id, scene.collection)):
         groups.setdefault((scene.day, stream_of(scene)), []).append(scene)
 
-    def one(key: tuple[int, str]) -> list[TakenIn]:
-        return _take_day(groups[key], tile, recipe, folder, read, halo_px)
+    def ingest_group(key: tuple[int, str]) -> list[SceneRecord]:
+        return _ingest_day(groups[key], tile, recipe, folder, read, halo_px)
 
     with ThreadPoolExecutor(workers) as pool:
-        taken = dict(zip(groups, pool.map(one, groups), strict=True))
-        missed = [key for key, records in taken.items() if any(map(_is_unreachable, records))]
-        if any(record.state == "read" for records in taken.values() for record in records):
-            taken |= dict(zip(missed, pool.map(one, missed), strict=True))
-    return tuple(record for key in sorted(taken) for record in taken[key])
+        ingested = dict(zip(groups, pool.map(ingest_group, groups), strict=True))
+        missed = [key for key, records in ingested.items() if any(map(_is_unreachable, records))]
+        if any(record.state == "read" for records in ingested.values() for record in records):
+            ingested |= dict(zip(missed, pool.map(ingest_group, missed), strict=True))
+    return tuple(record for key in sorted(ingested) for record in ingested[key])
 
 
-def _is_unreachable(record: TakenIn) -> bool:
+def _is_unreachable(record: SceneRecord) -> bool:
     return record.reason == "unreachable"
 
 
-def _take_day(
+def _ingest_day(
     scenes: list[Scene], tile: Tile, recipe: Recipe, folder: Path, read: Reader, halo_px: int
-) -> list[TakenIn]:
-    path = look_path(folder, stream_of(scenes[0]), scenes[0].day)
+) -> list[SceneRecord]:
+    path = observation_path(folder, stream_of(scenes[0]), scenes[0].day)
     shares = _shares_in(path, recipe, halo_px)
     if not shares.keys() <= {_key(scene) for scene in scenes}:
         shares = {}
-    found: dict[tuple[str, str, str], SceneLook] = {}
+    found: dict[tuple[str, str, str], SceneObservation] = {}
     records = {key: _read(scene, shares[key]) for scene in scenes if (key := _key(scene)) in shares}
 
     def observe(some: list[Scene]) -> None:
@@ -121,7 +121,7 @@ def _take_day(
             parts = [found[_key(scene)] for scene in scenes if _key(scene) in found]
             kept = [[*_key(part.scene), round(part.clear_share, 6)] for part in parts]
             tags = {"scenes": canonical_json(kept), "recipe": recipe.digest}
-            write_look(daily(parts), tile, folder, tags, halo_px)
+            write_observation(daily(parts), tile, folder, tags, halo_px)
     return [records[_key(scene)] for scene in scenes]
 
 
@@ -130,16 +130,18 @@ def _hold_back(
     new: list[tuple[str, str, str]],
     lost: list[tuple[str, str, str]],
     shares: dict[tuple[str, str, str], float],
-    records: dict[tuple[str, str, str], TakenIn],
+    records: dict[tuple[str, str, str], SceneRecord],
 ) -> None:
-    """Leave a look as it is where a scene that it holds cannot be read again: the new ones wait with it."""
+    """Leave an observation as it is where a scene that it holds cannot be read again: the new ones wait with
+    it.
+    """
     why = records[lost[0]]
     for scene in scenes:
         key = _key(scene)
         if key in shares:
             records[key] = _read(scene, shares[key])
         elif key in new:
-            text = f"its look cannot be made anew with it: {why.text}"
+            text = f"its observation cannot be made anew with it: {why.text}"
             records[key] = _record(scene, state="unread", reason=why.reason, text=text)
 
 
@@ -157,12 +159,14 @@ def _key(scene: Scene) -> tuple[str, str, str]:
     return scene.collection, scene.id, scene.digest
 
 
-def _read(scene: Scene, clear_share: float) -> TakenIn:
+def _read(scene: Scene, clear_share: float) -> SceneRecord:
     return _record(scene, state="read", clear_share=clear_share)
 
 
-def _record(scene: Scene, state: str, reason: str = "", text: str = "", clear_share: float = 0.0) -> TakenIn:
-    return TakenIn(
+def _record(
+    scene: Scene, state: str, reason: str = "", text: str = "", clear_share: float = 0.0
+) -> SceneRecord:
+    return SceneRecord(
         scene_id=scene.id,
         sensor=scene.sensor,
         day=scene.day,

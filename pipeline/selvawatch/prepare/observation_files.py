@@ -1,8 +1,9 @@
-"""Looks on disk: one small int16 GeoTIFF for each tile, stream and day, and the lazy stack that opens them.
+"""Observations on disk: one small int16 GeoTIFF for each tile, stream and day, and the lazy stack that opens
+them.
 
 A file is FOLDER/STREAM/YYYYMMDD.tif: one band for each index (description = name, scale in the band's tags),
-zstd-packed tiles of 256 px; equal looks have equal bytes. A file may hold more pixels than its tile: its tag
-`halo` says how many on each side. They are given only where `whole` is asked for.
+zstd-packed tiles of 256 px; equal observations have equal bytes. A file may hold more pixels than its tile:
+its tag `halo` says how many on each side. They are given only where `whole` is asked for.
 """
 
 import json
@@ -22,7 +23,7 @@ from rasterio.windows import Window
 from selvawatch.core.days import to_date, to_day, to_times
 from selvawatch.core.files import canonical_json, replacing
 from selvawatch.core.grid import Tile, around
-from selvawatch.core.observation import Look
+from selvawatch.core.observation import Observation
 from selvawatch.core.stack import NODATA, check_stack
 from selvawatch.errors import StackError
 
@@ -34,24 +35,28 @@ ROWS = 256
 _ENV = {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR", "GDAL_PAM_ENABLED": "NO"}
 
 
-def look_path(folder: Path, stream: str, day: int) -> Path:
-    """Where the look of a stream and day lies below a tile's folder of observations."""
+def observation_path(folder: Path, stream: str, day: int) -> Path:
+    """Where the observation of a stream and day lies below a tile's folder of observations."""
     return folder / stream / f"{to_date(day):%Y%m%d}.tif"
 
 
-def write_look(
-    look: Look, tile: Tile, folder: Path, tags: Mapping[str, str] | None = None, halo_px: int = 0
+def write_observation(
+    observation: Observation,
+    tile: Tile,
+    folder: Path,
+    tags: Mapping[str, str] | None = None,
+    halo_px: int = 0,
 ) -> Path:
-    """Write a look and return where it is.
+    """Write an observation and return where it is.
 
-    tags: further text to keep in the file. halo_px: pixels around the tile that the look holds too.
+    tags: further text to keep in the file. halo_px: pixels around the tile that the observation holds too.
     """
-    path = look_path(folder, look.stream, look.day)
-    rows, columns = look.shape
+    path = observation_path(folder, observation.stream, observation.day)
+    rows, columns = observation.shape
     profile = {
         "driver": "GTiff",
         "dtype": "int16",
-        "count": len(look.values),
+        "count": len(observation.values),
         "height": rows,
         "width": columns,
         "crs": tile.grid.crs,
@@ -66,19 +71,19 @@ def write_look(
         "predictor": 2,
     }
     kept = {
-        "stream": look.stream,
-        "day": str(look.day),
+        "stream": observation.stream,
+        "day": str(observation.day),
         "tile": tile.id,
-        "scene_ids": canonical_json(list(look.scene_ids)),
-        "clear_share": f"{look.clear_share:.6f}",
+        "scene_ids": canonical_json(list(observation.scene_ids)),
+        "clear_share": f"{observation.clear_share:.6f}",
         HALO: str(halo_px),
     }
     with replacing(path) as part, rasterio.Env(**_ENV), rasterio.open(part, "w", **profile) as file:
         file.update_tags(**dict(sorted({**(tags or {}), **kept}.items())))
-        for number, (name, values) in enumerate(look.values.items(), 1):
+        for number, (name, values) in enumerate(observation.values.items(), 1):
             file.write(values, number)
             file.set_band_description(number, name)
-            file.update_tags(number, scale=f"{look.scales[name]:g}")
+            file.update_tags(number, scale=f"{observation.scales[name]:g}")
     return path
 
 
@@ -88,8 +93,8 @@ def tile_window(file: Any) -> Window:
     return Window(halo, halo, file.width - 2 * halo, file.height - 2 * halo)
 
 
-def read_look(path: Path, *, whole: bool = False) -> Look:
-    """The look in a file: of the tile's own pixels, or of the whole file with its halo.
+def read_observation(path: Path, *, with_halo: bool = False) -> Observation:
+    """The observation in a file: of the tile's own pixels, or of the whole file with its halo.
 
     Raises
     ------
@@ -99,8 +104,8 @@ def read_look(path: Path, *, whole: bool = False) -> Look:
     try:
         with rasterio.Env(**_ENV), rasterio.open(path, driver="GTiff") as file:
             names, tags = file.descriptions, file.tags()
-            stored = file.read() if whole else file.read(window=tile_window(file))
-            return Look(
+            stored = file.read() if with_halo else file.read(window=tile_window(file))
+            return Observation(
                 day=int(tags["day"]),
                 stream=tags["stream"],
                 values=dict(zip(names, stored, strict=True)),
@@ -126,13 +131,13 @@ def read_tags(path: Path) -> Mapping[str, str]:
 
 
 def list_days(folder: Path, stream: str) -> list[int]:
-    """Days a tile's folder of observations has a look of a stream for, increasing."""
+    """Days a tile's folder of observations has an observation of a stream for, increasing."""
     found = (folder / stream).glob("[0-9]" * 8 + ".tif")
     return sorted(to_day(f"{path.stem[:4]}-{path.stem[4:6]}-{path.stem[6:]}") for path in found)
 
 
 def read_rows(
-    paths: Sequence[Path], index: str, first_row: int, rows: int, whole: bool = False
+    paths: Sequence[Path], index: str, first_row: int, rows: int, with_halo: bool = False
 ) -> np.ndarray:
     """(time, rows, x) int16 of one index from observation files, in their order; `NODATA` where a file lacks
     the index. whole: rows and columns are those of the whole file, with its halo.
@@ -146,13 +151,13 @@ def read_rows(
     for position, path in enumerate(paths):
         try:
             with rasterio.Env(**_ENV), rasterio.open(path, driver="GTiff") as file:
-                ground = _ground(file, whole)
+                extent = _extent(file, with_halo)
                 if stack is None:
-                    stack = np.full((len(paths), rows, ground.width), NODATA, np.int16)
-                if ground.width != stack.shape[2]:
-                    raise ValueError(f"{ground.width} columns where others have {stack.shape[2]}")
+                    stack = np.full((len(paths), rows, extent.width), NODATA, np.int16)
+                if extent.width != stack.shape[2]:
+                    raise ValueError(f"{extent.width} columns where others have {stack.shape[2]}")
                 if index in file.descriptions:
-                    window = Window(ground.col_off, ground.row_off + first_row, ground.width, rows)
+                    window = Window(extent.col_off, extent.row_off + first_row, extent.width, rows)
                     file.read(file.descriptions.index(index) + 1, window=window, out=stack[position])
         except (RasterioError, ValueError) as error:
             raise StackError(
@@ -169,7 +174,7 @@ def open_stack(
     last_day: int | None = None,
     rows: int = ROWS,
     *,
-    whole: bool = False,
+    with_halo: bool = False,
 ) -> xr.DataArray:
     """The lazy stack of an index: (time, y, x) int16 with `scale`, CRS and coordinates; one chunk in time,
     `rows` in y.
@@ -180,7 +185,7 @@ def open_stack(
     Raises
     ------
     StackError
-        When there is no look between the days, or no first file with that index.
+        When there is no observation between the days, or no first file with that index.
     """
     days = [
         day
@@ -188,13 +193,13 @@ def open_stack(
         if (first_day is None or day >= first_day) and (last_day is None or day <= last_day)
     ]
     if not days:
-        raise StackError("there is no observation", where=folder / stream, needed="at least one look")
-    paths = [look_path(folder, stream, day) for day in days]
-    scale, height, width, transform, crs = _header(paths, index, whole)
+        raise StackError("there is no observation", where=folder / stream, needed="at least one observation")
+    paths = [observation_path(folder, stream, day) for day in days]
+    scale, height, width, transform, crs = _header(paths, index, with_halo)
     blocks = []
     for first in range(0, height, rows):
         count = min(rows, height - first)
-        lazy = dask.delayed(read_rows, pure=True)(paths, index, first, count, whole)
+        lazy = dask.delayed(read_rows, pure=True)(paths, index, first, count, with_halo)
         blocks.append(da.from_delayed(lazy, (len(paths), count, width), np.int16))
     stack = xr.DataArray(
         da.concatenate(blocks, axis=1),
@@ -210,12 +215,12 @@ def open_stack(
     return check_stack(stack.rio.write_crs(crs).rio.write_transform(transform).rio.write_nodata(int(NODATA)))
 
 
-def _ground(file: Any, whole: bool) -> Window:
-    return Window(0, 0, file.width, file.height) if whole else tile_window(file)
+def _extent(file: Any, with_halo: bool) -> Window:
+    return Window(0, 0, file.width, file.height) if with_halo else tile_window(file)
 
 
 def _header(
-    paths: Sequence[Path], index: str, whole: bool
+    paths: Sequence[Path], index: str, with_halo: bool
 ) -> tuple[float, int, int, rasterio.Affine, rasterio.crs.CRS]:
     """Scale, height, width, transform and CRS from the first file that has the index."""
     for path in paths:
@@ -223,8 +228,8 @@ def _header(
             with rasterio.Env(**_ENV), rasterio.open(path, driver="GTiff") as file:
                 if index in file.descriptions:
                     scale = float(file.tags(file.descriptions.index(index) + 1)["scale"])
-                    ground = _ground(file, whole)
-                    return scale, ground.height, ground.width, file.window_transform(ground), file.crs
+                    extent = _extent(file, with_halo)
+                    return scale, extent.height, extent.width, file.window_transform(extent), file.crs
         except (RasterioError, KeyError, ValueError) as error:
             raise StackError(
                 "the observation cannot be read", where=path, got=error, do="delete it and run again"

@@ -15,7 +15,7 @@ _BAND = nt.Array(nt.float32, 1, "C", readonly=True)
 _IMAGE = nt.Array(nt.float32, 2, "C", readonly=True)
 _NODATA = np.int16(-32768)
 _LIMIT = np.float32(32767)
-_TO_WHOLE = np.float32(1.5 * 2**23)
+_TO_INTEGER = np.float32(1.5 * 2**23)
 """Added to a float32 and taken off again it leaves the nearest whole number, a half to the even one."""
 
 
@@ -74,11 +74,11 @@ def difference(first: np.float32, second: np.float32) -> np.float32:
 
 
 @numba.njit(inline="always")
-def _whole(value: np.float32) -> np.int16:
+def _rounded(value: np.float32) -> np.int16:
     """The nearest whole number, a half to the even one, clipped."""
     value = value if value > -_LIMIT else -_LIMIT
     value = value if value < _LIMIT else _LIMIT
-    return np.int16(np.int32((value + _TO_WHOLE) - _TO_WHOLE))
+    return np.int16(np.int32((value + _TO_INTEGER) - _TO_INTEGER))
 
 
 @numba.vectorize(["int16(float32, float32, boolean)"], cache=True)
@@ -86,7 +86,7 @@ def store(value: np.float32, scale: np.float32, usable: bool) -> np.int16:
     """int16 of a physical value, clipped and never wrapped; -32768 where it is not usable or not finite."""
     known = usable & (np.abs(value) < np.inf)
     scaled = value / scale
-    kept = _whole(scaled if known else np.float32(0))
+    kept = _rounded(scaled if known else np.float32(0))
     return kept if known else _NODATA
 
 
@@ -123,7 +123,7 @@ def store_difference(
             total = above + below
             defined = (one == one) & (other == other) & (total > zero) & (total < np.inf)
             value = (above - below) / total / scale
-            out[row, column] = _whole(value if defined else zero)
+            out[row, column] = _rounded(value if defined else zero)
             usable[row, column] = usable[row, column] & defined
 
 
@@ -139,14 +139,14 @@ def hide(usable: np.ndarray, out: np.ndarray) -> None:
 def _run(values: np.ndarray, half: int, out: np.ndarray) -> None:
     """Sums of the 2 * half + 1 values around each, nothing outside, into out."""
     total, count = np.int32(0), values.size
-    for place in range(min(half, count)):
-        total += values[place]
-    for place in range(count):
-        if place + half < count:
-            total += values[place + half]
-        if place - half - 1 >= 0:
-            total -= values[place - half - 1]
-        out[place] = total
+    for position in range(min(half, count)):
+        total += values[position]
+    for position in range(count):
+        if position + half < count:
+            total += values[position + half]
+        if position - half - 1 >= 0:
+            total -= values[position - half - 1]
+        out[position] = total
 
 
 @numba.njit("void(uint8[:, ::1], uint8, int64, float64, uint8[:, ::1])", nogil=True, cache=True)

@@ -1,5 +1,5 @@
-"""From the scenes of one stream and day to one look of a tile: read, mask, one space, indices, same-day
-merge.
+"""From the scenes of one stream and day to one observation of a tile: read, mask, one space, indices,
+same-day merge.
 """
 
 from collections.abc import Callable, Sequence
@@ -10,7 +10,7 @@ import xarray as xr
 
 from selvawatch.core.files import digest
 from selvawatch.core.grid import Tile
-from selvawatch.core.observation import Look
+from selvawatch.core.observation import Observation
 from selvawatch.core.scene import Scene
 from selvawatch.core.stack import NODATA, encode
 from selvawatch.errors import SceneError
@@ -26,7 +26,7 @@ Reader = Callable[[Scene, Tile, Sequence[str], int], xr.Dataset]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
-    """How scenes become looks."""
+    """How scenes become observations."""
 
     screening: Screening
     optical: tuple[str, ...] = ("ndvi", "nbr", "mndwi")
@@ -56,8 +56,8 @@ class Recipe:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SceneLook:
-    """One scene's part of a look."""
+class SceneObservation:
+    """One scene's part of an observation."""
 
     scene: Scene
     values: dict[str, np.ndarray]
@@ -73,7 +73,9 @@ class SceneLook:
         return _share(self.clear, self.halo_px)
 
 
-def observe_scene(scene: Scene, tile: Tile, recipe: Recipe, read: Reader, halo_px: int = 0) -> SceneLook:
+def observe_scene(
+    scene: Scene, tile: Tile, recipe: Recipe, read: Reader, halo_px: int = 0
+) -> SceneObservation:
     """One scene on a tile's pixels, masked, in Sentinel-2's reflectance space, as stored indices.
 
     halo_px: pixels of the same grid around the tile that are made too, as any other tile would make them.
@@ -99,12 +101,12 @@ def observe_scene(scene: Scene, tile: Tile, recipe: Recipe, read: Reader, halo_p
         values, clear = _radar(scene, tile, names, recipe, read, halo_px)
     else:
         values, clear = _optical(scene, tile, names, recipe, read, halo_px)
-    return SceneLook(scene=scene, values=values, clear=clear, halo_px=halo_px)
+    return SceneObservation(scene=scene, values=values, clear=clear, halo_px=halo_px)
 
 
-def daily(parts: Sequence[SceneLook]) -> Look:
-    """One look of scenes of one stream and day: of each pixel, the first scene in the order of ids that is
-    clear there.
+def daily(parts: Sequence[SceneObservation]) -> Observation:
+    """One observation of scenes of one stream and day: of each pixel, the first scene in the order of ids
+    that is clear there.
 
     Raises
     ------
@@ -113,7 +115,7 @@ def daily(parts: Sequence[SceneLook]) -> Look:
     """
     parts = sorted(parts, key=lambda part: (part.scene.id, part.scene.collection))
     if len({(stream_of(part.scene), part.scene.day) for part in parts}) != 1:
-        raise ValueError("a look needs scenes of one stream and one day")
+        raise ValueError("an observation needs scenes of one stream and one day")
     names = [name for name in INDICES if any(name in part.values for part in parts)]
     shape = parts[0].clear.shape
     if len(parts) == 1:
@@ -126,7 +128,7 @@ def daily(parts: Sequence[SceneLook]) -> Look:
             for name in part.values:
                 np.copyto(values[name], part.values[name], where=fresh)
             seen |= fresh
-    return Look(
+    return Observation(
         day=parts[0].scene.day,
         stream=stream_of(parts[0].scene),
         values=values,
@@ -191,8 +193,8 @@ def _optical(
     bands = dict.fromkeys((*SCREENED_BANDS, *(band for name in names for band in INDICES[name].bands)))
     data = read(scene, tile, tuple(bands), halo + halo_px)
     reflectance, space = {name: data[name].values for name in bands}, sensor.bandpass
-    whole = clear_pixels(reflectance, _quality(sensor, data), recipe.screening, resolution, space)
-    clear = without_halo(whole, halo).copy()
+    clear_with_halo = clear_pixels(reflectance, _quality(sensor, data), recipe.screening, resolution, space)
+    clear = without_halo(clear_with_halo, halo).copy()
     values = {name: stored_without_halo(INDICES[name], reflectance, space, halo, clear) for name in names}
     for index in values.values():
         hide(clear, index)

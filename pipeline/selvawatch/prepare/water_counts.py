@@ -1,4 +1,6 @@
-"""How often each pixel of a tile was open water in a calendar year: counts over the clear optical looks."""
+"""How often each pixel of a tile was open water in a calendar year: counts over the clear optical
+observations.
+"""
 
 import json
 from collections.abc import Mapping
@@ -20,40 +22,40 @@ _ENV = {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR", "GDAL_PAM_ENABLED": "NO"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WaterCounts:
-    """Clear looks of a year, and those of them that show open water."""
+    """Clear observations of a year, and those of them that show open water."""
 
     seen: np.ndarray
-    """(y, x) uint16: looks in which the pixel was clear."""
+    """(y, x) uint16: observations in which the pixel was clear."""
     wet: np.ndarray
-    """(y, x) uint16: of these, looks with MNDWI above the threshold."""
+    """(y, x) uint16: of these, observations with MNDWI above the threshold."""
 
     def water(self, least_share: float, least_looks: int) -> np.ndarray:
-        """(y, x) bool: seen in enough looks, and water in that share of them."""
+        """(y, x) bool: seen in enough observations, and water in that share of them."""
         enough = self.seen >= max(1, least_looks)
         return np.asarray(enough & (self.wet >= least_share * self.seen.astype(np.float64)), np.bool_)
 
 
-def counts_path(folder: Path, year: int, looks: Mapping[str, str], mndwi_over: float) -> Path:
+def counts_path(folder: Path, year: int, observations: Mapping[str, str], mndwi_over: float) -> Path:
     """Where the counts of a year lie below a tile's folder: the name says what they were counted from.
 
-    looks: digest of each look's scenes by `stream/day`.
+    observations: digest of each observation's scenes by `stream/day`.
     """
-    return folder / f"{year}-{digest([dict(looks), mndwi_over])[:16]}.tif"
+    return folder / f"{year}-{digest([dict(observations), mndwi_over])[:16]}.tif"
 
 
 def count_water(
-    tile: Tile, folder: Path, year: int, looks: Mapping[str, tuple[Path, str]], mndwi_over: float
+    tile: Tile, folder: Path, year: int, observations: Mapping[str, tuple[Path, str]], mndwi_over: float
 ) -> Path:
-    """Count the looks of a year and return the file, which stays as it is where it is there already.
+    """Count the observations of a year and return the file, which stays as it is where it is there already.
 
-    Counts do not depend on the order of looks, so those of an earlier file whose looks are all still there
-    are gone on from. Earlier files stay, since a committed state may still be told by them.
+    Counts do not depend on the order of observations, so those of an earlier file whose observations are all
+    still there are gone on from. Earlier files stay, since a committed state may still be told by them.
 
     Parameters
     ----------
     folder
         Of the tile's counts.
-    looks
+    observations
         Observation file and digest of its scenes by `stream/day`.
     mndwi_over
         MNDWI above which a clear pixel is open water (Xu 2006, doi:10.1080/01431160600589179).
@@ -63,13 +65,13 @@ def count_water(
     StackError
         When an observation cannot be read.
     """
-    wanted = {key: scenes for key, (_, scenes) in sorted(looks.items())}
+    wanted = {key: scenes for key, (_, scenes) in sorted(observations.items())}
     path = counts_path(folder, year, wanted, mndwi_over)
     if path.exists():
         return path
     counts, done = _begin(tile, folder, year, wanted, mndwi_over)
     for key in sorted(set(wanted) - done):
-        _add(counts, looks[key][0], mndwi_over)
+        _add(counts, observations[key][0], mndwi_over)
     side = tile.grid.tile_px
     profile = {
         "driver": "GTiff",
@@ -106,7 +108,7 @@ def read_counts(path: Path) -> WaterCounts:
 def _begin(
     tile: Tile, folder: Path, year: int, wanted: Mapping[str, str], mndwi_over: float
 ) -> tuple[WaterCounts, set[str]]:
-    """Counts of the earlier file that has most of the looks wanted and no other, and which these are."""
+    """Counts of the earlier file with most of the observations wanted and no other, and which these are."""
     best: tuple[WaterCounts, set[str]] | None = None
     for path in sorted(folder.glob(f"{year}-*.tif")):
         try:
@@ -125,7 +127,7 @@ def _begin(
 
 
 def _add(counts: WaterCounts, path: Path, mndwi_over: float) -> None:
-    """Add one look to counts; a look without MNDWI adds nothing."""
+    """Add one observation to counts; an observation without MNDWI adds nothing."""
     try:
         with rasterio.Env(**_ENV), rasterio.open(path, driver="GTiff") as file:
             if "mndwi" not in file.descriptions:

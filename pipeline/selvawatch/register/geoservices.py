@@ -92,8 +92,8 @@ class Client:
         if not isinstance(value, dict):
             raise SourceError("the answer is no JSON object", where=url, got=type(value).__name__)
         if "error" in value:
-            told = value["error"]
-            message = told.get("message", told) if isinstance(told, dict) else told
+            stated = value["error"]
+            message = stated.get("message", stated) if isinstance(stated, dict) else stated
             raise SourceError("the service refuses", where=url, got=message)
         return value
 
@@ -236,8 +236,8 @@ def wfs_layer(client: Client, url: str, layer: str, where: str) -> gpd.GeoDataFr
         total = page.get("numberMatched", page.get("totalFeatures"))
         new = page.get("features") or []
         if matched is None:
-            told = str(total)
-            matched = int(told) if told.isdigit() else len(new)
+            stated = str(total)
+            matched = int(stated) if stated.isdigit() else len(new)
         if not new:
             break
         features += new
@@ -251,7 +251,7 @@ def wfs_layer(client: Client, url: str, layer: str, where: str) -> gpd.GeoDataFr
         )
     if not features:
         return gpd.GeoDataFrame({"geometry": []}, geometry="geometry", crs=_WGS84)
-    features.sort(key=lambda one: str(one.get("id")))
+    features.sort(key=lambda feature: str(feature.get("id")))
     return gpd.GeoDataFrame.from_features(features, crs=_WGS84)
 
 

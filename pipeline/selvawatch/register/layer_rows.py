@@ -28,7 +28,7 @@ _STATE = re.compile(r"\b(estado peruano|gobierno|ministerio|municipalidad|sernan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Taken:
+class LayerSnapshot:
     """A layer as it was taken on one day."""
 
     entry: LayerEntry
@@ -43,7 +43,7 @@ class Taken:
 
 def read_layer(
     file: str | Path, entry: LayerEntry, *, crs: str | CRS, date: dt.date, sha256: str, salt: bytes = b""
-) -> Taken:
+) -> LayerSnapshot:
     """One snapshot of a layer as rows of the register, in `crs`, on the 1 mm grid.
 
     Parameters
@@ -59,10 +59,10 @@ def read_layer(
         For a file that cannot be read, lacks a CRS or lacks a column that the entry names.
     """
     frame = read_vector(file, crs=crs, declared_crs=entry.crs, encoding=entry.encoding)
-    return take(frame, entry, date=date, sha256=sha256, salt=salt, where=str(file))
+    return normalise_layer(frame, entry, date=date, sha256=sha256, salt=salt, where=str(file))
 
 
-def take(
+def normalise_layer(
     frame: gpd.GeoDataFrame,
     entry: LayerEntry,
     *,
@@ -70,7 +70,7 @@ def take(
     sha256: str,
     salt: bytes = b"",
     where: str = "",
-) -> Taken:
+) -> LayerSnapshot:
     """A frame of a source, in the pixel CRS, as one snapshot of a layer (see `read_layer`)."""
     replaced = {entry.holder_column} if "holder_type" in frame.columns else set()
     if missing := [name for name in entry.columns if name not in {*frame.columns, *replaced}]:
@@ -96,7 +96,7 @@ def take(
     rights["recorded_to"] = pd.NaT
     rights["snapshot_sha256"] = sha256
     rights = gpd.GeoDataFrame(RIGHTS.check(rights), crs=frame.crs).sort_values("right_id")
-    return Taken(
+    return LayerSnapshot(
         entry=entry,
         date=date,
         sha256=sha256,
@@ -119,7 +119,7 @@ def _types(frame: gpd.GeoDataFrame, entry: LayerEntry) -> np.ndarray:
 
 
 def _rows(
-    frame: gpd.GeoDataFrame, types: list[str], entry: LayerEntry, taken: pd.Timestamp, salt: bytes
+    frame: gpd.GeoDataFrame, types: list[str], entry: LayerEntry, snapshot_day: pd.Timestamp, salt: bytes
 ) -> pd.DataFrame:
     holder_types, holder_hashes = _holders(frame, entry, salt)
     status = _text_column(frame, entry.status_column)
@@ -135,7 +135,7 @@ def _rows(
     start = start.where(~asked, applied)
     known = start.notna() & (~asked | application) & (end.notna() | entry.open_ended | application)
     ended = pd.Series([one in entry.ended_statuses for one in status], dtype=bool) & end.isna()
-    end = end.where(~ended, taken)
+    end = end.where(~ended, snapshot_day)
     return pd.DataFrame(
         {
             "kind": entry.kind,
@@ -274,8 +274,8 @@ def holder_hash(name: str | None, salt: bytes) -> str | None:
 
 
 def _plain(name: str) -> str:
-    bare = unicodedata.normalize("NFKD", name)
-    return " ".join("".join(one for one in bare if not unicodedata.combining(one)).lower().split())
+    plain = unicodedata.normalize("NFKD", name)
+    return " ".join("".join(one for one in plain if not unicodedata.combining(one)).lower().split())
 
 
 def date_spans(values: pd.Series) -> tuple[pd.Series, pd.Series]:

@@ -13,7 +13,7 @@ from selvawatch.core.area import Area
 from selvawatch.core.files import file_digest
 from selvawatch.errors import LayerError, SiteError
 from selvawatch.register.entries import UNATTRIBUTED, LayerEntry, RoadMark
-from selvawatch.register.layer_rows import Taken, date_spans, read_layer, take, texts
+from selvawatch.register.layer_rows import LayerSnapshot, date_spans, normalise_layer, read_layer, texts
 from selvawatch.register.register import Register, register_of
 from selvawatch.register.vector_files import polygons, read_vector, split_layer
 
@@ -34,9 +34,9 @@ class Manifest:
 
     def entry(self, name: str) -> LayerEntry:
         """The layer of that name; SiteError naming the known ones."""
-        for one in self.layer:
-            if one.name == name:
-                return one
+        for entry in self.layer:
+            if entry.name == name:
+                return entry
         known = [one.name for one in self.layer]
         raise SiteError("unknown layer", got=name, needed=known)
 
@@ -126,21 +126,23 @@ def read_register(
     `areas` become places that tables can be split by. Layers without a snapshot are simply not there: what
     they would say is unknown.
     """
-    taken: list[Taken] = []
+    layer_snapshots: list[LayerSnapshot] = []
     latest: dict[str, Snapshot] = {}
-    for one in snapshots:
-        entry = manifest.entry(one.layer)
+    for snapshot in snapshots:
+        entry = manifest.entry(snapshot.layer)
         if entry.kind in UNATTRIBUTED:
-            if one.layer not in latest or latest[one.layer].date < one.date:
-                latest[one.layer] = one
+            if snapshot.layer not in latest or latest[snapshot.layer].date < snapshot.date:
+                latest[snapshot.layer] = snapshot
             continue
-        taken.append(read_layer(one.file, entry, crs=crs, date=one.date, sha256=one.sha256, salt=salt))
+        layer_snapshots.append(
+            read_layer(snapshot.file, entry, crs=crs, date=snapshot.date, sha256=snapshot.sha256, salt=salt)
+        )
     if areas:
-        taken.append(area_places(areas, crs, areas_date))
-    return register_of(taken, crs=crs), _references(manifest, latest, crs)
+        layer_snapshots.append(areas_as_districts(areas, crs, areas_date))
+    return register_of(layer_snapshots, crs=crs), _references(manifest, latest, crs)
 
 
-def area_places(areas: Sequence[Area], crs: str, date: dt.date) -> Taken:
+def areas_as_districts(areas: Sequence[Area], crs: str, date: dt.date) -> LayerSnapshot:
     """Areas of interest as places of the register, by their short name.
 
     Raises
@@ -176,7 +178,7 @@ def area_places(areas: Sequence[Area], crs: str, date: dt.date) -> Taken:
         geometry=shapes,
         crs=crs,
     )
-    return take(frame, entry, date=date, sha256="")
+    return normalise_layer(frame, entry, date=date, sha256="")
 
 
 def _references(manifest: Manifest, latest: dict[str, Snapshot], crs: str) -> References:

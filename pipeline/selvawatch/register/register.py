@@ -13,7 +13,7 @@ from selvawatch.core.days import day_numbers, to_day
 from selvawatch.core.files import canonical_json, digest
 from selvawatch.core.tables import RIGHTS
 from selvawatch.register.entries import LayerEntry
-from selvawatch.register.layer_rows import Taken
+from selvawatch.register.layer_rows import LayerSnapshot
 from selvawatch.register.vector_files import Repair
 
 NOT_IN_FORCE, IN_FORCE, UNKNOWN = 0, 1, 2
@@ -79,8 +79,8 @@ class Register:
     def types_present(self) -> set[str]:
         """Types that some layer can hold: absence of a type that is not here proves nothing."""
         declared = {one.entry.type for one in self.layers if one.entry.type}
-        for one in self.layers:
-            declared |= {*one.entry.types.values(), *one.entry.type_by_pattern.values()}
+        for state in self.layers:
+            declared |= {*state.entry.types.values(), *state.entry.type_by_pattern.values()}
         return (declared | set(self.rights["type"])) - {"skip"}
 
     def could_hold(self, kind: str, days: np.ndarray) -> np.ndarray:
@@ -105,14 +105,16 @@ class Register:
         return found
 
 
-def register_of(taken: Sequence[Taken], *, crs: str) -> Register:
+def register_of(layer_snapshots: Sequence[LayerSnapshot], *, crs: str) -> Register:
     """The register of any number of snapshots; those of one layer become its history in order of date.
 
     The order in which they are given changes nothing.
     """
-    by_layer: dict[str, list[Taken]] = {}
-    for one in sorted(taken, key=lambda one: (one.entry.name, one.date, one.sha256)):
-        by_layer.setdefault(one.entry.name, []).append(one)
+    by_layer: dict[str, list[LayerSnapshot]] = {}
+    for snapshot in sorted(
+        layer_snapshots, key=lambda snapshot: (snapshot.entry.name, snapshot.date, snapshot.sha256)
+    ):
+        by_layer.setdefault(snapshot.entry.name, []).append(snapshot)
     parts, layers = [], []
     for snapshots in by_layer.values():
         history = snapshots[0].rights
@@ -129,12 +131,12 @@ def register_of(taken: Sequence[Taken], *, crs: str) -> Register:
     return Register(
         rights=rights,
         layers=tuple(layers),
-        repairs=tuple(repair for one in taken for repair in one.repairs),
+        repairs=tuple(repair for one in layer_snapshots for repair in one.repairs),
         version=_version(rights, layers),
     )
 
 
-def succeed(history: gpd.GeoDataFrame, later: Taken) -> gpd.GeoDataFrame:
+def succeed(history: gpd.GeoDataFrame, later: LayerSnapshot) -> gpd.GeoDataFrame:
     """The history of a layer after one more snapshot: rights that changed get a new version, those gone end.
 
     A right that stands unchanged keeps its row and the digest of the snapshot that first had it.
@@ -171,8 +173,8 @@ def _contents(rights: gpd.GeoDataFrame) -> list[str]:
 def _version(rights: gpd.GeoDataFrame, layers: Sequence[LayerState]) -> str:
     rows = rights[["right_id", *_SNAPSHOT_COLUMNS]].itertuples(index=False)
     recorded = [[str(value) for value in row] for row in rows]
-    taken = [[one.entry.name, one.date.isoformat(), one.sha256] for one in layers]
-    return digest([recorded, _contents(rights), taken])
+    layer_snapshots = [[one.entry.name, one.date.isoformat(), one.sha256] for one in layers]
+    return digest([recorded, _contents(rights), layer_snapshots])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -140,7 +140,7 @@ def records(root: Path, layer: str) -> list[SnapshotRecord]:
             found.append(SnapshotRecord(**json.loads(path.read_text(encoding="utf-8"))))
         except (ValueError, TypeError) as error:
             raise StoreError("a snapshot's record cannot be read", where=path, got=error) from error
-    return sorted(found, key=lambda one: (one.date, one.sha256))
+    return sorted(found, key=lambda snapshot: (snapshot.date, snapshot.sha256))
 
 
 def accept(root: Path, layer: str) -> SnapshotRecord:
@@ -161,19 +161,21 @@ def stored_snapshots(root: Path, layers: Sequence[str]) -> tuple[Snapshot, ...]:
     """
     found = []
     for layer in layers:
-        for one in records(root, layer):
-            if one.state != ACCEPTED:
+        for record in records(root, layer):
+            if record.state != ACCEPTED:
                 continue
-            path = root / layer / one.file
-            if not path.exists() or file_digest(path) != one.sha256:
+            path = root / layer / record.file
+            if not path.exists() or file_digest(path) != record.sha256:
                 raise StoreError(
                     "a snapshot is not what its record says",
                     where=path,
-                    needed=one.sha256[:12],
+                    needed=record.sha256[:12],
                     do="restore it from a copy, or remove its record",
                 )
             found.append(
-                Snapshot(layer=layer, file=str(path), date=dt.date.fromisoformat(one.date), sha256=one.sha256)
+                Snapshot(
+                    layer=layer, file=str(path), date=dt.date.fromisoformat(record.date), sha256=record.sha256
+                )
             )
     return tuple(found)
 

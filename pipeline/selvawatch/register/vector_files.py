@@ -38,9 +38,9 @@ def split_layer(text: str | Path) -> tuple[Path, str | None]:
     if str(text).startswith("/vsi"):
         file, mark, layer = str(text).partition(":")
         return Path(file), layer if mark else None
-    whole = Path(text)
-    if whole.exists() or ":" not in whole.name:
-        return whole, None
+    full_path = Path(text)
+    if full_path.exists() or ":" not in full_path.name:
+        return full_path, None
     file, _, layer = str(text).rpartition(":")
     return Path(file), layer or None
 

@@ -58,14 +58,16 @@ class NoiseBank:
         return cls(rng.standard_normal((count, size, size), np.float32))
 
     @classmethod
-    def speckle(cls, rng: np.random.Generator, size: int, count: int, looks: float) -> "NoiseBank":
-        """Speckle (a factor) of mean 1 with about that many looks, slightly correlated between neighbours."""
+    def speckle(cls, rng: np.random.Generator, size: int, count: int, observations: float) -> "NoiseBank":
+        """Speckle (a factor) of mean 1 with about that many observations, slightly correlated between
+        neighbours.
+        """
         kernel = np.array([0.15, 0.7, 0.15], np.float32)
         kept = float((kernel**2).sum()) ** 2
         fields = np.empty((count, size, size), np.float32)
         for field in fields:
-            field[:] = rng.standard_gamma(looks * kept, (size, size))
-            field /= np.float32(looks * kept)
+            field[:] = rng.standard_gamma(observations * kept, (size, size))
+            field /= np.float32(observations * kept)
             for axis in (0, 1):
                 ndimage.convolve1d(field, kernel, axis=axis, mode="wrap", output=field)
         return cls(fields)

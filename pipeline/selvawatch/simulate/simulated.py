@@ -93,7 +93,7 @@ def simulate(plan: SimulationPlan, folder: Path, tile: Tile, *, workers: int = 1
         log.info("simulated archive %s is whole: %d scenes", folder, len(slots))
         return done
     _prepare(folder, identity)
-    _write_ground(done, build_landscape(plan, tile))
+    _write_terrain(done, build_landscape(plan, tile))
     write_scenes(archive, plan, tile, slots, workers)
     write_catalog(archive, plan, tile, slots)
     write_text(
@@ -112,7 +112,7 @@ def simulate(plan: SimulationPlan, folder: Path, tile: Tile, *, workers: int = 1
     )
 
 
-def _write_ground(where: Simulated, landscape: Landscape) -> None:
+def _write_terrain(where: Simulated, landscape: Landscape) -> None:
     write_truth(where.truth, landscape)
     write_register(where.register, landscape)
     write_reference(where.reference, landscape)

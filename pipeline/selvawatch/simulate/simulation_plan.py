@@ -115,7 +115,7 @@ class WeatherPlan:
     smoke: float
     """Mean further opacity of smoke in August and September."""
     bright_flagged: float
-    """Chance that a look flags bright sand as cloud."""
+    """Chance that an observation flags bright sand as cloud."""
 
     def __post_init__(self) -> None:
         """Refuse shares outside 0 to 1."""
@@ -128,11 +128,11 @@ class SensorPlan:
     """How often and how exactly the satellites look."""
 
     sentinel2_days: int
-    """Days between two Sentinel-2 looks; 0: none."""
+    """Days between two Sentinel-2 observations; 0: none."""
     landsat_days: int
-    """Days between two Landsat looks, Landsat 8 and 9 in turn; 0: none."""
+    """Days between two Landsat observations, Landsat 8 and 9 in turn; 0: none."""
     sentinel1_days: int
-    """Days between two Sentinel-1 looks of the descending orbit; 0: none."""
+    """Days between two Sentinel-1 observations of the descending orbit; 0: none."""
     noise: float
     """Factor on the optical noise of single pixels; 1 is what stable forest shows."""
     scene_gain: float

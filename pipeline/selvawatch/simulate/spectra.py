@@ -103,7 +103,7 @@ SHADOW_HIDES = np.array([0.40, 0.50, 0.55, 0.72, 0.76, 0.72], np.float32)
 """Share of the ground's light that full cloud shadow takes."""
 
 NOISE = np.array([0.0032, 0.0036, 0.0036, 0.0150, 0.0075, 0.0048], np.float32)
-"""Standard deviation of one pixel's reflectance between looks, 10 or 20 m."""
+"""Standard deviation of one pixel's reflectance between observations, 10 or 20 m."""
 
 SEASON = np.array([0.3, 0.4, 0.5, 1.0, 0.6, 0.5], np.float32)
 """How strongly each band follows the forest's season."""

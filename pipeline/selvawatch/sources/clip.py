@@ -59,13 +59,13 @@ def is_here(folder: Path, scene: Scene) -> bool:
     item = _read(item_path(folder, scene))
     files = item.get("assets", {}).values()
     return item.get("properties", {}).get(_FROM) == scene.digest and all(
-        (place := item_path(folder, scene).parent / asset["href"]).is_file()
-        and place.stat().st_size == asset["file:size"]
+        (target := item_path(folder, scene).parent / asset["href"]).is_file()
+        and target.stat().st_size == asset["file:size"]
         for asset in files
     )
 
 
-def keep_scene(scene: Scene, ground: shapely.Geometry, folder: Path) -> Kept:
+def keep_scene(scene: Scene, aoi: shapely.Geometry, folder: Path) -> Kept:
     """Write what a scene shows of a ground (WGS 84; its bounds and 600 m more) unless it is here already.
 
     Numbers are kept as stored, with the item's scale and offset. The item is written last: a scene without
@@ -81,12 +81,12 @@ def keep_scene(scene: Scene, ground: shapely.Geometry, folder: Path) -> Kept:
         item = _read(path)
         return Kept(state="here", bytes=sum(asset["file:size"] for asset in item["assets"].values()))
     state = "replaced" if path.is_file() else "new"
-    assets = _keep_image(scene, ground, path.parent) if is_image(scene) else {}
+    assets = _keep_image(scene, aoi, path.parent) if is_image(scene) else {}
     sensor = sensor_of(scene)
     keys = {sensor.asset(name, scene.assets) for name in (*sensor.bands, *sensor.quality)} - {None}
     for key in sorted(str(key) for key in keys - assets.keys()):
-        assets[key] = _keep_file(scene, key, scene.assets[key], ground, path.parent)
-    write_text(path, canonical_json(_item(scene, assets, ground)) + "\n")
+        assets[key] = _keep_file(scene, key, scene.assets[key], aoi, path.parent)
+    write_text(path, canonical_json(_item(scene, assets, aoi)) + "\n")
     return Kept(state=state, bytes=sum(asset["file:size"] for asset in assets.values()))
 
 
@@ -94,15 +94,15 @@ def write_catalogue(folder: Path) -> Path:
     """Write catalog.json and every collection.json over a folder's items; the catalogue's path."""
     children = []
     collections = sorted({path.parents[1] for path in folder.glob("*/*/*.json")})
-    for place in collections:
+    for target in collections:
         links = [
             {"rel": "item", "href": f"./{path.parent.name}/{path.name}", "type": "application/geo+json"}
-            for path in sorted(place.glob("*/*.json"))
+            for path in sorted(target.glob("*/*.json"))
         ]
         extent = {"spatial": {"bbox": [[-180, -90, 180, 90]]}, "temporal": {"interval": [[None, None]]}}
         content = {"type": "Collection", "license": "other", "extent": extent}
-        write_text(place / "collection.json", canonical_json(_listing(place.name, links) | content) + "\n")
-        children.append({"rel": "child", "href": f"./{place.name}/collection.json"})
+        write_text(target / "collection.json", canonical_json(_listing(target.name, links) | content) + "\n")
+        children.append({"rel": "child", "href": f"./{target.name}/collection.json"})
     top = _listing("mirror", children) | {"type": "Catalog"}
     return write_text(folder / "catalog.json", canonical_json(top) + "\n")
 
@@ -119,16 +119,14 @@ def _read(path: Path) -> dict[str, Any]:
     return content if isinstance(content, dict) else {}
 
 
-def _keep_file(
-    scene: Scene, key: str, asset: Asset, ground: shapely.Geometry, folder: Path
-) -> dict[str, Any]:
+def _keep_file(scene: Scene, key: str, asset: Asset, aoi: shapely.Geometry, folder: Path) -> dict[str, Any]:
     """Write one clipped file and give its STAC asset."""
-    place = folder / f"{key}.tif"
+    target = folder / f"{key}.tif"
     try:
         data = bytes_of(asset.href)
         with rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN="EMPTY_DIR"), opened(data) as file:
             check_file(scene, asset, file, key)
-            window = window_on(file.crs, file.transform, (file.height, file.width), ground.bounds, _MARGIN_M)
+            window = window_on(file.crs, file.transform, (file.height, file.width), aoi.bounds, _MARGIN_M)
             values = read_stored(file, data, asset.band, window)
             profile = {
                 "dtype": values.dtype,
@@ -139,7 +137,7 @@ def _keep_file(
                 "transform": file.transform @ Affine.translation(window.col_off, window.row_off),
                 "nodata": asset.nodata if asset.nodata is not None else file.nodatavals[asset.band - 1],
             }
-        _write(place, values, profile)
+        _write(target, values, profile)
     except (RasterioError, OSError) as error:
         raise SceneError(
             f"{key} cannot be read",
@@ -147,26 +145,26 @@ def _keep_file(
             where=f"scene {scene.id}",
             got=re.sub(r"\S*/\S*", "...", str(error))[:200],
         ) from None
-    return _asset(place, values, profile, asset.scale, asset.offset)
+    return _asset(target, values, profile, asset.scale, asset.offset)
 
 
-def _keep_image(scene: Scene, ground: shapely.Geometry, folder: Path) -> dict[str, Any]:
+def _keep_image(scene: Scene, aoi: shapely.Geometry, folder: Path) -> dict[str, Any]:
     """Write the clipped files of an image of Earth Engine and give their STAC assets."""
     assets = {}
     try:
-        for one in clipped(scene, ground, _MARGIN_M):
+        for file in clipped(scene, aoi, _MARGIN_M):
             profile = {
-                "dtype": one.values.dtype,
+                "dtype": file.values.dtype,
                 "count": 1,
-                "height": one.values.shape[0],
-                "width": one.values.shape[1],
-                "crs": rasterio.crs.CRS.from_string(one.crs),
-                "transform": one.transform,
-                "nodata": one.nodata,
+                "height": file.values.shape[0],
+                "width": file.values.shape[1],
+                "crs": rasterio.crs.CRS.from_string(file.crs),
+                "transform": file.transform,
+                "nodata": file.nodata,
             }
-            place = folder / f"{one.key}.tif"
-            _write(place, one.values, profile)
-            assets[one.key] = _asset(place, one.values, profile, *(one.scaling or (None, None)))
+            target = folder / f"{file.key}.tif"
+            _write(target, file.values, profile)
+            assets[file.key] = _asset(target, file.values, profile, *(file.scaling or (None, None)))
     except (RasterioError, OSError) as error:
         raise SceneError(
             "the image cannot be kept",
@@ -177,31 +175,31 @@ def _keep_image(scene: Scene, ground: shapely.Geometry, folder: Path) -> dict[st
     return assets
 
 
-def _write(place: Path, values: np.ndarray, profile: Mapping[str, Any]) -> None:
+def _write(target: Path, values: np.ndarray, profile: Mapping[str, Any]) -> None:
     cog = {"driver": "COG", "compress": "DEFLATE", "predictor": "YES", "overviews": "NONE"}
-    with replacing(place) as part, rasterio.open(part, "w", **cog, **profile) as out:
+    with replacing(target) as part, rasterio.open(part, "w", **cog, **profile) as out:
         out.write(values, 1)
 
 
 def _asset(
-    place: Path, values: np.ndarray, profile: Mapping[str, Any], scale: float | None, offset: float | None
+    target: Path, values: np.ndarray, profile: Mapping[str, Any], scale: float | None, offset: float | None
 ) -> dict[str, Any]:
     """The STAC asset of a written file."""
     band = {"scale": scale, "offset": offset, "nodata": profile["nodata"]}
     return {
-        "href": place.name,
+        "href": target.name,
         "type": "image/tiff; application=geotiff; profile=cloud-optimized",
         "proj:code": f"EPSG:{profile['crs'].to_epsg()}",
         "proj:shape": list(values.shape),
         "proj:transform": list(profile["transform"])[:6],
-        "file:size": place.stat().st_size,
-        "file:checksum": _SHA256 + file_digest(place),
+        "file:size": target.stat().st_size,
+        "file:checksum": _SHA256 + file_digest(target),
         "raster:bands": [{name: value for name, value in band.items() if value is not None}],
     }
 
 
-def _item(scene: Scene, assets: Mapping[str, Any], ground: shapely.Geometry) -> dict[str, Any]:
-    shown = scene.footprint.intersection(shapely.box(*ground.bounds).buffer(0.01))
+def _item(scene: Scene, assets: Mapping[str, Any], aoi: shapely.Geometry) -> dict[str, Any]:
+    shown = scene.footprint.intersection(shapely.box(*aoi.bounds).buffer(0.01))
     properties: dict[str, Any] = {
         "datetime": scene.time.isoformat(),
         "platform": scene.properties.get("platform", ""),

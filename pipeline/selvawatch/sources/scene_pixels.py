@@ -33,7 +33,7 @@ from selvawatch.core.grid import Tile, around
 from selvawatch.core.scene import Asset, Scene
 from selvawatch.errors import SceneError
 from selvawatch.sources.reading.checksums import agrees
-from selvawatch.sources.reading.pixel_rule import Placement, epsg_of, place
+from selvawatch.sources.reading.pixel_rule import Placement, align, epsg_of
 from selvawatch.sources.reading.reproject import reproject
 from selvawatch.sources.reading.tiff_blocks import Blocks, Content, LocalBytes, find_blocks, unpack
 from selvawatch.sources.reading.tiff_header import holds_header
@@ -134,9 +134,9 @@ def read_layers(scene: Scene, geobox: GeoBox, layers: dict[str, Band]) -> dict[s
     read = {}
     with rasterio.Env(**_RIO):
         for name, band in layers.items():
-            with _told(scene, name):
-                layer = _look(scene, geobox, name, band, bytes_of(asset_of(scene, name).href))
-                read[name] = _values(layer, layer.data.take(layer.ranges))
+            with _as_scene_error(scene, name):
+                layer = _open_layer(scene, geobox, name, band, bytes_of(asset_of(scene, name).href))
+                read[name] = _values(layer, layer.data.read_ranges(layer.ranges))
     return read
 
 
@@ -154,11 +154,13 @@ def _from_web(scene: Scene, geobox: GeoBox, layers: dict[str, Band]) -> dict[str
         near = time.monotonic() - begun < _NEAR_S
         with ThreadPoolExecutor(_FEW if near else 1) as few:
             for (name, band), head in zip(layers.items(), heads, strict=True):
-                with _told(scene, name):
-                    layer = _look(scene, geobox, name, band, head.result())
-                    found.append((layer, (few if near else many).submit(layer.data.take, layer.ranges)))
+                with _as_scene_error(scene, name):
+                    layer = _open_layer(scene, geobox, name, band, head.result())
+                    found.append(
+                        (layer, (few if near else many).submit(layer.data.read_ranges, layer.ranges))
+                    )
             for layer, content in found:
-                with _told(scene, layer.name):
+                with _as_scene_error(scene, layer.name):
                     read[layer.name] = _values(layer, content.result())
     return read
 
@@ -188,7 +190,7 @@ class _Layer:
 
 
 @contextmanager
-def _told(scene: Scene, name: str) -> Iterator[None]:
+def _as_scene_error(scene: Scene, name: str) -> Iterator[None]:
     """Errors of a file as one of its scene."""
     try:
         yield
@@ -198,7 +200,7 @@ def _told(scene: Scene, name: str) -> Iterator[None]:
         ) from error
 
 
-def _look(scene: Scene, geobox: GeoBox, name: str, band: Band, data: Bytes) -> _Layer:
+def _open_layer(scene: Scene, geobox: GeoBox, name: str, band: Band, data: Bytes) -> _Layer:
     """One layer and what of its file is needed for the geobox.
 
     Where GDAL reads the numbers itself, a local file is compared with the checksum that its item states.
@@ -210,7 +212,7 @@ def _look(scene: Scene, geobox: GeoBox, name: str, band: Band, data: Bytes) -> _
         check_file(scene, asset, file, name)
         dtype = file.dtypes[asset.band - 1]
         nodata = _nodata(scene, asset, band, file, name)
-        placed = place(geobox, epsg_of(file.crs), file.transform, (file.height, file.width))
+        placed = align(geobox, epsg_of(file.crs), file.transform, (file.height, file.width))
         blocks = None
         if placed is not None and not placed.empty:
             blocks = find_blocks(file, data, asset.band, placed.window)

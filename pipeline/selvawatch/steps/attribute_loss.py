@@ -113,18 +113,18 @@ def attribute_file(
     result = attribute_layer(lost, layers, equal_area=equal_area, area_field=area_field, repair=repair)
     if register is not None:
         result = _with_validity(result, register, days)
-    told = _provenance(loss, zones, register, area_field, date_field)
+    provenance = _provenance(loss, zones, register, area_field, date_field)
     day = int(days.max(initial=0)) if days is not None else 0
     table, rows = _typed(result)
-    _write(out, release_attributed(table, rows, tier, day, register=register), told)
+    _write(out, release_attributed(table, rows, tier, day, register=register), provenance)
     outside = result[result["zone_layer"].isna()]
-    ground = attribute_layer(lost, {}, equal_area=equal_area, area_field=area_field, repair=repair)
+    measured = attribute_layer(lost, {}, equal_area=equal_area, area_field=area_field, repair=repair)
     return AttributedFile(
         path=out,
         rows=len(result),
         features=len(lost),
         outside_ha=float(outside["attributed_ha"].sum()),
-        total_ha=float(ground["attributed_ha"].sum()),
+        total_ha=float(measured["attributed_ha"].sum()),
     )
 
 
@@ -218,7 +218,7 @@ def _provenance(
     loss: str, zones: Sequence[str], register: Register | None, area_field: str, date_field: str
 ) -> dict[str, str]:
     """Files, digests and options of an attribution."""
-    told = {
+    provenance = {
         "area_field": area_field,
         "columns": " ".join(ADDED),
         "date_field": date_field,
@@ -228,11 +228,11 @@ def _provenance(
         "code_sha256": code_digest(),
     }
     for number, file in enumerate(zones, start=1):
-        told |= {f"zones_{number}": Path(file).name, f"zones_{number}_sha256": _digest(file)}
+        provenance |= {f"zones_{number}": Path(file).name, f"zones_{number}_sha256": _digest(file)}
     if register is not None:
-        told |= {f"layer {one.entry.name}": f"{one.date} {one.sha256}" for one in register.layers}
-        told["register_sha256"] = register.version
-    return told
+        provenance |= {f"layer {one.entry.name}": f"{one.date} {one.sha256}" for one in register.layers}
+        provenance["register_sha256"] = register.version
+    return provenance
 
 
 def _digest(file: str) -> str:
@@ -242,8 +242,8 @@ def _digest(file: str) -> str:
         return ""
     if path.suffix.lower() != ".shp":
         return file_digest(path)
-    beside = sorted(one for one in path.parent.iterdir() if one.stem == path.stem and one.is_file())
-    parts = {one.suffix.lower(): file_digest(one) for one in beside if one.suffix.lower() in _SHAPEFILE}
+    siblings = sorted(one for one in path.parent.iterdir() if one.stem == path.stem and one.is_file())
+    parts = {one.suffix.lower(): file_digest(one) for one in siblings if one.suffix.lower() in _SHAPEFILE}
     return digest(parts)
 
 

@@ -49,7 +49,8 @@ def _site(folder: Path, store: str) -> Iterator[Finding]:
         yield Finding(good=False, text=str(error))
         return
     yield Finding(
-        good=True, text=f"site {site.says.name} in {folder}: {len(site.areas)} areas, model {site.model.name}"
+        good=True,
+        text=f"site {site.config.name} in {folder}: {len(site.areas)} areas, model {site.model.name}",
     )
     try:
         opened = open_store(store)
@@ -73,7 +74,9 @@ def _store(text: str) -> Iterator[Finding]:
         return
     run = "no run yet" if current is None else f"run {current.run_id} of {len(store.ledger.runs())}"
     yield Finding(good=True, text=f"store {store.folder}: {run}")
-    place = next(path for path in (store.folder.resolve(), *store.folder.resolve().parents) if path.exists())
-    free = shutil.disk_usage(place).free / 1e9
+    existing = next(
+        path for path in (store.folder.resolve(), *store.folder.resolve().parents) if path.exists()
+    )
+    free = shutil.disk_usage(existing).free / 1e9
     needed = "" if free >= FREE_GB else f"; needed {FREE_GB:.0f} GB: remove old runs or give another --store"
     yield Finding(good=free >= FREE_GB, text=f"{free:.1f} GB free{needed}")

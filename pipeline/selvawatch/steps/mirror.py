@@ -69,8 +69,8 @@ def mirror(
     SourceError
         When the source cannot be searched.
     """
-    ground = shapely.union_all([one.geometry for one in site.select_areas(area)])
-    found = open_source(source).search(ground, first_day, last_day)
+    aoi = shapely.union_all([watched.geometry for watched in site.select_areas(area)])
+    found = open_source(source).search(aoi, first_day, last_day)
     limit = site.search.max_cloud_percent
     wanted = [scene for scene in found.scenes if (scene.cloud_percent or 0) <= limit]
     rate = measured_rate(wanted) if dry_run and measure and wanted else rate_mb_s
@@ -78,18 +78,18 @@ def mirror(
     unread: list[str] = []
     size = 0.0
 
-    def one(scene: Scene) -> tuple[str, float]:
+    def copy_scene(scene: Scene) -> tuple[str, float]:
         try:
             if dry_run:
                 here = is_here(folder, scene)
-                return ("here", 0.0) if here else ("new", expected_bytes(scene, ground)[0])
-            kept = keep_scene(scene, ground, folder)
+                return ("here", 0.0) if here else ("new", expected_bytes(scene, aoi)[0])
+            kept = keep_scene(scene, aoi, folder)
         except SceneError as error:
             return str(error), 0.0
         return kept.state, 0.0 if kept.state == "here" else float(kept.bytes)
 
     with ThreadPoolExecutor(_WORKERS) as pool:
-        for state, count in pool.map(one, wanted):
+        for state, count in pool.map(copy_scene, wanted):
             if state in ("new", "replaced", "here"):
                 states[state] += 1
             else:
@@ -103,7 +103,7 @@ def mirror(
         replaced=states["replaced"],
         here=states["here"],
         cloudy=len(found.scenes) - len(wanted),
-        superseded=tuple(one.scene.id for one in found.superseded),
+        superseded=tuple(older.scene.id for older in found.superseded),
         unread=tuple(unread),
         unusable=tuple(f"{problem.scene_id}: {problem.reason}" for problem in found.problems),
         unsearched=found.unsearched,

@@ -64,7 +64,7 @@ def client_for(site: Site) -> Client:
     if not contact:
         raise LayerError(
             "nobody to turn to",
-            where=site.says.zones,
+            where=site.config.zones,
             needed="`contact`, an e-mail or page",
             do="write it at the top of the file: services want to know who asks",
         )
@@ -102,22 +102,22 @@ def import_zone(site: Site, store: Store, layer: str, file: str, *, date: dt.dat
 
 def all_snapshots(site: Site, store: Store | None) -> tuple[Snapshot, ...]:
     """Snapshots that came with the site and, of the store's, those accepted."""
-    own = site_snapshots(site.manifest, site.zones_folder)
+    packaged = site_snapshots(site.manifest, site.zones_folder)
     if store is None or not (store.folder / SNAPSHOTS).is_dir():
-        return own
+        return packaged
     names = [one.name for one in site.manifest.layer]
-    return (*own, *stored_snapshots(store.folder / SNAPSHOTS, names))
+    return (*packaged, *stored_snapshots(store.folder / SNAPSHOTS, names))
 
 
 def zones_status(site: Site, store: Store, *, today: dt.date) -> list[LayerReport]:
     """How every layer of the manifest stands, by name."""
-    own = {one.layer: one.date for one in site_snapshots(site.manifest, site.zones_folder)}
+    packaged = {one.layer: one.date for one in site_snapshots(site.manifest, site.zones_folder)}
     reports = []
-    for entry in sorted(site.manifest.layer, key=lambda one: one.name):
+    for entry in sorted(site.manifest.layer, key=lambda layer: layer.name):
         kept = records(store.folder / SNAPSHOTS, entry.name)
         used = [one for one in kept if one.state == ACCEPTED]
         held = [one for one in kept if one.state != ACCEPTED]
-        date = dt.date.fromisoformat(used[-1].date) if used else own.get(entry.name)
+        date = dt.date.fromisoformat(used[-1].date) if used else packaged.get(entry.name)
         state = "in use" if used else "with the site" if date else "none"
         if held:
             state += f", one quarantined ({held[-1].why})"
@@ -140,7 +140,7 @@ def unchecked_note(site: Site, store: Store) -> str:
     """What the lower tiers lack without a layer of isolated peoples, one line; empty where there is one."""
     held = {one.layer for one in all_snapshots(site, store)}
     layers = [one for one in site.manifest.layer if one.type == "isolated_peoples"]
-    if any(one.name in held for one in layers) or not site.says.tiers.withhold_unchecked:
+    if any(one.name in held for one in layers) or not site.config.tiers.withhold_unchecked:
         return ""
     name = layers[0].name if layers else "isolated-peoples"
     return (
@@ -153,22 +153,26 @@ def unchecked_note(site: Site, store: Store) -> str:
 
 def check_zones(site: Site, store: Store) -> list[str]:
     """What is wrong or was repaired in the snapshots in use, one line each; files are verified on the way."""
-    told = []
-    for one in all_snapshots(site, store):
-        entry = site.manifest.entry(one.layer)
+    findings = []
+    for taken_on in all_snapshots(site, store):
+        entry = site.manifest.entry(taken_on.layer)
         if entry.kind in ("reference", "context"):
             continue
-        taken = read_layer(one.file, entry, crs=site.grid.crs, date=one.date, sha256=one.sha256)
-        if not len(taken.rights):
-            told.append(f"{one.layer} {one.date}: no usable feature")
-        if unknown := int((~taken.rights["dates_known"] & ~taken.rights["listed_is_valid"]).sum()):
-            told.append(f"{one.layer} {one.date}: {unknown} of {len(taken.rights)} without known dates")
-        told += [
-            f"{one.layer} {one.date}: row {repair.key}: {repair.what},"
+        snapshot = read_layer(
+            taken_on.file, entry, crs=site.grid.crs, date=taken_on.date, sha256=taken_on.sha256
+        )
+        if not len(snapshot.rights):
+            findings.append(f"{taken_on.layer} {taken_on.date}: no usable feature")
+        if unknown := int((~snapshot.rights["dates_known"] & ~snapshot.rights["listed_is_valid"]).sum()):
+            findings.append(
+                f"{taken_on.layer} {taken_on.date}: {unknown} of {len(snapshot.rights)} without known dates"
+            )
+        findings += [
+            f"{taken_on.layer} {taken_on.date}: row {repair.key}: {repair.what},"
             f" {repair.ha_before:.4f} -> {repair.ha_after:.4f} ha"
-            for repair in taken.repairs
+            for repair in snapshot.repairs
         ]
-    return told + _slivers(site, store)
+    return findings + _slivers(site, store)
 
 
 def _slivers(site: Site, store: Store) -> list[str]:
@@ -187,10 +191,10 @@ def _slivers(site: Site, store: Store) -> list[str]:
         f"sliver of {faces.ha[one]:.6f} ha: {', '.join(ids[list(faces.rights_of(one))])}"
         for one in small[:LISTED].tolist()
     ]
-    whole = (
+    summary = (
         f"{len(small)} of {len(faces)} faces are slivers under {SLIVER_HA} ha: {faces.ha[small].sum():.4f} ha"
     )
-    return [whole, *largest]
+    return [summary, *largest]
 
 
 def _fetch(site: Site, store: Store, entry: LayerEntry, date: dt.date, client: Client) -> SnapshotRecord:
@@ -212,8 +216,8 @@ def _download(store: Store, entry: LayerEntry, client: Client) -> gpd.GeoDataFra
     suffix = Path(fetch.url).suffix.lower()
     if fetch.kind == "archive" and suffix not in (".zip", *UNPACKED):
         raise LayerError("unknown archive", where=entry.name, got=suffix, needed=(".zip", *UNPACKED))
-    with tempfile.TemporaryDirectory(dir=_folder(store, entry)) as place:
-        path = Path(place) / f"download{suffix}"
+    with tempfile.TemporaryDirectory(dir=_folder(store, entry)) as scratch:
+        path = Path(scratch) / f"download{suffix}"
         path.write_bytes(client.get(fetch.url))
         if fetch.kind == "archive":
             return _from_archive(store, entry, path, fetch.layer)

@@ -55,8 +55,8 @@ def list_scenes(
     measure: fetch up to 4 MB of the newest scene of each sensor and reckon with the slowest.
     """
     site = Site.load(folder, site_file)
-    ground = shapely.union_all([one.geometry for one in site.select_areas(area)])
-    found = open_source(source).search(ground, first_day, last_day)
+    aoi = shapely.union_all([one.geometry for one in site.select_areas(area)])
+    found = open_source(source).search(aoi, first_day, last_day)
     rate = measured_rate(found.scenes) if measure and found.scenes else rate_mb_s
     limit = site.search.max_cloud_percent
     months = list(_months(first_day, last_day))
@@ -64,7 +64,7 @@ def list_scenes(
     rows: list[dict[str, object]] = []
     for sensor in sorted({scene.sensor for scene in (*found.scenes, *older)}):
         for month in months:
-            row = _row(_of(found.scenes, sensor, month), ground, limit, rate)
+            row = _row(_of(found.scenes, sensor, month), aoi, limit, rate)
             counted = len(_of(older, sensor, month))
             rows.append({"sensor": sensor, "month": month, **row, "superseded": counted})
     rows += [
@@ -84,12 +84,12 @@ def _of(scenes: Sequence[Scene], sensor: str, month: str) -> list[Scene]:
     return [scene for scene in scenes if scene.sensor == sensor and f"{to_date(scene.day):%Y-%m}" == month]
 
 
-def _row(scenes: Sequence[Scene], ground: shapely.Geometry, limit: float, rate: float) -> dict[str, object]:
+def _row(scenes: Sequence[Scene], aoi: shapely.Geometry, limit: float, rate: float) -> dict[str, object]:
     clouds = [scene.cloud_percent for scene in scenes if scene.cloud_percent is not None]
     read = [scene for scene in scenes if (scene.cloud_percent or 0) <= limit]
-    shown = shapely.union_all([scene.footprint for scene in read]).intersection(ground)
-    covered = shown.area / ground.area
-    expected = [expected_bytes(scene, ground) for scene in read]
+    shown = shapely.union_all([scene.footprint for scene in read]).intersection(aoi)
+    covered = shown.area / aoi.area
+    expected = [expected_bytes(scene, aoi) for scene in read]
     size = sum(count for count, _ in expected)
     return {
         "searched": True,

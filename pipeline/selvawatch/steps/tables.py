@@ -24,7 +24,7 @@ from selvawatch.provenance import code_digest, code_version
 from selvawatch.site import Site, default_site
 from selvawatch.steps.run.attribute_events import (
     Zones,
-    guarded_ground,
+    guarded_area,
     of_cells,
     read_zones,
     zones_of_version,
@@ -91,12 +91,12 @@ def make_table(site: Site, store: Store, wanted: Wanted) -> MadeTable:
         inputs, day, source, zones = _of_run(site, store, zones, wanted)
     frame = build(wanted.name, inputs, wanted.options)
     spec = TABLES[wanted.name]
-    own = f"selvawatch {site.model.name} {site.model.version}"
-    frame.insert(0, "loss_product", source.get("product_label", own))
+    detections = f"selvawatch {site.model.name} {site.model.version}"
+    frame.insert(0, "loss_product", source.get("product_label", detections))
     columns = tuple(one for one in (PRODUCT, *spec.columns) if one.name in frame.columns)
     table = Table(name=spec.name, description=spec.description, columns=columns)
     return MadeTable(
-        released=apply(table, frame, wanted.tier, site.says.tiers, day),
+        released=apply(table, frame, wanted.tier, site.config.tiers, day),
         provenance=_provenance(site, zones, wanted, day) | source,
     )
 
@@ -177,10 +177,10 @@ def _provenance(site: Site, zones: Zones, wanted: Wanted, day: int) -> dict[str,
 def _of_the_run(folder: Path, run_id: str) -> dict[str, str]:
     """Digests of a run's inputs, as its own products state them."""
     kept = pq.read_schema(folder / "restricted" / "alerts.parquet").metadata or {}
-    told = json.loads(kept.get(b"selvawatch", b"{}"))
-    return {f"run_{name}": str(value) for name, value in told.items() if name.endswith("_sha256")} | {
+    provenance = json.loads(kept.get(b"selvawatch", b"{}"))
+    return {f"run_{name}": str(value) for name, value in provenance.items() if name.endswith("_sha256")} | {
         "run_id": run_id,
-        "run_version": str(told.get("version", "")),
+        "run_version": str(provenance.get("version", "")),
     }
 
 
@@ -254,7 +254,7 @@ def _of_run(
             earlier = past
         else:
             run, zones = past, _zones_then(site, store, now, past)
-    guarded = guarded_ground(now, zones)
+    guarded = guarded_area(now, zones)
     pieces, faces = _run_pieces(site, store, zones, run, wanted.tier, guarded)
     source = _of_the_run(store.run(run.run_id), run.run_id)
     source["register_of_run"] = _is_of_run(zones, source)
@@ -262,17 +262,17 @@ def _of_run(
     if earlier is not None:
         source["earlier_run_id"] = earlier.run_id
         then = _zones_then(site, store, now, earlier)
-        told = _of_the_run(store.run(earlier.run_id), earlier.run_id)
-        source["earlier_register_of_run"] = _is_of_run(then, told)
-        before = _run_pieces(site, store, then, earlier, wanted.tier, guarded_ground(now, then))[0]
+        provenance = _of_the_run(store.run(earlier.run_id), earlier.run_id)
+        source["earlier_register_of_run"] = _is_of_run(then, provenance)
+        before = _run_pieces(site, store, then, earlier, wanted.tier, guarded_area(now, then))[0]
     start = to_day(site.days.monitoring_from)
     inputs = _inputs(site, zones, pieces, faces, watched_from=start, earlier=before)
     return inputs, run.until_day, source, zones
 
 
-def _is_of_run(zones: Zones, told: Mapping[str, str]) -> str:
+def _is_of_run(zones: Zones, provenance: Mapping[str, str]) -> str:
     """Whether a register is the one that a run saw: `yes`, `no`, or `unknown` where the run does not say."""
-    version = told.get("run_zones_sha256", "")
+    version = provenance.get("run_zones_sha256", "")
     return "unknown" if not version else "yes" if version == zones.register.version else "no"
 
 
@@ -298,7 +298,7 @@ def _run_pieces(
     pieces = site_pieces(store, register, faces, tracked.cells, day, of=run.run_id, events=tracked.events)
     if tier is Tier.RESTRICTED:
         return pieces, faces
-    rule = site.says.tiers
+    rule = site.config.tiers
     published = gpd.read_parquet(folder / "restricted" / "alerts.parquet")
     alerts = apply(ALERTS, published, tier, rule, run.until_day, isolated, cells=tracked.cells)
     cells = apply(CELLS, tracked.cells, tier, rule, run.until_day, isolated, of=alerts)

@@ -6,27 +6,29 @@ from dataclasses import asdict, dataclass
 import xarray as xr
 
 from selvawatch.core.files import digest
-from selvawatch.prepare.observation_keys import LookKey
+from selvawatch.prepare.observation_keys import ObservationKey
 from selvawatch.store.folders import Store, new_folder, prune
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checkpoint:
-    """A kept state of a tile, with all looks up to a day."""
+    """A kept state of a tile, with all observations up to a day."""
 
     day: int
     name: str
-    """Name of its folder: the day, and the digest of the baseline and of those looks."""
+    """Name of its folder: the day, and the digest of the baseline and of those observations."""
 
 
-def checkpoint(baseline: str, keys: Sequence[LookKey], day: int) -> Checkpoint:
-    """The checkpoint of that day over these looks, whether it is there or not."""
-    looks = [asdict(key) for key in keys if key.day <= day]
-    return Checkpoint(day=day, name=f"{day}-{digest({'baseline': baseline, 'looks': looks})[:16]}")
+def checkpoint(baseline: str, keys: Sequence[ObservationKey], day: int) -> Checkpoint:
+    """The checkpoint of that day over these observations, whether it is there or not."""
+    observations = [asdict(key) for key in keys if key.day <= day]
+    return Checkpoint(day=day, name=f"{day}-{digest({'baseline': baseline, 'looks': observations})[:16]}")
 
 
-def newest_checkpoint(store: Store, tile: str, baseline: str, keys: Sequence[LookKey]) -> Checkpoint | None:
-    """The newest kept state that these looks would give again; None where there is none."""
+def newest_checkpoint(
+    store: Store, tile: str, baseline: str, keys: Sequence[ObservationKey]
+) -> Checkpoint | None:
+    """The newest kept state that these observations would give again; None where there is none."""
     folder = store.checkpoints(tile)
     names = {path.name for path in folder.glob("[!.]*") if path.is_dir()} if folder.is_dir() else set()
     for day in sorted({int(name.split("-")[0]) for name in names}, reverse=True):
@@ -36,20 +38,20 @@ def newest_checkpoint(store: Store, tile: str, baseline: str, keys: Sequence[Loo
     return None
 
 
-def keep(store: Store, tile: str, one: Checkpoint, state: xr.Dataset, before: Checkpoint | None) -> None:
+def keep(store: Store, tile: str, point: Checkpoint, state: xr.Dataset, before: Checkpoint | None) -> None:
     """Write a checkpoint, where it is not there already, and remove all but it and the one before.
 
     Nothing is lost with a checkpoint but time: a replay begins at an older one, or at the baseline.
     """
-    folder = store.checkpoints(tile) / one.name
+    folder = store.checkpoints(tile) / point.name
     if not folder.exists():
         with new_folder(folder) as part:
             plain = state.reset_coords(drop=True)
             plain.to_zarr(part / "accumulators.zarr", mode="w", zarr_format=3, consolidated=False)
-    prune(folder.parent, {one.name} if before is None else {one.name, before.name})
+    prune(folder.parent, {point.name} if before is None else {point.name, before.name})
 
 
-def kept(store: Store, tile: str, one: Checkpoint) -> xr.Dataset:
+def kept(store: Store, tile: str, point: Checkpoint) -> xr.Dataset:
     """The state of a checkpoint, in memory."""
-    path = store.checkpoints(tile) / one.name / "accumulators.zarr"
+    path = store.checkpoints(tile) / point.name / "accumulators.zarr"
     return xr.open_zarr(path, consolidated=False, chunks=None).load()

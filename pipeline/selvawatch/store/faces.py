@@ -86,22 +86,22 @@ def site_pieces(
     bounds = list(faces.extent.bounds)
     key = digest([EDITION, shapely.geos_version_string, of, today, bounds])[:16]
     path = store.folder / "faces" / f"{register.version[:16]}-{key}.parquet"
-    beside = path.with_suffix(".members.parquet")
-    if path.exists() and beside.exists():
+    members_path = path.with_suffix(".members.parquet")
+    if path.exists() and members_path.exists():
         try:
             found = Pieces(
                 frame=gpd.read_parquet(path),
-                members=pd.read_parquet(beside),
+                members=pd.read_parquet(members_path),
                 today=today,
                 register_version=register.version,
             )
-            _used(path, beside)
+            _used(path, members_path)
             return found
         except (OSError, ValueError) as error:
             log.info("%s is made anew: %s", path, error)
     pieces = attribute(cells, faces, register, today=today, events=events)
     try:
-        with replacing(beside) as part:
+        with replacing(members_path) as part:
             pieces.members.to_parquet(part, index=False)
         with replacing(path) as part:
             pieces.frame.to_parquet(part, index=False)
@@ -141,22 +141,22 @@ def _prune(folder: Path) -> None:
     """Remove what was not used lately, and what killed processes left half-written."""
     sets: dict[str, dict[str, list[Path]]] = {}
     last: dict[str, float] = {}
-    for one in sorted(folder.iterdir()):
-        when = one.stat().st_mtime
-        if one.name.startswith("."):
+    for path in sorted(folder.iterdir()):
+        when = path.stat().st_mtime
+        if path.name.startswith("."):
             if when < time.time() - LEFT_SECONDS:
-                one.unlink(missing_ok=True)
+                path.unlink(missing_ok=True)
             continue
-        stem = one.name.split(".")[0]
+        stem = path.name.split(".")[0]
         version = stem.split("-")[0]
-        sets.setdefault(version, {}).setdefault(stem, []).append(one)
+        sets.setdefault(version, {}).setdefault(stem, []).append(path)
         for name in (version, stem):
             last[name] = max(last.get(name, 0.0), when)
     versions = _latest(sets, last, KEPT)
     kept = {stem for version in versions for stem in _latest(sets[version], last, KEPT_EACH)}
     for stem, paths in (pair for stems in sets.values() for pair in stems.items()):
-        for one in paths if stem not in kept else ():
-            one.unlink(missing_ok=True)
+        for path in paths if stem not in kept else ():
+            path.unlink(missing_ok=True)
 
 
 def _latest(names: Iterable[str], last: Mapping[str, float], count: int) -> list[str]:

@@ -97,7 +97,7 @@ class SceneRow:
     about it, such as `dark-targets:-0.1` for its offset, else empty.
     """
     clear_share: float
-    """Share of the tile's pixels with a usable look, 0-1."""
+    """Share of the tile's pixels with a usable observation, 0-1."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -36,12 +36,12 @@ def _mining(store: Store) -> list[Path]:
     found = []
     for path in sorted((store.folder / "products").glob("*/product.json")):
         try:
-            says = json.loads(path.read_text(encoding="utf-8"))
+            settings = json.loads(path.read_text(encoding="utf-8"))
         except ValueError as error:
             raise StoreError(
                 "a product cannot be read", where=path, got=error, do="register it again"
             ) from error
-        if says.get("cause") == "mining":
+        if settings.get("cause") == "mining":
             found.append(path.with_name("cells.parquet"))
     return found
 
@@ -57,11 +57,11 @@ def _cells(path: Path, crs: str) -> gpd.GeoDataFrame:
 
 def keep_product(folder: Path, product: Product, cells: gpd.GeoDataFrame) -> Path:
     """Keep a loss product in the store and return its folder; the same name again is replaced whole."""
-    place = folder / "products" / product.name
-    with replacing(place / "cells.parquet") as part:
+    product_folder = folder / "products" / product.name
+    with replacing(product_folder / "cells.parquet") as part:
         cells.to_parquet(part, index=False)
-    write_text(place / "product.json", json.dumps(asdict(product), sort_keys=True) + "\n")
-    return place
+    write_text(product_folder / "product.json", json.dumps(asdict(product), sort_keys=True) + "\n")
+    return product_folder
 
 
 def products(folder: Path) -> list[str]:

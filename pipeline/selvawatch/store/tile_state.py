@@ -1,13 +1,14 @@
 """What a store keeps of a tile: the committed state, its arrays, and the baseline they stand on."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import xarray as xr
 
-from selvawatch.prepare.ingest import TakenIn
-from selvawatch.prepare.observation_keys import LookKey
+from selvawatch.prepare.ingest import SceneRecord
+from selvawatch.prepare.observation_keys import ObservationKey
 from selvawatch.store.folders import Store
 
 
@@ -22,19 +23,30 @@ class TileState:
     baseline: str
     """Name of the baseline's folder."""
     baseline_rule: str
-    """Digest of what decides a baseline besides its looks."""
-    looks: tuple[LookKey, ...]
-    """Looks of the monitoring, in the order they entered."""
-    taken: tuple[TakenIn, ...]
+    """Digest of what decides a baseline besides its observations."""
+    observations: tuple[ObservationKey, ...]
+    """Observations of the monitoring, in the order they entered."""
+    scene_records: tuple[SceneRecord, ...]
     """What became of every scene, history included."""
 
     @staticmethod
     def read(folder: Path) -> "TileState":
-        """What a state folder says."""
+        """The state that a folder describes."""
         values = json.loads((folder / "state.json").read_text(encoding="utf-8"))
-        looks = tuple(LookKey(**look) for look in values.pop("looks"))
-        taken = tuple(TakenIn(**one) for one in values.pop("taken"))
-        return TileState(looks=looks, taken=taken, **values)
+        observations = tuple(ObservationKey(**observation) for observation in values.pop("looks"))
+        scene_records = tuple(SceneRecord(**one) for one in values.pop("taken"))
+        return TileState(observations=observations, scene_records=scene_records, **values)
+
+    def as_json(self) -> dict[str, Any]:
+        """What `state.json` holds; its keys are a contract of the store."""
+        values = asdict(self)
+        return {
+            **{
+                name: value for name, value in values.items() if name not in ("observations", "scene_records")
+            },
+            "looks": values["observations"],
+            "taken": values["scene_records"],
+        }
 
 
 def current_state(store: Store, tile: str) -> TileState | None:

@@ -25,7 +25,7 @@ DIMENSIONS = ("year", "month", "area", "district", "status", "cause", "event_id"
 
 COUNTED_STATUSES = ("provisional", "confirmed", "closed")
 NO_PERIOD = "no_period"
-NO_PLACE = "none"
+NO_DISTRICT = "none"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -205,11 +205,11 @@ def counted_pieces(inputs: Inputs, options: Options) -> np.ndarray:
         names = set(inputs.register.rights["name"][inputs.register.rights["type"] == "area"])
         if options.area not in names:
             raise TableError("unknown area", got=options.area, needed=sorted(str(name) for name in names))
-        kept = kept & (place(inputs, "area") == options.area)
+        kept = kept & (district_of(inputs, "area") == options.area)
     return kept
 
 
-def place(inputs: Inputs, kind: str) -> np.ndarray:
+def district_of(inputs: Inputs, kind: str) -> np.ndarray:
     """Name of the area or district of each piece (today's outlines); `none` where it lies in no such place.
 
     Raises
@@ -230,7 +230,7 @@ def place(inputs: Inputs, kind: str) -> np.ndarray:
             needed="a partition",
             do="correct their outlines",
         )
-    names = np.full(len(inputs.pieces), NO_PLACE, object)
+    names = np.full(len(inputs.pieces), NO_DISTRICT, object)
     names[piece[first]] = rights["name"].fillna("?").to_numpy()[right[first]]
     return names
 
@@ -242,9 +242,9 @@ def dimension(inputs: Inputs, name: str) -> np.ndarray:
         stamps = frame["onset"].to_numpy("datetime64[M]" if name == "month" else "datetime64[Y]")
         return np.where(np.isnat(stamps), NO_PERIOD, stamps.astype(str)).astype(object)
     if name in ("area", "district"):
-        return place(inputs, name)
+        return district_of(inputs, name)
     if name not in frame.columns:
-        return np.full(len(frame), NO_PLACE, object)
+        return np.full(len(frame), NO_DISTRICT, object)
     return frame[name].to_numpy(object)
 
 
@@ -261,7 +261,7 @@ def classes(inputs: Inputs, options: Options, *, over: str) -> pd.DataFrame:
     return rows[counted_pieces(inputs, options)[rows["piece"].to_numpy()]].reset_index(drop=True)
 
 
-def whole(inputs: Inputs, options: Options) -> pd.DataFrame:
+def all_pieces(inputs: Inputs, options: Options) -> pd.DataFrame:
     """All pieces that count, each with its full weight."""
     piece = np.flatnonzero(counted_pieces(inputs, options))
     return pd.DataFrame({"piece": piece, "weight": 1.0, "weight_lo": 1.0, "weight_hi": 1.0})

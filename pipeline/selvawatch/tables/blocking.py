@@ -31,7 +31,7 @@ def blocking_steps(inputs: Inputs, options: Options) -> pd.DataFrame:
     layer of water is at hand. The share in a zone is empty where no layer tells of that zone today.
     `sernanp_opinion`: whether any of it lies in a buffer zone.
     """
-    faces, says = need_faces(inputs), settings_of(inputs).blocking
+    faces, settings = need_faces(inputs), settings_of(inputs).blocking
     rows = face_rights(inputs, faces, today=True)
     mining = rows[rows["type"].isin(MINING)]
     if options.area:
@@ -57,8 +57,10 @@ def blocking_steps(inputs: Inputs, options: Options) -> pd.DataFrame:
         table[name] = rights[name].to_numpy(object)[table["right"]]
     near = water_distance(inputs, mining)
     table["distance_water_m"] = table["right_id"].map(near) if near else np.nan
-    third = (table["overlap_ha"] > says.least_ha) | (table["overlap_ha"] > says.least_share * table["ha"])
-    fourth = table["distance_water_m"] < says.water_m
+    third = (table["overlap_ha"] > settings.least_ha) | (
+        table["overlap_ha"] > settings.least_share * table["ha"]
+    )
+    fourth = table["distance_water_m"] < settings.water_m
     unsure = table["distance_water_m"].isna()
     steps = zip(third, fourth, unsure, strict=True)
     table["blocking_steps"] = [_steps(*one) for one in steps]

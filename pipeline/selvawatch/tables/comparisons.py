@@ -40,31 +40,31 @@ def published_comparison(inputs: Inputs, options: Options) -> pd.DataFrame:
     low, high = np.where(low == -1, onset, low), np.where(high == -1, onset, high)
     area = dimension(inputs, "area")
     records = []
-    for one in settings_of(inputs).published:
-        start, end = to_day(one.start), to_day(one.end)
-        here = kept & np.isin(area, one.areas) if one.areas else kept
+    for figure in settings_of(inputs).published:
+        start, end = to_day(figure.start), to_day(figure.end)
+        here = kept & np.isin(area, figure.areas) if figure.areas else kept
         mine = here & (start <= onset) & (onset < end)
         surely = mine & (start <= low) & (high < end)
         perhaps = here & (low < end) & (start <= high)
-        reach = "no" if "-" in one.areas else coverage(inputs, start, end)
+        reach = "no" if "-" in figure.areas else coverage(inputs, start, end)
         covered, full = reach != "no", reach == "yes"
         chosen = (("ha", mine), ("ha_lo", surely), ("ha_hi", perhaps))
         sums = [float(frame[name].to_numpy()[rows].sum()) for name, rows in chosen]
         values = sums if covered else [np.nan] * 3
         records.append(
             {
-                "place": one.place,
-                "areas": " ".join(one.areas) or "region",
-                "from_day": one.start.isoformat(),
-                "to_day": one.end.isoformat(),
-                "published_ha": one.ha,
+                "place": figure.place,
+                "areas": " ".join(figure.areas) or "region",
+                "from_day": figure.start.isoformat(),
+                "to_day": figure.end.isoformat(),
+                "published_ha": figure.ha,
                 "ha": values[0],
                 "ha_lo": values[1],
                 "ha_hi": values[2],
-                "ratio": values[0] / one.ha if covered and full and one.ha else np.nan,
+                "ratio": values[0] / figure.ha if covered and full and figure.ha else np.nan,
                 "watched": reach,
-                "source": one.source,
-                "note": one.note,
+                "source": figure.source,
+                "note": figure.note,
             }
         )
     return pd.DataFrame(records)

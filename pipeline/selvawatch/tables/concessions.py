@@ -19,13 +19,13 @@ from selvawatch.tables.base import (
     Options,
     TableSpec,
     added,
+    all_pieces,
     by_columns,
     counted_once,
     counted_pieces,
     how,
     periods_of,
     scale_of,
-    whole,
 )
 from selvawatch.tables.loss import PERIOD, in_periods
 from selvawatch.tables.rendering import rendered
@@ -43,7 +43,7 @@ def loss_by_concession_type(inputs: Inputs, options: Options) -> pd.DataFrame:
     table = rendered(
         table,
         within=by.by,
-        whole_ha=None,
+        total_ha=None,
         of=f"{options.measure} on concessions, per {', '.join(by.by) or 'all ground'}",
         additive=True,
     )
@@ -74,7 +74,7 @@ def share_inside_outside(inputs: Inputs, options: Options) -> pd.DataFrame:
     shared = rendered(
         table[~excluded],
         within=[*by.by, "period"],
-        whole_ha=None,
+        total_ha=None,
         of=f"{options.measure} of the period per {', '.join(by.by) or 'all ground'}, exclusions left out",
         additive=True,
     )
@@ -99,11 +99,11 @@ def site_category(inputs: Inputs, options: Options) -> pd.DataFrame:
     events, position = np.unique(frame["event_id"].to_numpy(str), return_inverse=True)
     area = np.bincount(position, frame["ha"], len(events))
     category = site_categories(inputs.pieces, inputs.register, scale_of(inputs, options), position, area)
-    rows = whole(inputs, options)
+    rows = all_pieces(inputs, options)
     rows["site_category"] = category[position][rows["piece"].to_numpy()]
     table = added(inputs, options, rows, ["site_category"])
     table = rendered(
-        table, within=options.by, whole_ha=None, of=f"{options.measure} on all ground", additive=True
+        table, within=options.by, total_ha=None, of=f"{options.measure} on all ground", additive=True
     )
     return counted_once(table, inputs, options, clock="at-loss")
 

@@ -82,8 +82,8 @@ def corridor_conflict_share(inputs: Inputs, _options: Options) -> pd.DataFrame:
             settings_of(inputs).conflict_least_ha, settings_of(inputs).conflict_least_share, strict=True
         ):
             part = per_pair[per_pair.index.get_level_values("right_id").isin(ids)]
-            own = total.reindex(part.index.get_level_values("right_id")).to_numpy()
-            strong = part[(part.to_numpy() > least_ha) | (part.to_numpy() > least_share * own)]
+            right_ha = total.reindex(part.index.get_level_values("right_id")).to_numpy()
+            strong = part[(part.to_numpy() > least_ha) | (part.to_numpy() > least_share * right_ha)]
             with_other = set(strong.index.get_level_values("right_id"))
             rest = [one for one in ids if one not in with_other]
             record = {
@@ -106,13 +106,13 @@ def corridor_conflict_share(inputs: Inputs, _options: Options) -> pd.DataFrame:
     return table.assign(**of_register(inputs))
 
 
-def _coexisted(inputs: Inputs, one: np.ndarray, other: np.ndarray) -> np.ndarray:
+def _coexisted(inputs: Inputs, first: np.ndarray, other: np.ndarray) -> np.ndarray:
     """Whether two rights were in force together on any day, by their dates: yes, no or unknown."""
     dates = validity(inputs.register.rights)
-    together = np.maximum(dates.valid_from[one], dates.valid_from[other]) < np.minimum(
-        dates.valid_to[one], dates.valid_to[other]
+    together = np.maximum(dates.valid_from[first], dates.valid_from[other]) < np.minimum(
+        dates.valid_to[first], dates.valid_to[other]
     )
-    sure = dates.known[one] & dates.known[other]
+    sure = dates.known[first] & dates.known[other]
     return np.where(~together, "no", np.where(sure, "yes", "unknown"))
 
 

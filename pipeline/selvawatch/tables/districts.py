@@ -13,12 +13,13 @@ from selvawatch.errors import TableError
 from selvawatch.tables.base import (
     HECTARES,
     HOW,
-    NO_PLACE,
+    NO_DISTRICT,
     SHARES,
     Inputs,
     Options,
     TableSpec,
     added,
+    all_pieces,
     by_columns,
     counted_once,
     counted_pieces,
@@ -26,7 +27,6 @@ from selvawatch.tables.base import (
     dimension,
     settings_of,
     watched_days,
-    whole,
 )
 from selvawatch.tables.loss import WATCHED
 from selvawatch.tables.rendering import rendered
@@ -38,28 +38,28 @@ DAYS_PER_MONTH = 30.44
 def loss_by_district(inputs: Inputs, options: Options) -> pd.DataFrame:
     """Loss by district; `none` is loss in none of the districts at hand."""
     by = replace(options, by=tuple(one for one in options.by if one != "district"))
-    rows = whole(inputs, options)
+    rows = all_pieces(inputs, options)
     rows["district"] = dimension(inputs, "district")[rows["piece"].to_numpy()]
     table = added(inputs, by, rows, ["district"])
     rights = inputs.register.rights
     of = rights[rights["type"] == "district"].drop_duplicates("name").set_index("name")["source_key"]
     table["ubigeo"] = table["district"].map(of)
-    table = rendered(table, within=by.by, whole_ha=None, of=f"{options.measure} on all ground", additive=True)
+    table = rendered(table, within=by.by, total_ha=None, of=f"{options.measure} on all ground", additive=True)
     return counted_once(table, inputs, options)
 
 
 def area_coverage(inputs: Inputs, options: Options) -> pd.DataFrame:
     """Share of the region's loss that lies inside the areas, by year: a fall means new fronts elsewhere."""
-    rows = whole(inputs, options)
+    rows = all_pieces(inputs, options)
     piece = rows["piece"].to_numpy()
-    inside = np.where(dimension(inputs, "area")[piece] == NO_PLACE, "outside areas", "inside areas")
+    inside = np.where(dimension(inputs, "area")[piece] == NO_DISTRICT, "outside areas", "inside areas")
     rows = rows.assign(year=dimension(inputs, "year")[piece], coverage=inside)
     by = replace(options, by=tuple(one for one in options.by if one not in ("year", "area")))
     table = added(inputs, by, rows, ["year", "coverage"])
     table = rendered(
         table,
         within=[*by.by, "year"],
-        whole_ha=None,
+        total_ha=None,
         of=f"{options.measure} of the year in the whole region watched",
         additive=True,
     )
@@ -72,21 +72,21 @@ def displacement_rings(inputs: Inputs, options: Options) -> pd.DataFrame:
     Rings are cut exactly; a month is 30.44 days. A change in the rings against the control is a hint that
     work moved, no proof.
     """
-    says = settings_of(inputs).displacement
+    settings = settings_of(inputs).displacement
     rights = inputs.register.rights
-    shapes = rights.geometry[(rights["type"] == "area") & (rights["name"] == says.area)]
+    shapes = rights.geometry[(rights["type"] == "area") & (rights["name"] == settings.area)]
     if not len(shapes):
         names = sorted(rights["name"][rights["type"] == "area"].astype(str))
-        raise TableError("unknown area", where="tables.toml, displacement", got=says.area, needed=names)
+        raise TableError("unknown area", where="tables.toml, displacement", got=settings.area, needed=names)
     area = shapely.union_all(shapes.to_numpy())
     far = inputs.pieces.frame
-    borders = [area, *(area.buffer(1000 * distance) for distance in says.rings_km)]
+    borders = [area, *(area.buffer(1000 * distance) for distance in settings.rings_km)]
     world = shapely.box(*far.total_bounds) if len(far) else area
     world = world.union(borders[-1]).envelope.buffer(1000)
     rings = [area]
     rings += [outer.difference(inner) for inner, outer in zip(borders[:-1], borders[1:], strict=True)]
     rings.append(world.difference(borders[-1]))
-    edges = [0.0, *says.rings_km]
+    edges = [0.0, *settings.rings_km]
     labels = ["area", *(f"{low:g}-{high:g} km" for low, high in zip(edges[:-1], edges[1:], strict=True))]
     labels.append(f"beyond {edges[-1]:g} km (control)")
     kept = np.flatnonzero(counted_pieces(inputs, options))
@@ -94,8 +94,8 @@ def displacement_rings(inputs: Inputs, options: Options) -> pd.DataFrame:
     one, ring, shared = cut(shape, np.array(rings, object))
     share = shapely.area(shared) / shapely.area(shape)[one]
     onset = day_numbers(far["onset"], -1)[kept][one]
-    last = inputs.pieces.today + 1 if says.end is None else to_day(says.end)
-    bounds = {"before": (to_day(says.start), to_day(says.day)), "after": (to_day(says.day), last)}
+    last = inputs.pieces.today + 1 if settings.end is None else to_day(settings.end)
+    bounds = {"before": (to_day(settings.start), to_day(settings.day)), "after": (to_day(settings.day), last)}
     side = np.full(len(one), "", object)
     for name, (start, end) in bounds.items():
         side[(start <= onset) & (onset < end)] = name

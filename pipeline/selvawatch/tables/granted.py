@@ -9,7 +9,7 @@ from selvawatch.register.register import NOT_IN_FORCE, UNKNOWN, validity
 from selvawatch.tables.base import Inputs, Options, TableSpec, periods_of
 from selvawatch.tables.rights_by_face import NEVER, REGISTER, THREE, face_rights, need_faces, of_register
 
-ALL_GROUND = "all"
+ALL_FACES = "all"
 NO_DATE = "no_date"
 
 
@@ -22,43 +22,47 @@ def granted_by_period(inputs: Inputs, options: Options) -> pd.DataFrame:
     faces = need_faces(inputs)
     periods = periods_of(inputs, options)
     rows = face_rights(inputs, faces)
-    areas = [options.area] if options.area else [*sorted(set(rows["area"]) - {""}), ALL_GROUND]
+    areas = [options.area] if options.area else [*sorted(set(rows["area"]) - {""}), ALL_FACES]
     begun, asked = _granted(inputs)
     dates = validity(inputs.register.rights)
     rows["id"] = pd.factorize(rows["right_id"])[0]
     records = []
     for area in areas:
-        inside = rows if area == ALL_GROUND else rows[rows["area"] == area]
+        inside = rows if area == ALL_FACES else rows[rows["area"] == area]
         for kind, part in inside.groupby("type", sort=True):
-            ground = _Ground(part)
+            granted_faces = _GrantedFaces(part)
             for name, (start, end) in [*zip(periods.names, periods.bounds(), strict=True), (NO_DATE, (0, 0))]:
                 day = min(end - 1, inputs.pieces.today)
-                days = begun[ground.right]
+                days = begun[granted_faces.right]
                 granted = days == NEVER if name == NO_DATE else (start <= days) & (days < end)
                 last = np.full(len(part), day, np.int64)
-                state = dates.states(ground.right, last) if name != NO_DATE else np.zeros(len(part), np.int8)
+                state = (
+                    dates.states(granted_faces.right, last)
+                    if name != NO_DATE
+                    else np.zeros(len(part), np.int8)
+                )
                 live = state != NOT_IN_FORCE
-                applied = asked[ground.right]
+                applied = asked[granted_faces.right]
                 records.append(
                     {
                         "area": area,
                         "type": kind,
                         "period": name,
-                        "n": ground.count(granted),
-                        "dated_by_application_n": ground.count(granted & applied),
-                        "ha": ground.net(granted),
-                        "ha_lo": ground.net(granted & ~applied),
-                        "ha_hi": ground.net(granted),
-                        "ha_gross": float(ground.ha[granted].sum()),
-                        "ha_in_force": ground.net(live),
-                        "ha_in_force_gross": float(ground.ha[live].sum()),
-                        "ha_in_force_unknown": ground.net(state == UNKNOWN),
+                        "n": granted_faces.count(granted),
+                        "dated_by_application_n": granted_faces.count(granted & applied),
+                        "ha": granted_faces.net(granted),
+                        "ha_lo": granted_faces.net(granted & ~applied),
+                        "ha_hi": granted_faces.net(granted),
+                        "ha_gross": float(granted_faces.ha[granted].sum()),
+                        "ha_in_force": granted_faces.net(live),
+                        "ha_in_force_gross": float(granted_faces.ha[live].sum()),
+                        "ha_in_force_unknown": granted_faces.net(state == UNKNOWN),
                         "in_force_on": "" if name == NO_DATE else to_date(day).isoformat(),
                     }
                 )
     table = pd.DataFrame(records, columns=[one.name for one in _GRANTED[:13]])
     table = with_changes(table, ["area", "type"], list(periods.names))
-    sums = table[table["area"] != ALL_GROUND].groupby(["type", "period"])["ha"].transform("sum")
+    sums = table[table["area"] != ALL_FACES].groupby(["type", "period"])["ha"].transform("sum")
     table["share"] = (table["ha"] / sums.where(sums > 0)).reindex(table.index)
     table["share_of"] = "net hectares granted of the type in the period, in the areas listed here together"
     table["period_set"] = periods.name
@@ -71,9 +75,9 @@ def with_changes(table: pd.DataFrame, groups: list[str], order: list[str]) -> pd
     Against the period before in `order`; empty for the first, after zero hectares, and outside the order.
     """
     table = table.copy()
-    place = table["period"].map({name: index for index, name in enumerate(order)})
-    before = table.assign(_place=place + 1)[[*groups, "_place", "ha"]].dropna(subset="_place")
-    merged = table.assign(_place=place).merge(
+    position = table["period"].map({name: index for index, name in enumerate(order)})
+    before = table.assign(_location=position + 1)[[*groups, "_place", "ha"]].dropna(subset="_place")
+    merged = table.assign(_location=position).merge(
         before, on=[*groups, "_place"], how="left", suffixes=("", "_prev")
     )
     previous = merged["ha_prev"].where(merged["ha_prev"] > 0).to_numpy()
@@ -82,7 +86,7 @@ def with_changes(table: pd.DataFrame, groups: list[str], order: list[str]) -> pd
     return table
 
 
-class _Ground:
+class _GrantedFaces:
     """Faces under rights of one type, each face as often as rights lie over it."""
 
     def __init__(self, rows: pd.DataFrame) -> None:

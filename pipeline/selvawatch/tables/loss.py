@@ -20,13 +20,13 @@ from selvawatch.tables.base import (
     Options,
     TableSpec,
     added,
+    all_pieces,
     by_columns,
     classes,
     coverage,
     how,
     periods_of,
     scale_of,
-    whole,
 )
 from selvawatch.tables.rendering import rendered
 
@@ -52,14 +52,14 @@ def loss_by_zone(inputs: Inputs, options: Options) -> pd.DataFrame:
 def loss_by_period(inputs: Inputs, options: Options) -> pd.DataFrame:
     """Loss by period; what fell in no period of the set is a row of its own."""
     periods = periods_of(inputs, options)
-    rows = in_periods(inputs, whole(inputs, options), periods)
+    rows = in_periods(inputs, all_pieces(inputs, options), periods)
     table = added(inputs, options, rows, ["period"])
     table = _complete(table, options.by, {"period": list(periods.names)})
     table = _ordered(table, options.by, {"period": [*periods.names, NO_PERIOD]})
     table = rendered(
         table,
         within=options.by,
-        whole_ha=None,
+        total_ha=None,
         of=f"{options.measure} of all days{_same(options)}",
         additive=True,
     )
@@ -107,7 +107,7 @@ def loss_type_zone_period(inputs: Inputs, options: Options) -> pd.DataFrame:
     table = rendered(
         table,
         within=[*options.by, "period"],
-        whole_ha=None if ADDITIVE[options.accounting] else np.nan,
+        total_ha=None if ADDITIVE[options.accounting] else np.nan,
         of=f"{options.measure} of the period, all ground{_same(options)}"
         if ADDITIVE[options.accounting]
         else "none: not additive",
@@ -129,21 +129,21 @@ def in_periods(inputs: Inputs, rows: pd.DataFrame, periods: PeriodSet) -> pd.Dat
     first = np.where(first == -1, onset, np.minimum(first, onset))
     last = np.where(last == -1, onset, np.maximum(last, onset))
     undated = frame["onset"].isna().to_numpy()
-    own = np.where(undated, -1, periods.index(onset))
+    dated = np.where(undated, -1, periods.index(onset))
     bounds = periods.bounds()
     sure = np.zeros(len(frame), bool)
     for index, (start, end) in enumerate(bounds):
-        sure |= (own == index) & (start <= first) & (last < end)
-    gap = (own == -1) & ~undated
+        sure |= (dated == index) & (start <= first) & (last < end)
+    gap = (dated == -1) & ~undated
     for start, end in bounds:
         gap &= (last < start) | (end <= first)
     sure |= gap | undated
     names = np.array([*periods.names, NO_PERIOD], object)
     piece = rows["piece"].to_numpy()
-    main = rows.assign(period=names[own[piece]], weight_lo=np.where(sure[piece], rows["weight_lo"], 0.0))
+    main = rows.assign(period=names[dated[piece]], weight_lo=np.where(sure[piece], rows["weight_lo"], 0.0))
     parts = [main]
     for index, (start, end) in enumerate(bounds):
-        maybe = ~sure & (own != index) & (first < end) & (start <= last)
+        maybe = ~sure & (dated != index) & (first < end) & (start <= last)
         if maybe.any():
             other = rows[maybe[piece]]
             parts.append(other.assign(period=names[index], weight=0.0, weight_lo=0.0))
@@ -162,9 +162,9 @@ def _by_class(inputs: Inputs, options: Options, *, over: str) -> pd.DataFrame:
     additive = ADDITIVE[options.accounting]
     total: pd.Series | float | None = None
     if not additive:
-        all_ground = added(inputs, options, whole(inputs, options), [])
+        all_loss = added(inputs, options, all_pieces(inputs, options), [])
         if options.by:
-            lookup = all_ground.set_index(list(options.by))["ha"]
+            lookup = all_loss.set_index(list(options.by))["ha"]
             keys = table[list(options.by)]
             total = pd.Series(
                 lookup.reindex(
@@ -173,11 +173,11 @@ def _by_class(inputs: Inputs, options: Options, *, over: str) -> pd.DataFrame:
                 table.index,
             )
         else:
-            total = float(all_ground["ha"].sum())
+            total = float(all_loss["ha"].sum())
     table = rendered(
         table,
         within=options.by,
-        whole_ha=total,
+        total_ha=total,
         of=f"{options.measure} on all ground, inside and outside{_same(options)}",
         additive=additive,
     )
@@ -223,16 +223,16 @@ def _ordered(table: pd.DataFrame, by: Sequence[str], orders: dict[str, list[str]
     sort = table.copy()
     names = []
     for key, order in orders.items():
-        place = {name: index for index, name in enumerate(order)}
-        sort[f"_{key}"] = sort[key].map(place).fillna(len(order) - 1.5)
+        position = {name: index for index, name in enumerate(order)}
+        sort[f"_{key}"] = sort[key].map(position).fillna(len(order) - 1.5)
         names += [f"_{key}", key]
     rest = [name for name in ("validity", "type_validity", "zone_validity") if name in sort]
     sort = sort.sort_values([*by, *names, *rest], kind="stable")
     return sort[list(table.columns)].reset_index(drop=True)
 
 
-def _spec_columns(*own: Column | tuple[Column, ...]) -> tuple[Column, ...]:
-    return columns(by_columns(), *own, HECTARES, SHARES, HOW)
+def _spec_columns(*dated: Column | tuple[Column, ...]) -> tuple[Column, ...]:
+    return columns(by_columns(), *dated, HECTARES, SHARES, HOW)
 
 
 TYPE_ZONE = (

@@ -13,24 +13,24 @@ def rendered(
     *,
     within: Sequence[str],
     of: str,
-    whole_ha: pd.Series | float | None = None,
+    total_ha: pd.Series | float | None = None,
     additive: bool = True,
 ) -> pd.DataFrame:
     """The table with `share`, `share_pct` and `share_of`: parts of the whole of each `within` group.
 
-    `whole_ha` is the whole where rows do not add up to it (inclusive accounting); None: the sum of the rows.
+    `total_ha` is the whole where rows do not add up to it (inclusive accounting); None: the sum of the rows.
     Shown shares of rows that add up are rounded by largest remainder, so that they add up to 100.
     """
     table = table.copy()
     group = table.groupby(list(within), dropna=False)["ha"] if within else None
-    total: pd.Series | float
-    if whole_ha is not None:
-        total = whole_ha
+    divisor: pd.Series | float
+    if total_ha is not None:
+        divisor = total_ha
     else:
-        total = group.transform("sum") if group is not None else float(table["ha"].sum())
-    whole = np.broadcast_to(np.asarray(total, np.float64), len(table))
+        divisor = group.transform("sum") if group is not None else float(table["ha"].sum())
+    total = np.broadcast_to(np.asarray(divisor, np.float64), len(table))
     share = np.full(len(table), np.nan)
-    np.divide(np.asarray(table["ha"], np.float64), whole, out=share, where=whole > 0)
+    np.divide(np.asarray(table["ha"], np.float64), total, out=share, where=total > 0)
     table["share"] = share
     table["share_pct"] = np.round(share * 100, 0)
     if additive and len(table):

@@ -42,8 +42,8 @@ def face_rights(inputs: Inputs, faces: Faces, *, today: bool = False) -> pd.Data
         now = validity(rights).states(right, np.full(len(right), inputs.pieces.today, np.int64))
         kept &= now != NOT_IN_FORCE
     area = np.full(len(faces), "", object)
-    place = (rights["type"] == "area").to_numpy()[right]
-    area[face[place]] = rights["name"].to_numpy(object)[right[place]]
+    is_area = (rights["type"] == "area").to_numpy()[right]
+    area[face[is_area]] = rights["name"].to_numpy(object)[right[is_area]]
     face, right = face[kept], right[kept]
     return pd.DataFrame(
         {

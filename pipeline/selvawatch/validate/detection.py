@@ -1,4 +1,4 @@
-"""A detector over the looks of a validation: history to baselines, then day by day."""
+"""A detector over the observations of a validation: history to baselines, then day by day."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -9,14 +9,14 @@ import numpy as np
 import xarray as xr
 
 from selvawatch.core.days import to_times
-from selvawatch.core.observation import Look
+from selvawatch.core.observation import Observation
 from selvawatch.core.stack import NODATA
 from selvawatch.core.status import Reason
 from selvawatch.detect.baseline import fit_baselines, forest_reason, name_of
 from selvawatch.detect.charts.bayts import bayts_processes
 from selvawatch.detect.charts.chart_models import BaytsSettings, ChartDetector, Detector, base_of
 from selvawatch.detect.charts.protocol import processes
-from selvawatch.detect.evidence import EvidenceGround
+from selvawatch.detect.evidence import EvidenceRule
 from selvawatch.detect.fusion import advance, layers, start
 from selvawatch.detect.model import Model
 from selvawatch.errors import LayerError
@@ -40,7 +40,7 @@ class Watched:
     watched: np.ndarray
     """bool: the pixel was monitored."""
     last_day: int
-    """Day of the last look."""
+    """Day of the last observation."""
     notes: tuple[str, ...] = ()
     """What a reader of the figures must know of the detector."""
 
@@ -49,13 +49,13 @@ def watch(
     detector: Detector,
     baselines: xr.Dataset,
     reason: xr.DataArray,
-    looks: Iterable[Look],
+    observations: Iterable[Observation],
     *,
     resolution: float,
     workers: int = 1,
     scored: bool = True,
 ) -> Watched:
-    """Confirmation day and highest evidence of each pixel after looks in order of day.
+    """Confirmation day and highest evidence of each pixel after observations in order of day.
 
     baselines, reason: as `detect.baseline` gives them. resolution: metres of a pixel. scored: False leaves
     all scores at 0, which is faster.
@@ -63,23 +63,23 @@ def watch(
     Raises
     ------
     LayerError
-        When a chart has no baseline to hold looks against.
+        When a chart has no baseline to hold observations against.
     """
     if isinstance(detector, ChartDetector):
-        return _watch_chart(detector, baselines, reason, looks)
+        return _watch_chart(detector, baselines, reason, observations)
     model = detector
     state = start(model, reason, resolution=resolution)
     if not scored:
-        state = advance(model, baselines, state, looks, workers=workers)
+        state = advance(model, baselines, state, observations, workers=workers)
         return _watched(state, reason, np.zeros((reason.sizes["y"], reason.sizes["x"])))
     shape = (reason.sizes["y"], reason.sizes["x"])
     score, best_day = np.zeros(shape), np.full(shape, NODATA)
     limits = (model.optical, model.radar, model.joint)
-    ground = EvidenceGround(model, baselines)
-    for _, same_day in groupby(looks, key=lambda look: look.day):
+    evidence_rule = EvidenceRule(model, baselines)
+    for _, same_day in groupby(observations, key=lambda observation: observation.day):
         chosen = list(same_day)
         state = advance(model, baselines, state, chosen, workers=workers)
-        np.maximum(best_day, ground.of_day(chosen), out=best_day)
+        np.maximum(best_day, evidence_rule.of_day(chosen), out=best_day)
         for kind, limit in zip(_KINDS, limits, strict=True):
             reached = state[f"sum_{kind}"].to_numpy() * (model.unit / limit.confirmed_alone)
             np.maximum(score, reached, out=score)
@@ -88,7 +88,7 @@ def watch(
 
 
 def _watch_chart(
-    detector: ChartDetector, baselines: xr.Dataset, reason: xr.DataArray, looks: Iterable[Look]
+    detector: ChartDetector, baselines: xr.Dataset, reason: xr.DataArray, observations: Iterable[Observation]
 ) -> Watched:
     monitored = reason.to_numpy() == Reason.MONITORED
     settings = detector.settings
@@ -100,11 +100,13 @@ def _watch_chart(
     read: set[tuple[str, str]] = set()
     met: set[str] = set()
 
-    def noted() -> Iterator[Look]:
-        for look in looks:
-            met.add(f"{look.stream}: {' '.join(look.values)}")
-            read.update(pair for pair in wanted if pair[0] == look.stream and pair[1] in look.values)
-            yield look
+    def noted() -> Iterator[Observation]:
+        for observation in observations:
+            met.add(f"{observation.stream}: {' '.join(observation.values)}")
+            read.update(
+                pair for pair in wanted if pair[0] == observation.stream and pair[1] in observation.values
+            )
+            yield observation
 
     if isinstance(settings, BaytsSettings):
         forest = xr.DataArray(monitored, dims=("y", "x"))
@@ -122,11 +124,11 @@ def _watch_chart(
     names = [" ".join(pair) for pair in wanted if pair in read]
     if not names:
         raise LayerError(
-            f"{detector.name} reads none of the looks",
+            f"{detector.name} reads none of the observations",
             where="validate",
             got=sorted(met),
             needed=[" ".join(pair) for pair in wanted],
-            do="give another detector, or looks that it reads",
+            do="give another detector, or observations that it reads",
         )
     return Watched(
         confirmed_on=np.where(monitored, alarm, 0),
@@ -141,9 +143,9 @@ def _charted(detector: ChartDetector, baselines: xr.Dataset) -> tuple[str, str]:
     """The stream and index that a chart of residuals reads: the first of its list that has a baseline."""
     settings = detector.settings
     reads = () if isinstance(settings, BaytsSettings) else settings.reads
-    for one in reads:
-        if (baselines[name_of(one.stream, one.index, "sigma")].to_numpy() > 0).any():
-            return one.stream, one.index
+    for index in reads:
+        if (baselines[name_of(index.stream, index.index, "sigma")].to_numpy() > 0).any():
+            return index.stream, index.index
     raise LayerError(
         f"{detector.name} needs a stable history and there is none",
         where="validate",
@@ -161,19 +163,19 @@ def _watched(state: xr.Dataset, reason: xr.DataArray, score: np.ndarray) -> Watc
     )
 
 
-def histories(model: Model, looks: Sequence[Look]) -> dict[tuple[str, str], xr.DataArray]:
-    """Stacks (time, y, x) int16 by stream and index, of what the model reads of looks in order of day."""
-    grouped: dict[tuple[str, str], list[Look]] = defaultdict(list)
-    for look in looks:
-        if model.knows(look.stream):
-            for index in model.stream(look.stream).indices:
-                if index.index in look.values:
-                    grouped[look.stream, index.index].append(look)
+def histories(model: Model, observations: Sequence[Observation]) -> dict[tuple[str, str], xr.DataArray]:
+    """Stacks (time, y, x) int16 by stream and index, of what the model reads; observations by day."""
+    grouped: dict[tuple[str, str], list[Observation]] = defaultdict(list)
+    for observation in observations:
+        if model.knows(observation.stream):
+            for index in model.stream(observation.stream).indices:
+                if index.index in observation.values:
+                    grouped[observation.stream, index.index].append(observation)
     return {
         key: xr.DataArray(
-            np.stack([look.values[key[1]] for look in chosen]),
+            np.stack([observation.values[key[1]] for observation in chosen]),
             dims=("time", "y", "x"),
-            coords={"time": to_times(np.array([look.day for look in chosen]))},
+            coords={"time": to_times(np.array([observation.day for observation in chosen]))},
             attrs={"scale": chosen[0].scales[key[1]]},
         )
         for key, chosen in sorted(grouped.items())
@@ -181,7 +183,7 @@ def histories(model: Model, looks: Sequence[Look]) -> dict[tuple[str, str], xr.D
 
 
 def baselines_of(
-    model: Model, history: Sequence[Look], shape: tuple[int, int], forest: np.ndarray | None
+    model: Model, history: Sequence[Observation], shape: tuple[int, int], forest: np.ndarray | None
 ) -> tuple[xr.Dataset, xr.DataArray]:
     """Baselines, and why each pixel is not monitored, from a history (none: the model's fallback).
 
@@ -201,46 +203,54 @@ def baselines_of(
     return baselines, forest_reason(model, baselines, mask)
 
 
-def known_to(model: Model, looks: Iterable[Look]) -> list[Look]:
-    """Looks that the model reads, under the names of its streams.
+def known_to(model: Model, observations: Iterable[Observation]) -> list[Observation]:
+    """Observations that the model reads, under the names of its streams.
 
     Raises
     ------
     LayerError
         When the model reads none of them.
     """
-    seen = list(looks)
-    renamed = [look for look in (as_known(model, look) for look in seen) if look is not None]
+    seen = list(observations)
+    renamed = [
+        observation
+        for observation in (as_known(model, observation) for observation in seen)
+        if observation is not None
+    ]
     if not renamed:
-        names = sorted({f"{look.stream}: {' '.join(look.values)}" for look in seen})
+        names = sorted({f"{observation.stream}: {' '.join(observation.values)}" for observation in seen})
         raise LayerError(
-            f"model {model.name} reads none of the looks",
+            f"model {model.name} reads none of the observations",
             where="validate",
             got=names,
             needed=_streams(model),
-            do="give a model with one of these streams, or other looks",
+            do="give a model with one of these streams, or other observations",
         )
     return renamed
 
 
-def as_known(model: Model, look: Look) -> Look | None:
-    """The look under the name of the model's stream, or None where the model does not read it.
+def as_known(model: Model, observation: Observation) -> Observation | None:
+    """The observation under the name of the model's stream, or None where the model does not read it.
 
     A sensor without its orbit takes the model's first stream of that sensor.
     """
     streams = _streams(model)
-    named = [name for name in streams if name == look.stream or name.startswith(f"{look.stream}-")]
-    if not named or not {index.index for index in model.stream(named[0]).indices} & set(look.values):
+    named = [
+        name for name in streams if name == observation.stream or name.startswith(f"{observation.stream}-")
+    ]
+    if not named or not {index.index for index in model.stream(named[0]).indices} & set(observation.values):
         return None
-    return replace(look, stream=named[0])
+    return replace(observation, stream=named[0])
 
 
 def _streams(model: Model) -> list[str]:
     return [stream.stream for stream in model.streams]
 
 
-def split_history(looks: Sequence[Look], years: float | None) -> tuple[list[Look], list[Look]]:
-    """Looks of the first `years`, and those after; all are after where years is None.
+def split_history(
+    observations: Sequence[Observation], years: float | None
+) -> tuple[list[Observation], list[Observation]]:
+    """Observations of the first `years`, and those after; all are after where years is None.
 
     Raises
     ------
@@ -248,17 +258,17 @@ def split_history(looks: Sequence[Look], years: float | None) -> tuple[list[Look
         When nothing is left to watch.
     """
     if years is None:
-        return [], list(looks)
-    end = looks[0].day + round(years * DAYS_PER_YEAR)
-    after = [look for look in looks if look.day >= end]
+        return [], list(observations)
+    end = observations[0].day + round(years * DAYS_PER_YEAR)
+    after = [observation for observation in observations if observation.day >= end]
     if not after:
         raise LayerError(
-            "the history takes all looks",
+            "the history takes all observations",
             where="validate",
             got=f"{years} years",
             do="give fewer history years",
         )
-    return [look for look in looks if look.day < end], after
+    return [observation for observation in observations if observation.day < end], after
 
 
 def method_of(detector: Detector, read: dict[str, JsonValue], notes: Sequence[str]) -> Method:

@@ -41,9 +41,9 @@ class Confusion:
         return ratio(2 * self.tp, 2 * self.tp + self.fp + self.fn)
 
 
-def ratio(part: float, whole: float) -> float | None:
+def ratio(part: float, total: float) -> float | None:
     """Part over whole; None where the whole is 0."""
-    return part / whole if whole else None
+    return part / total if total else None
 
 
 def outcomes(lost: np.ndarray, confirmed: np.ndarray, early: np.ndarray) -> np.ndarray:
@@ -159,8 +159,8 @@ def statistic_bootstrap(
     return _intervals({"statistic": drawn_values}).get("statistic")
 
 
-def _divided(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
-    return np.divide(part, whole, out=np.full(whole.shape, np.nan), where=whole > 0)
+def _divided(part: np.ndarray, total: np.ndarray) -> np.ndarray:
+    return np.divide(part, total, out=np.full(total.shape, np.nan), where=total > 0)
 
 
 def _intervals(named: dict[str, np.ndarray]) -> dict[str, tuple[float, float]]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from selvawatch.core.days import iso
-from selvawatch.core.observation import Look
+from selvawatch.core.observation import Observation
 from selvawatch.core.stack import NODATA
 from selvawatch.detect.charts.chart_models import Detector, base_of
 from selvawatch.errors import LayerError
@@ -46,14 +46,17 @@ def validate_raster(
     """
     model = base_of(detector)
     archive = read_archive(path, truth, mask, bands, dates)
-    looks = known_to(model, archive.looks)
-    history, watched_looks = split_history(looks, history_years)
+    observations = known_to(model, archive.observations)
+    history, watched_looks = split_history(observations, history_years)
     baselines, reason = baselines_of(model, history, archive.mask.shape, archive.mask)
     watched = watch(detector, baselines, reason, watched_looks, resolution=archive.resolution)
     inside = archive.mask
     rows, columns = np.nonzero(inside)
-    seen = sum(any((values[inside] != NODATA).any() for values in look.values.values()) for look in looks)
-    notes = [f"{seen} of {len(looks)} looks hold data inside the mask", *watched.notes]
+    seen = sum(
+        any((values[inside] != NODATA).any() for values in observation.values.values())
+        for observation in observations
+    )
+    notes = [f"{seen} of {len(observations)} observations hold data inside the mask", *watched.notes]
     if not history and model is detector:
         notes.append(
             "no stable history: the model's fallback, a high quantile of the same day's forest, is used"
@@ -104,14 +107,18 @@ def validate_cube(
     """
     cube = open_cube(folder, tag)
     model = base_of(detector)
-    looks = (look for look in (as_known(model, look) for look in cube.looks(sensors)) if look is not None)
-    history: list[Look] = []
+    observations = (
+        observation
+        for observation in (as_known(model, observation) for observation in cube.observations(sensors))
+        if observation is not None
+    )
+    history: list[Observation] = []
     first = None
-    for look in looks:
-        if look.day > cube.history_end:
-            first = look
+    for observation in observations:
+        if observation.day > cube.history_end:
+            first = observation
             break
-        history.append(look)
+        history.append(observation)
     if first is None:
         raise LayerError("the model reads nothing of the cube after its history", where=folder, got=sensors)
     shape = cube.break_day.shape
@@ -119,7 +126,7 @@ def validate_cube(
     baselines, reason = baselines_of(model, history, shape, forest)
     count = len(history)
     history.clear()
-    later = chain([first], looks)
+    later = chain([first], observations)
     watched = watch(detector, baselines, reason, later, resolution=RESOLUTION, workers=workers)
     rows, columns = np.indices(shape)
     side = max(1, -(-shape[0] // CUBE_BLOCKS))

@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 
 from selvawatch.core.days import iso
-from selvawatch.core.observation import Look
+from selvawatch.core.observation import Observation
 from selvawatch.core.stack import NODATA
 from selvawatch.detect.baseline import fit_baselines, forest_reason
 from selvawatch.detect.charts.chart_models import Detector, base_of
@@ -18,13 +18,13 @@ from selvawatch.prepare.mask import SCREENED_BANDS, Screening, screen
 from selvawatch.validate.detection import Watched, histories, known_to, method_of, watch
 from selvawatch.validate.report import ValidationReport
 from selvawatch.validate.scoring import DAYS_PER_YEAR, Judgements, degree_blocks, judge, watched_years
-from selvawatch.validate.series import GAP, Points, PointSeries, looks_of, read_points, read_series
+from selvawatch.validate.series import GAP, Points, PointSeries, observations_of, read_points, read_series
 
 BLOCK_DEGREES = 0.1
 """Side of the blocks that the bootstrap draws."""
 
-START_LOOKS = 3
-"""Clear looks that set the own level of a point without history."""
+START_OBSERVATIONS = 3
+"""Clear observations that set the own level of a point without history."""
 
 POINT_HAZE = 0.75
 """Share of the haze threshold that holds for points: a point shows no cloud from whose edge to keep away."""
@@ -66,7 +66,8 @@ def validate_series(
         Column of the points that is true where a point is not judged.
     history_years
         Years of each point's series that are its stable history; None: no history, the fallback is used: the
-        high quantile of all points of a day, and how far a point lies from it over its first clear looks.
+        high quantile of all points of a day, and how far a point lies from it over its first clear
+        observations.
     sensor
         Stream that the series are of; None: sentinel-2 for bands, landsat for a ready index.
 
@@ -78,8 +79,8 @@ def validate_series(
     series = read_series(series_path)
     indices, share = clear_indices(series_path, series, screening)
     stream = sensor or ("sentinel-2" if series.bands else "landsat")
-    looks = known_to(base_of(detector), looks_of(series.days, stream, indices))
-    result = _watched(detector, looks, history_years, scored=bool(positive))
+    observations = known_to(base_of(detector), observations_of(series.days, stream, indices))
+    result = _watched(detector, observations, history_years, scored=bool(positive))
     points = read_points(points_path, series.pids, exclude)
     lost, judged = _labelled(points_path, points, positive, negative)
     confirmed_on = result.watched.confirmed_on[0, ::GAP]
@@ -107,7 +108,7 @@ def validate_series(
                 "series": series_path.name,
                 "points": len(series.pids),
                 "stream": stream,
-                "indices": [*sorted({name for look in looks for name in look.values})],
+                "indices": [*sorted({name for observation in observations for name in observation.values})],
                 "positive": list(positive),
                 "negative": list(negative),
                 "exclude": exclude,
@@ -167,53 +168,68 @@ def _labelled(
     return lost, judged
 
 
-def _everywhere(looks: Sequence[Look]) -> xr.DataArray:
+def _everywhere(observations: Sequence[Observation]) -> xr.DataArray:
     """(y, x) bool: columns of the grid that hold a point."""
-    points = np.zeros(looks[0].shape, bool)
+    points = np.zeros(observations[0].shape, bool)
     points[0, ::GAP] = True
     return xr.DataArray(points, dims=("y", "x"))
 
 
-def _watched(detector: Detector, looks: Sequence[Look], years: float | None, *, scored: bool) -> _Result:
+def _watched(
+    detector: Detector, observations: Sequence[Observation], years: float | None, *, scored: bool
+) -> _Result:
     if years is None:
-        return _without_history(detector, looks, scored=scored)
-    return _after(detector, looks, years, scored=scored)
+        return _without_history(detector, observations, scored=scored)
+    return _after(detector, observations, years, scored=scored)
 
 
-def _after(detector: Detector, looks: Sequence[Look], years: float, *, scored: bool) -> _Result:
+def _after(detector: Detector, observations: Sequence[Observation], years: float, *, scored: bool) -> _Result:
     """Each point's first `years` as its history, the rest watched; the history alone says what is stable."""
     model = base_of(detector)
-    seen = np.stack([np.any([v != NODATA for v in look.values.values()], axis=0) for look in looks])
-    days = np.array([look.day for look in looks])
+    seen = np.stack(
+        [np.any([v != NODATA for v in observation.values.values()], axis=0) for observation in observations]
+    )
+    days = np.array([observation.day for observation in observations])
     first = np.where(seen.any(axis=0), days[np.argmax(seen, axis=0)], days[0])
     begins = first + round(years * DAYS_PER_YEAR)
-    history = [_kept(look, look.day < begins) for look in looks]
-    later = [_kept(look, look.day >= begins) for look in looks]
-    if not any((v != NODATA).any() for look in later for v in look.values.values()):
-        raise LayerError("the history takes all looks", got=f"{years} years", do="give fewer history years")
+    history = [_kept(observation, observation.day < begins) for observation in observations]
+    later = [_kept(observation, observation.day >= begins) for observation in observations]
+    if not any((v != NODATA).any() for observation in later for v in observation.values.values()):
+        raise LayerError(
+            "the history takes all observations", got=f"{years} years", do="give fewer history years"
+        )
     baselines = fit_baselines(model, histories(model, history))
-    reason = forest_reason(model, baselines, _everywhere(looks))
+    reason = forest_reason(model, baselines, _everywhere(observations))
     watched = watch(detector, baselines, reason, later, resolution=model.support.distance, scored=scored)
     notes = (f"the first {years:g} years of each point are its history", *watched.notes)
     return _Result(watched=watched, first_day=begins, notes=notes)
 
 
-def _without_history(detector: Detector, looks: Sequence[Look], *, scored: bool) -> _Result:
-    """All looks watched; the first few of each point say how far its level lies from the fallback's."""
-    model, points = base_of(detector), _everywhere(looks)
-    seen = np.stack([np.any([v != NODATA for v in look.values.values()], axis=0) for look in looks])
-    first = np.cumsum(seen, axis=0) <= START_LOOKS
-    start = [_kept(look, where) for look, where in zip(looks, first, strict=True)]
+def _without_history(detector: Detector, observations: Sequence[Observation], *, scored: bool) -> _Result:
+    """All observations watched; the first few of each point say how far its level is from the fallback's."""
+    model, points = base_of(detector), _everywhere(observations)
+    seen = np.stack(
+        [np.any([v != NODATA for v in observation.values.values()], axis=0) for observation in observations]
+    )
+    first = np.cumsum(seen, axis=0) <= START_OBSERVATIONS
+    start = [_kept(observation, where) for observation, where in zip(observations, first, strict=True)]
     baselines = fit_baselines(model, histories(model, start), forest=points)
     reason = forest_reason(model, baselines, points)
-    watched = watch(detector, baselines, reason, looks, resolution=model.support.distance, scored=scored)
+    watched = watch(
+        detector, baselines, reason, observations, resolution=model.support.distance, scored=scored
+    )
     notes = (
         *watched.notes,
         "no stable history: the fallback is used, a high quantile of all points of the same day, "
-        f"and a point's own distance to it over its first {START_LOOKS} clear looks",
+        f"and a point's own distance to it over its first {START_OBSERVATIONS} clear observations",
     )
-    return _Result(watched=watched, first_day=np.full(looks[0].shape, looks[0].day), notes=notes)
+    return _Result(
+        watched=watched, first_day=np.full(observations[0].shape, observations[0].day), notes=notes
+    )
 
 
-def _kept(look: Look, where: np.ndarray) -> Look:
-    return replace(look, values={name: np.where(where, array, NODATA) for name, array in look.values.items()})
+def _kept(observation: Observation, where: np.ndarray) -> Observation:
+    return replace(
+        observation,
+        values={name: np.where(where, array, NODATA) for name, array in observation.values.items()},
+    )

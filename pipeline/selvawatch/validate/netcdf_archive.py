@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 
 from selvawatch.core.days import NO_DAY
-from selvawatch.core.observation import Look
+from selvawatch.core.observation import Observation
 from selvawatch.core.stack import encode
 from selvawatch.errors import LayerError
 from selvawatch.prepare.indices import INDICES
@@ -26,7 +26,7 @@ _EARLIEST_YEAR, _LATEST_YEAR = 1972, 2100
 class RasterArchive:
     """What a netCDF archive holds."""
 
-    looks: tuple[Look, ...]
+    observations: tuple[Observation, ...]
     """One per sensor and day, in order; days without any value are kept (clear_share 0)."""
     lost: np.ndarray
     """(y, x) bool: the truth."""
@@ -45,7 +45,7 @@ class RasterArchive:
 def read_archive(
     path: Path, truth: str, mask: str | None, bands: Sequence[str] = (), dates: str | None = None
 ) -> RasterArchive:
-    """The looks, truth and mask of a netCDF file.
+    """The observations, truth and mask of a netCDF file.
 
     Parameters
     ----------
@@ -75,10 +75,14 @@ def read_archive(
         if not (lost & inside).any():
             raise LayerError("no masked pixel is lost", where=path, needed=truth)
         named = _sensors(path, dataset, bands)
-        looks = [look for name, target in named.items() for look in _looks(path, dataset[name], target)]
+        observations = [
+            observation
+            for name, target in named.items()
+            for observation in _observations(path, dataset[name], target)
+        ]
         compared = dates or _only_dates(dataset)
         return RasterArchive(
-            looks=tuple(_merged(looks)),
+            observations=tuple(_merged(observations)),
             lost=lost & inside,
             mask=inside,
             compared_day=None if compared is None else _plane_days(path, dataset, compared),
@@ -151,15 +155,15 @@ def _guess(name: str) -> str | None:
     return f"{stream}:{band}" if stream and band else None
 
 
-def _looks(path: Path, array: xr.DataArray, target: str) -> list[Look]:
+def _observations(path: Path, array: xr.DataArray, target: str) -> list[Observation]:
     stream, _, band = target.partition(":")
     days = _days(path, str(array.dims[0]), array[array.dims[0]].to_numpy())
     scale = INDICES[band].scale
-    looks = []
+    observations = []
     for row in np.argsort(days, kind="stable"):
         values = array[int(row)].to_numpy()
-        looks.append(
-            Look(
+        observations.append(
+            Observation(
                 day=int(days[row]),
                 stream=stream,
                 values={band: encode(values, scale)},
@@ -168,21 +172,21 @@ def _looks(path: Path, array: xr.DataArray, target: str) -> list[Look]:
                 clear_share=float(np.isfinite(values).mean()),
             )
         )
-    return looks
+    return observations
 
 
-def _merged(looks: list[Look]) -> list[Look]:
-    """Looks in (day, stream) order, bands of one day as one; of a repeated band the first is kept."""
-    merged: dict[tuple[int, str], Look] = {}
-    for look in looks:
-        key = (look.day, look.stream)
+def _merged(observations: list[Observation]) -> list[Observation]:
+    """Observations in (day, stream) order, bands of one day as one; of a repeated band the first is kept."""
+    merged: dict[tuple[int, str], Observation] = {}
+    for observation in observations:
+        key = (observation.day, observation.stream)
         other = merged.get(key)
-        merged[key] = look if other is None else _joined(other, look)
+        merged[key] = observation if other is None else _joined(other, observation)
     return [merged[key] for key in sorted(merged)]
 
 
-def _joined(first: Look, second: Look) -> Look:
-    return Look(
+def _joined(first: Observation, second: Observation) -> Observation:
+    return Observation(
         day=first.day,
         stream=first.stream,
         values={**second.values, **first.values},
@@ -212,10 +216,10 @@ def _numeric_days(numbers: np.ndarray) -> np.ndarray:
 def from_decimal_years(years: np.ndarray) -> np.ndarray:
     """int64 days of decimal years (2016.0 = 2016-01-01), nearest day; NaN and 0 become `NO_DAY`."""
     known = np.isfinite(years) & (years > 0)
-    whole = np.floor(np.where(known, years, 1970)).astype(np.int64)
-    first = (whole - 1970).astype("datetime64[Y]").astype("datetime64[D]").astype(np.int64)
-    after = (whole - 1969).astype("datetime64[Y]").astype("datetime64[D]").astype(np.int64)
-    part = np.where(known, years, 1970) - whole
+    year = np.floor(np.where(known, years, 1970)).astype(np.int64)
+    first = (year - 1970).astype("datetime64[Y]").astype("datetime64[D]").astype(np.int64)
+    after = (year - 1969).astype("datetime64[Y]").astype("datetime64[D]").astype(np.int64)
+    part = np.where(known, years, 1970) - year
     return np.where(known, first + np.rint(part * (after - first)).astype(np.int64), NO_DAY)
 
 

@@ -1,4 +1,4 @@
-"""The synthetic reference cube on disk: optical and radar looks, and the day each pixel broke."""
+"""The synthetic reference cube on disk: optical and radar observations, and the day each pixel broke."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from selvawatch.core.observation import Look
+from selvawatch.core.observation import Observation
 from selvawatch.core.stack import DECIBEL_SCALE, NODATA, UNIT_SCALE, encode
 from selvawatch.errors import LayerError
 
@@ -42,8 +42,8 @@ class ReferenceCube:
     history_end: int
     """Last day of the history."""
 
-    def looks(self, sensors: Sensors) -> Iterator[Look]:
-        """Looks in (day, stream) order, read when asked for."""
+    def observations(self, sensors: Sensors) -> Iterator[Observation]:
+        """Observations in (day, stream) order, read when asked for."""
         pairs: list[tuple[int, str, int]] = []
         if sensors != "radar":
             pairs += [(int(day), OPTICAL_STREAM, row) for row, day in enumerate(self.days)]
@@ -62,7 +62,7 @@ class ReferenceCube:
                 }
                 scale = DECIBEL_SCALE
             first = next(iter(values.values()))
-            yield Look(
+            yield Observation(
                 day=day,
                 stream=stream,
                 values=values,

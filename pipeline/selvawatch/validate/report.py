@@ -95,9 +95,13 @@ class ValidationReport:
         return (("commission", self.users_accuracy), ("omission", self.producers_accuracy))
 
     def _dates(self) -> str:
-        says = self.method.parameters
-        parts = [f"{says['from']} to {says['until']}"] if "from" in says and "until" in says else []
-        dates = says.get(DATES)
+        parameters = self.method.parameters
+        parts = (
+            [f"{parameters['from']} to {parameters['until']}"]
+            if "from" in parameters and "until" in parameters
+            else []
+        )
+        dates = parameters.get(DATES)
         if isinstance(dates, list):
             first, middle, last = dates
             parts.append(f"lost units confirmed from {first} to {last}, median {middle}")

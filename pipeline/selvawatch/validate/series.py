@@ -1,4 +1,4 @@
-"""Points with a time series each: tables to looks, and a report against their labels."""
+"""Points with a time series each: tables to observations, and a report against their labels."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow
 
 from selvawatch.core.days import NO_DAY
-from selvawatch.core.observation import Look
+from selvawatch.core.observation import Observation
 from selvawatch.core.stack import NODATA, encode
 from selvawatch.errors import LayerError
 from selvawatch.prepare.indices import INDICES
@@ -156,14 +156,16 @@ def _read(path: Path) -> pd.DataFrame:
     return frame
 
 
-def looks_of(days: np.ndarray, stream: str, indices: Mapping[str, np.ndarray]) -> list[Look]:
-    """One look per day of (days, n) float32 indices, NaN = not observed; points lie `GAP` columns apart."""
-    looks = []
+def observations_of(days: np.ndarray, stream: str, indices: Mapping[str, np.ndarray]) -> list[Observation]:
+    """One observation per day of (days, n) float32 indices, NaN = not observed; points lie `GAP` columns
+    apart.
+    """
+    observations = []
     for row, day in enumerate(days):
         values = {name: _spread(encode(grid[row], INDICES[name].scale)) for name, grid in indices.items()}
         seen = np.any([np.isfinite(grid[row]) for grid in indices.values()], axis=0)
-        looks.append(
-            Look(
+        observations.append(
+            Observation(
                 day=int(day),
                 stream=stream,
                 values=values,
@@ -172,7 +174,7 @@ def looks_of(days: np.ndarray, stream: str, indices: Mapping[str, np.ndarray]) -
                 clear_share=float(seen.mean()),
             )
         )
-    return looks
+    return observations
 
 
 def _spread(stored: np.ndarray) -> np.ndarray:

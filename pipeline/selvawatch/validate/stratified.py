@@ -72,8 +72,8 @@ def stratified_accuracy(
     both, ones = in_map * in_reference, np.ones(strata.size)
     total = float(sum(stratum_areas.values()))
 
-    def estimate(part: np.ndarray, whole: np.ndarray) -> Estimate:
-        return _ratio(strata, part, whole, stratum_areas)
+    def estimate(part: np.ndarray, total: np.ndarray) -> Estimate:
+        return _ratio(strata, part, total, stratum_areas)
 
     def area(values: np.ndarray) -> Estimate:
         share = estimate(values, ones)
@@ -89,17 +89,17 @@ def stratified_accuracy(
 
 
 def _ratio(
-    strata: np.ndarray, part: np.ndarray, whole: np.ndarray, stratum_areas: Mapping[str, float]
+    strata: np.ndarray, part: np.ndarray, total: np.ndarray, stratum_areas: Mapping[str, float]
 ) -> Estimate:
     """Combined ratio estimator sum(N mean(part)) / sum(N mean(whole)), finite-population factor left out."""
     chosen = {name: strata == name for name, area in stratum_areas.items() if area > 0}
     top = sum(stratum_areas[name] * part[units].mean() for name, units in chosen.items())
-    bottom = sum(stratum_areas[name] * whole[units].mean() for name, units in chosen.items())
+    bottom = sum(stratum_areas[name] * total[units].mean() for name, units in chosen.items())
     if not bottom:
         return Estimate(float("nan"), float("nan"))
     value = float(top / bottom)
     variance = sum(
-        stratum_areas[name] ** 2 * (part[units] - value * whole[units]).var(ddof=1) / np.count_nonzero(units)
+        stratum_areas[name] ** 2 * (part[units] - value * total[units]).var(ddof=1) / np.count_nonzero(units)
         for name, units in chosen.items()
     )
     return Estimate(value, float(np.sqrt(variance)) / float(bottom))

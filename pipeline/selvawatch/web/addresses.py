@@ -10,7 +10,7 @@ _LOCAL_ENDINGS = (".localhost", ".local", ".internal", ".lan", ".home.arpa")
 _TRANSLATED = ipaddress.IPv6Network("64:ff9b::/96")
 
 
-def remote(href: str, own_host: str) -> str:
+def remote(href: str, catalogue_host: str) -> str:
     """The href itself when it may be fetched.
 
     http and https only, no credentials in it, and no private, loopback or link-local address unless it is the
@@ -30,7 +30,7 @@ def remote(href: str, own_host: str) -> str:
     host = plain_host(parts.hostname or "")
     if not host or any(char.isspace() for char in href):
         raise ValueError("the address has no host")
-    if host == plain_host(own_host):
+    if host == plain_host(catalogue_host):
         return href
     try:
         address = ipaddress.ip_address(host)

@@ -1,4 +1,4 @@
-"""Connections that look a name up once, refuse private addresses, and connect to what was checked.
+"""Connections that observation a name up once, refuse private addresses, and connect to what was checked.
 
 A name that leads into the local network is refused before a byte is sent, and cannot lead elsewhere between
 check and connection. Hosts that a person named as a source may be anywhere. Through a proxy of the
@@ -109,8 +109,8 @@ class GuardedAdapter(HTTPAdapter):
     turn at the host until the answer is whole.
     """
 
-    def __init__(self, own_host: str, retries: urllib3.Retry) -> None:
-        self._own_host = own_host
+    def __init__(self, catalogue_host: str, retries: urllib3.Retry) -> None:
+        self._catalogue_host = catalogue_host
         super().__init__(max_retries=retries)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
@@ -120,7 +120,7 @@ class GuardedAdapter(HTTPAdapter):
 
     def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
         """The whole answer; ValueError when the address may not be opened."""
-        address = remote(request.url or "", self._own_host)
+        address = remote(request.url or "", self._catalogue_host)
         with turn_at(urlsplit(address).hostname or ""):
             reply = super().send(request, *args, **kwargs)
             reply.content  # noqa: B018  (read within the turn)

@@ -62,7 +62,7 @@ class RemoteFile(io.RawIOBase):
         self._address, self._patience = address, patience or PATIENCE
         self._starts: list[int] = []
         self._pieces: list[bytes] = []
-        self._place = 0
+        self._location = 0
         self.size = 0
         self._fetch(0, _HEAD_BYTES)
 
@@ -74,7 +74,7 @@ class RemoteFile(io.RawIOBase):
     def again(self) -> "RemoteFile":
         """Another handle on the same bytes, at the file's start."""
         other = copy.copy(self)
-        other._place = 0
+        other._location = 0
         return other
 
     def readable(self) -> bool:
@@ -87,31 +87,31 @@ class RemoteFile(io.RawIOBase):
 
     def tell(self) -> int:
         """Where the next read begins."""
-        return self._place
+        return self._location
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         """Go to a place; it is returned."""
-        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._place, io.SEEK_END: self.size}[whence]
-        self._place = max(0, base + offset)
-        return self._place
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._location, io.SEEK_END: self.size}[whence]
+        self._location = max(0, base + offset)
+        return self._location
 
     def read(self, size: int | None = -1) -> bytes:
         """The next bytes, at most so many; what is not here yet is fetched."""
-        end = self.size if size is None or size < 0 else min(self.size, self._place + size)
-        if self._place >= end:
+        end = self.size if size is None or size < 0 else min(self.size, self._location + size)
+        if self._location >= end:
             return b""
         out = bytearray()
-        while self._place < end:
-            piece = self._piece(self._place)
+        while self._location < end:
+            piece = self._piece(self._location)
             if piece is None:
-                after = bisect.bisect_right(self._starts, self._place)
+                after = bisect.bisect_right(self._starts, self._location)
                 limit = self._starts[after] if after < len(self._starts) else self.size
-                self._fetch(self._place, min(limit, max(end, self._place + _LEAST_BYTES)))
+                self._fetch(self._location, min(limit, max(end, self._location + _LEAST_BYTES)))
                 continue
             start, content = piece
-            part = content[self._place - start : end - start]
+            part = content[self._location - start : end - start]
             out += part
-            self._place += len(part)
+            self._location += len(part)
         return bytes(out)
 
     def prefetch(self, ranges: Iterable[tuple[int, int]]) -> None:
@@ -127,7 +127,7 @@ class RemoteFile(io.RawIOBase):
                 end = max(end, wanted.pop(0)[1])
             self._fetch(first, end)
 
-    def take(self, ranges: Sequence[tuple[int, int]]) -> list[bytes | memoryview]:
+    def read_ranges(self, ranges: Sequence[tuple[int, int]]) -> list[bytes | memoryview]:
         """Content of (first byte, bytes) ranges, in their order; those that are not here are fetched."""
         self.prefetch(ranges)
         return [self._part(first, count) for first, count in ranges]
@@ -143,16 +143,16 @@ class RemoteFile(io.RawIOBase):
             raise OSError("the file is cut short")
         return content
 
-    def _missing_from(self, place: int) -> int:
+    def _missing_from(self, position: int) -> int:
         """The first byte from a place on that is not here."""
-        while (piece := self._piece(place)) is not None:
-            place = piece[0] + len(piece[1])
-        return place
+        while (piece := self._piece(position)) is not None:
+            position = piece[0] + len(piece[1])
+        return position
 
-    def _piece(self, place: int) -> tuple[int, bytes] | None:
+    def _piece(self, position: int) -> tuple[int, bytes] | None:
         """Start and content of what is here at a place."""
-        index = bisect.bisect_right(self._starts, place) - 1
-        if index < 0 or place >= self._starts[index] + len(self._pieces[index]):
+        index = bisect.bisect_right(self._starts, position) - 1
+        if index < 0 or position >= self._starts[index] + len(self._pieces[index]):
             return None
         return self._starts[index], self._pieces[index]
 
@@ -208,19 +208,19 @@ def _opened(address: str, first: int, end: int, patience: Patience) -> Iterator[
     """The answer to a range request, not read yet, closed on leaving; redirects lead only where an asset may
     lie, and each host on the way gives a turn.
     """
-    own_host = urlsplit(address).hostname or ""
+    catalogue_host = urlsplit(address).hostname or ""
     for _ in range(_REDIRECTS + 1):
         with (
             turn_at(urlsplit(address).hostname or ""),
             contextlib.closing(_asked(address, first, end, patience)) as reply,
         ):
-            place = reply.get_redirect_location()
-            if not place:
+            position = reply.get_redirect_location()
+            if not position:
                 yield reply
                 return
-        address = urljoin(address, place)
+        address = urljoin(address, position)
         try:
-            remote(address, own_host)
+            remote(address, catalogue_host)
         except ValueError as error:
             raise OSError(f"it is redirected to where it may not: {error}") from None
     raise OSError("it is redirected in circles")

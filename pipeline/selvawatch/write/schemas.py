@@ -29,7 +29,7 @@ _TYPES: dict[str, dict[str, str]] = {
 }
 
 
-def table_schema(table: Table, title_es: str = "", *, whole: bool = True) -> dict[str, Any]:
+def table_schema(table: Table, title_es: str = "", *, standalone: bool = True) -> dict[str, Any]:
     """JSON Schema of a row; the outline is no property, `x-geometry` says whether rows have one.
 
     whole: every row has the public columns, and none but these; False: columns stand as they were asked for.
@@ -45,7 +45,7 @@ def table_schema(table: Table, title_es: str = "", *, whole: bool = True) -> dic
     }
     if title_es:
         schema["x-title-es"] = title_es
-    if whole:
+    if standalone:
         schema["additionalProperties"] = False
         schema["required"] = [column.name for column in columns if column.tier == Tier.PUBLIC]
     return schema
@@ -85,7 +85,7 @@ def schemas() -> Mapping[str, dict[str, Any]]:
     made = {f"{table.name}.json": table_schema(table) for table in TABLES.values()}
     for spec in ANALYSTS_TABLES.values():
         table = Table(name=spec.name, description=spec.description, columns=spec.columns)
-        made[f"{spec.name}.json"] = table_schema(table, spec.title_es, whole=False)
+        made[f"{spec.name}.json"] = table_schema(table, spec.title_es, standalone=False)
     return {"layers.json": layers_schema(), **made}
 
 
@@ -98,17 +98,17 @@ def write_schemas(folder: Path) -> list[Path]:
 
 
 def _property(column: Column) -> dict[str, Any]:
-    says: dict[str, Any] = dict(_TYPES[column.dtype])
+    schema: dict[str, Any] = dict(_TYPES[column.dtype])
     if column.nullable:
-        says["type"] = [says["type"], "null"]
+        schema["type"] = [schema["type"], "null"]
     if column.choices:
-        says["enum"] = [*column.choices, None] if column.nullable else list(column.choices)
-    says["description"] = column.description
-    says["x-label-es"] = column.label_es
+        schema["enum"] = [*column.choices, None] if column.nullable else list(column.choices)
+    schema["description"] = column.description
+    schema["x-label-es"] = column.label_es
     if column.unit:
-        says["x-unit"] = column.unit
-    says["x-tier"] = column.tier.name.lower()
-    return says
+        schema["x-unit"] = column.unit
+    schema["x-tier"] = column.tier.name.lower()
+    return schema
 
 
 if __name__ == "__main__":

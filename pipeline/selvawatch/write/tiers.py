@@ -15,7 +15,7 @@ from selvawatch.errors import TableError
 from selvawatch.register.register import Register
 from selvawatch.write.delay import as_known
 
-PLACES = ("lon", "lat", "utm_e", "utm_n", "geometry")
+LOCATION_COLUMNS = ("lon", "lat", "utm_e", "utm_n", "geometry")
 """Columns that say where: below their tier they are given on the rule's grid, not withheld."""
 
 DATES = (
@@ -193,14 +193,14 @@ def release_attributed(
         hidden = {
             column.name for column in RIGHTS.columns if column.tier > tier and column.dtype != "geometry"
         }
-        told = sorted(f"zone_{name}" for name in hidden if f"zone_{name}" in checked.columns)
+        above = sorted(f"zone_{name}" for name in hidden if f"zone_{name}" in checked.columns)
         shown = {state.entry.name for state in register_of_tier(register, tier).layers}
         strange = sorted(set(checked["zone_layer"].dropna()) - shown)
-        if told or strange:
+        if above or strange:
             raise TableError(
                 f"rows are not for the {tier.name.lower()} tier",
                 where=f"table {table.name}",
-                got=[*told, *strange],
+                got=[*above, *strange],
                 needed="layers and columns that the tier may see",
             )
     return _release(
@@ -219,7 +219,7 @@ def _is_located(table: Table) -> bool:
 
 
 def _may_have(column: Column, tier: Tier, located: bool) -> bool:
-    return column.tier <= tier or (located and column.name in PLACES)
+    return column.tier <= tier or (located and column.name in LOCATION_COLUMNS)
 
 
 def _near_isolated(
@@ -261,7 +261,7 @@ def _on_grid(table: Table, frame: pd.DataFrame, grid_m: float) -> pd.DataFrame:
     """
     moved = frame.copy()
     for column in table.columns:
-        if column.unit in ("m", "km") and column.name not in PLACES:
+        if column.unit in ("m", "km") and column.name not in LOCATION_COLUMNS:
             step = grid_m if column.unit == "m" else grid_m / 1000
             moved[column.name] = (moved[column.name] / step).round() * step
     points = shapely.point_on_surface(np.asarray(frame["geometry"], object))

@@ -1,1 +1,3 @@
-"""Detectors of others on the same baselines and looks, to compare ours with: EWMA, CUSUM, MOSUM and bayts."""
+"""Detectors of others on the same baselines and observations, to compare ours with: EWMA, CUSUM, MOSUM and
+bayts.
+"""

@@ -8,7 +8,7 @@ from itertools import groupby
 import numpy as np
 import xarray as xr
 
-from selvawatch.core.observation import Look
+from selvawatch.core.observation import Observation
 from selvawatch.core.stack import decode
 from selvawatch.detect.charts.process import blank, moved
 from selvawatch.detect.kernels import charts as kernels
@@ -35,7 +35,9 @@ class Bayts:
     """The bayts update in log-odds: flag, update, confirm or drop."""
 
     weight: float
-    """Smallest probability, and 1 - the largest, that one look may give (block weighting), in (0, 0.5)."""
+    """Smallest probability, and 1 - the largest, that one observation may give (block weighting), in (0,
+    0.5).
+    """
     confirm: float
     """Probability of change at which a flag is confirmed, in (0.5, 1)."""
 
@@ -45,7 +47,9 @@ class Bayts:
             raise ValueError(f"need 0 < weight < 0.5 and 0.5 < confirm < 1; got {self}")
 
     def start(self, like: xr.DataArray) -> xr.Dataset:
-        """The process before the first look: `before`, `total` float32, `flagged`, `alarm` uint16 days."""
+        """The process before the first observation: `before`, `total` float32, `flagged`, `alarm` uint16
+        days.
+        """
         return blank(like, before=np.float32, total=np.float32, flagged=np.uint16)
 
     def bounded(self, ratio: np.ndarray) -> np.ndarray:
@@ -67,7 +71,7 @@ class Bayts:
     def reach(self, process: xr.Dataset) -> np.ndarray:
         """How far each pixel's open flag stands towards confirmation, (y, x) float64; 1 = confirmed.
 
-        Without a flag: what the last look said for forest, on the same scale (0 or below).
+        Without a flag: what the last observation said for forest, on the same scale (0 or below).
         """
         level = math.log(self.confirm / (1 - self.confirm))
         last = np.minimum(process["before"].to_numpy().astype(np.float64), 0)
@@ -77,30 +81,31 @@ class Bayts:
 def bayts_processes(
     chart: Bayts,
     densities: Mapping[tuple[str, str], Densities],
-    looks: Iterable[Look],
+    observations: Iterable[Observation],
     forest: xr.DataArray,
     *,
     quantile: float,
     since: int,
 ) -> Iterator[tuple[int, xr.Dataset]]:
-    """Day and process after each day of looks: values less the day's quantile over forest, streams added.
+    """Day and process after each day of observations: values less the day's quantile over forest, streams
+    added.
 
-    forest: (y, x) bool. since: first day that may flag; the last look before it is the one before. Days in
-    order.
+    forest: (y, x) bool. since: first day that may flag; the last observation before it is the one before.
+    Days in order.
     """
     mask = forest.to_numpy().astype(bool)
     process = chart.start(forest)
-    for day, same_day in groupby(looks, key=lambda look: look.day):
+    for day, same_day in groupby(observations, key=lambda observation: observation.day):
         total = np.full(mask.shape, np.nan)
-        for look in same_day:
-            for index, stored in look.values.items():
-                if (look.stream, index) not in densities:
+        for observation in same_day:
+            for index, stored in observation.values.items():
+                if (observation.stream, index) not in densities:
                     continue
-                values = decode(stored, look.scales[index]).astype(np.float64)
+                values = decode(stored, observation.scales[index]).astype(np.float64)
                 if not np.isfinite(values[mask]).any():
                     continue
                 values -= np.nanquantile(values[mask], quantile)
-                ratio = chart.bounded(densities[look.stream, index].ratio(values))
+                ratio = chart.bounded(densities[observation.stream, index].ratio(values))
                 total = np.where(np.isnan(total), ratio, np.where(np.isnan(ratio), total, total + ratio))
         ratio_of_day = xr.DataArray(total.astype(np.float32), dims=("y", "x"))
         if day >= since:

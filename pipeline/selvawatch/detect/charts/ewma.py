@@ -26,12 +26,12 @@ class Ewma:
         if not 0 < self.weight <= 1 or self.limit <= 0 or self.bound <= 0:
             raise ValueError(f"need 0 < weight <= 1, limit > 0, bound > 0; got {self}")
 
-    def start(self, looks: xr.DataArray) -> xr.Dataset:
+    def start(self, observations: xr.DataArray) -> xr.Dataset:
         """The process at 0: `process` float32, `alarm` uint16."""
-        return blank(looks, process=np.float32)
+        return blank(observations, process=np.float32)
 
     def update(self, process: xr.Dataset, residual: xr.DataArray, day: int) -> xr.Dataset:
-        """The process after one more look; residual in sigmas, loss negative, NaN = not seen."""
+        """The process after one more observation; residual in sigmas, loss negative, NaN = not seen."""
 
         def step(z: np.ndarray, parts: dict[str, np.ndarray]) -> None:
             kernels.ewma(z, day, self.weight, self.limit, self.bound, parts["process"], parts["alarm"])

@@ -26,13 +26,13 @@ class Cusum:
         if self.critical <= 0:
             raise ValueError(f"critical is {self.critical}, need more than 0")
 
-    def start(self, looks: xr.DataArray) -> xr.Dataset:
+    def start(self, observations: xr.DataArray) -> xr.Dataset:
         """The process at 0: `process`, `history` float32, `count` int32, `alarm` uint16."""
-        process = blank(looks, process=np.float32, count=np.int32)
-        return process.assign(history=looks.astype(np.float32).variable)
+        process = blank(observations, process=np.float32, count=np.int32)
+        return process.assign(history=observations.astype(np.float32).variable)
 
     def update(self, process: xr.Dataset, residual: xr.DataArray, day: int) -> xr.Dataset:
-        """The process after one more look; residual in sigmas, loss negative, NaN = not seen."""
+        """The process after one more observation; residual in sigmas, loss negative, NaN = not seen."""
 
         def step(z: np.ndarray, parts: dict[str, np.ndarray]) -> None:
             kernels.cusum(
@@ -42,7 +42,9 @@ class Cusum:
         return moved(process, residual, step)
 
     def reach(self, process: xr.Dataset) -> np.ndarray:
-        """How far each pixel stands towards its bound, (y, x) float64; above 1 = over it, 0 before a look."""
+        """How far each pixel stands towards its bound, (y, x) float64; above 1 = over it, 0 before an
+        observation.
+        """
         x = _time(process)
         late = np.maximum(x, 1 + 1e-9)
         level = np.sqrt(late * (late - 1) * (self.critical**2 + np.log(late / (late - 1))))
@@ -51,10 +53,10 @@ class Cusum:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mosum:
-    """Residuals summed over a moving window, a share of the history's looks long."""
+    """Residuals summed over a moving window, a share of the history's observations long."""
 
     share: float
-    """Length of the window as a share of the history's looks, in (0, 1]."""
+    """Length of the window as a share of the history's observations, in (0, 1]."""
     critical: float
     """Critical value for that share: 1.3418, 1.5216 or 1.7455 for 0.25 and a risk of 5, 1 or 0.1 percent."""
 
@@ -63,14 +65,14 @@ class Mosum:
         if not 0 < self.share <= 1 or self.critical <= 0:
             raise ValueError(f"need 0 < share <= 1 and critical > 0; got {self}")
 
-    def start(self, looks: xr.DataArray) -> xr.Dataset:
+    def start(self, observations: xr.DataArray) -> xr.Dataset:
         """The process at 0: `process`, `history`, `window`, `count`, `ring` (slot, y, x), `alarm`.
 
         A window begins empty: the history's residuals are not kept.
         """
-        history = looks.to_numpy().astype(np.float32)
+        history = observations.to_numpy().astype(np.float32)
         window = np.maximum(np.floor(history * self.share), 1).astype(np.int32)
-        process = blank(looks, process=np.float32, count=np.int32)
+        process = blank(observations, process=np.float32, count=np.int32)
         slots = int(window.max(initial=1))
         return process.assign(
             history=(("y", "x"), history),
@@ -79,7 +81,7 @@ class Mosum:
         )
 
     def update(self, process: xr.Dataset, residual: xr.DataArray, day: int) -> xr.Dataset:
-        """The process after one more look; residual in sigmas, loss negative, NaN = not seen."""
+        """The process after one more observation; residual in sigmas, loss negative, NaN = not seen."""
 
         def step(z: np.ndarray, parts: dict[str, np.ndarray]) -> None:
             kernels.mosum(
@@ -97,14 +99,16 @@ class Mosum:
         return moved(process, residual, step)
 
     def reach(self, process: xr.Dataset) -> np.ndarray:
-        """How far each pixel stands towards its bound, (y, x) float64; above 1 = over it, 0 before a look."""
+        """How far each pixel stands towards its bound, (y, x) float64; above 1 = over it, 0 before an
+        observation.
+        """
         x = _time(process)
         level = self.critical * np.sqrt(2 * np.maximum(np.log(x), 1))
         return np.where(x > 1, -process["process"].to_numpy() / level, 0.0)
 
 
 def _time(process: xr.Dataset) -> np.ndarray:
-    """Looks in history and since over looks in history; 1 where there is no history."""
+    """Observations in history and since over observations in history; 1 where there is no history."""
     history = process["history"].to_numpy().astype(np.float64)
     count = process["count"].to_numpy()
     return 1 + np.divide(count, history, out=np.zeros(history.shape), where=history > 0)

@@ -45,7 +45,7 @@ def cusum(
 ) -> None:
     """Sum of z / sqrt(history); alarm below -sqrt(x (x - 1) (critical^2 + ln(x / (x - 1)))).
 
-    x: looks in history and since over looks in history.
+    x: observations in history and since over observations in history.
     """
     for p in range(z.size):
         if np.isnan(z[p]) or alarm[p] != 0:
@@ -114,7 +114,7 @@ def bayts(
     """Bayesian updating in log-odds: flag at a ratio >= 0, drop below 0, confirm at `confirm` and above.
 
     ratio: log-likelihood ratio of the day (bounded, streams added), NaN = not seen. before: that of the
-    look before; flagged: day of the open flag, 0 = none.
+    observation before; flagged: day of the open flag, 0 = none.
     """
     for p in range(ratio.size):
         if np.isnan(ratio[p]) or alarm[p] != 0:

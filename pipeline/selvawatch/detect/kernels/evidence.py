@@ -1,4 +1,4 @@
-"""Evidence of one look: log-likelihood ratios of residuals, combined over indices, as whole units.
+"""Evidence of one observation: log-likelihood ratios of residuals, combined over indices, as whole units.
 
 Scratch holds, for each lane of pixels, the combined ratio, then the number of indices that were added or
 the least departure of the veil's indices: one lane behind the other, so that distances are known when the
@@ -37,7 +37,7 @@ def scratch(pixels: int) -> np.ndarray:
     return np.empty(-(-pixels // LANE) * LANE * SLOTS, np.float32)
 
 
-def _take_kernel(terms: int, spatial_too: bool, added: bool) -> Callable[..., None]:
+def _evidence_kernel(terms: int, spatial_too: bool, added: bool) -> Callable[..., None]:
     @nb.njit(
         nb.void(
             _READ,
@@ -59,13 +59,13 @@ def _take_kernel(terms: int, spatial_too: bool, added: bool) -> Callable[..., No
         cache=True,
         error_model="numpy",
     )
-    def take(
+    def kernel(
         values: np.ndarray,
         coefficients: np.ndarray,
         sigma: np.ndarray,
         basis: np.ndarray,
         reference: float,
-        own: np.ndarray,
+        temporal: np.ndarray,
         spatial: np.ndarray,
         side: int,
         first_index: bool,
@@ -81,7 +81,7 @@ def _take_kernel(terms: int, spatial_too: bool, added: bool) -> Callable[..., No
         empty, unseen = (zero, zero) if added else (UNKNOWN, STAYED)
         have = not np.isnan(reference)
         level = reference if have else zero
-        gain, centre, low, high, floor = own[0], own[1], own[2], own[3], own[4]
+        gain, centre, low, high, floor = temporal[0], temporal[1], temporal[2], temporal[3], temporal[4]
         gain_s, centre_s, low_s, high_s, floor_s = spatial[0], spatial[1], spatial[2], spatial[3], spatial[4]
         angle = np.zeros(8, np.float32)
         for k in range(terms):
@@ -131,33 +131,33 @@ def _take_kernel(terms: int, spatial_too: bool, added: bool) -> Callable[..., No
                 ratio = ratio if ratio > bottom else bottom
                 ratio = ratio if ratio < top else top
                 before = empty if first_index else lane[p]
-                beside = unseen if first_index else lane[LANE + p]
+                stored = unseen if first_index else lane[LANE + p]
                 if added:
                     lane[p] = before + ratio if usable else before
-                    lane[LANE + p] = beside + one if usable else beside
+                    lane[LANE + p] = stored + one if usable else stored
                 else:
                     lane[p] = ratio if usable & counts & (ratio > before) else before
                     departure = departure if by_history else UNKNOWN
-                    lane[LANE + p] = departure if veils & (departure < beside) else beside
+                    lane[LANE + p] = departure if veils & (departure < stored) else stored
 
-    return take
+    return kernel
 
 
-_TAKE = {
-    (terms, spatial, added): _take_kernel(terms, spatial, added)
+_EVIDENCE_KERNELS = {
+    (terms, spatial, added): _evidence_kernel(terms, spatial, added)
     for terms in (3, 5, 7)
     for spatial in (False, True)
     for added in (False, True)
 }
 
 
-def take_index(
+def add_index(
     values: np.ndarray,
     terms: np.ndarray,
     sigma: np.ndarray,
     basis: np.ndarray,
     reference: float,
-    own: np.ndarray,
+    temporal: np.ndarray,
     spatial: np.ndarray,
     spatial_too: bool,
     side: int,
@@ -169,7 +169,7 @@ def take_index(
     stop: int,
     lanes: np.ndarray,
 ) -> None:
-    """Take pixels start..stop of one index of a look into scratch, which the first index clears.
+    """Take pixels start..stop of one index of an observation into scratch, which the first index clears.
 
     `added`: its evidence is added and counted. Otherwise, where it `counts`, the larger evidence is kept, and
     where it `veils`, it lowers the least departure (in sigmas), to `UNKNOWN` where it was not seen or has no
@@ -179,13 +179,13 @@ def take_index(
     with sigma -sigma, which only the kernel for `spatial_too` reads; 0: no baseline. own, spatial: gain,
     centre, low, high, sigma floor (stored units) of either kind.
     """
-    _TAKE[basis.size, spatial_too, added](
+    _EVIDENCE_KERNELS[basis.size, spatial_too, added](
         values,
         terms,
         sigma,
         basis,
         reference,
-        own,
+        temporal,
         spatial,
         side,
         first_index,
@@ -204,7 +204,7 @@ def take_index(
     cache=True,
     error_model="numpy",
 )
-def settle(
+def quantise(
     lanes: np.ndarray,
     added: bool,
     correlation: float,
@@ -214,17 +214,17 @@ def settle(
     veiled: float,
     unveiled: float,
     per_unit: float,
-    first_look: bool,
+    first_of_run: bool,
     start: int,
     stop: int,
     out: np.ndarray,
 ) -> None:
-    """Add one look's evidence of pixels start..stop, in whole units, to `out`, of those pixels alone.
+    """Add one observation's evidence of pixels start..stop, in whole units, to `out`, of those pixels alone.
 
-    The day's first look clears it.
+    The day's first observation clears it.
     The sum of n <= 3 indices (`added`) is divided by 1 + (n - 1) * correlation and clipped: at `high` where
     the least departure is `UNKNOWN`, at `veiled` where it is above `departure`, at `unveiled` elsewhere.
-    `out` is -32768 where no look saw the pixel.
+    `out` is -32768 where no observation saw the pixel.
     """
     nodata = np.int16(-32768)
     zero, one, two, three = np.float32(0), np.float32(1), np.float32(2), np.float32(3)
@@ -233,7 +233,7 @@ def settle(
         base = (first - start) * SLOTS
         lane = lanes[base : base + SLOTS * LANE]
         said = out[first - start : first - start + min(LANE, stop - first)]
-        if first_look:
+        if first_of_run:
             for p in range(said.size):
                 said[p] = nodata
         for p in range(said.size):

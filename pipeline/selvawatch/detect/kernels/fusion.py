@@ -36,13 +36,18 @@ _SLOT = "uint8[::1], uint16[::1], uint8[::1], uint8[::1]"
 
 @nb.njit(f"void(int16[::1], uint16, {_SLOT})", nogil=True, cache=True, error_model="numpy")
 def _page(
-    lane: np.ndarray, day: np.uint16, total: np.ndarray, since: np.ndarray, gap: np.ndarray, looks: np.ndarray
+    lane: np.ndarray,
+    day: np.uint16,
+    total: np.ndarray,
+    since: np.ndarray,
+    gap: np.ndarray,
+    observations: np.ndarray,
 ) -> None:
     """Add a lane of evidence to one sum, S = max(0, S + evidence), and keep when its run began, in place.
 
-    lane: evidence (whole units; `MISSING`: not seen); frozen (1: the run stays as it is and only its looks
-    are counted); then the sum before and the new sum, which are written there. The gap is the days from the
-    look before the run to its first day: 0 where there was none, 255 for that and more.
+    lane: evidence (whole units; `MISSING`: not seen); frozen (1: the run stays as it is and only its
+    observations are counted); then the sum before and the new sum, which are written there. The gap is the
+    days from the observation before the run to its first day: 0 where there was none, 255 for that and more.
     """
     zero, byte = np.int16(0), np.int16(255)
     nothing, one, most = np.uint8(0), np.uint8(1), np.uint8(255)
@@ -67,10 +72,10 @@ def _page(
         days = days if last != never else never
         kept = nothing if is_zero & free else gap[p]
         gap[p] = np.uint8(days) if was_zero & (not is_zero) & free else kept
-        count = looks[p]
+        count = observations[p]
         more = np.uint8(count + one) if count != most else most
         more = nothing if is_zero & free else more
-        looks[p] = more if seen else count
+        observations[p] = more if seen else count
         since[p] = day if (was_zero | is_zero) & seen & free else last
 
 
@@ -94,25 +99,25 @@ def add_day(
     sum_o: np.ndarray,
     since_o: np.ndarray,
     gap_o: np.ndarray,
-    looks_o: np.ndarray,
+    count_o: np.ndarray,
     sum_r: np.ndarray,
     since_r: np.ndarray,
     gap_r: np.ndarray,
-    looks_r: np.ndarray,
+    count_r: np.ndarray,
     sum_j: np.ndarray,
     since_j: np.ndarray,
     gap_j: np.ndarray,
-    looks_j: np.ndarray,
-    last_look: np.ndarray,
-    looks_total: np.ndarray,
+    count_j: np.ndarray,
+    last_observed: np.ndarray,
+    count_total: np.ndarray,
     active: np.ndarray,
 ) -> None:
     """Add a day's evidence of pixels start..stop to the three sums, in place.
 
-    optical, radar: evidence of those pixels alone, read only where the day has looks of that kind. limits:
-    rows optical, radar, joint: day_low, day_high, provisional; limits[2, 3] is the least that radar may say
-    in the joint sum. A pixel that is not monitored, or that nobody saw, keeps its state. `active`: see
-    `ABOVE`, `OPEN`.
+    optical, radar: evidence of those pixels alone, read only where the day has observations of that kind.
+    limits: rows optical, radar, joint: day_low, day_high, provisional; limits[2, 3] is the least that radar
+    may say in the joint sum. A pixel that is not monitored, or that nobody saw, keeps its state. `active`:
+    see `ABOVE`, `OPEN`.
     """
     zero, one = np.int16(0), np.int16(1)
     today, most = np.uint16(day), np.uint16(65535)
@@ -157,14 +162,14 @@ def add_day(
             scratch[9 * LANE + p] = one if decided else zero
         if has_optical:
             _page(
-                optic, today, sum_o[first:last], since_o[first:last], gap_o[first:last], looks_o[first:last]
+                optic, today, sum_o[first:last], since_o[first:last], gap_o[first:last], count_o[first:last]
             )
         if has_radar:
             _page(
-                radio, today, sum_r[first:last], since_r[first:last], gap_r[first:last], looks_r[first:last]
+                radio, today, sum_r[first:last], since_r[first:last], gap_r[first:last], count_r[first:last]
             )
-        _page(joint, today, sum_j[first:last], since_j[first:last], gap_j[first:last], looks_j[first:last])
-        newest, counted = last_look[first:last], looks_total[first:last]
+        _page(joint, today, sum_j[first:last], since_j[first:last], gap_j[first:last], count_j[first:last])
+        newest, counted = last_observed[first:last], count_total[first:last]
         for p in range(newest.size):
             seen = joint[p] != MISSING
             newest[p] = today if seen else newest[p]
@@ -208,15 +213,15 @@ def decide(
     sum_o: np.ndarray,
     since_o: np.ndarray,
     gap_o: np.ndarray,
-    looks_o: np.ndarray,
+    count_o: np.ndarray,
     sum_r: np.ndarray,
     since_r: np.ndarray,
     gap_r: np.ndarray,
-    looks_r: np.ndarray,
+    count_r: np.ndarray,
     sum_j: np.ndarray,
     since_j: np.ndarray,
     gap_j: np.ndarray,
-    looks_j: np.ndarray,
+    count_j: np.ndarray,
     provisional_on: np.ndarray,
     decided_on: np.ndarray,
 ) -> None:
@@ -274,9 +279,9 @@ def decide(
                     flag = (flag & (0xFF ^ STATUS_BITS)) | CONFIRMED
                     decided_on[p] = day
                     if by_o:
-                        since_j[p], gap_j[p], looks_j[p] = since_o[p], gap_o[p], looks_o[p]
+                        since_j[p], gap_j[p], count_j[p] = since_o[p], gap_o[p], count_o[p]
                     elif not by_j:
-                        since_j[p], gap_j[p], looks_j[p] = since_r[p], gap_r[p], looks_r[p]
+                        since_j[p], gap_j[p], count_j[p] = since_r[p], gap_r[p], count_r[p]
             if status == CONFIRMED and close_after > 0 and day - decided_on[p] >= close_after:
                 flag = (flag & (0xFF ^ STATUS_BITS)) | CLOSED
             flags[p] = flag

@@ -1,7 +1,7 @@
 """Masked harmonic least squares with screened refits, time-major int16 in, SIMD across pixels.
 
-For a harmonic basis the Gram matrix of masked looks has 4H + 1 distinct entries: sums of cos and sin of
-0..2H times the yearly angle (product-to-sum). A tile of pixels is copied next to each other first, so that
+For a harmonic basis the Gram matrix of masked observations has 4H + 1 distinct entries: sums of cos and sin
+of 0..2H times the yearly angle (product-to-sum). A tile of pixels is copied next to each other first, so that
 every pass but the first reads from cache; sums lie in flat scratch, one lane of pixels behind the other.
 """
 
@@ -21,7 +21,7 @@ NODATA = np.int16(-32768)
 """Stored value of a pixel that was not observed."""
 
 EXTRA = 4
-"""Planes after the coefficients: sigma, looks, share kept (percent), shift (twentieths)."""
+"""Planes after the coefficients: sigma, observations, share kept (percent), shift (twentieths)."""
 
 
 def trig_columns(harmonics: int) -> int:
@@ -81,12 +81,12 @@ def _sum_group(sums: np.ndarray, group: np.ndarray, trig: np.ndarray, date: int,
 @nb.njit(
     "void(int16[::1], float32[::1], float32[::1], float32[::1])", nogil=True, cache=True, error_model="numpy"
 )
-def _weigh(look: np.ndarray, centre: np.ndarray, weight: np.ndarray, value: np.ndarray) -> None:
+def _weigh(observation: np.ndarray, centre: np.ndarray, weight: np.ndarray, value: np.ndarray) -> None:
     """Weights (1 = observed) and centred values of a lane of one date."""
     for p in range(LANE):
-        seen = look[p] != NODATA
+        seen = observation[p] != NODATA
         weight[p] = np.float32(1) if seen else np.float32(0)
-        value[p] = np.float32(look[p]) - centre[p] if seen else np.float32(0)
+        value[p] = np.float32(observation[p]) - centre[p] if seen else np.float32(0)
 
 
 def _fit_kernel(harmonics: int) -> Callable[..., None]:
@@ -103,7 +103,7 @@ def _fit_kernel(harmonics: int) -> Callable[..., None]:
         error_model="numpy",
     )
     def screen(
-        look: np.ndarray,
+        observation: np.ndarray,
         lane: np.ndarray,
         trig: np.ndarray,
         date: int,
@@ -114,31 +114,31 @@ def _fit_kernel(harmonics: int) -> Callable[..., None]:
         a3, a4 = trig[date, min(3, terms - 1)], trig[date, min(4, terms - 1)]
         a5, a6 = trig[date, min(5, terms - 1)], trig[date, min(6, terms - 1)]
         for p in range(LANE):
-            centred = np.float32(look[p]) - lane[centre + p]
+            centred = np.float32(observation[p]) - lane[centre + p]
             rest = fma(-lane[2 * LANE + p], a2, fma(-lane[LANE + p], a1, fma(-lane[p], a0, centred)))
             if terms > 3:
                 rest = fma(-lane[4 * LANE + p], a4, fma(-lane[3 * LANE + p], a3, rest))
             if terms > 5:
                 rest = fma(-lane[6 * LANE + p], a6, fma(-lane[5 * LANE + p], a5, rest))
-            keep = (look[p] != NODATA) & (abs(rest) <= lane[bound + p])
+            keep = (observation[p] != NODATA) & (abs(rest) <= lane[bound + p])
             weight[p] = np.float32(1) if keep else np.float32(0)
             value[p] = centred if keep else np.float32(0)
 
     @nb.njit(
         "void(int16[::1], float32[::1], float32[:,::1], int64)", nogil=True, cache=True, error_model="numpy"
     )
-    def step(look: np.ndarray, lane: np.ndarray, trig: np.ndarray, date: int) -> None:
+    def step(observation: np.ndarray, lane: np.ndarray, trig: np.ndarray, date: int) -> None:
         a0, a1, a2 = trig[date, 0], trig[date, 1], trig[date, 2]
         a3, a4 = trig[date, min(3, terms - 1)], trig[date, min(4, terms - 1)]
         a5, a6 = trig[date, min(5, terms - 1)], trig[date, min(6, terms - 1)]
         for p in range(LANE):
-            rest = np.float32(look[p]) - lane[centre + p]
+            rest = np.float32(observation[p]) - lane[centre + p]
             rest = fma(-lane[2 * LANE + p], a2, fma(-lane[LANE + p], a1, fma(-lane[p], a0, rest)))
             if terms > 3:
                 rest = fma(-lane[4 * LANE + p], a4, fma(-lane[3 * LANE + p], a3, rest))
             if terms > 5:
                 rest = fma(-lane[6 * LANE + p], a6, fma(-lane[5 * LANE + p], a5, rest))
-            keep = (look[p] != NODATA) & (abs(rest) <= lane[bound + p])
+            keep = (observation[p] != NODATA) & (abs(rest) <= lane[bound + p])
             now = lane[walk + p] + (rest if keep else np.float32(0))
             off = abs(now)
             lane[walk + p] = now
@@ -193,9 +193,9 @@ def _fit_kernel(harmonics: int) -> Callable[..., None]:
                     lane[walk + p] = zero
                     lane[reach + p] = zero
                 for t in range(padded - 1, -1, -1):
-                    look = tile[t * TILE + at : t * TILE + at + LANE]
+                    observation = tile[t * TILE + at : t * TILE + at + LANE]
                     for p in range(LANE):
-                        middle[p] = np.float32(look[p]) if look[p] != NODATA else middle[p]
+                        middle[p] = np.float32(observation[p]) if observation[p] != NODATA else middle[p]
                 for stage in range(screens.size + 1):
                     for k in range(n_sums):
                         total = sums[k * LANE : (k + 1) * LANE]
@@ -203,13 +203,13 @@ def _fit_kernel(harmonics: int) -> Callable[..., None]:
                             total[p] = zero
                     for t in range(0, padded, 4):
                         for d in range(4):
-                            look = tile[(t + d) * TILE + at : (t + d) * TILE + at + LANE]
+                            observation = tile[(t + d) * TILE + at : (t + d) * TILE + at + LANE]
                             weight = group[d * LANE : (d + 1) * LANE]
                             value = group[(4 + d) * LANE : (5 + d) * LANE]
                             if stage == 0:
-                                _weigh(look, middle, weight, value)
+                                _weigh(observation, middle, weight, value)
                             else:
-                                screen(look, lane, trig, t + d, weight, value)
+                                screen(observation, lane, trig, t + d, weight, value)
                         _sum_group(sums, group, trig, t, harmonics)
                     if stage == 0:
                         for p in range(LANE):
@@ -271,13 +271,13 @@ def _write(
                 np.int16(np.floor(level + np.float32(0.5))) if sums[p] > np.float32(terms) else np.int16(0)
             )
     for p in range(size):
-        looks = sums[p]
-        fitted = looks > np.float32(terms)
+        observations = sums[p]
+        fitted = observations > np.float32(terms)
         spread = min(max(sigma[p], one), top)
-        shift = np.float32(20) * reach[p] / (spread * np.sqrt(max(looks, one)))
+        shift = np.float32(20) * reach[p] / (spread * np.sqrt(max(observations, one)))
         out[terms, first + p] = np.int16(np.floor(spread + np.float32(0.5))) if fitted else np.int16(0)
-        out[terms + 1, first + p] = np.int16(min(looks if fitted else seen[p], byte))
-        share = np.floor(np.float32(100) * looks / max(seen[p], one) + np.float32(0.5))
+        out[terms + 1, first + p] = np.int16(min(observations if fitted else seen[p], byte))
+        share = np.floor(np.float32(100) * observations / max(seen[p], one) + np.float32(0.5))
         out[terms + 2, first + p] = np.int16(share) if fitted else np.int16(0)
         out[terms + 3, first + p] = (
             np.int16(np.floor(min(shift, byte) + np.float32(0.5))) if fitted else np.int16(0)
@@ -298,10 +298,10 @@ def fit(
 ) -> None:
     """Fit pixels start..stop of a (time, pixel) int16 stack into `out`, (terms + EXTRA, stop - start) int16.
 
-    `out` holds the coefficients and sigma in stored units, the looks kept (at most 255), the share kept
-    (percent) and the shift (reach of the walk of kept residuals over sigma * sqrt(looks), in twentieths);
-    zeros but for the looks where there were too few. trig: (time, 4H + 1) float32: 1, then cos and sin of
-    1..2H times the yearly angle.
+    `out` holds the coefficients and sigma in stored units, the observations kept (at most 255), the share
+    kept (percent) and the shift (reach of the walk of kept residuals over sigma * sqrt(observations), in
+    twentieths); zeros but for the observations where there were too few. trig: (time, 4H + 1) float32: 1,
+    then cos and sin of 1..2H times the yearly angle.
     """
     padded = np.zeros((-(-trig.shape[0] // 4) * 4, trig.shape[1]), np.float32)
     padded[: trig.shape[0]] = trig

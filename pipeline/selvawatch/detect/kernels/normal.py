@@ -10,7 +10,7 @@ LANE = 512
 
 
 @nb.njit("void(float32[::1], float32[::1], float32[::1])", nogil=True, cache=True, error_model="numpy")
-def _take_product(out: np.ndarray, left: np.ndarray, right: np.ndarray) -> None:
+def _add_product(out: np.ndarray, left: np.ndarray, right: np.ndarray) -> None:
     """Out -= left * right, of one lane."""
     for p in range(LANE):
         out[p] = fma(-left[p], right[p], out[p])
@@ -23,14 +23,14 @@ def _take_product(out: np.ndarray, left: np.ndarray, right: np.ndarray) -> None:
     error_model="numpy",
 )
 def solve(sums: np.ndarray, matrix: np.ndarray, beta: np.ndarray, harmonics: int, ridge: float) -> None:
-    """Coefficients of a lane from its sums, by Cholesky; a pixel without enough looks gets zeros.
+    """Coefficients of a lane from its sums, by Cholesky; a pixel without enough observations gets zeros.
 
     sums: (6H + 3) lanes: the 4H + 1 weight sums, the 2H + 1 value sums, the sum of squares. matrix: scratch
     of K * K lanes. beta: K lanes, out.
     """
     terms = 2 * harmonics + 1
     half, zero, one = np.float32(0.5), np.float32(0), np.float32(1)
-    looks = sums[:LANE]
+    observations = sums[:LANE]
     for i in range(terms):
         for j in range(i + 1):
             cell = matrix[(i * terms + j) * LANE : (i * terms + j + 1) * LANE]
@@ -59,18 +59,18 @@ def solve(sums: np.ndarray, matrix: np.ndarray, beta: np.ndarray, harmonics: int
         pivot = matrix[(j * terms + j) * LANE : (j * terms + j + 1) * LANE]
         for k in range(j):
             left = matrix[(j * terms + k) * LANE : (j * terms + k + 1) * LANE]
-            _take_product(pivot, left, left)
+            _add_product(pivot, left, left)
         for p in range(LANE):
             square = pivot[p] if pivot[p] > zero else zero
             root = np.sqrt(square)
-            enough = (root > np.float32(1e-3)) & (looks[p] > np.float32(terms))
+            enough = (root > np.float32(1e-3)) & (observations[p] > np.float32(terms))
             pivot[p] = one / root if enough else zero
         for i in range(j + 1, terms):
             cell = matrix[(i * terms + j) * LANE : (i * terms + j + 1) * LANE]
             for k in range(j):
                 left = matrix[(i * terms + k) * LANE : (i * terms + k + 1) * LANE]
                 right = matrix[(j * terms + k) * LANE : (j * terms + k + 1) * LANE]
-                _take_product(cell, left, right)
+                _add_product(cell, left, right)
             for p in range(LANE):
                 cell[p] *= pivot[p]
     values = (4 * harmonics + 1) * LANE
@@ -81,7 +81,7 @@ def solve(sums: np.ndarray, matrix: np.ndarray, beta: np.ndarray, harmonics: int
             b[p] = known[p]
         for k in range(i):
             left = matrix[(i * terms + k) * LANE : (i * terms + k + 1) * LANE]
-            _take_product(b, left, beta[k * LANE : (k + 1) * LANE])
+            _add_product(b, left, beta[k * LANE : (k + 1) * LANE])
         pivot = matrix[(i * terms + i) * LANE : (i * terms + i + 1) * LANE]
         for p in range(LANE):
             b[p] *= pivot[p]
@@ -89,7 +89,7 @@ def solve(sums: np.ndarray, matrix: np.ndarray, beta: np.ndarray, harmonics: int
         b = beta[i * LANE : (i + 1) * LANE]
         for k in range(i + 1, terms):
             left = matrix[(k * terms + i) * LANE : (k * terms + i + 1) * LANE]
-            _take_product(b, left, beta[k * LANE : (k + 1) * LANE])
+            _add_product(b, left, beta[k * LANE : (k + 1) * LANE])
         pivot = matrix[(i * terms + i) * LANE : (i * terms + i + 1) * LANE]
         for p in range(LANE):
             b[p] *= pivot[p]
@@ -121,9 +121,9 @@ def spread_of(
         known, b = sums[at * LANE : (at + 1) * LANE], beta[i * LANE : (i + 1) * LANE]
         for p in range(LANE):
             sigma[p] -= b[p] * known[p] + weight * b[p] * b[p]
-    looks = sums[:LANE]
+    observations = sums[:LANE]
     for p in range(LANE):
-        free = looks[p] - np.float32(terms)
+        free = observations[p] - np.float32(terms)
         over = free if free > one else one
         rest = sigma[p] if sigma[p] > zero else zero
         sigma[p] = np.sqrt(rest / (over * kept_variance)) if free > zero else zero

@@ -10,7 +10,7 @@ _LIMIT = 32_767
 
 
 @nb.njit("void(int16[:, ::1], int32[:, ::1], int64[::1], int64[::1], int16[:, ::1])", nogil=True, cache=True)
-def take_off(
+def subtract(
     stored: np.ndarray, shift: np.ndarray, rows: np.ndarray, columns: np.ndarray, out: np.ndarray
 ) -> None:
     """Stored values (y, x) less the shift of their block into out, clipped and never wrapped.

@@ -24,9 +24,15 @@ _NODATA = int(NODATA)
     cache=True,
 )
 def median_since(
-    stack: np.ndarray, days: np.ndarray, since: np.ndarray, looks: int, newest: bool, median: np.ndarray
+    stack: np.ndarray,
+    days: np.ndarray,
+    since: np.ndarray,
+    observations: int,
+    newest: bool,
+    median: np.ndarray,
 ) -> None:
-    """Median of some `looks` observed values on or after a day, into `median`; NaN where there is none.
+    """Median of some `observations` observed values on or after a day, into `median`; NaN where there is
+    none.
 
     Parameters
     ----------
@@ -36,15 +42,15 @@ def median_since(
         (time,) int64, increasing.
     since
         (pixel,) int64: first day that counts.
-    looks
+    observations
         At least 1.
     newest
-        Whether the newest looks count, or the first.
+        Whether the newest observations count, or the first.
     median
         (pixel,) float32, in stored units.
     """
     times, pixels = stack.shape
-    kept = np.empty((looks, _LANES), np.int16)
+    kept = np.empty((observations, _LANES), np.int16)
     count = np.empty(_LANES, np.int64)
     for first in range(0, pixels, _LANES):
         lanes = min(_LANES, pixels - first)
@@ -55,13 +61,13 @@ def median_since(
             for lane in range(lanes):
                 value = stack[time, first + lane]
                 found = count[lane]
-                if value == _NODATA or found == looks or days[time] < since[first + lane]:
+                if value == _NODATA or found == observations or days[time] < since[first + lane]:
                     continue
-                place = found
-                while place > 0 and kept[place - 1, lane] > value:
-                    kept[place, lane] = kept[place - 1, lane]
-                    place -= 1
-                kept[place, lane] = value
+                position = found
+                while position > 0 and kept[position - 1, lane] > value:
+                    kept[position, lane] = kept[position - 1, lane]
+                    position -= 1
+                kept[position, lane] = value
                 count[lane] = found + 1
         for lane in range(lanes):
             found = count[lane]

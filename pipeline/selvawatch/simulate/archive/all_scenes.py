@@ -12,7 +12,7 @@ from selvawatch.simulate.archive.scene_files import Placed, Slot, scene_id, writ
 from selvawatch.simulate.noise import NoiseBank, generator
 from selvawatch.simulate.simulation_plan import SimulationPlan
 from selvawatch.simulate.sky.landsat import LandsatGrid, landsat_assets, landsat_grid
-from selvawatch.simulate.sky.optical import sentinel2_assets, take_look
+from selvawatch.simulate.sky.optical import observe, sentinel2_assets
 from selvawatch.simulate.sky.radar import sentinel1_assets
 from selvawatch.simulate.terrain.landscape import Landscape, build_landscape
 
@@ -44,7 +44,7 @@ class Studio:
         if slot.sensor == "sentinel-1":
             values = sentinel1_assets(self.landscape, self.speckle, slot.day)
             return self._write(folder, slot, {key: self._radar(value) for key, value in values.items()}, None)
-        seen = take_look(self.landscape, slot.day, slot.sensor)
+        seen = observe(self.landscape, slot.day, slot.sensor)
         if slot.sensor == "sentinel-2":
             values = sentinel2_assets(self.landscape, seen, self.noise, slot.day)
             cloud = float(100 * np.isin(values["scl"], (8, 9, 10)).mean())

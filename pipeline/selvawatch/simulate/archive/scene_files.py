@@ -141,7 +141,7 @@ def write_scene(
 ) -> Path:
     """Write the COGs of a scene, then its item, which stands for the whole scene; return the item's path."""
     name = scene_id(slot)
-    place = folder / slot.collection / name
+    collection_folder = folder / slot.collection / name
     west, south, east, north = tile.lonlat_bounds
     transformer = Transformer.from_crs(tile.grid.crs, "EPSG:4326", always_xy=True)
     footprint = shapely.transform(
@@ -158,10 +158,10 @@ def write_scene(
         collection=slot.collection,
     )
     for key, asset in assets.items():
-        path = place / f"{key}.tif"
+        path = collection_folder / f"{key}.tif"
         write_cog(path, asset)
         item.add_asset(key, _asset(key, asset))
-    return _write_item(place / f"{name}.json", item)
+    return _write_item(collection_folder / f"{name}.json", item)
 
 
 def _projection(asset: Placed) -> dict[str, object]:

@@ -22,8 +22,8 @@ def mining_titles(tile: Tile, seed: int, streams: tuple[np.ndarray, ...]) -> gpd
     rows: list[dict[str, object]] = []
     for stream in streams:
         metres = to_metres(tile, stream)
-        for place in np.linspace(0.12, 0.85, max(1, round(len(metres) * tile.grid.resolution / 1500))):
-            east, north = metres[int(place * (len(metres) - 1))]
+        for position in np.linspace(0.12, 0.85, max(1, round(len(metres) * tile.grid.resolution / 1500))):
+            east, north = metres[int(position * (len(metres) - 1))]
             cells = _cells(rng, float(east), float(north))
             applied = dt.date(
                 int(rng.integers(1994, 2014)), int(rng.integers(1, 13)), int(rng.integers(1, 28))

@@ -10,7 +10,7 @@ from scipy import ndimage
 
 from selvawatch.core.grid import Tile
 from selvawatch.simulate.noise import NoiseBank, generator
-from selvawatch.simulate.sky.optical import BRIGHT_BLUE, Air, Look, receive
+from selvawatch.simulate.sky.optical import BRIGHT_BLUE, Air, SkyView, receive
 from selvawatch.simulate.sky.weather import Sky
 from selvawatch.simulate.spectra import LANDSAT_GAIN, LANDSAT_OFFSET, NOISE
 from selvawatch.simulate.terrain.landscape import Landscape
@@ -97,7 +97,7 @@ def _overlap(shift: float, count: int, size: int, pixel: float) -> Overlap:
 
 
 def landsat_assets(
-    landscape: Landscape, seen: Look, bank: NoiseBank, day: int, grid: LandsatGrid
+    landscape: Landscape, seen: SkyView, bank: NoiseBank, day: int, grid: LandsatGrid
 ) -> dict[str, np.ndarray]:
     """Stored numbers by asset key: six bands and qa_pixel, uint16 on Landsat's grid."""
     rng = generator(landscape.plan.seed, "landsat noise", day)
@@ -109,23 +109,23 @@ def landsat_assets(
     for name, band in ASSETS.items():
         sigma = float(NOISE_KEPT * NOISE[band] * landscape.plan.sensors.noise)
         noise = bank.draw(rng, max(rows, columns))[:rows, :columns]
-        level = receive(seen, band, grid.mean(seen.ground[band]), air, noise, sigma=sigma, pixel=3)
+        level = receive(seen, band, grid.mean(seen.surface[band]), air, noise, sigma=sigma, pixel=3)
         levels[name] = level * LANDSAT_GAIN[band] + LANDSAT_OFFSET[band]
         assets[name] = np.clip(np.rint((levels[name] + 0.2) / 2.75e-5), 1, 65_455).astype(np.uint16)
-    bright = grid.mean(seen.ground[0]) > BRIGHT_BLUE
+    bright = grid.mean(seen.surface[0]) > BRIGHT_BLUE
     assets["qa_pixel"] = _quality(levels, sky, bright & seen.bright_flagged, grid)
     return assets
 
 
 def _quality(
-    levels: Mapping[str, np.ndarray], sky: Sky, taken_for_cloud: np.ndarray, grid: LandsatGrid
+    levels: Mapping[str, np.ndarray], sky: Sky, mistaken_for_cloud: np.ndarray, grid: LandsatGrid
 ) -> np.ndarray:
     """QA_PIXEL as CFMask would give it: clouds widened, thin edges inside, shadows partly missed."""
     quality = np.full(grid.shape, QA_CLEAR, np.uint16)
     quality[(levels["nir08"] < 0.13) & (levels["swir16"] < 0.07)] = QA_WATER
     quality[grid.mean(sky.flagged_shadow) > 0.3] = QA_SHADOW
     quality[grid.mean(sky.flagged_thin) > 0.5] = QA_CIRRUS
-    cloud = (grid.mean(sky.flagged_cloud) > 0.4) | taken_for_cloud
+    cloud = (grid.mean(sky.flagged_cloud) > 0.4) | mistaken_for_cloud
     quality[ndimage.binary_dilation(cloud, iterations=2) & ~cloud] = QA_DILATED
     quality[cloud] = QA_CLOUD
     return quality

@@ -16,24 +16,26 @@ BRIGHT_BLUE = 0.075
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Look:
-    """One look of one optical satellite: the ground, the sky between, and what is peculiar to this look."""
+class SkyView:
+    """One observation of one optical satellite: the ground, the sky between, and what is peculiar to this
+    observation.
+    """
 
-    ground: np.ndarray
+    surface: np.ndarray
     """(band, size, size) float32 reflectance at 10 m, without sky or noise."""
     sky: Sky
     shift_px: tuple[float, float]
     """Misregistration along rows and columns, pixels of 10 m."""
     gains: np.ndarray
-    """(band,) float32 factor of this look's brightness."""
+    """(band,) float32 factor of this observation's brightness."""
     tilt: float
     """Relative change of brightness from the middle to the eastern edge."""
     bright_flagged: bool
-    """Whether this look's quality mask takes bright ground for cloud."""
+    """Whether this observation's quality mask takes bright ground for cloud."""
 
 
-def take_look(landscape: Landscape, day: int, sensor: str) -> Look:
-    """One look of a sensor on a day."""
+def observe(landscape: Landscape, day: int, sensor: str) -> SkyView:
+    """One observation of a sensor on a day."""
     plan = landscape.plan
     rng = generator(plan.seed, "look", sensor, day)
     _, south, _, north = landscape.tile.lonlat_bounds
@@ -41,8 +43,8 @@ def take_look(landscape: Landscape, day: int, sensor: str) -> Look:
         rng.normal(0, plan.sensors.misregistration_m / landscape.tile.grid.resolution, 2), -0.8, 0.8
     )
     common = 1 + plan.sensors.scene_gain * rng.standard_normal()
-    return Look(
-        ground=reflectance(landscape, day),
+    return SkyView(
+        surface=reflectance(landscape, day),
         sky=draw_sky(plan, day, landscape.size // 2, (south + north) / 2),
         shift_px=(float(shift[0]), float(shift[1])),
         gains=(common * (1 + 0.006 * rng.standard_normal(len(BANDS)))).astype(np.float32),
@@ -53,7 +55,7 @@ def take_look(landscape: Landscape, day: int, sensor: str) -> Look:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Air:
-    """The sky of a look on the grid of one band."""
+    """The sky of an observation on the grid of one band."""
 
     cloud: np.ndarray
     shadow: np.ndarray
@@ -68,20 +70,20 @@ class Air:
 
 
 def receive(
-    seen: Look, band: int, ground: np.ndarray, air: Air, noise: np.ndarray, *, sigma: float, pixel: float
+    seen: SkyView, band: int, surface: np.ndarray, air: Air, noise: np.ndarray, *, sigma: float, pixel: float
 ) -> np.ndarray:
     """Reflectance as an atmospheric correction leaves it, on the grid of `ground`.
 
     noise: standard normal; sigma: its standard deviation, reflectance; pixel: pixel size, in units of 10 m.
     """
-    received = ground
+    received = surface
     for axis in (0, 1):
         kernel = _shift_kernel(seen.shift_px[axis] / pixel)
         received = ndimage.correlate1d(received, kernel, axis=axis, mode="nearest")
     across = seen.gains[band] * (
-        1 + np.float32(seen.tilt) * np.linspace(-1, 1, ground.shape[1], dtype=np.float32)
+        1 + np.float32(seen.tilt) * np.linspace(-1, 1, surface.shape[1], dtype=np.float32)
     )
-    for rows in strips(len(ground)):
+    for rows in strips(len(surface)):
         part, haze, cloud = received[rows], air.haze[rows], air.cloud[rows]
         part *= across
         part *= 1 - SHADOW_HIDES[band] * air.shadow[rows]
@@ -106,7 +108,7 @@ def halve(values: np.ndarray) -> np.ndarray:
     )
 
 
-def sentinel2_assets(landscape: Landscape, seen: Look, bank: NoiseBank, day: int) -> dict[str, np.ndarray]:
+def sentinel2_assets(landscape: Landscape, seen: SkyView, bank: NoiseBank, day: int) -> dict[str, np.ndarray]:
     """Stored numbers by asset key: blue green red nir at 10 m; swir16 swir22 scl at 20 m."""
     size, step = landscape.size, landscape.plan.sensors.dn_step
     rng = generator(landscape.plan.seed, "sentinel-2 noise", day)
@@ -119,15 +121,15 @@ def sentinel2_assets(landscape: Landscape, seen: Look, bank: NoiseBank, day: int
     for band, name in enumerate(BANDS):
         sigma = float(NOISE[band] * landscape.plan.sensors.noise)
         if name.startswith("swir"):
-            ground, noise = halve(seen.ground[band]), bank.draw(rng, size // 2)
-            values = receive(seen, band, ground, coarse, noise, sigma=sigma, pixel=2)
+            surface, noise = halve(seen.surface[band]), bank.draw(rng, size // 2)
+            values = receive(seen, band, surface, coarse, noise, sigma=sigma, pixel=2)
             halves.append(values)
         else:
-            ground, noise = seen.ground[band], bank.draw(rng, size)
-            values = receive(seen, band, ground, fine, noise, sigma=sigma, pixel=1)
+            surface, noise = seen.surface[band], bank.draw(rng, size)
+            values = receive(seen, band, surface, fine, noise, sigma=sigma, pixel=1)
             halves.append(halve(values))
         assets[name] = _numbers(values, step)
-    bright = halve(seen.ground[0]) > BRIGHT_BLUE
+    bright = halve(seen.surface[0]) > BRIGHT_BLUE
     assets["scl"] = _scene_classes(halves, seen.sky, bright & seen.bright_flagged)
     return assets
 
@@ -146,7 +148,7 @@ def _doubled(values: np.ndarray, size: int) -> np.ndarray:
     return enlarge(np.pad(values, (0, 1), "edge"), size, 2)
 
 
-def _scene_classes(halves: Sequence[np.ndarray], sky: Sky, taken_for_cloud: np.ndarray) -> np.ndarray:
+def _scene_classes(halves: Sequence[np.ndarray], sky: Sky, mistaken_for_cloud: np.ndarray) -> np.ndarray:
     """Scene classification (SCL codes) as Sen2Cor would give it, faults included."""
     _, green, red, nir, swir16, _ = halves
     ndvi = (nir - red) / (nir + red)
@@ -159,5 +161,5 @@ def _scene_classes(halves: Sequence[np.ndarray], sky: Sky, taken_for_cloud: np.n
     classes[sky.flagged_shadow] = 3
     classes[sky.flagged_cloud] = 8
     classes[sky.flagged_cloud & (sky.cloud > 0.75)] = 9
-    classes[taken_for_cloud] = 8
+    classes[mistaken_for_cloud] = 8
     return classes

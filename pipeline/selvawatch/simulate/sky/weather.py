@@ -69,10 +69,10 @@ def draw_sky(plan: SimulationPlan, day: int, size: int, latitude: float) -> Sky:
     wide = size + 2 * margin
     deck, patchy = _cloud_deck(rng, cover, wide, here, weather)
     small, missed = _cumulus(rng, wide, weather, cover)
-    whole = np.maximum(deck, small)
+    cover = np.maximum(deck, small)
     source = (slice(margin - down, margin - down + size), slice(margin - right, margin - right + size))
-    cloud = np.ascontiguousarray(whole[here, here])
-    shadow = whole[source] * (1 - cloud)
+    cloud = np.ascontiguousarray(cover[here, here])
+    shadow = cover[source] * (1 - cloud)
     limit = np.float32(weather.cloud_threshold) * np.exp(np.float32(0.45) * patchy[here, here])
     flagged = (deck[here, here] > limit) | ((small[here, here] > 0.2) & ~missed[here, here])
     unseen = smooth_field(rng, size, 250 / SKY_M) < _below(weather.missed_shadow)

@@ -13,7 +13,7 @@ from selvawatch.simulate.terrain.causes import Cause
 from selvawatch.simulate.terrain.covers import Canvas, Kind
 from selvawatch.simulate.terrain.lines import Lines
 from selvawatch.simulate.terrain.mines import Growth, mine
-from selvawatch.simulate.terrain.oldland import FLOODS, WHOLE, river_days
+from selvawatch.simulate.terrain.oldland import FLOODS, FULL, river_days
 from selvawatch.simulate.terrain.shapes import disc, parcel, window_around
 
 
@@ -180,7 +180,7 @@ def _widen(painter: _Painter, rng: np.random.Generator, first: int, last: int) -
     begins = int(rng.integers(first, max(first + 1, last - 40)))
     day = np.minimum(last, begins + np.maximum(0, np.arange(painter.size) - start) // 5)[None, :]
     painter.canvas.paint(
-        WHOLE,
+        FULL,
         share,
         kind=Kind.ROAD,
         start=np.broadcast_to(day, share.shape),
@@ -230,7 +230,7 @@ def _river_banks(painter: _Painter) -> None:
         for number in range(1, count + 1):
             mask = labels == number
             painter.canvas.paint(
-                WHOLE,
+                FULL,
                 np.where(mask, share, 0).astype(np.float32),
                 kind=Kind.RIVER,
                 start=lost,

@@ -158,8 +158,8 @@ def _sand(part: _Part) -> tuple[np.ndarray, np.ndarray]:
     slash = 0.6 * (1 - _ramp(part.age, 8))
     dry = (1 - slash) * _ramp(part.age + 5, 25) * (0.95 - 0.35 * wetness(part.day))
     overgrown = np.clip(_ramp(part.age - 400, 3000) * (0.35 + 0.35 * part.variety), 0, 0.7)
-    ground = part.mix(slash=slash, sand=dry, wet_soil=1 - slash - dry)
-    return ground * (1 - overgrown)[:, None] + part.mix(regrowth=overgrown), np.ones_like(part.age)
+    fresh = part.mix(slash=slash, sand=dry, wet_soil=1 - slash - dry)
+    return fresh * (1 - overgrown)[:, None] + part.mix(regrowth=overgrown), np.ones_like(part.age)
 
 
 def _pond(part: _Part) -> tuple[np.ndarray, np.ndarray]:

@@ -83,9 +83,9 @@ def _forest(seed: int, size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     bamboo = np.clip(smooth_field(rng, size, 30.0) - 1.1, 0, 1)
     forest = np.empty((len(FOREST), size, size), np.float32)
     for band, level in enumerate(FOREST):
-        own = smooth_field(rng, size, 2.0)
+        grain = smooth_field(rng, size, 2.0)
         visible = band < 3
-        texture = 1 + (0.05 if visible else 0.055) * crowns + 0.035 * stands + 0.03 * own
+        texture = 1 + (0.05 if visible else 0.055) * crowns + 0.035 * stands + 0.03 * grain
         texture += (0.06 if visible else -0.10) * palms + (0.10 if visible else 0.09) * bamboo
         forest[band] = level * texture
     amplitude = 0.045 * (1 + 0.3 * smooth_field(rng, size, 25.0)) + 0.04 * bamboo
@@ -113,9 +113,9 @@ def reflectance(landscape: Landscape, day: int) -> np.ndarray:
     for covers in landscape.layers:
         share, mixture = covers.on(day)
         bright = np.clip(1 + 0.09 * covers.variety, 0.6, 1.5)
-        ground = (mixture @ REFLECTANCE) * bright[:, None]
+        covered = (mixture @ REFLECTANCE) * bright[:, None]
         for band in range(len(flat)):
-            flat[band, covers.index] = flat[band, covers.index] * (1 - share) + ground[:, band] * share
+            flat[band, covers.index] = flat[band, covers.index] * (1 - share) + covered[:, band] * share
     return surface
 
 
@@ -140,10 +140,10 @@ def backscatter(landscape: Landscape, day: int, rain: float, wind: float) -> np.
     for covers in landscape.layers:
         share, mixture = covers.on(day)
         varied = 10 ** (0.09 * np.clip(covers.variety, -2, 2))
-        ground = (mixture @ material.astype(np.float32)) * varied[:, None]
+        covered = (mixture @ material.astype(np.float32)) * varied[:, None]
         for polarisation in range(2):
             kept = flat[polarisation, covers.index] * (1 - share)
-            flat[polarisation, covers.index] = kept + ground[:, polarisation] * share
+            flat[polarisation, covers.index] = kept + covered[:, polarisation] * share
         closed[covers.index] *= 1 - share
     return surface * _edges(closed.reshape(landscape.size, landscape.size))
 

@@ -60,15 +60,15 @@ def draw_lines(seed: int, size: int, *, streams: int, river_width_px: float, riv
         _stream(rng, size, row, (number + 0.5 + rng.uniform(-0.2, 0.2)) / streams)
         for number in range(streams)
     ]
-    for place in rng.uniform(0.1, 0.9, max(1, streams // 4)):
-        paths.append(_stream(rng, size, row, float(place), south=True))
+    for position in rng.uniform(0.1, 0.9, max(1, streams // 4)):
+        paths.append(_stream(rng, size, row, float(position), south=True))
     return Lines(river=river, road=road, streams=tuple(paths))
 
 
 def _stream(
-    rng: np.random.Generator, size: int, river_row: np.ndarray, place: float, *, south: bool = False
+    rng: np.random.Generator, size: int, river_row: np.ndarray, position: float, *, south: bool = False
 ) -> np.ndarray:
-    mouth = min(size - 1, int(place * size))
+    mouth = min(size - 1, int(position * size))
     end, step = (0.98 * size, 1) if south else (0.03 * size, -1)
     rows = np.arange(int(river_row[mouth]), int(end), step, dtype=np.float64)
     wander = np.zeros(len(rows))

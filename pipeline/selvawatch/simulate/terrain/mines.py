@@ -44,7 +44,7 @@ def mine(
         left = growth.area_px - painted
         pit = min(float(np.exp(rng.uniform(*np.log(growth.pit_px)))), max(left * 1.15, growth.pit_px[0]))
         radius = math.sqrt(pit / math.pi)
-        row, column = _next_place(rng, pits, stream, begin, radius, ahead)
+        row, column = _next_pit(rng, pits, stream, begin, radius, ahead)
         if not _is_free(free, canvas, row, column, growth.front):
             continue
         day = growth.first_day + round(
@@ -57,7 +57,7 @@ def mine(
     return painted
 
 
-def _next_place(
+def _next_pit(
     rng: np.random.Generator,
     pits: list[tuple[float, float, float]],
     stream: np.ndarray,
@@ -67,12 +67,12 @@ def _next_place(
 ) -> tuple[float, float]:
     if not pits:
         return begin
-    row, column, beside = pits[int(rng.integers(max(0, len(pits) - 9), len(pits)))]
+    row, column, pit_radius = pits[int(rng.integers(max(0, len(pits) - 9), len(pits)))]
     nearest = int(np.argmin(np.hypot(stream[:, 0] - row, stream[:, 1] - column)))
     onward = int(np.clip(nearest + ahead * -4, 0, len(stream) - 1))
     aim = math.atan2(stream[onward, 1] - column, stream[onward, 0] - row)
     turn = aim + rng.normal(0, 0.8)
-    step = (beside + radius) * rng.uniform(0.75, 0.98)
+    step = (pit_radius + radius) * rng.uniform(0.75, 0.98)
     return row + step * math.cos(turn), column + step * math.sin(turn)
 
 
@@ -87,12 +87,12 @@ def _is_free(free: np.ndarray, canvas: Canvas, row: float, column: float, front:
 def _pit(
     canvas: Canvas,
     rng: np.random.Generator,
-    place: tuple[float, float, float],
+    pit: tuple[float, float, float],
     day: int,
     growth: Growth,
     free: np.ndarray,
 ) -> int:
-    row, column, radius = place
+    row, column, radius = pit
     window = window_around(row, column, 1.9 * radius + 2, canvas.size)
     if window is None:
         return 0

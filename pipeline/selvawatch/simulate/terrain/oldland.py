@@ -11,7 +11,7 @@ from selvawatch.simulate.terrain.lines import Lines, River
 from selvawatch.simulate.terrain.mines import Growth, mine
 from selvawatch.simulate.terrain.shapes import parcel, window_around
 
-WHOLE = (slice(None), slice(None))
+FULL = (slice(None), slice(None))
 FLOODS = ((12, 20), (1, 25), (2, 24), (3, 28))
 """Month and day on which the river moves a quarter of its yearly way."""
 
@@ -53,7 +53,7 @@ def _river(canvas: Canvas, plan: SimulationPlan, river: River) -> None:
         now = river.water(step / len(FLOODS))
         dry_since = np.where((now < 0.5) & (first >= 0.5) & (dry_since == NEVER), day, dry_since)
     variety = generator(plan.seed, "river").standard_normal(first.shape, np.float32) * 0.3
-    canvas.paint(WHOLE, first, kind=Kind.RIVER, start=ALWAYS, second=dry_since, variety=variety)
+    canvas.paint(FULL, first, kind=Kind.RIVER, start=ALWAYS, second=dry_since, variety=variety)
 
 
 def _bars(canvas: Canvas, plan: SimulationPlan, river: River) -> None:
@@ -68,7 +68,7 @@ def _bars(canvas: Canvas, plan: SimulationPlan, river: River) -> None:
     share = np.clip(0.5 + 0.5 * width[None, :] - distance, 0, 1).astype(np.float32)
     share *= ((column > 1) & (width > 0.5))[None, :]
     canvas.paint(
-        WHOLE, share, kind=Kind.BAR, start=ALWAYS, variety=rng.standard_normal((size, size), np.float32)
+        FULL, share, kind=Kind.BAR, start=ALWAYS, variety=rng.standard_normal((size, size), np.float32)
     )
 
 
@@ -78,7 +78,7 @@ def _road(canvas: Canvas, rng: np.random.Generator, road: np.ndarray, half_width
     )
     share = np.clip(0.5 + half_width - distance, 0, 1).astype(np.float32)
     canvas.paint(
-        WHOLE, share, kind=Kind.ROAD, start=ALWAYS, variety=rng.standard_normal(share.shape, np.float32)
+        FULL, share, kind=Kind.ROAD, start=ALWAYS, variety=rng.standard_normal(share.shape, np.float32)
     )
 
 

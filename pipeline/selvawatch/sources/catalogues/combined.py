@@ -77,7 +77,11 @@ class CombinedSource:
             problems=tuple(
                 sorted(problems, key=lambda problem: (problem.scene_id, problem.reason, problem.text))
             ),
-            superseded=tuple(sorted(older, key=lambda one: (one.scene.day, one.scene.id, one.scene.digest))),
+            superseded=tuple(
+                sorted(
+                    older, key=lambda replaced: (replaced.scene.day, replaced.scene.id, replaced.scene.digest)
+                )
+            ),
             unsearched=tuple(sorted(failed)),
         )
 

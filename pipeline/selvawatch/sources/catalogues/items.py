@@ -87,7 +87,10 @@ def collect(
     return SearchResult(
         scenes=tuple(kept),
         superseded=tuple(
-            sorted(older + replaced, key=lambda one: (one.scene.day, one.scene.id, one.scene.digest))
+            sorted(
+                older + replaced,
+                key=lambda product: (product.scene.day, product.scene.id, product.scene.digest),
+            )
         ),
         problems=tuple(
             sorted(problems, key=lambda problem: (problem.scene_id, problem.reason, problem.text))

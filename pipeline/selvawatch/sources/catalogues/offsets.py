@@ -62,14 +62,14 @@ def candidates(scene: Scene) -> set[Scaling]:
     return possible
 
 
-def settle(scenes: Sequence[Scene], before: Iterable[Scene]) -> tuple[list[Scene], list[Problem]]:
+def resolve_offsets(scenes: Sequence[Scene], before: Iterable[Scene]) -> tuple[list[Scene], list[Problem]]:
     """The scenes with every doubtful offset decided, and those that could not be decided, as problems.
 
     before: scenes of an earlier plan; what was decided of the same item then is kept.
     """
     known = {_key(scene): scene for scene in before if scene.properties.get(DECIDED)}
 
-    def one(scene: Scene) -> Scene | Problem:
+    def resolve(scene: Scene) -> Scene | Problem:
         if not is_doubtful(scene):
             return scene
         if _key(scene) in known:
@@ -80,10 +80,10 @@ def settle(scenes: Sequence[Scene], before: Iterable[Scene]) -> tuple[list[Scene
             return Problem(scene_id=scene.id, reason=error.reason, text=str(error))
 
     with ThreadPoolExecutor(_WORKERS) as pool:
-        found = list(pool.map(one, scenes))
+        found = list(pool.map(resolve, scenes))
     return (
-        [one for one in found if isinstance(one, Scene)],
-        [one for one in found if isinstance(one, Problem)],
+        [scene for scene in found if isinstance(scene, Scene)],
+        [problem for problem in found if isinstance(problem, Problem)],
     )
 
 
@@ -98,15 +98,15 @@ def decided(scene: Scene) -> Scene:
     """
     stored = _dark_stored(scene)
     possible = sorted(candidates(scene))
-    levels = {one: stored * one[0] + one[1] for one in possible} if stored is not None else {}
-    right = [one for one, level in levels.items() if _DARK[0] <= level <= _DARK[1]]
+    levels = {rule: stored * rule[0] + rule[1] for rule in possible} if stored is not None else {}
+    right = [rule for rule, level in levels.items() if _DARK[0] <= level <= _DARK[1]]
     if len(right) != 1:
-        told = ", ".join(f"{one[1]:g} puts it at {level:.3f}" for one, level in levels.items())
+        levels_text = ", ".join(f"{rule[1]:g} puts it at {level:.3f}" for rule, level in levels.items())
         raise SceneError(
             "metadata leave the offset open, and so do the dark targets",
             reason="offset",
             where=f"scene {scene.id}",
-            got=told or "too little clear forest",
+            got=levels_text or "too little clear forest",
             needed=f"one offset that puts the forest's red at {_DARK[0]:g} to {_DARK[1]:g}",
         )
     scale, offset = right[0]

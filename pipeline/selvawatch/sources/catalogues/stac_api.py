@@ -123,7 +123,7 @@ class StacSource:
         return to_be_signed(opened) if self.signed else opened
 
 
-def _patient(own_host: str) -> Any:
+def _patient(catalogue_host: str) -> Any:
     """A connection that tries 429, 5xx and broken ones again, waits as long as it is told but not longer than
     `_LONGEST_WAIT_S`, gives up, and opens nothing but what a catalogue on `own_host` may lead to.
     """
@@ -163,7 +163,7 @@ def _patient(own_host: str) -> Any:
 
     io = Once(max_retries=retry, timeout=_TIMEOUT_S)
     for scheme in ("http://", "https://"):
-        io.session.mount(scheme, GuardedAdapter(own_host, retry))
+        io.session.mount(scheme, GuardedAdapter(catalogue_host, retry))
     return io
 
 
@@ -173,7 +173,7 @@ def _walked(url: str, io: Any) -> Iterator[tuple[str, Item]]:
     """
     from pystac_client.exceptions import APIError
 
-    own_host = urlsplit(url).hostname or ""
+    catalogue_host = urlsplit(url).hostname or ""
     waiting, seen = [url], {url}
     while waiting:
         address = waiting.pop()
@@ -193,7 +193,7 @@ def _walked(url: str, io: Any) -> Iterator[tuple[str, Item]]:
             continue
         for link in links_of(content):
             try:
-                target = remote(urljoin(address, link), own_host)
+                target = remote(urljoin(address, link), catalogue_host)
             except ValueError:
                 yield link, {}
                 continue

@@ -23,25 +23,25 @@ def version_of(scene: Scene) -> Version:
     return tuple(int(number) for number in re.findall(r"\d+", scene.processing)), made
 
 
-def same_acquisition(one: Scene, other: Scene) -> bool:
-    """Whether two scenes are products of the same look of the same satellite at the same ground.
+def same_acquisition(product: Scene, other: Scene) -> bool:
+    """Whether two scenes are products of the same observation of the same satellite at the same ground.
 
     Times within 10 s and outlines that share four fifths: archives round times differently, and the two parts
     that a pass may leave of one square of ground differ in outline.
     """
-    if one.sensor != other.sensor or one.orbit != other.orbit:
+    if product.sensor != other.sensor or product.orbit != other.orbit:
         return False
-    if one.properties.get("platform") != other.properties.get("platform"):
+    if product.properties.get("platform") != other.properties.get("platform"):
         return False
-    if abs((one.time - other.time).total_seconds()) > _SECONDS:
+    if abs((product.time - other.time).total_seconds()) > _SECONDS:
         return False
-    codes = {str(scene.properties.get("grid:code", "")).removeprefix("MGRS-") for scene in (one, other)} - {
-        ""
-    }
+    codes = {
+        str(scene.properties.get("grid:code", "")).removeprefix("MGRS-") for scene in (product, other)
+    } - {""}
     if len(codes) > 1:
         return False
-    shared = one.footprint.intersection(other.footprint).area
-    return bool(shared >= _SHARED * max(one.footprint.area, other.footprint.area))
+    shared = product.footprint.intersection(other.footprint).area
+    return bool(shared >= _SHARED * max(product.footprint.area, other.footprint.area))
 
 
 def without_superseded(scenes: Iterable[Scene]) -> tuple[list[Scene], list[Superseded]]:
@@ -68,7 +68,7 @@ def without_superseded(scenes: Iterable[Scene]) -> tuple[list[Scene], list[Super
         kept += here
     return (
         sorted(kept, key=lambda scene: (scene.day, scene.sensor, scene.id, scene.collection)),
-        sorted(older, key=lambda one: (one.scene.day, one.scene.id, one.scene.digest)),
+        sorted(older, key=lambda product: (product.scene.day, product.scene.id, product.scene.digest)),
     )
 
 
@@ -86,7 +86,7 @@ def superseded_since(before: Sequence[Scene], now: Sequence[Scene]) -> list[Supe
             if same_item or _replaces(newer, scene):
                 older.append(Superseded(scene=scene, by=newer.id))
                 break
-    return sorted(older, key=lambda one: (one.scene.day, one.scene.id, one.scene.digest))
+    return sorted(older, key=lambda product: (product.scene.day, product.scene.id, product.scene.digest))
 
 
 def _replaces(newer: Scene, older: Scene) -> bool:

@@ -22,7 +22,7 @@ _DEGREE_M = 111_320.0
 _SAMPLE_BYTES = 4_000_000
 
 
-def expected_bytes(scene: Scene, ground: shapely.Geometry) -> tuple[float, bool]:
+def expected_bytes(scene: Scene, aoi: shapely.Geometry) -> tuple[float, bool]:
     """About what reading a ground (WGS 84; its bounds) from a scene's files fetches, and whether the
     catalogue declares the size of every file.
 
@@ -35,7 +35,7 @@ def expected_bytes(scene: Scene, ground: shapely.Geometry) -> tuple[float, bool]
         if key is None:
             continue
         asset = scene.assets[key]
-        pixels, share = _shown(asset, scene, ground, sensor.resolution)
+        pixels, share = _shown(asset, scene, aoi, sensor.resolution)
         if asset.file_size is not None and share is not None:
             total += asset.file_size * share
         else:
@@ -80,7 +80,7 @@ def _a_pixel(band: Band) -> float:
 
 
 def _shown(
-    asset: Asset, scene: Scene, ground: shapely.Geometry, resolution: float
+    asset: Asset, scene: Scene, aoi: shapely.Geometry, resolution: float
 ) -> tuple[float, float | None]:
     """Pixels of a file on the ground's bounds, and their share of all its pixels; None where that is not
     known.
@@ -88,10 +88,10 @@ def _shown(
     if asset.transform and asset.shape and asset.crs:
         step, _, west, _, down, north = asset.transform
         rows, columns = asset.shape
-        whole = shapely.box(west, north + down * rows, west + step * columns, north)
-        wanted = shapely.box(*transform_bounds("EPSG:4326", asset.crs, *ground.bounds))
-        area = whole.intersection(wanted).area
-        return area / abs(step * down), area / whole.area
-    shown = shapely.box(*ground.bounds).intersection(shapely.box(*scene.footprint.bounds))
+        image = shapely.box(west, north + down * rows, west + step * columns, north)
+        wanted = shapely.box(*transform_bounds("EPSG:4326", asset.crs, *aoi.bounds))
+        area = image.intersection(wanted).area
+        return area / abs(step * down), area / image.area
+    shown = shapely.box(*aoi.bounds).intersection(shapely.box(*scene.footprint.bounds))
     step = abs(asset.transform[0]) if asset.transform else resolution
     return shown.area * _DEGREE_M**2 / step**2, None

@@ -42,7 +42,7 @@ def is_image(scene: Scene) -> bool:
     return any(asset.href.startswith(PREFIX) for asset in scene.assets.values())
 
 
-def clipped(scene: Scene, ground: shapely.Geometry, margin_m: float) -> Iterator[Clipped]:
+def clipped(scene: Scene, aoi: shapely.Geometry, margin_m: float) -> Iterator[Clipped]:
     """Bands and quality layers of an image on a ground (WGS 84; its bounds and a margin), by one request for
     each grid that the image has.
 
@@ -60,7 +60,7 @@ def clipped(scene: Scene, ground: shapely.Geometry, margin_m: float) -> Iterator
     for name, key in keys.items():
         grids.setdefault(_grid(scene, scene.assets[key]), []).append(name)
     for (crs, transform, shape), names in grids.items():
-        window = window_on(crs, Affine(*transform), shape, ground.bounds, margin_m)
+        window = window_on(crs, Affine(*transform), shape, aoi.bounds, margin_m)
         corner = Affine(*transform) @ Affine.translation(window.col_off, window.row_off)
         wanted = {keys[name]: bands[name] for name in names}
         if any(band.kind == "power" for band in wanted.values()):
@@ -84,7 +84,7 @@ def _grid(scene: Scene, asset: Asset) -> tuple[str, tuple[float, ...], tuple[int
         raise OSError("the image states no grid")
     if asset.crs and asset.transform and asset.shape:
         return stated[0]
-    return min(stated, key=lambda one: abs(one[1][0]))
+    return min(stated, key=lambda pair: abs(pair[1][0]))
 
 
 def _kept(

@@ -20,7 +20,7 @@ from odc.geo.geobox import GeoBox
 
 from selvawatch.core.scene import Asset, Scene
 from selvawatch.errors import SceneError, SourceError
-from selvawatch.sources.reading.pixel_rule import place
+from selvawatch.sources.reading.pixel_rule import align
 from selvawatch.sources.sensors.scaling import physical
 from selvawatch.sources.sensors.sensor import Band
 from selvawatch.sources.sensors.sensor_table import asset_of, scaling_of, sensor_of
@@ -179,7 +179,7 @@ def _on_grid(
     placed = None
     if finest is not None and finest.transform is not None and finest.shape is not None:
         transform = Affine(*finest.transform)
-        placed = place(geobox, int(finest.crs.removeprefix("EPSG:")), transform, finest.shape)
+        placed = align(geobox, int(finest.crs.removeprefix("EPSG:")), transform, finest.shape)
     if placed is None or finest is None:
         return pixels(scene, wanted, str(geobox.crs), geobox.affine, tuple(geobox.shape))
     if placed.empty:

@@ -7,11 +7,11 @@ import numpy as np
 from numba import types as nt
 
 _FLOATS = nt.Array(nt.float32, 1, "C", readonly=True)
-_PLACES = (nt.int64[:, ::1], nt.int64[::1], nt.int64[::1])
+_POSITIONS = (nt.int64[:, ::1], nt.int64[::1], nt.int64[::1])
 
 
 def _signature(kind: Any, *last: Any) -> Any:
-    return nt.void(kind[:, :, ::1], *_PLACES, nt.boolean, kind, *last)
+    return nt.void(kind[:, :, ::1], *_POSITIONS, nt.boolean, kind, *last)
 
 
 @numba.njit(inline="always")
@@ -135,9 +135,9 @@ def lay_floats(
                 continue
             source = blocks[number, rows[y] % height]
             total = np.uint64(0)
-            for place in range(4 * width):
-                total += np.uint64(source[place])
-                plain[place] = total
+            for position in range(4 * width):
+                total += np.uint64(source[position])
+                plain[position] = total
             for column in range(width):
                 line[left + column] = (
                     np.uint32(plain[column]) << np.uint32(24)
@@ -162,12 +162,12 @@ def adler32(blocks: np.ndarray) -> np.ndarray:
     for number in range(blocks.shape[0]):
         block = blocks[number]
         first, second = np.uint64(1), np.uint64(0)
-        place = 0
-        while block.size - place >= lanes:
-            steps = min((block.size - place) // lanes, most)
+        position = 0
+        while block.size - position >= lanes:
+            steps = min((block.size - position) // lanes, most)
             sums[:], running[:] = 0, 0
             for step in range(steps):
-                part = block[place + lanes * step : place + lanes * step + lanes]
+                part = block[position + lanes * step : position + lanes * step + lanes]
                 for lane in range(lanes):
                     running[lane] += sums[lane]
                     sums[lane] += np.uint32(part[lane])
@@ -178,10 +178,10 @@ def adler32(blocks: np.ndarray) -> np.ndarray:
                 weighted += np.uint64(lanes - lane) * np.uint64(sums[lane])
             second = (second + np.uint64(lanes * steps) * first + weighted) % modulus
             first = (first + total) % modulus
-            place += lanes * steps
-        while place < block.size:
-            first = (first + np.uint64(block[place])) % modulus
+            position += lanes * steps
+        while position < block.size:
+            first = (first + np.uint64(block[position])) % modulus
             second = (second + first) % modulus
-            place += 1
+            position += 1
         out[number] = (second << np.uint64(16)) | first
     return out

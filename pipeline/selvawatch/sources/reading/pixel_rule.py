@@ -47,18 +47,18 @@ class Placement:
 
     def spread(self, values: np.ndarray, fill: float) -> np.ndarray:
         """Values (y, x) of the window on the target's pixels; `fill` outside the file."""
-        return self.frame(_take(values, self.rows - self.rows[0], self.columns - self.columns[0]), fill)
+        return self.frame(_pick(values, self.rows - self.rows[0], self.columns - self.columns[0]), fill)
 
     def frame(self, laid: np.ndarray, fill: float) -> np.ndarray:
         """Values (y, x) of the target's pixels that lie in the file, with `fill` around them."""
         if laid.shape == self.shape:
             return laid
-        whole = np.full(self.shape, fill, laid.dtype)
-        whole[self.inside] = laid
-        return whole
+        spread_over = np.full(self.shape, fill, laid.dtype)
+        spread_over[self.inside] = laid
+        return spread_over
 
 
-def place(geobox: GeoBox, epsg: int | None, transform: Affine, shape: tuple[int, int]) -> Placement | None:
+def align(geobox: GeoBox, epsg: int | None, transform: Affine, shape: tuple[int, int]) -> Placement | None:
     """Pixels of a file (CRS, transform, size) that a geobox takes; None: it must be reprojected."""
     shift = _northing_shift(epsg, geobox.crs.epsg if geobox.crs else None)
     if shift is None or not _north_up(transform):
@@ -102,9 +102,9 @@ def nearest(start: float, step: float, count: int, file_start: float, file_step:
     millimetres; else a centre within a millionth of a pixel of an edge counts as on it.
     """
     lengths = np.array([start, step, file_start, file_step], np.float64) * 1000
-    whole = np.rint(lengths)
-    if np.abs(lengths - whole).max() < 1e-4:
-        first, width, file_first, file_width = (int(value) for value in whole)
+    spread_over = np.rint(lengths)
+    if np.abs(lengths - spread_over).max() < 1e-4:
+        first, width, file_first, file_width = (int(value) for value in spread_over)
         twice = 2 * (first - file_first) + width * (2 * np.arange(count, dtype=np.int64) + 1)
         return twice // (2 * file_width) if file_width > 0 else (-twice) // (-2 * file_width)
     centres = (start + step * (np.arange(count) + 0.5) - file_start) / file_step
@@ -116,7 +116,7 @@ def _inside(indices: np.ndarray, size: int) -> slice:
     return slice(int(np.searchsorted(indices, 0)), int(np.searchsorted(indices, size)))
 
 
-def _take(values: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+def _pick(values: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
     """values[rows][:, columns], without copies where the indices are the pixels themselves."""
     if not _is_range(columns, values.shape[1]):
         values = values.take(columns, axis=1)

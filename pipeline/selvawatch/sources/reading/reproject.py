@@ -49,9 +49,9 @@ def _window(file: Any, geobox: GeoBox) -> Window | None:
     bounds = transform_bounds(str(geobox.crs), file.crs, box.left, box.bottom, box.right, box.top)
     if not all(math.isfinite(value) for value in bounds):
         return None
-    whole = from_bounds(*bounds, file.transform)
-    top, left = math.floor(whole.row_off) - _MARGIN_PX, math.floor(whole.col_off) - _MARGIN_PX
-    bottom = math.ceil(whole.row_off + whole.height) + _MARGIN_PX
-    right = math.ceil(whole.col_off + whole.width) + _MARGIN_PX
+    needed = from_bounds(*bounds, file.transform)
+    top, left = math.floor(needed.row_off) - _MARGIN_PX, math.floor(needed.col_off) - _MARGIN_PX
+    bottom = math.ceil(needed.row_off + needed.height) + _MARGIN_PX
+    right = math.ceil(needed.col_off + needed.width) + _MARGIN_PX
     top, left, bottom, right = max(0, top), max(0, left), min(file.height, bottom), min(file.width, right)
     return Window(left, top, right - left, bottom - top) if top < bottom and left < right else None

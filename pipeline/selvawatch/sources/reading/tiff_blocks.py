@@ -39,7 +39,7 @@ class Bytes(Protocol):
     def size(self) -> int:
         """How many there are."""
 
-    def take(self, ranges: Sequence[tuple[int, int]]) -> list[Content]:
+    def read_ranges(self, ranges: Sequence[tuple[int, int]]) -> list[Content]:
         """Content of (first byte, bytes) ranges, in their order; OSError when any of it is not there."""
 
     def prefetch(self, ranges: Sequence[tuple[int, int]]) -> None:
@@ -53,7 +53,7 @@ class LocalBytes:
     path: Path
     size: int
 
-    def take(self, ranges: Sequence[tuple[int, int]]) -> list[Content]:
+    def read_ranges(self, ranges: Sequence[tuple[int, int]]) -> list[Content]:
         """Content of (first byte, bytes) ranges, in their order; OSError when any of it is not there."""
         parts: list[Content] = []
         with self.path.open("rb", buffering=0) as file:
@@ -87,7 +87,7 @@ class Blocks:
     fill: float
 
 
-def places(file: Any, size: int, band: int, window: Window) -> list[list[tuple[int, int] | None]]:
+def locations(file: Any, size: int, band: int, window: Window) -> list[list[tuple[int, int] | None]]:
     """First byte and bytes of the blocks of a window, row by row; None where the file keeps none.
 
     A block that is listed nowhere holds no data, but a header that was cut or zeroed on its way lists none
@@ -101,19 +101,21 @@ def places(file: Any, size: int, band: int, window: Window) -> list[list[tuple[i
     height, width = file.block_shapes[band - 1]
     found = [
         [
-            _place(file, band, row, column)
+            _location(file, band, row, column)
             for column in range(
                 int(window.col_off) // width, int(window.col_off + window.width - 1) // width + 1
             )
         ]
         for row in range(int(window.row_off) // height, int(window.row_off + window.height - 1) // height + 1)
     ]
-    if any(place is None for row in found for place in row) and not _is_whole(file, size):
+    if any(location is None for row in found for location in row) and not _is_complete(file, size):
         raise OSError("the file lacks blocks")
     return found
 
 
-def _place(file: Any, band: int, row: int, column: int, level: int | None = None) -> tuple[int, int] | None:
+def _location(
+    file: Any, band: int, row: int, column: int, level: int | None = None
+) -> tuple[int, int] | None:
     first, count = (
         file.get_tag_item(f"BLOCK_{what}_{column}_{row}", "TIFF", bidx=band, ovr=level)
         for what in ("OFFSET", "SIZE")
@@ -125,7 +127,7 @@ def _place(file: Any, band: int, row: int, column: int, level: int | None = None
     return int(first), int(count)
 
 
-def _is_whole(file: Any, size: int) -> bool:
+def _is_complete(file: Any, size: int) -> bool:
     """Whether the blocks that a file lists fill it."""
     listed: set[tuple[int, int]] = set()
     entries = levels = 0
@@ -136,9 +138,9 @@ def _is_whole(file: Any, size: int) -> bool:
             for row in range(-(-file.height // (height * factor))):
                 for column in range(-(-file.width // (width * factor))):
                     entries += 1
-                    place = _place(file, band, row, column, level)
-                    if place is not None:
-                        listed.add(place)
+                    location = _location(file, band, row, column, level)
+                    if location is not None:
+                        listed.add(location)
     begin = min((first for first, _ in listed), default=16 * entries + 1024 * levels)
     known = begin + sum(count + _BYTES_AROUND for _, count in listed)
     return size <= known + _SPARE_BYTES * bool(listed)
@@ -152,13 +154,13 @@ def find_blocks(file: Any, data: Bytes, band: int, window: Window) -> Blocks | N
     OSError
         When the file does not hold them.
     """
-    found = places(file, data.size, band, window)
-    listed = [place for row in found for place in row if place is not None]
+    found = locations(file, data.size, band, window)
+    listed = [location for row in found for location in row if location is not None]
     if not _is_plain(file, data, band):
         data.prefetch(listed)
         return None
     numbers = iter(range(len(listed)))
-    where = [[-1 if place is None else next(numbers) for place in row] for row in found]
+    where = [[-1 if location is None else next(numbers) for location in row] for row in found]
     height, width = file.block_shapes[band - 1]
     fill = file.nodatavals[band - 1]
     return Blocks(
@@ -178,7 +180,9 @@ def read_stored(file: Any, data: Bytes, band: int, window: Window) -> np.ndarray
     if blocks is None:
         return np.asarray(file.read(band, window=window))
     rows = np.arange(int(window.height)) + int(window.row_off)
-    return unpack(blocks, data.take(blocks.ranges), rows, np.arange(int(window.width)) + int(window.col_off))
+    return unpack(
+        blocks, data.read_ranges(blocks.ranges), rows, np.arange(int(window.width)) + int(window.col_off)
+    )
 
 
 def check_blocks(file: Any, data: Bytes, band: int, window: Window) -> None:
@@ -186,7 +190,7 @@ def check_blocks(file: Any, data: Bytes, band: int, window: Window) -> None:
     blocks = find_blocks(file, data, band, window)
     if blocks is not None:
         height, width = blocks.shape
-        _inflate(data.take(blocks.ranges), height, width * blocks.kind.itemsize)
+        _inflate(data.read_ranges(blocks.ranges), height, width * blocks.kind.itemsize)
 
 
 def _is_plain(file: Any, data: Bytes, band: int) -> bool:
@@ -202,7 +206,7 @@ def _is_plain(file: Any, data: Bytes, band: int) -> bool:
         and height * width <= _MOST_PIXELS
         and _predictor(file) in ((1, 2, 3) if kind == "float32" else (1, 2))
         and file.get_tag_item("NBITS", "IMAGE_STRUCTURE", bidx=band) is None
-        and bytes(data.take([(0, 2)])[0]) == b"II"
+        and bytes(data.read_ranges([(0, 2)])[0]) == b"II"
     )
 
 
@@ -266,10 +270,10 @@ def _confirm(packed: Content, raw: np.ndarray) -> None:
     """Refuse a block unless its checksum lies before bytes that do not belong to it, and is right."""
     stream = zlib.decompressobj()
     try:
-        whole = stream.decompress(packed) == raw.tobytes() and stream.eof
+        intact = stream.decompress(packed) == raw.tobytes() and stream.eof
     except zlib.error:
-        whole = False
-    if not whole:
+        intact = False
+    if not intact:
         raise OSError("a block is damaged: its checksum differs")
 
 

@@ -37,11 +37,11 @@ def holds_header(head: bytes) -> bool:
 
 def _holds(head: bytes) -> bool:
     if head[:4] == b"II*\0":
-        count, entry, inline, place = struct.Struct("<H"), struct.Struct("<HHII"), 4, struct.Struct("<I")
-        (first,) = place.unpack_from(head, 4)
+        count, entry, inline, pointer = struct.Struct("<H"), struct.Struct("<HHII"), 4, struct.Struct("<I")
+        (first,) = pointer.unpack_from(head, 4)
     elif head[:8] == b"II+\0\x08\0\0\0":
-        count, entry, inline, place = struct.Struct("<Q"), struct.Struct("<HHQQ"), 8, struct.Struct("<Q")
-        (first,) = place.unpack_from(head, 8)
+        count, entry, inline, pointer = struct.Struct("<Q"), struct.Struct("<HHQQ"), 8, struct.Struct("<Q")
+        (first,) = pointer.unpack_from(head, 8)
     else:
         return False
     for _ in range(_MOST_DIRECTORIES):
@@ -50,11 +50,11 @@ def _holds(head: bytes) -> bool:
         (entries,) = count.unpack_from(head, first)
         begin = first + count.size
         end = begin + entries * entry.size
-        if end + place.size > len(head):
+        if end + pointer.size > len(head):
             return False
         for _, kind, number, where in entry.iter_unpack(head[begin:end]):
-            taken = _WIDTHS[kind] * number
-            if taken > inline and where + taken > len(head):
+            length = _WIDTHS[kind] * number
+            if length > inline and where + length > len(head):
                 return False
-        (first,) = place.unpack_from(head, end)
+        (first,) = pointer.unpack_from(head, end)
     return False

@@ -35,7 +35,7 @@ class Sensor:
 
     name: str
     stream: str
-    """Stream its looks go to; radar adds its orbit."""
+    """Stream its observations go to; radar adds its orbit."""
     bands: Mapping[str, Band]
     """Bands by the project's name."""
     quality: Mapping[str, Band] = field(default_factory=dict)

@@ -307,7 +307,7 @@ def sensor_of(scene: Scene) -> Sensor:
 
 
 def stream_of(scene: Scene) -> str:
-    """Stream a scene's looks go to: the sensor's, with the orbit for radar."""
+    """Stream a scene's observations go to: the sensor's, with the orbit for radar."""
     sensor = sensor_of(scene)
     return f"{sensor.stream}-{scene.orbit}" if sensor.radar and scene.orbit else sensor.stream
 

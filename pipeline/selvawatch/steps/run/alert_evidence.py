@@ -9,7 +9,7 @@ import pandas as pd
 import shapely
 
 from selvawatch.core.files import replacing
-from selvawatch.prepare.ingest import TakenIn
+from selvawatch.prepare.ingest import SceneRecord
 from selvawatch.site import Site
 from selvawatch.store.tile_state import TileState
 from selvawatch.write.bulletin.bulletin_model import Pictures
@@ -23,13 +23,14 @@ def with_evidence(
 ) -> gpd.GeoDataFrame:
     """The alerts with `scenes`, `before_picture` and `after_picture`.
 
-    Scenes are those with clear ground in a tile of the alert, from the last look before the loss to the last
-    growth or the confirmation, whichever is later: ids by day, separated by spaces. Pictures are paths below
-    the restricted products; only alerts that got pictures have any.
+    Scenes are those with clear ground in a tile of the alert, from the last observation before the loss to
+    the last growth or the confirmation, whichever is later: ids by day, separated by spaces. Pictures are
+    paths below the restricted products; only alerts that got pictures have any.
     """
     alerts = alerts.copy()
-    looks = {
-        tile: sorted(_seen(says), key=lambda one: (one.day, one.scene_id)) for tile, says in states.items()
+    observations = {
+        tile: sorted(_seen(state), key=lambda record: (record.day, record.scene_id))
+        for tile, state in states.items()
     }
     outlines = {tile: site.grid.tile(tile).polygon for tile in sorted(states)}
     tree = shapely.STRtree(list(outlines.values()))
@@ -43,7 +44,7 @@ def with_evidence(
         rows = {
             (one.day, one.scene_id)
             for tile in tiles
-            for one in looks[tile]
+            for one in observations[tile]
             if first[index] <= one.day <= last_day[index]
         }
         lists.append(" ".join(scene for _, scene in sorted(rows)) or None)
@@ -73,5 +74,5 @@ def write_pictures(folder: Path, alerts: pd.DataFrame, pictures: Mapping[str, Pi
     return written
 
 
-def _seen(says: TileState) -> list[TakenIn]:
-    return [one for one in says.taken if one.state == "read" and one.clear_share > 0]
+def _seen(state: TileState) -> list[SceneRecord]:
+    return [one for one in state.scene_records if one.state == "read" and one.clear_share > 0]

@@ -79,8 +79,8 @@ def read_zones(
     return Zones(register=register, references=references, snapshots=snapshots)
 
 
-def _key(one: Snapshot) -> tuple[str, str, str]:
-    return one.layer, one.date.isoformat(), one.sha256
+def _key(snapshot: Snapshot) -> tuple[str, str, str]:
+    return snapshot.layer, snapshot.date.isoformat(), snapshot.sha256
 
 
 def with_product_scars(zones: Zones, store: Store, crs: str) -> Zones:
@@ -118,7 +118,7 @@ def zones_of_version(
     return None
 
 
-def guarded_ground(now: Zones, then: Zones) -> shapely.Geometry | None:
+def guarded_area(now: Zones, then: Zones) -> shapely.Geometry | None:
     """Ground of isolated peoples by either register; None where neither says.
 
     What is learned of them later guards what an earlier run saw.
@@ -142,8 +142,8 @@ def attribute_events(
 ) -> Attributed:
     """Alerts and pieces of events; today is the run's data day. store: keeps the faces for the next time."""
     register = zones.register
-    bare = tracked.events[~tracked.events["event_id"].isin(tracked.cells["event_id"])]
-    faces = site_faces(site, store, register, [tracked.cells, outline_cells(bare)])
+    no_cells = tracked.events[~tracked.events["event_id"].isin(tracked.cells["event_id"])]
+    faces = site_faces(site, store, register, [tracked.cells, outline_cells(no_cells)])
     setting = Setting(
         register=register,
         faces=faces,
@@ -151,7 +151,7 @@ def attribute_events(
         rules=site.rules,
         references=zones.references,
         today=until_day,
-        isolated_buffer_m=site.says.tiers.isolated_buffer_m,
+        isolated_buffer_m=site.config.tiers.isolated_buffer_m,
         parameters_digest=parameters_digest,
         code_version=code_version(),
     )

@@ -79,11 +79,11 @@ def _collect(tile: str, future: Future, states: dict[str, str], failed: dict[str
     if future.status == "cancelled":
         failed[tile] = "the dask cluster's scheduler went away"
     elif future.status == "error":
-        failed[tile] = _told(future.exception(_STEP_S))
+        failed[tile] = _error_text(future.exception(_STEP_S))
     elif future.status == "finished":
         states[tile] = future.result(_STEP_S)
 
 
-def _told(error: BaseException) -> str:
+def _error_text(error: BaseException) -> str:
     """An error's text; where it is not one of our own, with its type."""
     return str(error) if isinstance(error, SelvawatchError) else f"{type(error).__name__}: {error}"

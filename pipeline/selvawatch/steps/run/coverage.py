@@ -13,22 +13,22 @@ from selvawatch.store.folders import Store
 from selvawatch.store.run_plan import Inputs
 from selvawatch.store.tile_state import TileState, open_baselines, open_layers
 from selvawatch.write.bulletin.bulletin_model import (
-    Observation,
-    SensorLook,
+    Coverage,
+    SensorCoverage,
     SupersededScene,
-    TileLook,
+    TileCoverage,
     UnreadScene,
 )
 
 
-def observation(
+def coverage_of(
     site: Site,
     store: Store,
     states: Mapping[str, TileState],
     inputs: Inputs,
     failed: Mapping[str, str],
     superseded: Sequence[Superseded],
-) -> Observation:
+) -> Coverage:
     """What was observed since monitoring began, over all tiles of the store.
 
     failed: why tiles could not be brought up, by tile; what is said of them here is given out, so only that
@@ -39,20 +39,20 @@ def observation(
     counts: dict[Reason, int] = dict.fromkeys(Reason, 0)
     seen_total = fallback_total = 0
     tiles = []
-    for tile, says in sorted(states.items()):
-        layers = open_layers(store, tile, says.state)
+    for tile, state in sorted(states.items()):
+        layers = open_layers(store, tile, state.state)
         reason = layers["reason"].to_numpy()
         monitored = reason == Reason.MONITORED
         seen = int((monitored & (layers["last_look"].to_numpy() >= since)).sum())
         for code in Reason:
             counts[code] += int((reason == code).sum())
         seen_total += seen
-        fallback_total += int((_fallback(site, store, says) & monitored).sum())
+        fallback_total += int((_fallback(site, store, state) & monitored).sum())
         square = site.grid.tile(tile)
         share = seen / max(1, int(monitored.sum()))
-        tiles.append(TileLook(tile=tile, outline=square.lonlat_outline, observed_share=share))
+        tiles.append(TileCoverage(tile=tile, outline=square.lonlat_outline, observed_share=share))
     monitored_px = counts.pop(Reason.MONITORED)
-    return Observation(
+    return Coverage(
         observed_share=seen_total / max(1, monitored_px),
         tiles=tuple(tiles),
         sensors=_sensors(states, inputs, since),
@@ -68,44 +68,44 @@ def observation(
     )
 
 
-def _fallback(site: Site, store: Store, says: TileState) -> np.ndarray:
+def _fallback(site: Site, store: Store, state: TileState) -> np.ndarray:
     """Pixels (y, x) for which every baseline in use is the spatial reference."""
-    baselines = open_baselines(store, says.tile, says.baseline)
+    baselines = open_baselines(store, state.tile, state.baseline)
     sigmas = [
         baselines[name_of(stream.stream, index.index, "sigma")].to_numpy()
         for stream, index in site.model.pairs()
     ]
-    own = np.any([sigma > 0 for sigma in sigmas], axis=0)
+    has_baseline = np.any([sigma > 0 for sigma in sigmas], axis=0)
     reference = np.any([sigma < 0 for sigma in sigmas], axis=0)
-    return np.asarray(reference & ~own)
+    return np.asarray(reference & ~has_baseline)
 
 
-def _sensors(states: Mapping[str, TileState], inputs: Inputs, since: int) -> tuple[SensorLook, ...]:
-    looks: dict[str, dict[tuple[str, str], tuple[str, int]]] = {}
-    for says in states.values():
-        for one in says.taken:
-            if one.day >= since:
-                known = looks.setdefault(one.sensor, {})
-                key = (one.scene_id, one.digest)
+def _sensors(states: Mapping[str, TileState], inputs: Inputs, since: int) -> tuple[SensorCoverage, ...]:
+    observations: dict[str, dict[tuple[str, str], tuple[str, int]]] = {}
+    for state in states.values():
+        for record in state.scene_records:
+            if record.day >= since:
+                known = observations.setdefault(record.sensor, {})
+                key = (record.scene_id, record.digest)
                 if known.get(key, ("unread", 0))[0] == "unread":
-                    known[key] = (one.state, one.day)
+                    known[key] = (record.state, record.day)
     found = [
-        SensorLook(
+        SensorCoverage(
             sensor=sensor,
             searched=True,
             scenes_read=sum(state == "read" for state, _ in scenes.values()),
             scenes_unread=sum(state != "read" for state, _ in scenes.values()),
             last_day=max((day for state, day in scenes.values() if state == "read"), default=0),
         )
-        for sensor, scenes in sorted(looks.items())
+        for sensor, scenes in sorted(observations.items())
     ]
-    missing = [SensorLook(sensor=sensor, searched=False) for sensor in inputs.unsearched]
+    missing = [SensorCoverage(sensor=sensor, searched=False) for sensor in inputs.unsearched]
     return (*found, *missing)
 
 
 def _unplaced(states: Mapping[str, TileState], inputs: Inputs) -> int:
     """Scenes with a problem, each once; one that a state holds was placed before."""
-    held = {one.scene_id for says in states.values() for one in says.taken}
+    held = {one.scene_id for state in states.values() for one in state.scene_records}
     return len({problem.scene_id for problem in inputs.problems} - held)
 
 
@@ -116,8 +116,8 @@ def _unread(
         (one.scene_id, one.reason): UnreadScene(
             scene_id=one.scene_id, sensor=one.sensor, day=one.day, reason=one.reason
         )
-        for says in states.values()
-        for one in says.taken
+        for state in states.values()
+        for one in state.scene_records
         if one.state != "read" and (one.day >= since or one.reason == "unreachable")
     }
     for problem in inputs.problems:

@@ -22,10 +22,10 @@ from selvawatch.steps.run.attribute_events import (
     with_product_scars,
     with_river_water,
 )
-from selvawatch.steps.run.coverage import observation
-from selvawatch.steps.run.pictures import take_pictures
+from selvawatch.steps.run.coverage import coverage_of
+from selvawatch.steps.run.pictures import draw_pictures
 from selvawatch.steps.run.plan import plan_run
-from selvawatch.steps.run.publish import Published, Told, publish
+from selvawatch.steps.run.publish import Published, RunContent, publish
 from selvawatch.steps.run.river_water import river_water_of
 from selvawatch.steps.run.scene_rows import newly_superseded, scene_rows
 from selvawatch.steps.run.track import reference_lines, track_events
@@ -166,15 +166,15 @@ def _finish(
     current = store.ledger.current()
     previous = None if current is None else read_tracked(store.run(current.run_id) / "internal")
     known = {tile: current_state(store, tile) for tile in store.ledger.tiles()}
-    says = {tile: state for tile, state in known.items() if state is not None}
-    says |= {tile: TileState.read(store.state(tile, name)) for tile, name in states.items()}
+    tile_states = {tile: state for tile, state in known.items() if state is not None}
+    tile_states |= {tile: TileState.read(store.state(tile, name)) for tile, name in states.items()}
     inputs, past = read_inputs(run), store.ledger.scenes()
-    rows = scene_rows(site, run, inputs, past, says, states)
+    rows = scene_rows(site, run, inputs, past, tile_states, states)
     zones = with_product_scars(read_zones(site, store), store, site.grid.crs)
     tracked = track_events(
         site,
         store,
-        says,
+        tile_states,
         previous,
         run.until_day,
         reference_lines(zones.references.rivers),
@@ -182,23 +182,23 @@ def _finish(
     )
     known_ground = zones.references
     water = river_water_of(
-        site, store, says, tracked.events, known_ground.rivers, known_ground.scars, run.until_day
+        site, store, tile_states, tracked.events, known_ground.rivers, known_ground.scars, run.until_day
     )
     zones = with_river_water(zones, water)
     attributed = attribute_events(site, zones, tracked, run.until_day, site.digest, store)
     open_source(run.source)  # names the hosts that pictures may come from, in a process that read no tile
-    pictures = take_pictures(site, store, says, inputs.scenes, attributed.alerts, TOP_PICTURES)
-    alerts = with_evidence(site, says, attributed.alerts, pictures)
+    pictures = draw_pictures(site, store, tile_states, inputs.scenes, attributed.alerts, TOP_PICTURES)
+    alerts = with_evidence(site, tile_states, attributed.alerts, pictures)
     attributed = replace(attributed, alerts=alerts)
     watched = site.select_areas(run.area)
-    told = Told(
-        run=_run(site, run, zones.register.version, says),
+    content = RunContent(
+        run=_run(site, run, zones.register.version, tile_states),
         area_name=run.area,
-        area_title=watched[0].title if len(watched) == 1 else site.says.title,
+        area_title=watched[0].title if len(watched) == 1 else site.config.title,
         area=shapely.union_all([area.geometry for area in watched]),
         tracked=tracked,
         attributed=attributed,
-        observation=observation(site, store, says, inputs, failed, newly_superseded(inputs, past, rows)),
+        coverage=coverage_of(site, store, tile_states, inputs, failed, newly_superseded(inputs, past, rows)),
         pictures=pictures,
         method=f"{site.model.name} {site.model.version}",
     )
@@ -206,11 +206,13 @@ def _finish(
     with new_folder(folder) as part:
         write_tracked(part / "internal", tracked)
         write_seen(part / "internal", zones.snapshots)
-        public = publish(site, store, says, part / "public", told, Tier.PUBLIC)
-        restricted = publish(site, store, says, part / "restricted", told, Tier.RESTRICTED)
-        settled_day = run.until_day - site.model.buffer_days
+        public = publish(site, store, tile_states, part / "public", content, Tier.PUBLIC)
+        restricted = publish(site, store, tile_states, part / "restricted", content, Tier.RESTRICTED)
+        frozen_day = run.until_day - site.model.buffer_days
         begins = to_day(site.days.monitoring_from)
-        report = _report(run, settled_day, begins, told, says, failed, folder, part, public, restricted)
+        report = _report(
+            run, frozen_day, begins, content, tile_states, failed, folder, part, public, restricted
+        )
         (part / "report.json").write_text(
             json.dumps(asdict(report), indent=1, sort_keys=True, ensure_ascii=False)
         )
@@ -241,10 +243,10 @@ def _finish(
     )
     for tile, name in states.items():
         before = known.get(tile)
-        kept = [says[tile], before] if before is not None else [says[tile]]
+        kept = [tile_states[tile], before] if before is not None else [tile_states[tile]]
         prune(store.state(tile, name).parent, {one.state for one in kept})
         prune(store.folder / "baselines" / tile, {one.baseline for one in kept})
-        prune_water(site, store, tile, [(one.taken, one.until_day) for one in kept])
+        prune_water(site, store, tile, [(one.scene_records, one.until_day) for one in kept])
     return report
 
 
@@ -276,8 +278,10 @@ def report_text(report: RunReport) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _run(site: Site, run: RunPlan, register: str, says: Mapping[str, TileState]) -> Run:
-    scenes = sorted({(one.scene_id, one.digest) for state in says.values() for one in state.taken})
+def _run(site: Site, run: RunPlan, register: str, tile_states: Mapping[str, TileState]) -> Run:
+    scenes = sorted(
+        {(one.scene_id, one.digest) for state in tile_states.values() for one in state.scene_records}
+    )
     return Run(
         run_id=run.run_id,
         since_day=to_day(site.days.monitoring_from),
@@ -296,10 +300,10 @@ def _run(site: Site, run: RunPlan, register: str, says: Mapping[str, TileState])
 
 def _report(
     run: RunPlan,
-    settled_day: int,
+    frozen_day: int,
     begins: int,
-    told: Told,
-    says: Mapping[str, TileState],
+    content: RunContent,
+    tile_states: Mapping[str, TileState],
     failed: Mapping[str, str],
     folder: Path,
     part: Path,
@@ -309,10 +313,10 @@ def _report(
     def final(path: Path) -> str:
         return str(folder / path.relative_to(part))
 
-    events = told.tracked.events
+    events = content.tracked.events
     live = events[events["status"] != "withdrawn"]
-    sensors = told.observation.sensors
-    by_type = told.attributed.pieces.frame
+    sensors = content.coverage.sensors
+    by_type = content.attributed.pieces.frame
     return RunReport(
         run_id=run.run_id,
         store=str(run.store),
@@ -322,20 +326,20 @@ def _report(
         alerts=final(public.alerts),
         tables=final(public.tables),
         until=iso(run.until_day),
-        observed_share=round(told.observation.observed_share, 6),
+        observed_share=round(content.coverage.observed_share, 6),
         events_new=int((live["change"] == "new").sum()),
         events_confirmed=int((live["status"] == "confirmed").sum()),
         events=len(live),
         loss_ha=round(float(by_type["ha"].sum()), 6),
         mining_ha=round(float(by_type.loc[by_type["cause"] == "mining", "ha"].sum()), 6),
         scenes_read=sum(one.scenes_read for one in sensors),
-        scenes_unread=told.observation.scenes_unread,
+        scenes_unread=content.coverage.scenes_unread,
         scenes_unreachable=sum(
-            one.reason == "unreachable" and (one.day > settled_day or one.day < begins)
-            for one in told.observation.unread
+            one.reason == "unreachable" and (one.day > frozen_day or one.day < begins)
+            for one in content.coverage.unread
         ),
-        scenes_superseded=len(told.observation.superseded),
-        tiles=len(says.keys() | failed.keys()),
+        scenes_superseded=len(content.coverage.superseded),
+        tiles=len(tile_states.keys() | failed.keys()),
         failed=dict(failed),
         loss_by_type=restricted.by_type,
     )

@@ -1,4 +1,4 @@
-"""Before and after: the clearest looks on both sides of a loss, read small from the source."""
+"""Before and after: the clearest observations on both sides of a loss, read small from the source."""
 
 import functools
 import logging
@@ -15,8 +15,8 @@ from selvawatch.core.days import to_date, to_day
 from selvawatch.core.scene import Scene
 from selvawatch.core.stack import NODATA
 from selvawatch.errors import SceneError
-from selvawatch.prepare.ingest import TakenIn
-from selvawatch.prepare.observation_files import look_path
+from selvawatch.prepare.ingest import SceneRecord
+from selvawatch.prepare.observation_files import observation_path
 from selvawatch.site import Site
 from selvawatch.sources.scene_pixels import picture_bands, read_window
 from selvawatch.sources.sensors.sensor_table import SENSORS
@@ -31,20 +31,22 @@ SIDE_M = 900.0
 """Least side of a picture's ground, metres; radar and Landsat need a few dozen pixels to be read by eye."""
 
 CLEAR = 0.9
-"""Share of the ground that a look must show before it is taken without looking further."""
+"""Share of the ground that an observation must show before it is taken without looking further."""
 
 KEPT = 512
-"""Looks whose clear ground is kept at hand, an eighth of a megabyte each: a tile's alerts share its looks."""
+"""Observations whose clear ground is kept at hand, an eighth of a megabyte each: a tile's alerts share its
+observations.
+"""
 
 TRIED = 10
-"""Most looks that are tried on each side."""
+"""Most observations that are tried on each side."""
 
 
 Seen = Callable[[str, str, int], tuple[Affine, int, np.ndarray]]
 """What `_seen` says of a tile's stream and day."""
 
 
-def take_pictures(
+def draw_pictures(
     site: Site,
     store: Store,
     states: Mapping[str, TileState],
@@ -52,9 +54,9 @@ def take_pictures(
     alerts: gpd.GeoDataFrame,
     top: int,
 ) -> dict[str, Pictures]:
-    """Pictures by alert id of the first alerts by rank; none without a usable look on both sides."""
+    """Pictures by alert id of the first alerts by rank; none without a usable observation on both sides."""
     by_id = {scene.id: scene for scene in scenes}
-    taken: dict[str, Pictures] = {}
+    pictures_of: dict[str, Pictures] = {}
     seen = functools.lru_cache(maxsize=KEPT)(functools.partial(_seen, store))
     live = alerts[alerts["status"] != "withdrawn"].sort_values("rank").head(top)
     for alert in live.itertuples():
@@ -62,9 +64,9 @@ def take_pictures(
             if tile.id in states:
                 made = _pictures(site, seen, states[tile.id], by_id, alert.geometry, _days(alert))
                 if made is not None:
-                    taken[str(alert.alert_id)] = made
+                    pictures_of[str(alert.alert_id)] = made
                 break
-    return taken
+    return pictures_of
 
 
 def _days(alert: object) -> tuple[int, int]:
@@ -77,19 +79,19 @@ def _days(alert: object) -> tuple[int, int]:
 def _pictures(
     site: Site,
     seen: Seen,
-    says: TileState,
+    state: TileState,
     scenes: Mapping[str, Scene],
     outline: shapely.Geometry,
     days: tuple[int, int],
 ) -> Pictures | None:
     bounds = _square(outline)
-    looks = [one for one in says.taken if one.state == "read" and one.scene_id in scenes]
-    optical = [one for one in looks if not SENSORS[one.sensor].radar] or looks
+    observations = [one for one in state.scene_records if one.state == "read" and one.scene_id in scenes]
+    optical = [one for one in observations if not SENSORS[one.sensor].radar] or observations
     before = _best(
-        seen, says.tile, [one for one in reversed(optical) if one.day <= days[0]], bounds, scenes, site
+        seen, state.tile, [one for one in reversed(optical) if one.day <= days[0]], bounds, scenes, site
     )
     after = _best(
-        seen, says.tile, [one for one in reversed(optical) if one.day >= days[1]], bounds, scenes, site
+        seen, state.tile, [one for one in reversed(optical) if one.day >= days[1]], bounds, scenes, site
     )
     if before is None or after is None or before[1].index != after[1].index:
         return None
@@ -108,13 +110,15 @@ def _pictures(
 def _best(
     seen: Seen,
     tile: str,
-    candidates: Sequence[TakenIn],
+    candidates: Sequence[SceneRecord],
     bounds: tuple[float, float, float, float],
     scenes: Mapping[str, Scene],
     site: Site,
-) -> tuple[TakenIn, Window] | None:
-    """The nearest look of the finest sensor that shows the ground; the clearest where none shows it all."""
-    ranked: list[tuple[bool, float, float, int, TakenIn]] = []
+) -> tuple[SceneRecord, Window] | None:
+    """The nearest observation of the finest sensor that shows the ground; the clearest where none shows it
+    all.
+    """
+    ranked: list[tuple[bool, float, float, int, SceneRecord]] = []
     finest = min((SENSORS[one.sensor].resolution for one in candidates), default=0)
     for number, one in enumerate(candidates[: 4 * TRIED]):
         share, resolution = _clear_share(seen, tile, one, bounds), SENSORS[one.sensor].resolution
@@ -131,9 +135,11 @@ def _best(
     return None
 
 
-def _clear_share(seen: Seen, tile: str, one: TakenIn, bounds: tuple[float, float, float, float]) -> float:
-    """Share of the ground within bounds that a look shows; what lies outside its file is not shown."""
-    transform, columns, bits = seen(tile, one.stream, one.day)
+def _clear_share(
+    seen: Seen, tile: str, record: SceneRecord, bounds: tuple[float, float, float, float]
+) -> float:
+    """Share of the ground within bounds that an observation shows; outside its file nothing is shown."""
+    transform, columns, bits = seen(tile, record.stream, record.day)
     window = from_bounds(*bounds, transform).round_offsets().round_lengths()
     top, left = int(window.row_off), int(window.col_off)
     rows = bits[max(0, top) : max(0, top + int(window.height))]
@@ -143,8 +149,8 @@ def _clear_share(seen: Seen, tile: str, one: TakenIn, bounds: tuple[float, float
 
 
 def _seen(store: Store, tile: str, stream: str, day: int) -> tuple[Affine, int, np.ndarray]:
-    """Transform and columns of a look's file, and (y, x) where it is clear, eight pixels a byte."""
-    with rasterio.open(look_path(store.observations(tile), stream, day)) as file:
+    """Transform and columns of an observation's file, and (y, x) where it is clear, eight pixels a byte."""
+    with rasterio.open(observation_path(store.observations(tile), stream, day)) as file:
         return file.transform, file.width, np.packbits(file.read(1) != NODATA, axis=1)
 
 

@@ -13,7 +13,7 @@ from selvawatch.core.scene import Scene, scene_from_json
 from selvawatch.errors import SourceError, StoreError
 from selvawatch.provenance import code_digest
 from selvawatch.site import Site
-from selvawatch.sources.catalogues.offsets import settle
+from selvawatch.sources.catalogues.offsets import resolve_offsets
 from selvawatch.sources.catalogues.superseded import superseded_since
 from selvawatch.sources.open import open_source
 from selvawatch.sources.sensors.sensor_table import sensor_of
@@ -42,11 +42,11 @@ def plan_run(
         When the store has been brought up to a later day.
     """
     wanted = site.select_areas(area)
-    ground = shapely.union_all([one.geometry for one in wanted])
+    aoi = shapely.union_all([one.geometry for one in wanted])
     runs = store.ledger.runs()
     before = _scenes_before(store, area, runs)
-    found = _with_unsearched(_search(site, source, ground, area, until_day), store, runs, ground, until_day)
-    inputs = _settled(found, before)
+    found = _with_unsearched(_search(site, source, aoi, area, until_day), store, runs, aoi, until_day)
+    inputs = _resolved(found, before)
     inputs = replace(inputs, superseded=_superseded(inputs, before))
     tiles = tuple(tile.id for tile in site.tiles(wanted) if inputs.of_tile(tile))
     if not tiles:
@@ -130,11 +130,11 @@ def _scenes_before(store: Store, area: str, runs: Sequence[RunRow]) -> tuple[Sce
 
 
 def _with_unsearched(
-    inputs: Inputs, store: Store, runs: Sequence[RunRow], ground: shapely.Geometry, until_day: int
+    inputs: Inputs, store: Store, runs: Sequence[RunRow], aoi: shapely.Geometry, until_day: int
 ) -> Inputs:
     """The inputs with what runs before knew of sensors that could not be searched now.
 
-    Else a failed search would take the looks of open days back.
+    Else a failed search would take the observations of open days back.
     """
     if not inputs.unsearched:
         return inputs
@@ -145,18 +145,21 @@ def _with_unsearched(
         for scene in known
         if sensor_of(scene).stream in inputs.unsearched
         and scene.day <= until_day
-        and ground.intersects(scene.footprint)
+        and aoi.intersects(scene.footprint)
     }
     scenes = sorted(
-        (*inputs.scenes, *kept.values()), key=lambda one: (one.day, one.sensor, one.id, one.collection)
+        (*inputs.scenes, *kept.values()),
+        key=lambda scene: (scene.day, scene.sensor, scene.id, scene.collection),
     )
     return replace(inputs, scenes=tuple(scenes))
 
 
-def _settled(inputs: Inputs, before: Sequence[Scene]) -> Inputs:
+def _resolved(inputs: Inputs, before: Sequence[Scene]) -> Inputs:
     """The inputs with every doubtful offset decided by the scene's dark targets; the others are problems."""
-    scenes, undecided = settle(inputs.scenes, before)
-    problems = sorted((*inputs.problems, *undecided), key=lambda one: (one.scene_id, one.reason, one.text))
+    scenes, undecided = resolve_offsets(inputs.scenes, before)
+    problems = sorted(
+        (*inputs.problems, *undecided), key=lambda problem: (problem.scene_id, problem.reason, problem.text)
+    )
     return replace(inputs, scenes=tuple(scenes), problems=tuple(problems))
 
 
@@ -167,7 +170,7 @@ def _superseded(inputs: Inputs, before: Sequence[Scene]) -> tuple[Superseded, ..
     return inputs.superseded + tuple(one for one in fresh if (one.scene.id, one.scene.digest) not in known)
 
 
-def _search(site: Site, source: str, ground: shapely.Geometry, area: str, until_day: int) -> Inputs:
+def _search(site: Site, source: str, aoi: shapely.Geometry, area: str, until_day: int) -> Inputs:
     days = site.days
     first, begins = to_day(days.history_from or days.monitoring_from), to_day(days.monitoring_from)
     if until_day < begins:
@@ -177,9 +180,9 @@ def _search(site: Site, source: str, ground: shapely.Geometry, area: str, until_
             needed=f"{iso(begins)} or later",
             do=f"give a later day, or an earlier monitoring_from in {site.folder / site.file}",
         )
-    found = open_source(source).search(ground, first, until_day)
+    found = open_source(source).search(aoi, first, until_day)
     if not found.scenes:
-        _explain_nothing(source, ground, area, until_day, first, found.problems)
+        _explain_nothing(source, aoi, area, until_day, first, found.problems)
     limit = site.search.max_cloud_percent
     return Inputs(
         scenes=tuple(scene for scene in found.scenes if (scene.cloud_percent or 0) <= limit),
@@ -192,7 +195,7 @@ def _search(site: Site, source: str, ground: shapely.Geometry, area: str, until_
 
 def _explain_nothing(
     source: str,
-    ground: shapely.Geometry,
+    aoi: shapely.Geometry,
     area: str,
     until_day: int,
     first: int,
@@ -209,7 +212,7 @@ def _explain_nothing(
             needed="at least one scene with every asset its sensor needs",
             do="`selvawatch scenes` lists them all",
         )
-    later = opened.search(ground, first, until_day + 36_500).scenes
+    later = opened.search(aoi, first, until_day + 36_500).scenes
     if later:
         raise SourceError(
             f"no scene over {watched} until {iso(until_day)}",

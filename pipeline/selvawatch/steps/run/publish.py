@@ -25,9 +25,9 @@ from selvawatch.tables.base import Options
 from selvawatch.write.bulletin.bulletin import write_bulletin
 from selvawatch.write.bulletin.bulletin_model import (
     Bulletin,
+    Coverage,
     Headline,
     LayerVintage,
-    Observation,
     Pictures,
     Reference,
     headline,
@@ -60,7 +60,7 @@ OLD_LAYER_DAYS = 365
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
+class RunContent:
     """All that a run tells, before the tiers."""
 
     run: Run
@@ -69,7 +69,7 @@ class Told:
     area: shapely.Geometry
     tracked: Tracked
     attributed: Attributed
-    observation: Observation
+    coverage: Coverage
     pictures: Mapping[str, Pictures]
     method: str
 
@@ -88,53 +88,64 @@ class Published:
 
 
 def publish(
-    site: Site, store: Store, states: Mapping[str, TileState], folder: Path, told: Told, tier: Tier
+    site: Site,
+    store: Store,
+    states: Mapping[str, TileState],
+    folder: Path,
+    run_content: RunContent,
+    tier: Tier,
 ) -> Published:
     """Write everything of one tier below a folder."""
-    rule, day = site.says.tiers, told.run.data_day
-    isolated = told.attributed.zones.isolated
-    alerts = apply(ALERTS, told.attributed.alerts, tier, rule, day, isolated, cells=told.tracked.cells)
-    cells = apply(CELLS, told.tracked.cells, tier, rule, day, isolated, of=alerts)
-    inputs = told.attributed.inputs(site, set(cells.frame["cell_id"]))
-    numbers = headline(alerts, cells, told.run.since_day, day)
-    files = _write_alerts(folder, alerts, told.run)
-    tables = _write_tables(folder / "tables", inputs, tier, site, told.run)
+    rule, day = site.config.tiers, run_content.run.data_day
+    isolated = run_content.attributed.zones.isolated
+    alerts = apply(
+        ALERTS, run_content.attributed.alerts, tier, rule, day, isolated, cells=run_content.tracked.cells
+    )
+    cells = apply(CELLS, run_content.tracked.cells, tier, rule, day, isolated, of=alerts)
+    inputs = run_content.attributed.inputs(site, set(cells.frame["cell_id"]))
+    numbers = headline(alerts, cells, run_content.run.since_day, day)
+    files = _write_alerts(folder, alerts, run_content.run)
+    tables = _write_tables(folder / "tables", inputs, tier, site, run_content.run)
     content = Bulletin(
-        run=told.run,
-        area_name=told.area_name,
-        area_title=told.area_title,
-        area=told.area,
+        run=run_content.run,
+        area_name=run_content.area_name,
+        area_title=run_content.area_title,
+        area=run_content.area,
         alerts=alerts,
         headline=numbers,
         tables=tuple(loss_table(name, _build(inputs, name), _period_titles(site)) for name in TABLE_NAMES),
-        observation=told.observation,
-        layers=_vintages(told.attributed.zones, day),
-        pictures=told.pictures,
-        references=shown_references(told.attributed.zones, to_date(day)),
+        coverage=run_content.coverage,
+        layers=_vintages(run_content.attributed.zones, day),
+        pictures=run_content.pictures,
+        references=shown_references(run_content.attributed.zones, to_date(day)),
         delay_days=rule.delay_days if tier is Tier.PUBLIC else 0,
         grid_m=rule.grid_m,
-        method=told.method,
+        method=run_content.method,
     )
     bulletins = write_bulletin(folder, content)
     pages = {code: write_map(folder / f"map-{code}.html", content, language(code)) for code in ("es", "en")}
     products = [
-        Product(id="alerts", title="Alerts", geometry=told.area, files=files),
-        Product(id="tables", title="Tables", geometry=told.area, files=tables),
+        Product(id="alerts", title="Alerts", geometry=run_content.area, files=files),
+        Product(id="tables", title="Tables", geometry=run_content.area, files=tables),
         Product(
             id="bulletin",
             title="Bulletin and map",
-            geometry=told.area,
+            geometry=run_content.area,
             files={**{key.replace(".", "-"): path for key, path in bulletins.items()}}
             | {f"map-{code}": path for code, path in pages.items()},
         ),
     ]
     if tier is Tier.RESTRICTED:
-        kept = write_pictures(folder, alerts.frame, told.pictures)
+        kept = write_pictures(folder, alerts.frame, run_content.pictures)
         if kept:
             files_of = {path.stem: path for path in kept}
-            products.append(Product(id="pictures", title="Pictures", geometry=told.area, files=files_of))
-        products += [_tile_product(site, store, folder, says, told.run) for _, says in sorted(states.items())]
-    write_stac(folder, told.run, told.area_name, told.area_title, tuple(products))
+            products.append(
+                Product(id="pictures", title="Pictures", geometry=run_content.area, files=files_of)
+            )
+        products += [
+            _tile_product(site, store, folder, state, run_content.run) for _, state in sorted(states.items())
+        ]
+    write_stac(folder, run_content.run, run_content.area_name, run_content.area_title, tuple(products))
     return Published(
         bulletin=bulletins["es.html"],
         map_page=pages["es"],
@@ -178,7 +189,7 @@ def _write_tables(folder: Path, inputs: TableInputs, tier: Tier, site: Site, run
             description=spec.description,
             columns=tuple(one for one in spec.columns if one.name in frame.columns),
         )
-        released = apply(kind, frame, tier, site.says.tiers, run.data_day)
+        released = apply(kind, frame, tier, site.config.tiers, run.data_day)
         files[f"{name}-csv"] = write_csv(folder / f"{name}.csv", released)
         files[f"{name}-parquet"] = write_geoparquet(folder / f"{name}.parquet", released, run.provenance)
         kinds.append(kind)
@@ -192,20 +203,20 @@ def _build(
     return registry.build(name, inputs, Options(accounting=accounting, clock=clock))
 
 
-def _tile_product(site: Site, store: Store, folder: Path, says: TileState, run: Run) -> Product:
-    tile: Tile = site.grid.tile(says.tile)
-    layers = open_layers(store, says.tile, says.state)
+def _tile_product(site: Site, store: Store, folder: Path, state: TileState, run: Run) -> Product:
+    tile: Tile = site.grid.tile(state.tile)
+    layers = open_layers(store, state.tile, state.state)
     files = write_layers(
         folder / "tiles",
-        says.tile,
+        state.tile,
         layers,
         tile.transform,
         site.grid.crs,
-        {**run.provenance, "tile": says.tile},
+        {**run.provenance, "tile": state.tile},
     )
     return Product(
-        id=f"tile-{says.tile}",
-        title=f"State of tile {says.tile}",
+        id=f"tile-{state.tile}",
+        title=f"State of tile {state.tile}",
         geometry=tile.lonlat_outline,
         files=files,
         properties={"proj:code": site.grid.crs},

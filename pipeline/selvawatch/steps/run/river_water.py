@@ -40,26 +40,26 @@ def river_water_of(
     tree = shapely.STRtree(events.geometry.to_numpy())
     old = scars.geometry[~(scars.geometry.isna() | scars.geometry.is_empty)].to_numpy()
     scarred = shapely.STRtree(old)
-    for name, says in sorted(states.items()):
+    for name, state in sorted(states.items()):
         tile = site.grid.tile(name)
         around = tile.polygon.buffer(tile.grid.tile_m, join_style="mitre")
         near = tree.query(around, predicate="intersects")
         years = {int(year) - before for year in onset[near] for before in (0, 1)}
-        counts = yearly_counts(site, store, name, says.taken, until_day, years) if years else {}
+        counts = yearly_counts(site, store, name, state.scene_records, until_day, years) if years else {}
         if not counts:
             continue
-        dug = _lost(store, says) | _under(tile, old[scarred.query(tile.polygon)])
+        dug = _lost(store, state) | _under(tile, old[scarred.query(tile.polygon)])
         for year, one in counts.items():
             water = one.water(rule.least_share, rule.least_looks) & ~dug
             by_year.setdefault(year, []).extend(water_outlines(water, tile.transform, rule.least_ha))
     lines = rivers.geometry.to_numpy()
-    told = {year: river_water(patches, lines, rule) for year, patches in by_year.items() if patches}
-    return water_frame(told, site.grid.crs)
+    water_by_year = {year: river_water(patches, lines, rule) for year, patches in by_year.items() if patches}
+    return water_frame(water_by_year, site.grid.crs)
 
 
-def _lost(store: Store, says: TileState) -> np.ndarray:
+def _lost(store: Store, state: TileState) -> np.ndarray:
     """(y, x) bool: pixels with a loss that is not withdrawn."""
-    status = open_layers(store, says.tile, says.state)["status"].to_numpy()
+    status = open_layers(store, state.tile, state.state)["status"].to_numpy()
     return np.isin(status, [Status.PROVISIONAL, Status.CONFIRMED, Status.CLOSED])
 
 

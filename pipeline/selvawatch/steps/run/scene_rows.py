@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from selvawatch.core.days import to_day
 from selvawatch.core.scene import Scene
 from selvawatch.detect.common_shift import halo_px
-from selvawatch.prepare.ingest import TakenIn, scenes_on
+from selvawatch.prepare.ingest import SceneRecord, scenes_on
 from selvawatch.site import Site
 from selvawatch.sources.sensors.sensor_table import DECIDED, stream_of
 from selvawatch.sources.source import Superseded
@@ -22,7 +22,7 @@ def scene_rows(
     run: RunPlan,
     inputs: Inputs,
     known: Iterable[SceneRow],
-    says: Mapping[str, TileState],
+    tile_states: Mapping[str, TileState],
     tiles: Iterable[str],
 ) -> list[SceneRow]:
     """Rows of the tiles that a run brought up, and of what it found and cannot place.
@@ -50,7 +50,7 @@ def scene_rows(
     for row in known:
         before.setdefault(row.tile, []).append(row)
     for tile in sorted(tiles):
-        now = _of_tile(site, inputs, tile, says[tile].taken)
+        now = _of_tile(site, inputs, tile, tile_states[tile].scene_records)
         rows += now
         rows += _gone(before.get(tile, []), now, inputs, _searched(site, run))
     return list({(row.tile, row.scene_id, row.digest): row for row in rows}.values())
@@ -63,12 +63,12 @@ def newly_superseded(
 
     before, after: the ledger's rows of the runs before and those of this one.
     """
-    told = {(row.scene_id, row.digest) for row in before if row.state == "superseded"}
-    now = {(row.scene_id, row.digest) for row in after if row.state == "superseded"} - told
+    known = {(row.scene_id, row.digest) for row in before if row.state == "superseded"}
+    now = {(row.scene_id, row.digest) for row in after if row.state == "superseded"} - known
     return [one for one in inputs.superseded if (one.scene.id, one.scene.digest) in now]
 
 
-def _of_tile(site: Site, inputs: Inputs, tile: str, taken: Iterable[TakenIn]) -> list[SceneRow]:
+def _of_tile(site: Site, inputs: Inputs, tile: str, scene_records: Iterable[SceneRecord]) -> list[SceneRow]:
     square = site.grid.tile(tile)
     decided = {(one.id, one.digest): str(one.properties.get(DECIDED, "")) for one in inputs.scenes}
     newer = {(one.scene.id, one.scene.digest): one.by for one in inputs.superseded}
@@ -90,7 +90,7 @@ def _of_tile(site: Site, inputs: Inputs, tile: str, taken: Iterable[TakenIn]) ->
             reason=one.reason or decided.get((one.scene_id, one.digest), ""),
             clear_share=one.clear_share,
         )
-        for one in taken
+        for one in scene_records
     ]
 
 

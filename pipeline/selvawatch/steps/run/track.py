@@ -44,14 +44,14 @@ def track_events(
     road: shapely.Geometry | None,
 ) -> Tracked:
     """Events and cells of all tiles, under the ids of the run before, with their causes."""
-    names = {site.grid.tile(tile): says.state for tile, says in states.items()}
+    names = {site.grid.tile(tile): state.state for tile, state in states.items()}
     detected = detect_events(
         previous,
         _Lazy(store, names, composite=False),
-        site.ground,
+        site.event_frame,
         site.event_rule,
         until_day,
-        {tile: _looked(says) for tile, says in states.items()},
+        {tile: _looked(state) for tile, state in states.items()},
     )
     measured = features(
         detected,
@@ -63,12 +63,12 @@ def track_events(
     return with_causes(detected.tracked, classify(measured, site.cause_rule))
 
 
-def _looked(says: TileState) -> dict[str, list[int]]:
-    """Days on which each sensor gave a usable look of a tile."""
+def _looked(state: TileState) -> dict[str, list[int]]:
+    """Days on which each sensor gave a usable observation of a tile."""
     days: dict[str, set[int]] = {}
-    for one in says.taken:
-        if one.state == "read" and one.clear_share > 0:
-            days.setdefault(one.sensor, set()).add(one.day)
+    for record in state.scene_records:
+        if record.state == "read" and record.clear_share > 0:
+            days.setdefault(record.sensor, set()).add(record.day)
     return {sensor: sorted(seen) for sensor, seen in sorted(days.items())}
 
 

@@ -1,4 +1,6 @@
-"""Bring one tile up to a day: take in its scenes, fit its baseline once, add the new looks to its state."""
+"""Bring one tile up to a day: take in its scenes, fit its baseline once, add the new observations to its
+state.
+"""
 
 import logging
 from collections.abc import Sequence
@@ -8,12 +10,12 @@ import dask
 
 from selvawatch.core.days import to_day
 from selvawatch.core.scene import Scene
-from selvawatch.prepare.ingest import TakenIn, scenes_on, take_in
-from selvawatch.prepare.observation_files import look_path
+from selvawatch.prepare.ingest import SceneRecord, ingest_scenes, scenes_on
+from selvawatch.prepare.observation_files import observation_path
 from selvawatch.sources.open import open_source
 from selvawatch.sources.sensors.sensor_table import stream_of
 from selvawatch.steps.tile.baseline import baseline_rule_of, fit_baseline, is_mended
-from selvawatch.steps.tile.late_scenes import Settled, in_time, settled, with_settled
+from selvawatch.steps.tile.late_scenes import FrozenDays, frozen_days, in_time, with_frozen_days
 from selvawatch.steps.tile.observations import WORKERS, halo_of
 from selvawatch.steps.tile.state import advance_state
 from selvawatch.steps.tile.water_counts import keep_water
@@ -35,33 +37,42 @@ def advance_tile(plan: RunPlan, tile: str) -> str:
     before, rule = current_state(store, tile), baseline_rule_of(site)
     if before is not None and before.baseline_rule != rule:
         before = None
-    past = Settled()
+    past = FrozenDays()
     if before is not None:
         begins = to_day(site.days.monitoring_from)
-        past = settled(before.taken, begins, before.until_day, site.model.buffer_days)
+        past = frozen_days(before.scene_records, begins, before.until_day, site.model.buffer_days)
     folder = store.observations(tile)
 
-    def take(some: Sequence[Scene]) -> tuple[TakenIn, ...]:
-        return take_in(some, square, site.recipe, folder, read=source.read, workers=WORKERS, halo_px=halo)
+    def ingest(some: Sequence[Scene]) -> tuple[SceneRecord, ...]:
+        return ingest_scenes(
+            some, square, site.recipe, folder, read=source.read, workers=WORKERS, halo_px=halo
+        )
 
-    taken = take(
+    scene_records = ingest(
         [
             scene
             for scene in in_time(scenes, past)
-            if scene.day not in past or not look_path(folder, stream_of(scene), scene.day).exists()
+            if scene.day not in past or not observation_path(folder, stream_of(scene), scene.day).exists()
         ]
     )
-    if before is not None and is_mended(site, before.taken, taken):
+    if before is not None and is_mended(site, before.scene_records, scene_records):
         log.info(
             "%s: scenes of the history can be read that were out of reach: its baseline is fitted anew", tile
         )
-        before, past, taken = None, Settled(), take(scenes)
-    taken = with_settled(taken, scenes, past)
-    log.info("%s: %d of %d scenes read", tile, sum(one.state == "read" for one in taken), len(taken))
-    keep_water(site, store, square, taken, plan.until_day)
+        before, past, scene_records = None, FrozenDays(), ingest(scenes)
+    scene_records = with_frozen_days(scene_records, scenes, past)
+    log.info(
+        "%s: %d of %d scenes read",
+        tile,
+        sum(one.state == "read" for one in scene_records),
+        len(scene_records),
+    )
+    keep_water(site, store, square, scene_records, plan.until_day)
     with dask.config.set(scheduler="threads", num_workers=WORKERS):
-        baseline = before.baseline if before is not None else fit_baseline(site, store, square, taken, rule)
-        return advance_state(site, store, square, plan, taken, baseline, rule, before)
+        baseline = (
+            before.baseline if before is not None else fit_baseline(site, store, square, scene_records, rule)
+        )
+        return advance_state(site, store, square, plan, scene_records, baseline, rule, before)
 
 
 def baseline_tile(plan: RunPlan, tile: str) -> Path:
@@ -73,7 +84,7 @@ def baseline_tile(plan: RunPlan, tile: str) -> Path:
     square, halo = site.grid.tile(tile), halo_of(site)
     scenes = scenes_on(read_inputs(plan).scenes, square, halo)
     source = open_source(plan.source)
-    taken = take_in(
+    scene_records = ingest_scenes(
         scenes,
         square,
         site.recipe,
@@ -83,4 +94,4 @@ def baseline_tile(plan: RunPlan, tile: str) -> Path:
         halo_px=halo,
     )
     with dask.config.set(scheduler="threads", num_workers=WORKERS):
-        return store.baseline(tile, fit_baseline(site, store, square, taken, baseline_rule_of(site)))
+        return store.baseline(tile, fit_baseline(site, store, square, scene_records, baseline_rule_of(site)))

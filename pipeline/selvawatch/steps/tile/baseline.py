@@ -11,16 +11,18 @@ from selvawatch.core.grid import Tile
 from selvawatch.core.status import Reason
 from selvawatch.detect.baseline import fit_baselines, forest_reason
 from selvawatch.errors import SiteError
-from selvawatch.prepare.ingest import TakenIn
-from selvawatch.prepare.observation_keys import look_keys
+from selvawatch.prepare.ingest import SceneRecord
+from selvawatch.prepare.observation_keys import observation_keys
 from selvawatch.site import Site
-from selvawatch.steps.tile.masks import forest_mask, inside_areas, own_pixels
+from selvawatch.steps.tile.masks import forest_mask, inner_window, inside_areas
 from selvawatch.steps.tile.observations import STATE_VERSION, WORKERS, halo_of, stack_of
 from selvawatch.store.folders import Store, new_folder
 from selvawatch.store.tile_state import save_arrays
 
 
-def fit_baseline(site: Site, store: Store, tile: Tile, taken: Sequence[TakenIn], rule: str) -> str:
+def fit_baseline(
+    site: Site, store: Store, tile: Tile, scene_records: Sequence[SceneRecord], rule: str
+) -> str:
     """Name of a tile's baseline, fitted to what the history holds unless it is there already.
 
     Raises
@@ -34,7 +36,7 @@ def fit_baseline(site: Site, store: Store, tile: Tile, taken: Sequence[TakenIn],
         if days.history_from and days.history_to
         else (0, -1)
     )
-    keys = look_keys(taken, first, last)
+    keys = observation_keys(scene_records, first, last)
     name = digest({"rule": rule, "looks": [asdict(key) for key in keys]})[:16]
     folder = store.baseline(tile.id, name)
     if (folder / "reason.zarr").exists():
@@ -43,7 +45,7 @@ def fit_baseline(site: Site, store: Store, tile: Tile, taken: Sequence[TakenIn],
     for stream, index in site.model.pairs():
         if times := [key.day for key in keys if key.stream == stream.stream]:
             folder_of = store.observations(tile.id)
-            stack = stack_of(folder_of, stream.stream, index.index, times, whole=True)
+            stack = stack_of(folder_of, stream.stream, index.index, times, with_halo=True)
             stacks[stream.stream, index.index] = stack
     halo = halo_of(site)
     forest = forest_mask(site, tile, halo)
@@ -51,11 +53,11 @@ def fit_baseline(site: Site, store: Store, tile: Tile, taken: Sequence[TakenIn],
         raise SiteError(
             "there is neither a history nor a forest mask",
             where=f"tile {tile.id}",
-            got=_unread_history(taken, first, last),
+            got=_unread_history(scene_records, first, last),
             needed="scenes that can be read from history_from to history_to, or forest_mask in the site file",
         )
     baselines = fit_baselines(
-        site.model, stacks, forest=forest, around=own_pixels(tile, halo), workers=WORKERS
+        site.model, stacks, forest=forest, around=inner_window(tile, halo), workers=WORKERS
     ).compute()
     reason = forest_reason(site.model, baselines, forest)
     reason = reason.where(inside_areas(site, tile, halo), np.uint8(Reason.OUTSIDE)).astype(np.uint8)
@@ -65,7 +67,7 @@ def fit_baseline(site: Site, store: Store, tile: Tile, taken: Sequence[TakenIn],
     return name
 
 
-def is_mended(site: Site, before: Sequence[TakenIn], now: Sequence[TakenIn]) -> bool:
+def is_mended(site: Site, before: Sequence[SceneRecord], now: Sequence[SceneRecord]) -> bool:
     """Whether a scene of the history that was out of reach at the fit can be read now."""
     begins = to_day(site.days.monitoring_from)
     missed = {
@@ -74,18 +76,18 @@ def is_mended(site: Site, before: Sequence[TakenIn], now: Sequence[TakenIn]) -> 
     return any(one.state == "read" and (one.scene_id, one.digest) in missed for one in now)
 
 
-def _unread_history(taken: Sequence[TakenIn], first_day: int, last_day: int) -> str:
-    """Why a history holds no look, for people."""
-    history = [one for one in taken if first_day <= one.day <= last_day]
+def _unread_history(scene_records: Sequence[SceneRecord], first_day: int, last_day: int) -> str:
+    """Why a history holds no observation, for people."""
+    history = [one for one in scene_records if first_day <= one.day <= last_day]
     if not history:
         return "no scene in the history"
     return f"{len(history)} scenes in the history, none of them readable; {history[0].text}"
 
 
 def baseline_rule_of(site: Site) -> str:
-    """Digest of what decides a baseline besides its looks."""
+    """Digest of what decides a baseline besides its observations."""
     days = site.days
-    mask = site.folder / site.says.forest_mask
+    mask = site.folder / site.config.forest_mask
     return digest(
         {
             "version": STATE_VERSION,
@@ -94,7 +96,7 @@ def baseline_rule_of(site: Site) -> str:
             "recipe": site.recipe.digest,
             "halo": halo_of(site),
             "history": [str(days.history_from), str(days.history_to), str(days.monitoring_from)],
-            "forest": file_digest(mask) if site.says.forest_mask else "",
+            "forest": file_digest(mask) if site.config.forest_mask else "",
             "areas": [[area.name, area.geometry.wkb_hex] for area in site.areas],
         }
     )

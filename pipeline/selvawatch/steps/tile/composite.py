@@ -8,23 +8,28 @@ import xarray as xr
 from selvawatch.core.grid import Tile
 from selvawatch.detect.baseline import name_of
 from selvawatch.events.composite import after_composite, loss_composite
-from selvawatch.prepare.observation_files import look_path, read_look
-from selvawatch.prepare.observation_keys import LookKey
+from selvawatch.prepare.observation_files import observation_path, read_observation
+from selvawatch.prepare.observation_keys import ObservationKey
 from selvawatch.site import Site
 from selvawatch.steps.tile.observations import stack_of
 from selvawatch.store.folders import Store
 
 COMPOSITE_DAYS = 365
-"""Looks this far back may enter the composites that causes are told from, days."""
+"""Observations this far back may enter the composites that causes are told from, days."""
 
 
 def composite_of(
-    site: Site, store: Store, tile: Tile, keys: Sequence[LookKey], layers: xr.Dataset, baselines: xr.Dataset
+    site: Site,
+    store: Store,
+    tile: Tile,
+    keys: Sequence[ObservationKey],
+    layers: xr.Dataset,
+    baselines: xr.Dataset,
 ) -> xr.Dataset:
     """What the tile looks like since its losses, of the first optical stream that has looked lately.
 
-    (y, x) float32: medians of the last clear looks since the onset by index; `ndvi_baseline`; `fall`, the
-    NDVI fall over the first clear looks since the onset.
+    (y, x) float32: medians of the last clear observations since the onset by index; `ndvi_baseline`; `fall`,
+    the NDVI fall over the first clear observations since the onset.
     """
     blank = np.full(layers["onset"].shape, np.nan, np.float32)
     parts = {"ndvi": blank, "ndvi_baseline": blank, "fall": blank}
@@ -35,7 +40,7 @@ def composite_of(
         lately = [day for day in days if day > last - COMPOSITE_DAYS]
         if not lately:
             continue
-        for index in read_look(look_path(folder, stream.stream, lately[-1])).values:
+        for index in read_observation(observation_path(folder, stream.stream, lately[-1])).values:
             stack = stack_of(folder, stream.stream, index, lately)
             parts[index] = after_composite(
                 stack, _on(stack, layers["onset"]), site.cause_rule.measures.looks
@@ -43,8 +48,8 @@ def composite_of(
         if any(index.index == "ndvi" for index in stream.indices):
             scale = next(index.scale for index in stream.indices if index.index == "ndvi")
             terms = baselines[name_of(stream.stream, "ndvi", "terms")][0].to_numpy().astype(np.float32)
-            own = baselines[name_of(stream.stream, "ndvi", "sigma")].to_numpy() > 0
-            parts["ndvi_baseline"] = np.where(own, terms * np.float32(scale), np.float32(np.nan))
+            has_baseline = baselines[name_of(stream.stream, "ndvi", "sigma")].to_numpy() > 0
+            parts["ndvi_baseline"] = np.where(has_baseline, terms * np.float32(scale), np.float32(np.nan))
             stack = stack_of(folder, stream.stream, "ndvi", days)
             then = loss_composite(stack, _on(stack, layers["onset"]), site.event_rule.loss_looks).to_numpy()
             parts["fall"] = parts["ndvi_baseline"] - then

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from selvawatch.core.scene import Scene
-from selvawatch.prepare.ingest import TakenIn
+from selvawatch.prepare.ingest import SceneRecord
 from selvawatch.sources.sensors.sensor_table import stream_of
 
 LATE = "late"
@@ -12,49 +12,53 @@ LATE = "late"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settled:
+class FrozenDays:
     """The days of a tile that later scenes no longer change, under the baseline in force."""
 
     first_day: int = 0
     last_day: int = -1
     """Both included; last before first: nothing is settled."""
-    taken: tuple[TakenIn, ...] = field(default=())
+    scene_records: tuple[SceneRecord, ...] = field(default=())
     """What became of the scenes of those days."""
 
     def __contains__(self, day: int) -> bool:
         return self.first_day <= day <= self.last_day
 
 
-def settled(taken: Sequence[TakenIn], first_day: int, until_day: int, buffer_days: int) -> Settled:
+def frozen_days(
+    scene_records: Sequence[SceneRecord], first_day: int, until_day: int, buffer_days: int
+) -> FrozenDays:
     """What is settled once a tile was brought up to `until_day`: all but the last `buffer_days` days.
 
     taken: every scene of the tile as its state knows them. first_day: first day of the monitoring; scenes of
     the history are not late, they wait for the next baseline in any case.
     """
     last = until_day - buffer_days
-    return Settled(
+    return FrozenDays(
         first_day=first_day,
         last_day=last,
-        taken=tuple(one for one in taken if first_day <= one.day <= last),
+        scene_records=tuple(one for one in scene_records if first_day <= one.day <= last),
     )
 
 
-def in_time(scenes: Sequence[Scene], past: Settled) -> tuple[Scene, ...]:
+def in_time(scenes: Sequence[Scene], past: FrozenDays) -> tuple[Scene, ...]:
     """Scenes that may be read: those of open days, and those that settled days have taken in."""
-    had = {(one.scene_id, one.digest) for one in past.taken if one.state == "read"}
+    had = {(one.scene_id, one.digest) for one in past.scene_records if one.state == "read"}
     return tuple(scene for scene in scenes if scene.day not in past or (scene.id, scene.digest) in had)
 
 
-def with_settled(taken: Sequence[TakenIn], scenes: Sequence[Scene], past: Settled) -> tuple[TakenIn, ...]:
+def with_frozen_days(
+    scene_records: Sequence[SceneRecord], scenes: Sequence[Scene], past: FrozenDays
+) -> tuple[SceneRecord, ...]:
     """What became of every scene, by day, stream, id and digest.
 
     Of open days as taken in now, of settled days as it was; what is new of those is too late.
     """
-    had = {(one.scene_id, one.digest) for one in past.taken}
-    records = [one for one in taken if one.day not in past]
-    records += past.taken
+    had = {(one.scene_id, one.digest) for one in past.scene_records}
+    records = [one for one in scene_records if one.day not in past]
+    records += past.scene_records
     records += [
-        TakenIn(
+        SceneRecord(
             scene_id=scene.id,
             sensor=scene.sensor,
             day=scene.day,
@@ -67,4 +71,6 @@ def with_settled(taken: Sequence[TakenIn], scenes: Sequence[Scene], past: Settle
         for scene in scenes
         if scene.day in past and (scene.id, scene.digest) not in had
     ]
-    return tuple(sorted(records, key=lambda one: (one.day, one.stream, one.scene_id, one.digest)))
+    return tuple(
+        sorted(records, key=lambda record: (record.day, record.stream, record.scene_id, record.digest))
+    )

@@ -24,9 +24,9 @@ def forest_mask(site: Site, tile: Tile, halo_px: int = 0) -> xr.DataArray | None
     SiteError
         When the mask cannot be read.
     """
-    if not site.says.forest_mask:
+    if not site.config.forest_mask:
         return None
-    path, box = site.folder / site.says.forest_mask, around(tile, halo_px)
+    path, box = site.folder / site.config.forest_mask, around(tile, halo_px)
     rows, columns = box.shape
     try:
         with (
@@ -49,16 +49,16 @@ def forest_mask(site: Site, tile: Tile, halo_px: int = 0) -> xr.DataArray | None
 
 def inside_areas(site: Site, tile: Tile, halo_px: int = 0) -> xr.DataArray:
     """Pixels whose centre lies in an area of the site, (y, x) bool, of a tile and a halo around it."""
-    ground = shapely.union_all([area.projected(site.grid.crs) for area in site.areas])
+    watched = shapely.union_all([area.projected(site.grid.crs) for area in site.areas])
     box = around(tile, halo_px)
-    if ground.covers(tile.polygon.buffer(halo_px * tile.grid.resolution, join_style="mitre")):
+    if watched.covers(tile.polygon.buffer(halo_px * tile.grid.resolution, join_style="mitre")):
         values = np.ones(box.shape, np.bool_)
     else:
-        values = geometry_mask([ground], box.shape, box.affine, invert=True)
+        values = geometry_mask([watched], box.shape, box.affine, invert=True)
     return xr.DataArray(values, dims=("y", "x"), coords=_coordinates(tile, halo_px))
 
 
-def own_pixels(tile: Tile, halo_px: int) -> xr.DataArray:
+def inner_window(tile: Tile, halo_px: int) -> xr.DataArray:
     """True on the tile itself and False on the halo around it, (y, x) bool."""
     values = np.pad(np.ones((tile.grid.tile_px, tile.grid.tile_px), np.bool_), halo_px)
     return xr.DataArray(values, dims=("y", "x"), coords=_coordinates(tile, halo_px))

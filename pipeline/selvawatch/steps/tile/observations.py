@@ -7,22 +7,23 @@ import numpy as np
 import xarray as xr
 
 from selvawatch.core.days import iso, to_times
-from selvawatch.core.observation import Look
+from selvawatch.core.observation import Observation
 from selvawatch.detect.common_shift import halo_px
 from selvawatch.errors import StackError
-from selvawatch.prepare.observation_files import list_days, look_path, open_stack, read_look
-from selvawatch.prepare.observation_keys import LookKey
+from selvawatch.prepare.observation_files import list_days, observation_path, open_stack, read_observation
+from selvawatch.prepare.observation_keys import ObservationKey
 from selvawatch.site import Site
 
 STATE_VERSION = 3
-"""Raised when the same looks would give another state: older states are then replayed, not continued."""
+"""Raised when the same observations would give another state: older states are then replayed, not continued.
+"""
 
 WORKERS = 2
 """Threads inside one tile; tiles themselves are spread over Prefect or dask workers."""
 
 
 def stack_of(
-    folder: Path, stream: str, index: str, days: Sequence[int], *, whole: bool = False
+    folder: Path, stream: str, index: str, days: Sequence[int], *, with_halo: bool = False
 ) -> xr.DataArray:
     """The lazy stack of an index on some days; whole: with the halo."""
     if lost := sorted(set(days) - set(list_days(folder, stream))):
@@ -30,19 +31,19 @@ def stack_of(
             "observations that the state was made from are gone",
             where=folder / stream,
             got=f"none of {iso(lost[0])}" + (f" and {len(lost) - 1} more days" if lost[1:] else ""),
-            needed="every look since the history began",
+            needed="every observation since the history began",
             do="copy them back, or begin the tile in a new --store",
         )
-    stack = open_stack(folder, stream, index, days[0], days[-1], whole=whole)
+    stack = open_stack(folder, stream, index, days[0], days[-1], with_halo=with_halo)
     return stack.sel(time=to_times(np.array(days, np.int64)))
 
 
-def observations_of(folder: Path, keys: Sequence[LookKey]) -> Iterator[Look]:
-    """Looks of some keys with their halo, read one after the other."""
+def observations_of(folder: Path, keys: Sequence[ObservationKey]) -> Iterator[Observation]:
+    """Observations of some keys with their halo, read one after the other."""
     for key in keys:
-        yield read_look(look_path(folder, key.stream, key.day), whole=True)
+        yield read_observation(observation_path(folder, key.stream, key.day), with_halo=True)
 
 
 def halo_of(site: Site) -> int:
-    """Pixels around a tile that its looks, baselines and running state hold too."""
+    """Pixels around a tile that its observations, baselines and running state hold too."""
     return halo_px(site.model, site.common_shift, site.grid.resolution, site.grid.tile_px)

@@ -1,4 +1,4 @@
-"""Open water of a tile, counted year by year from the looks on disk."""
+"""Open water of a tile, counted year by year from the observations on disk."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -7,16 +7,19 @@ from pathlib import Path
 from selvawatch.core.days import to_date, to_day
 from selvawatch.core.files import digest
 from selvawatch.core.grid import Tile
-from selvawatch.prepare.ingest import TakenIn
-from selvawatch.prepare.observation_files import look_path
-from selvawatch.prepare.observation_keys import look_keys
+from selvawatch.prepare.ingest import SceneRecord
+from selvawatch.prepare.observation_files import observation_path
+from selvawatch.prepare.observation_keys import observation_keys
 from selvawatch.prepare.water_counts import WaterCounts, count_water, counts_path, read_counts
 from selvawatch.site import Site
 from selvawatch.store.folders import Store
 
 
-def keep_water(site: Site, store: Store, tile: Tile, taken: Sequence[TakenIn], until_day: int) -> list[Path]:
-    """Count open water in a tile's looks, for each year of the monitoring and the one before; the files.
+def keep_water(
+    site: Site, store: Store, tile: Tile, scene_records: Sequence[SceneRecord], until_day: int
+) -> list[Path]:
+    """Count open water in a tile's observations, for each year of the monitoring and the one before; the
+    files.
 
     Nothing is counted where the site's rules say nothing of water.
     """
@@ -24,21 +27,21 @@ def keep_water(site: Site, store: Store, tile: Tile, taken: Sequence[TakenIn], u
     if rule is None:
         return []
     return [
-        count_water(tile, _folder(store, tile.id), year, looks, rule.mndwi_over)
-        for year, looks in _looks(site, store, tile.id, taken, until_day).items()
+        count_water(tile, _folder(store, tile.id), year, observations, rule.mndwi_over)
+        for year, observations in _observations(site, store, tile.id, scene_records, until_day).items()
     ]
 
 
 def yearly_counts(
-    site: Site, store: Store, tile: str, taken: Sequence[TakenIn], until_day: int, years: set[int]
+    site: Site, store: Store, tile: str, scene_records: Sequence[SceneRecord], until_day: int, years: set[int]
 ) -> dict[int, WaterCounts]:
-    """What `keep_water` counted of a tile in some years; a year without looks is not there."""
+    """What `keep_water` counted of a tile in some years; a year without observations is not there."""
     rule = site.rules.water
     if rule is None:
         return {}
     found = {}
-    for year, looks in _looks(site, store, tile, taken, until_day).items():
-        digests = {key: scenes for key, (_, scenes) in looks.items()}
+    for year, observations in _observations(site, store, tile, scene_records, until_day).items():
+        digests = {key: scenes for key, (_, scenes) in observations.items()}
         path = counts_path(_folder(store, tile), year, digests, rule.mndwi_over)
         if year in years and path.exists():
             found[year] = read_counts(path)
@@ -46,7 +49,7 @@ def yearly_counts(
 
 
 def prune_water(
-    site: Site, store: Store, tile: str, keep: Sequence[tuple[Sequence[TakenIn], int]]
+    site: Site, store: Store, tile: str, keep: Sequence[tuple[Sequence[SceneRecord], int]]
 ) -> list[Path]:
     """Remove the counts of a tile that are not those of states to be kept; the files removed, sorted.
 
@@ -58,9 +61,9 @@ def prune_water(
     if rule is None:
         return []
     kept = {
-        counts_path(folder, year, {key: scenes for key, (_, scenes) in looks.items()}, rule.mndwi_over)
-        for taken, until_day in keep
-        for year, looks in _looks(site, store, tile, taken, until_day).items()
+        counts_path(folder, year, {key: scenes for key, (_, scenes) in observations.items()}, rule.mndwi_over)
+        for scene_records, until_day in keep
+        for year, observations in _observations(site, store, tile, scene_records, until_day).items()
     }
     gone = [path for path in sorted(folder.glob("[!.]*.tif")) if path not in kept]
     for path in gone:
@@ -68,20 +71,20 @@ def prune_water(
     return gone
 
 
-def _looks(
-    site: Site, store: Store, tile: str, taken: Sequence[TakenIn], until_day: int
+def _observations(
+    site: Site, store: Store, tile: str, scene_records: Sequence[SceneRecord], until_day: int
 ) -> dict[int, dict[str, tuple[Path, str]]]:
-    """Optical looks by year: file, and digest of the scenes and of how they are read, by `stream/day`."""
+    """Optical observations by year: file, and digest of scenes and reading, by `stream/day`."""
     recipe = site.recipe.digest
     optical = {stream.stream for stream in site.model.streams if stream.kind == "optical"}
     folder = store.observations(tile)
     years: dict[int, dict[str, tuple[Path, str]]] = {}
     for year in range(site.days.monitoring_from.year - 1, to_date(until_day).year + 1):
         last = min(until_day, to_day(date(year, 12, 31)))
-        keys = look_keys(taken, to_day(date(year, 1, 1)), last)
+        keys = observation_keys(scene_records, to_day(date(year, 1, 1)), last)
         found = {
             f"{key.stream}/{key.day}": (
-                look_path(folder, key.stream, key.day),
+                observation_path(folder, key.stream, key.day),
                 digest([key.scenes, recipe]),
             )
             for key in keys

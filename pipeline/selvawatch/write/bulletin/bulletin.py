@@ -11,9 +11,9 @@ from selvawatch.write.bulletin.bulletin_model import Bulletin
 from selvawatch.write.bulletin.cautions import GLOSSARY, fallback_note, tier_notes, warnings
 from selvawatch.write.bulletin.overview import Mark, overview_svg
 from selvawatch.write.bulletin.presentation import NAME_LENGTH, AlertView, alert_views, facts, table_view
-from selvawatch.write.bulletin.shell import common_values, environment, is_nothing, own_file, policy
+from selvawatch.write.bulletin.shell import common_values, environment, is_nothing, packaged_file, policy
 from selvawatch.write.language.i18n import LOCALES, N_, Language, language
-from selvawatch.write.language.sanitise import one_line
+from selvawatch.write.language.sanitise import single_line
 from selvawatch.write.language.vocabulary import word
 
 MESSAGE_LENGTH = 1000
@@ -24,12 +24,12 @@ UNREAD_SHOWN = 8
 
 def html(content: Bulletin, lang: Language) -> str:
     """The bulletin as one HTML page that loads nothing; under 100 kB without its pictures."""
-    style = own_file("templates", "bulletin.css")
+    style = packaged_file("templates", "bulletin.css")
     values = _values(content, lang)
     values |= {
         "style": style,
         "policy": policy((style,)),
-        "map": Markup(_map(content, values["told"], lang)),  # noqa: S704  (built as XML, texts escaped there)
+        "map": Markup(_map(content, values["alerts"], lang)),  # noqa: S704  (built as XML, texts escaped there)
     }
     return environment(lang.code).get_template("bulletin.html.j2").render(values)
 
@@ -41,8 +41,8 @@ def text(content: Bulletin, lang: Language) -> str:
 
 def message(content: Bulletin, lang: Language) -> str:
     """The bulletin in at most `MESSAGE_LENGTH` characters: numbers, alerts as they fit, the caution."""
-    told, known = _told(content, lang), facts(content, lang)
-    head = [f"selvawatch · {one_line(content.area_title, 40)} · {known['since']} – {known['until']}"]
+    views, known = _views(content, lang), facts(content, lang)
+    head = [f"selvawatch · {single_line(content.area_title, 40)} · {known['since']} – {known['until']}"]
     if is_nothing(content):
         head.append(lang.text(N_("No new alert in this period")) + ".")
     else:
@@ -58,9 +58,9 @@ def message(content: Bulletin, lang: Language) -> str:
         f"run {content.run.run_id[:12]}",
     ]
     lines: list[str] = []
-    for alert in told:
+    for alert in views:
         line = f"{alert.number}) {alert.hectares}, {alert.cause}, {alert.status}"
-        for part in (one_line(alert.place, 60), alert.coordinates):
+        for part in (single_line(alert.location, 60), alert.coordinates):
             line += f" · {part}" if part else ""
         if len("\n".join([*head, *lines, line, *tail])) > MESSAGE_LENGTH:
             break
@@ -85,7 +85,7 @@ def write_bulletin(folder: Path, content: Bulletin, stem: str = "bulletin") -> d
     return paths
 
 
-def _told(content: Bulletin, lang: Language) -> list[AlertView]:
+def _views(content: Bulletin, lang: Language) -> list[AlertView]:
     """The alerts told in full: the first by rank that are not withdrawn."""
     held = [view for view in alert_views(content, lang) if view.status_code != "withdrawn"]
     return held[: content.top]
@@ -95,12 +95,11 @@ def _values(content: Bulletin, lang: Language) -> dict[str, Any]:
     views = alert_views(content, lang)
     held = [view for view in views if view.status_code != "withdrawn"]
     withdrawn = [view for view in views if view.status_code == "withdrawn"]
-    seen = content.observation
+    seen = content.coverage
     return common_values(content, lang) | {
         "tier_notes": tier_notes(content, lang),
         "observed_bar": round(100 * seen.observed_share, 1),
         "warnings": warnings(content, lang),
-        "told": held[: content.top],
         "causes": list(dict.fromkeys((view.cause, view.colour) for view in held[: content.top])),
         "alerts": held[: content.top],
         "more": len(held) > content.top,
@@ -111,7 +110,7 @@ def _values(content: Bulletin, lang: Language) -> dict[str, Any]:
             {
                 "name": word(lang, "sensor", one.sensor),
                 "searched": one.searched,
-                "why": one_line(one.why, 160),
+                "why": single_line(one.why, 160),
                 "read": lang.number(one.scenes_read),
                 "unread": lang.number(one.scenes_unread),
                 "last": lang.day(one.last_day) or "–",
@@ -127,8 +126,8 @@ def _values(content: Bulletin, lang: Language) -> dict[str, Any]:
         "fallback": fallback_note(content, lang),
         "layers": [
             {
-                "title": one_line(layer.title, NAME_LENGTH),
-                "source": one_line(layer.source, NAME_LENGTH),
+                "title": single_line(layer.title, NAME_LENGTH),
+                "source": single_line(layer.source, NAME_LENGTH),
                 "day": lang.day(layer.day) or "–",
                 "age": lang.plural("%(num)s day", "%(num)s days", layer.age_days) if layer.day else "–",
                 "old": layer.old,
@@ -136,18 +135,18 @@ def _values(content: Bulletin, lang: Language) -> dict[str, Any]:
             for layer in content.layers
         ],
         "glossary": [(lang.text(term), lang.text(meaning)) for term, meaning in GLOSSARY],
-        "method": one_line(content.method, 300),
+        "method": single_line(content.method, 300),
         "provenance": list(content.run.provenance.items()),
     }
 
 
 def _unread(content: Bulletin, lang: Language) -> dict[str, Any]:
-    scenes = sorted(content.observation.unread, key=lambda one: (-one.day, one.scene_id))
+    scenes = sorted(content.coverage.unread, key=lambda scene: (-scene.day, scene.scene_id))
     rows = [
         {
             "day": lang.day(scene.day),
             "sensor": word(lang, "sensor", scene.sensor),
-            "id": one_line(scene.scene_id, NAME_LENGTH),
+            "id": single_line(scene.scene_id, NAME_LENGTH),
             "reason": _why(scene.reason, lang),
         }
         for scene in scenes[:UNREAD_SHOWN]
@@ -163,13 +162,13 @@ def _why(reason: str, lang: Language) -> str:
 
 
 def _superseded(content: Bulletin, lang: Language) -> dict[str, Any]:
-    scenes = sorted(content.observation.superseded, key=lambda one: (-one.day, one.scene_id))
+    scenes = sorted(content.coverage.superseded, key=lambda scene: (-scene.day, scene.scene_id))
     rows = [
         {
             "day": lang.day(scene.day),
             "sensor": word(lang, "sensor", scene.sensor),
-            "id": one_line(scene.scene_id, NAME_LENGTH),
-            "by": one_line(scene.by, NAME_LENGTH),
+            "id": single_line(scene.scene_id, NAME_LENGTH),
+            "by": single_line(scene.by, NAME_LENGTH),
         }
         for scene in scenes[:UNREAD_SHOWN]
     ]
@@ -178,11 +177,11 @@ def _superseded(content: Bulletin, lang: Language) -> dict[str, Any]:
     return {"superseded": rows, "superseded_more": more}
 
 
-def _map(content: Bulletin, told: list[AlertView], lang: Language) -> str:
+def _map(content: Bulletin, views: list[AlertView], lang: Language) -> str:
     marks = tuple(
         Mark(number=view.number, lon=view.longitude, lat=view.latitude, colour=view.colour)
-        for view in told
+        for view in views
         if view.longitude is not None and view.latitude is not None
     )
     title = lang.text(N_("Map of %(area)s")) % {"area": content.area_title}
-    return overview_svg(content.area, content.observation.tiles, content.references, marks, title)
+    return overview_svg(content.area, content.coverage.tiles, content.references, marks, title)

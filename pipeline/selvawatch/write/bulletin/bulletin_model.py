@@ -68,7 +68,7 @@ class LossTable:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TileLook:
+class TileCoverage:
     """How much of a tile was seen."""
 
     tile: str
@@ -79,7 +79,7 @@ class TileLook:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SensorLook:
+class SensorCoverage:
     """What a sensor gave."""
 
     sensor: str
@@ -114,13 +114,13 @@ class SupersededScene:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Observation:
+class Coverage:
     """What was seen and what was not."""
 
     observed_share: float
     """Share of the area's monitored pixels seen at least once in the period, 0-1."""
-    tiles: tuple[TileLook, ...] = ()
-    sensors: tuple[SensorLook, ...] = ()
+    tiles: tuple[TileCoverage, ...] = ()
+    sensors: tuple[SensorCoverage, ...] = ()
     unread: tuple[UnreadScene, ...] = ()
     """Scenes that some tile could not read, once for each reason; and tiles that failed."""
     unplaced: int = 0
@@ -195,7 +195,7 @@ class Bulletin:
     headline: Headline
     """From rows that went through the same tier: see `headline`."""
     tables: tuple[LossTable, ...]
-    observation: Observation
+    coverage: Coverage
     layers: tuple[LayerVintage, ...] = ()
     pictures: Mapping[str, Pictures] = field(default_factory=dict)
     """By alert id; printed only where the tier may see the column `before_picture`."""
@@ -282,11 +282,11 @@ def loss_table(name: str, frame: pd.DataFrame, labels: Mapping[str, str] | None 
                 share=None if pd.isna(row["share"]) else float(row["share"]),
             )
         )
-    how = {part: _one_of(frame, part) for part in ("accounting", "clock")}
+    how = {part: _single_value(frame, part) for part in ("accounting", "clock")}
     return LossTable(name=name, additive=bool(frame["additive"].all()), rows=tuple(rows), **how)
 
 
-def _one_of(frame: pd.DataFrame, name: str) -> str:
+def _single_value(frame: pd.DataFrame, name: str) -> str:
     value = str(frame[name].iloc[0]) if len(frame) else ""
     return "" if value == "none" else value
 

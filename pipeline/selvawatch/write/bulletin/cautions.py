@@ -3,7 +3,7 @@
 from selvawatch.core.schema import Tier
 from selvawatch.write.bulletin.bulletin_model import Bulletin
 from selvawatch.write.language.i18n import N_, Language
-from selvawatch.write.language.sanitise import one_line
+from selvawatch.write.language.sanitise import single_line
 from selvawatch.write.language.vocabulary import word
 
 TIERS = {Tier.PUBLIC: N_("public"), Tier.PARTNER: N_("partners"), Tier.RESTRICTED: N_("restricted")}
@@ -24,9 +24,15 @@ DISCLAIMER = (
 )
 """What every bulletin says, whatever it found."""
 GLOSSARY = (
-    (N_("Provisional alert"), N_("The first signs passed the threshold; a later look may withdraw it.")),
+    (
+        N_("Provisional alert"),
+        N_("The first signs passed the threshold; a later observation may withdraw it."),
+    ),
     (N_("Confirmed alert"), N_("Enough evidence on at least two separate days.")),
-    (N_("Withdrawn alert"), N_("Later looks spoke for forest; it stays in the record with its reason.")),
+    (
+        N_("Withdrawn alert"),
+        N_("Later observations spoke for forest; it stays in the record with its reason."),
+    ),
     (N_("Confidence"), N_("Low: provisional. High: confirmed. Highest: confirmed by optical and by radar.")),
     (N_("Observed"), N_("Share of the monitored ground seen at least once in the period without cloud.")),
     (
@@ -71,7 +77,7 @@ def tier_notes(content: Bulletin, lang: Language) -> list[str]:
 
 def warnings(content: Bulletin, lang: Language) -> list[str]:
     """What makes a bulletin less than it should be, as sentences; an empty list when all is well."""
-    seen = content.observation
+    seen = content.coverage
     lines = []
     if missing := [word(lang, "sensor", one.sensor) for one in seen.sensors if not one.searched]:
         names = {"names": ", ".join(dict.fromkeys(missing))}
@@ -92,7 +98,7 @@ def warnings(content: Bulletin, lang: Language) -> list[str]:
                 newer,
             )
         )
-    if old := [one_line(one.title, 60) for one in content.layers if one.old or not one.day]:
+    if old := [single_line(one.title, 60) for one in content.layers if one.old or not one.day]:
         names = {"names": ", ".join(old[:4]) + ("…" if len(old) > 4 else "")}
         lines.append(lang.text(N_("Old or missing layers: %(names)s.")) % names)
     return lines
@@ -100,7 +106,7 @@ def warnings(content: Bulletin, lang: Language) -> list[str]:
 
 def fallback_note(content: Bulletin, lang: Language) -> str:
     """Where the baseline had no history of its own, as a sentence; empty when nowhere."""
-    share = content.observation.fallback_share
+    share = content.coverage.fallback_share
     if share <= 0:
         return ""
     sentence = lang.text(

@@ -14,7 +14,7 @@ from selvawatch.core.files import write_text
 from selvawatch.write.bulletin.bulletin_model import Bulletin
 from selvawatch.write.bulletin.overview import LINES, tile_shade
 from selvawatch.write.bulletin.presentation import AlertView, alert_views, data_address
-from selvawatch.write.bulletin.shell import common_values, environment, own_file, policy
+from selvawatch.write.bulletin.shell import common_values, environment, packaged_file, policy
 from selvawatch.write.formats.vector import lonlat
 from selvawatch.write.language.i18n import N_, Language
 
@@ -50,8 +50,10 @@ def map_page(content: Bulletin, lang: Language, backdrop: Backdrop | None = None
 
     Layer texts travel as JSON that cannot close its element, and are shown as text, never as markup.
     """
-    leaflet_js, leaflet_css = (own_file("assets", LEAFLET, f"leaflet.{suffix}") for suffix in ("js", "css"))
-    script, style = own_file("templates", "map.js"), own_file("templates", "map.css")
+    leaflet_js, leaflet_css = (
+        packaged_file("assets", LEAFLET, f"leaflet.{suffix}") for suffix in ("js", "css")
+    )
+    script, style = packaged_file("templates", "map.js"), packaged_file("templates", "map.css")
     kinds = {reference.kind for reference in content.references}
     values = common_values(content, lang) | {
         "policy": policy((leaflet_css, style), (leaflet_js, script)),
@@ -75,12 +77,12 @@ def write_map(path: Path, content: Bulletin, lang: Language, backdrop: Backdrop 
 def _data(content: Bulletin, lang: Language, backdrop: Backdrop | None) -> dict[str, Any]:
     tiles = [
         _feature(tile.outline, {"style": {"stroke": False, "fillColor": colour, "fillOpacity": 0.7}})
-        for tile in sorted(content.observation.tiles, key=lambda one: one.tile)
+        for tile in sorted(content.coverage.tiles, key=lambda tile: tile.tile)
         for colour in (tile_shade(tile.observed_share),)
     ]
     references = [
         _feature(reference.geometry, {"style": _leaflet_style(reference.kind)})
-        for reference in sorted(content.references, key=lambda one: (one.kind, one.name))
+        for reference in sorted(content.references, key=lambda reference: (reference.kind, reference.name))
     ]
     data: dict[str, Any] = {
         "area": _feature(content.area, {}),
@@ -118,16 +120,18 @@ def _alerts(content: Bulletin, lang: Language) -> list[dict[str, Any]]:
 
 def _facts(view: AlertView, lang: Language) -> list[list[str]]:
     """Name and value of what a popup tells, empty ones left out."""
-    place = f"{view.coordinates} ({view.coordinates_note})" if view.coordinates_note else view.coordinates
+    coordinates = (
+        f"{view.coordinates} ({view.coordinates_note})" if view.coordinates_note else view.coordinates
+    )
     rows = (
         ("Alert", f"{view.status}, {view.confidence}, {view.change}"),
         ("Area", view.bounds),
         ("Began", view.onset),
         ("Detected", view.detected),
-        ("Place", ", ".join(part for part in (view.place, *view.near) if part)),
+        ("Place", ", ".join(part for part in (view.location, *view.near) if part)),
         ("Rights on the ground", view.rights),
         ("Legal context", view.legal),
-        (N_("Coordinates"), place),
+        (N_("Coordinates"), coordinates),
         (N_("Identifier"), view.alert_id),
     )
     return [[lang.text(name), value] for name, value in rows if value]

@@ -7,8 +7,8 @@ from xml.etree import ElementTree
 import numpy as np
 import shapely
 
-from selvawatch.write.bulletin.bulletin_model import Reference, TileLook
-from selvawatch.write.language.sanitise import one_line
+from selvawatch.write.bulletin.bulletin_model import Reference, TileCoverage
+from selvawatch.write.language.sanitise import single_line
 
 LINES = {
     "road": {"stroke": "#8a6d3b", "stroke-width": "1.4"},
@@ -49,7 +49,7 @@ class _Frame:
 
 def overview_svg(
     area: shapely.Geometry,
-    tiles: tuple[TileLook, ...],
+    tiles: tuple[TileCoverage, ...],
     references: tuple[Reference, ...],
     marks: tuple[Mark, ...],
     title: str,
@@ -65,13 +65,13 @@ def overview_svg(
     svg = ElementTree.Element(
         "svg", {"xmlns": "http://www.w3.org/2000/svg", "viewBox": f"0 0 {width} {height}", "role": "img"}
     )
-    ElementTree.SubElement(svg, "title").text = one_line(title, 120)
+    ElementTree.SubElement(svg, "title").text = single_line(title, 120)
     _add(svg, "rect", width=width, height=height, fill="#f3f4ef")
-    for tile in sorted(tiles, key=lambda one: one.tile):
+    for tile in sorted(tiles, key=lambda tile: tile.tile):
         shade = tile_shade(tile.observed_share)
         _path(svg, frame, tile.outline, {"fill": shade, "stroke": "#ffffff", "stroke-width": "1"})
     window = shapely.box(*bounds)
-    for reference in sorted(references, key=lambda one: (one.kind, one.name)):
+    for reference in sorted(references, key=lambda reference: (reference.kind, reference.name)):
         line = {"fill": "none", "stroke-linejoin": "round", **LINES.get(reference.kind, LINES["other"])}
         _path(
             svg,
@@ -81,7 +81,7 @@ def overview_svg(
         )
     border = {"fill": "none", "stroke": "#1d3b2f", "stroke-width": "2", "stroke-linejoin": "round"}
     _path(svg, frame, area, border)
-    for mark in sorted(marks, key=lambda one: -one.number):
+    for mark in sorted(marks, key=lambda mark: -mark.number):
         _mark(svg, frame, mark)
     _scale(svg, width, height, 111_320 / per_degree)
     return ElementTree.tostring(svg, encoding="unicode")
@@ -102,8 +102,8 @@ def _widened(bounds: tuple[float, float, float, float], squeeze: float) -> tuple
 
 def tile_shade(share: float) -> str:
     """Grey where nothing was seen, light green where all was."""
-    none, whole = np.array([201, 203, 199]), np.array([217, 232, 212])
-    red, green, blue = np.round(none + (whole - none) * min(max(share, 0.0), 1.0)).astype(int)
+    none, full = np.array([201, 203, 199]), np.array([217, 232, 212])
+    red, green, blue = np.round(none + (full - none) * min(max(share, 0.0), 1.0)).astype(int)
     return f"#{red:02x}{green:02x}{blue:02x}"
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from selvawatch.core.files import replacing
-from selvawatch.write.language.sanitise import one_line
+from selvawatch.write.language.sanitise import single_line
 
 
 def draw_bars(
@@ -25,12 +25,12 @@ def draw_bars(
     with rc_context({"svg.hashsalt": "selvawatch", "font.family": "DejaVu Sans"}):
         figure = Figure(figsize=(9, 1.6 + 0.3 * len(labels)), layout="constrained")
         axes = figure.subplots()
-        place = np.arange(len(labels))
+        position = np.arange(len(labels))
         known = np.nan_to_num(values)
         bounds = np.stack([np.nan_to_num(known - low), np.nan_to_num(high - known)]).clip(min=0)
-        axes.barh(place, known, color="#b4572a", height=0.7)
-        axes.errorbar(known, place, xerr=bounds, fmt="none", ecolor="#333333", elinewidth=1, capsize=2)
-        axes.set_yticks(place, [one_line(label, 80) for label in labels], parse_math=False)
+        axes.barh(position, known, color="#b4572a", height=0.7)
+        axes.errorbar(known, position, xerr=bounds, fmt="none", ecolor="#333333", elinewidth=1, capsize=2)
+        axes.set_yticks(position, [single_line(label, 80) for label in labels], parse_math=False)
         axes.invert_yaxis()
         axes.set_xlabel(unit)
         axes.set_title(title, loc="left", fontsize=10, parse_math=False)

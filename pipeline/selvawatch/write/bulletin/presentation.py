@@ -10,7 +10,7 @@ import pandas as pd
 from selvawatch.core.schema import Tier
 from selvawatch.write.bulletin.bulletin_model import Bulletin, LossTable, Pictures
 from selvawatch.write.language.i18n import N_, Language
-from selvawatch.write.language.sanitise import one_line
+from selvawatch.write.language.sanitise import single_line
 from selvawatch.write.language.vocabulary import combination, word, words
 from selvawatch.write.legend import CAUSE_COLOURS
 
@@ -52,7 +52,7 @@ class AlertView:
     reasons: tuple[str, ...]
     """Why it ranks where it does, then what speaks for the cause."""
     indications: tuple[str, ...]
-    place: str
+    location: str
     near: tuple[str, ...]
     rights: str
     rights_today: str
@@ -100,8 +100,8 @@ def _alert_view(
     return AlertView(
         number=number,
         key=row["alert_id"],
-        alert_id=one_line(str(row["alert_id"]), NAME_LENGTH),
-        event_id=one_line(str(row["event_id"]), NAME_LENGTH),
+        alert_id=single_line(str(row["alert_id"]), NAME_LENGTH),
+        event_id=single_line(str(row["event_id"]), NAME_LENGTH),
         colour=CAUSE_COLOURS.get(row["cause"], CAUSE_COLOURS["unknown"]),
         cause=word(language, "cause", row["cause"]),
         status=word(language, "status", row["status"]),
@@ -116,15 +116,15 @@ def _alert_view(
         onset=_onset(language, row),
         reasons=tuple(words(language, "rank_reason", _text(row, "rank_reasons"))),
         indications=tuple(words(language, "cause_reason", _text(row, "cause_reasons"))),
-        place=_place(content, language, row),
+        location=_location(content, language, row),
         near=_near(language, row, content.tier < Tier.RESTRICTED),
         rights=combination(language, at_loss) if at_loss else "",
         rights_today=combination(language, today) if today and today != at_loss else "",
         zones=", ".join(words(language, "type", _text(row, "zones"))),
         legal=word(language, "legal_context", row["legal_context"]) if _text(row, "legal_context") else "",
-        citation=one_line(_text(row, "legal_citation"), 200),
+        citation=single_line(_text(row, "legal_citation"), 200),
         citation_verified=bool(row["legal_verified"]),
-        authority=one_line(_text(row, "authority"), 200),
+        authority=single_line(_text(row, "authority"), 200),
         authority_verified=bool(row["authority_verified"]),
         longitude=_number(row, "lon"),
         latitude=_number(row, "lat"),
@@ -165,27 +165,27 @@ def _onset(language: Language, row: pd.Series) -> str:
     return _day(language, row, "onset")
 
 
-def _place(content: Bulletin, language: Language, row: pd.Series) -> str:
+def _location(content: Bulletin, language: Language, row: pd.Series) -> str:
     """District and area; the area only where it is not the bulletin's own."""
     parts = []
     if district := _text(row, "district"):
-        name = one_line(district, NAME_LENGTH)
+        name = single_line(district, NAME_LENGTH)
         parts.append(language.text(N_("%(name)s district")) % {"name": name})
     if (area := _text(row, "area_name")) not in ("", content.area_name, content.area_title):
-        parts.append(one_line(area, NAME_LENGTH))
+        parts.append(single_line(area, NAME_LENGTH))
     return ", ".join(parts)
 
 
 def _near(language: Language, row: pd.Series, coarse: bool) -> tuple[str, ...]:
     """Short phrases on what lies on or near the ground."""
     parts = []
-    protected, name = _text(row, "protected"), one_line(_text(row, "protected_name"), NAME_LENGTH)
+    protected, name = _text(row, "protected"), single_line(_text(row, "protected_name"), NAME_LENGTH)
     if protected in ("core", "buffer"):
         kind = word(language, "type", "protected_core" if protected == "core" else "buffer")
         parts.append(f"{kind}: {name}" if name else kind)
     if _text(row, "in_native_community") == "in":
         kind = word(language, "type", "native_community")
-        community = one_line(_text(row, "native_community"), NAME_LENGTH)
+        community = single_line(_text(row, "native_community"), NAME_LENGTH)
         parts.append(f"{kind}: {community}" if community else kind)
     corridor = _text(row, "corridor")
     if corridor in ("in", "out"):
@@ -288,7 +288,7 @@ def table_view(table: LossTable, language: Language) -> LossTableView:
     notes += [word(language, "clock", table.clock)] if table.clock else []
     rows = tuple(
         LossRowView(
-            label=one_line(row.label, NAME_LENGTH) if row.label else combination(language, row.code),
+            label=single_line(row.label, NAME_LENGTH) if row.label else combination(language, row.code),
             loss=language.number(row.loss_ha, 1),
             mining=language.number(row.mining_ha, 1),
             bounds=f"{language.number(row.ha_lo, 1)}–{language.number(row.ha_hi, 1)}",
@@ -305,19 +305,23 @@ def table_view(table: LossTable, language: Language) -> LossTableView:
 
 def facts(content: Bulletin, language: Language) -> dict[str, Any]:
     """The counts and dates that stand at the top, in words."""
-    told = content.headline
+    figures = content.headline
     return {
-        "loss": language.hectares(told.loss_ha),
-        "mining": language.hectares(told.mining_ha),
-        "expected": language.hectares(told.mining_expected_ha),
-        "loss_bounds": _bounds(language, told.loss_ha_lo, told.loss_ha_hi),
-        "mining_bounds": _bounds(language, told.mining_ha_lo, told.mining_ha_hi),
-        "confirmed": language.plural("%(num)s confirmed alert", "%(num)s confirmed alerts", told.confirmed),
-        "confirmed_number": language.number(told.confirmed),
-        "confirmed_word": language.plural("confirmed alert", "confirmed alerts", told.confirmed),
-        "provisional": language.plural("%(num)s provisional", "%(num)s provisional ones", told.provisional),
-        "withdrawn": language.plural("%(num)s withdrawn", "%(num)s withdrawn ones", told.withdrawn),
-        "observed": language.percent(content.observation.observed_share),
+        "loss": language.hectares(figures.loss_ha),
+        "mining": language.hectares(figures.mining_ha),
+        "expected": language.hectares(figures.mining_expected_ha),
+        "loss_bounds": _bounds(language, figures.loss_ha_lo, figures.loss_ha_hi),
+        "mining_bounds": _bounds(language, figures.mining_ha_lo, figures.mining_ha_hi),
+        "confirmed": language.plural(
+            "%(num)s confirmed alert", "%(num)s confirmed alerts", figures.confirmed
+        ),
+        "confirmed_number": language.number(figures.confirmed),
+        "confirmed_word": language.plural("confirmed alert", "confirmed alerts", figures.confirmed),
+        "provisional": language.plural(
+            "%(num)s provisional", "%(num)s provisional ones", figures.provisional
+        ),
+        "withdrawn": language.plural("%(num)s withdrawn", "%(num)s withdrawn ones", figures.withdrawn),
+        "observed": language.percent(content.coverage.observed_share),
         "since": language.day(content.run.since_day),
         "until": language.day(content.run.data_day),
     }

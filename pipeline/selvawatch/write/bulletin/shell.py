@@ -13,7 +13,7 @@ from selvawatch.write.bulletin.bulletin_model import Bulletin
 from selvawatch.write.bulletin.cautions import DISCLAIMER, TIERS
 from selvawatch.write.bulletin.presentation import NAME_LENGTH, facts
 from selvawatch.write.language.i18n import N_, Language, language
-from selvawatch.write.language.sanitise import one_line
+from selvawatch.write.language.sanitise import single_line
 from selvawatch.write.language.vocabulary import word
 from selvawatch.write.legend import CAUSE_COLOURS
 
@@ -33,7 +33,7 @@ def environment(code: str, escape: bool = True) -> jinja2.Environment:
     return made
 
 
-def own_file(*parts: str) -> Markup:
+def packaged_file(*parts: str) -> Markup:
     """A text file of this package as it stands, such as a style sheet; never text from outside."""
     return Markup(resources.files("selvawatch.write.bulletin").joinpath(*parts).read_text("utf-8"))  # noqa: S704
 
@@ -61,7 +61,8 @@ def common_values(content: Bulletin, lang: Language) -> dict[str, Any]:
     causes = sorted({str(cause) for cause in content.alerts.frame["cause"]}, key=list(CAUSE_COLOURS).index)
     return {
         "language": lang,
-        "title": lang.text(N_("Forest loss: %(area)s")) % {"area": one_line(content.area_title, NAME_LENGTH)},
+        "title": lang.text(N_("Forest loss: %(area)s"))
+        % {"area": single_line(content.area_title, NAME_LENGTH)},
         "tier": content.tier.name.lower(),
         "tier_word": lang.text(TIERS[content.tier]),
         "facts": facts(content, lang),

@@ -13,7 +13,7 @@ from selvawatch.core.schema import Tier
 from selvawatch.errors import TableError
 from selvawatch.write.formats.vector import lonlat
 from selvawatch.write.language.i18n import N_, Language
-from selvawatch.write.language.sanitise import one_line
+from selvawatch.write.language.sanitise import single_line
 from selvawatch.write.language.vocabulary import word
 from selvawatch.write.legend import CAUSE_COLOURS
 from selvawatch.write.tiers import Released
@@ -90,7 +90,7 @@ def _description(row: pd.Series, tier: Tier, lang: Language) -> str:
         if "confidence" in row
         else word(lang, "status", row["status"]),
         f"{lang.text('Began')}: {onset}",
-        one_line(str(row.iloc[0]), 80),
+        single_line(str(row.iloc[0]), 80),
     ]
     if tier < Tier.RESTRICTED:
         lines.append(lang.text(_SQUARE))

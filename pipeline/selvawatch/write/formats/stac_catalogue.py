@@ -69,9 +69,9 @@ def write_stac(
         license="other",
     )
     catalogue.add_child(collection)
-    told = {f"selvawatch:{name}": value for name, value in run.provenance.items()}
-    for product in sorted(products, key=lambda one: one.id):
-        collection.add_item(_item(folder, product, day, {**told, **product.properties}))
+    provenance = {f"selvawatch:{name}": value for name, value in run.provenance.items()}
+    for product in sorted(products, key=lambda product: product.id):
+        collection.add_item(_item(folder, product, day, {**provenance, **product.properties}))
     catalogue.normalize_hrefs(str(folder.resolve()))
     catalogue.make_all_asset_hrefs_relative()
     catalogue.save(pystac.CatalogType.SELF_CONTAINED, stac_io=_AtomicIo())
@@ -114,9 +114,9 @@ def _asset(folder: Path, path: Path) -> pystac.Asset:
 def _extent(products: tuple[Product, ...], run: Run) -> pystac.Extent:
     boxes = [shapely.transform(product.geometry, lambda at: np.round(at, 7)).bounds for product in products]
     west, south, east, north = np.array(boxes or [(-180.0, -90.0, 180.0, 90.0)]).T
-    whole = [float(west.min()), float(south.min()), float(east.max()), float(north.max())]
+    bounds = [float(west.min()), float(south.min()), float(east.max()), float(north.max())]
     interval = [_midnight(run.since_day), _midnight(run.data_day)]
-    return pystac.Extent(pystac.SpatialExtent([whole]), pystac.TemporalExtent([interval]))
+    return pystac.Extent(pystac.SpatialExtent([bounds]), pystac.TemporalExtent([interval]))
 
 
 def _midnight(day: int) -> dt.datetime:

@@ -59,8 +59,8 @@ def write_geoparquet(path: Path, released: Released, provenance: Mapping[str, st
         else:
             table = pa.Table.from_pandas(frame, preserve_index=False)
         table = _typed_text(table)
-        told = dict(sorted({**provenance, "tier": released.tier.name.lower()}.items()))
-        metadata = {**(table.schema.metadata or {}), b"selvawatch": canonical_json(told).encode()}
+        metadata_of = dict(sorted({**provenance, "tier": released.tier.name.lower()}.items()))
+        metadata = {**(table.schema.metadata or {}), b"selvawatch": canonical_json(metadata_of).encode()}
         pq.write_table(table.replace_schema_metadata(metadata), part, compression="zstd", version="2.6")
     return path
 
@@ -76,7 +76,7 @@ def write_gpkg(path: Path, released: Released, provenance: Mapping[str, str]) ->
     arrays = [
         _array(column, frame[column.name]) for column in released.table.columns if column.dtype != "geometry"
     ]
-    shapes, kind_of_all = _one_kind(np.asarray(frame.geometry, object))
+    shapes, kind_of_all = _multi(np.asarray(frame.geometry, object))
     geometry = pa.array(shapely.to_wkb(shapes), pa.binary())
     kind = pa.field("geometry", pa.binary(), metadata={b"ARROW:extension:name": b"geoarrow.wkb"})
     table = pa.Table.from_arrays([*arrays, geometry], schema=pa.schema([*fields, kind]))
@@ -172,12 +172,12 @@ def write_xlsx(path: Path, released: Released, provenance: Mapping[str, str]) ->
         day = book.add_format({"num_format": "yyyy-mm-dd"})
         wrapped = book.add_format({"text_wrap": True, "valign": "top"})
         sheet = book.add_worksheet("datos")
-        for place, column in enumerate(columns):
-            sheet.write_string(0, place, cell(column.name), head)
-            sheet.set_column(place, place, max(10, min(28, len(column.name) + 2)))
+        for position, column in enumerate(columns):
+            sheet.write_string(0, position, cell(column.name), head)
+            sheet.set_column(position, position, max(10, min(28, len(column.name) + 2)))
             for line, value in enumerate(released.frame[column.name], start=1):
                 _write_cell(
-                    sheet, line, place, _plain(column, value), day if column.dtype == "date" else None
+                    sheet, line, position, _plain(column, value), day if column.dtype == "date" else None
                 )
         sheet.freeze_panes(1, 1)
         if columns:
@@ -222,26 +222,28 @@ def write_dictionary(path: Path, tables: tuple[Table, ...]) -> Path:
 
 def _dictionary_sheet(book: Any, table: Table, head: Any, wrapped: Any) -> None:
     sheet = book.add_worksheet("diccionario")
-    for place, (title, width) in enumerate(zip(DICTIONARY_HEAD, (26, 34, 60, 10, 10, 40, 24), strict=True)):
-        sheet.write_string(0, place, title, head)
-        sheet.set_column(place, place, width)
+    for position, (title, width) in enumerate(
+        zip(DICTIONARY_HEAD, (26, 34, 60, 10, 10, 40, 24), strict=True)
+    ):
+        sheet.write_string(0, position, title, head)
+        sheet.set_column(position, position, width)
     for line, row in enumerate(dictionary_rows(table), start=1):
-        for place, text in enumerate(row):
-            sheet.write_string(line, place, cell(text), wrapped)
+        for position, text in enumerate(row):
+            sheet.write_string(line, position, cell(text), wrapped)
     sheet.freeze_panes(1, 1)
 
 
-def _write_cell(sheet: Any, line: int, place: int, value: Any, style: Any) -> None:
+def _write_cell(sheet: Any, line: int, position: int, value: Any, style: Any) -> None:
     if value is None:
         return
     if style is not None:
-        sheet.write_datetime(line, place, dt.datetime.fromisoformat(value), style)
+        sheet.write_datetime(line, position, dt.datetime.fromisoformat(value), style)
     elif isinstance(value, str):
-        sheet.write_string(line, place, cell(value))
+        sheet.write_string(line, position, cell(value))
     elif isinstance(value, bool):
-        sheet.write_boolean(line, place, value)
+        sheet.write_boolean(line, position, value)
     else:
-        sheet.write_number(line, place, value)
+        sheet.write_number(line, position, value)
 
 
 def _csv_cell(column: Column, value: Any) -> str:
@@ -280,20 +282,20 @@ def _array(column: Column, values: pd.Series) -> pa.Array:
 
 def _typed_text(table: pa.Table) -> pa.Table:
     """The table with text where a column holds nothing at all, so that files of many runs have one schema."""
-    for place, kind in enumerate(table.schema):
+    for position, kind in enumerate(table.schema):
         if pa.types.is_null(kind.type):
             table = table.set_column(
-                place, pa.field(kind.name, pa.string()), table.column(place).cast(pa.string())
+                position, pa.field(kind.name, pa.string()), table.column(position).cast(pa.string())
             )
     return table
 
 
-def _one_kind(shapes: np.ndarray) -> tuple[np.ndarray, str]:
+def _multi(shapes: np.ndarray) -> tuple[np.ndarray, str]:
     """The shapes as one geometry type, and its name: a GeoPackage layer holds no mixture of types."""
     kinds = set(shapely.get_type_id(shapes).tolist())
     if kinds <= {3, 6}:
-        whole = [
+        multi = [
             shape if shape.geom_type == "MultiPolygon" else shapely.MultiPolygon([shape]) for shape in shapes
         ]
-        return np.array(whole, object), "MultiPolygon"
+        return np.array(multi, object), "MultiPolygon"
     return shapes, shapes[0].geom_type if len(kinds) == 1 else "Unknown"

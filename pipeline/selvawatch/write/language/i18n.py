@@ -36,9 +36,9 @@ class Language:
         """An English message in this language."""
         return self.translations.gettext(message)
 
-    def plural(self, one: str, many: str, count: int) -> str:
+    def plural(self, single: str, many: str, count: int) -> str:
         """The form of a message that fits a count, the count filled in as `%(num)s`."""
-        return self.translations.ngettext(one, many, count) % {"num": self.number(count)}
+        return self.translations.ngettext(single, many, count) % {"num": self.number(count)}
 
     def number(self, value: float, digits: int = 0) -> str:
         """A number with this many decimals, as the locale writes it."""
@@ -89,6 +89,6 @@ def language(code: str) -> Language:
     return Language(code, gettext.GNUTranslations(compiled))
 
 
-def N_(message: str) -> str:  # noqa: N802  (the name that gettext tools look for)
+def N_(message: str) -> str:  # noqa: N802  (the name that gettext tools observation for)
     """The message as it is: marks text to be translated where it is printed."""
     return message

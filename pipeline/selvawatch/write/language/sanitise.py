@@ -22,7 +22,7 @@ def _escaped_mark(mark: str) -> str:
     return mark
 
 
-def one_line(text: str, limit: int) -> str:
+def single_line(text: str, limit: int) -> str:
     """The text escaped, on one line, and cut with an ellipsis to at most `limit` characters."""
     line = " ".join(escaped(text[: 4 * limit]).split())
     return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"

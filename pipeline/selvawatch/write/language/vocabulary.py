@@ -7,7 +7,7 @@ from selvawatch.events.cause import REASONS
 from selvawatch.events.track import WITHDRAWN_REASONS
 from selvawatch.sources.sensors.reasons import SCENE_REASONS
 from selvawatch.write.language.i18n import N_, Language
-from selvawatch.write.language.sanitise import one_line
+from selvawatch.write.language.sanitise import single_line
 
 STATUS = {
     "provisional": N_("provisional"),
@@ -145,7 +145,7 @@ def word(language: Language, vocabulary: str, code: str) -> str:
         return _inline(spanish if language.code == "es" else english)
     message = VOCABULARIES.get(vocabulary, {}).get(code)
     if message is None:
-        return one_line(code.replace("_", " "), 60)
+        return single_line(code.replace("_", " "), 60)
     return language.text(message)
 
 
