@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import rasterio
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 
 from selvawatch.core.days import to_day
 from selvawatch.core.grid import Grid

@@ -11,8 +11,8 @@ import zipfile
 import geopandas as gpd
 import pytest
 import shapely
-from geoserver import GeoServer, Layer, Manners
 
+from geoserver import GeoServer, Layer, Manners
 from selvawatch.core.tables import RIGHT_TYPES
 from selvawatch.errors import LayerError, SourceError, StoreError
 from selvawatch.register.entries import Fetch, LayerEntry

@@ -1,13 +1,13 @@
-import earthengine_server
 import ee
 import numpy as np
 import pytest
 from affine import Affine
-from engine_account import engine_account
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import earthengine_server
 import stac_folder
+from engine_account import engine_account
 from selvawatch.sources.earthengine import pixels
 
 SIDE = 6

@@ -1,12 +1,12 @@
 import dataclasses
 import json
 
-import fault_server
 import numpy as np
 import pyproj
 import pytest
 import shapely
 
+import fault_server
 import stac_folder
 from conftest import ROOT
 from selvawatch.core.days import to_day

@@ -1,15 +1,15 @@
 import logging
 
-import earthengine_archive
-import earthengine_server
-import fault_server
 import numpy as np
 import pytest
 import shapely
-import stac_api
-from engine_account import engine_account
 from pandas.testing import assert_frame_equal
 
+import earthengine_archive
+import earthengine_server
+import fault_server
+import stac_api
+from engine_account import engine_account
 from selvawatch.core.days import to_day
 from selvawatch.core.raster_layers import LAYERS
 from selvawatch.core.status import Status

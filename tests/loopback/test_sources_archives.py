@@ -3,12 +3,12 @@ import logging
 import pickle
 import shutil
 
-import fault_server
 import numpy as np
 import pytest
 import shapely
-import stac_api
 
+import fault_server
+import stac_api
 import stac_folder
 from conftest import ROOT
 from selvawatch.cli.options import the_source

@@ -1,15 +1,15 @@
 import pickle
 
-import earthengine_archive
-import earthengine_server
 import ee
 import numpy as np
 import pytest
 import shapely
-from engine_account import engine_account
 
+import earthengine_archive
+import earthengine_server
 import stac_folder
 from conftest import ROOT
+from engine_account import engine_account
 from selvawatch.core.days import to_day
 from selvawatch.core.grid import Grid
 from selvawatch.core.settings import load

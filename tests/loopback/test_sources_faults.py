@@ -2,12 +2,12 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
-import bad_items
-import fault_server
 import numpy as np
 import pytest
 import shapely
 
+import bad_items
+import fault_server
 import stac_folder
 from conftest import ROOT
 from selvawatch.core.days import to_day

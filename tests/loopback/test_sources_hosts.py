@@ -6,12 +6,12 @@ import socket
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
-import fault_server
 import numpy as np
 import pytest
 import shapely
-import stac_api
 
+import fault_server
+import stac_api
 import stac_folder
 from selvawatch.core.days import to_day
 from selvawatch.core.grid import Grid

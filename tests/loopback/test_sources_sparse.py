@@ -1,10 +1,10 @@
-import fault_server
 import numpy as np
 import pytest
 import rasterio
 import shapely
 from rasterio.windows import Window
 
+import fault_server
 import stac_folder
 from selvawatch.core.days import to_day
 from selvawatch.core.grid import Grid

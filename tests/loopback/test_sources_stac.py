@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import shapely
-import stac_api
 
+import stac_api
 import stac_folder
 from selvawatch.core.days import to_day
 from selvawatch.core.grid import Grid

@@ -34,7 +34,7 @@ RANK_REASONS: dict[str, tuple[str, str]] = {
 class Points:
     """Most points that each reason can give; they are scaled to a sum of 100."""
 
-    weights_of_zones: float
+    place: float
     size: float
     growth: float
     news: float

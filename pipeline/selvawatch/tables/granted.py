@@ -76,8 +76,8 @@ def with_changes(table: pd.DataFrame, groups: list[str], order: list[str]) -> pd
     """
     table = table.copy()
     position = table["period"].map({name: index for index, name in enumerate(order)})
-    before = table.assign(_location=position + 1)[[*groups, "_place", "ha"]].dropna(subset="_place")
-    merged = table.assign(_location=position).merge(
+    before = table.assign(_place=position + 1)[[*groups, "_place", "ha"]].dropna(subset="_place")
+    merged = table.assign(_place=position).merge(
         before, on=[*groups, "_place"], how="left", suffixes=("", "_prev")
     )
     previous = merged["ha_prev"].where(merged["ha_prev"] > 0).to_numpy()

@@ -1,0 +1,165 @@
+"""A site over the small simulated archive, and the ways an archive can change between two runs."""
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import shapely
+from pyproj import Transformer
+
+from selvawatch.core.files import folder_digests
+from selvawatch.core.grid import Tile
+from selvawatch.simulate import Simulated, SimulationPlan
+from selvawatch.steps.run.monitor import RunReport, monitor
+from selvawatch.store.folders import Store
+from selvawatch.store.tile_state import TileState, current_state
+
+AREA = "la-pampa"
+DEMO = Path(__file__).resolve().parents[2] / "aoi" / "demo"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """A site, an archive and a store to run in."""
+
+    site: Path
+    archive: Path
+    store: Path
+    until: str
+    tile: Tile
+
+    @property
+    def source(self) -> str:
+        """Text of the archive as a source."""
+        return f"folder:{self.archive}"
+
+    @property
+    def opened(self) -> Store:
+        """The store."""
+        return Store(self.store)
+
+    @property
+    def state(self) -> TileState:
+        """The committed state of the tile."""
+        state = current_state(self.opened, self.tile.id)
+        assert state is not None
+        return state
+
+    @property
+    def products(self) -> Path:
+        """Folder of the current run."""
+        current = self.opened.ledger.current()
+        assert current is not None
+        return self.opened.run(current.run_id)
+
+    def run(self, until: str | None = None) -> RunReport:
+        """Monitor to a day, without Prefect."""
+        until = until or self.until
+        return monitor(str(self.site), "aoi/site.toml", str(self.store), AREA, until, self.source)
+
+    def words(self, until: str | None = None) -> list[object]:
+        """The words of the same command."""
+        options = ["--site", self.site, "--store", self.store, "--source", self.source]
+        return ["monitor", *options, "--area", AREA, "--until", until or self.until]
+
+    def arrays(self) -> dict[str, str]:
+        """Digests of every file of the committed layers, sums and composites, and of the baseline."""
+        state = self.opened.state(self.tile.id, self.state.state)
+        baseline = self.opened.baseline(self.tile.id, self.state.baseline)
+        found = {
+            f"{folder.name}/{name}": value
+            for folder in (baseline, state)
+            for name, value in folder_digests(folder).items()
+            if name != "state.json"
+        }
+        return {name.split("/", 1)[1]: value for name, value in found.items()}
+
+
+def lay_site(
+    folder: Path, simulated: Simulated, plan: SimulationPlan, tile: Tile, outline: Any = None
+) -> Path:
+    """The demo's site on the small tile (its numbers but for the grid and the history), and its area."""
+    (folder / "aoi").mkdir(parents=True)
+    text = (DEMO / "site.toml").read_text(encoding="utf-8")
+    for old, new in (
+        ("tile_px = 1024", f"tile_px = {tile.grid.tile_px}"),
+        ("history_from = 2022-01-01", f"history_from = {plan.first_day}"),
+        ("isolated_buffer_m = 2000.0", "isolated_buffer_m = 20.0"),
+    ):
+        assert old in text
+        text = text.replace(old, new)
+    (folder / "aoi" / "site.toml").write_text(text, encoding="utf-8")
+    zones = (DEMO / "zones.toml").read_text(encoding="utf-8")
+    zones = zones.replace("../../simulated", simulated.folder.as_posix())
+    (folder / "aoi" / "zones.toml").write_text(zones, encoding="utf-8")
+    write_area(folder / "aoi" / "areas.geojson", outline or tile.lonlat_outline)
+    return folder
+
+
+def lay_halves(
+    folder: Path, simulated: Simulated, plan: SimulationPlan, tile: Tile
+) -> tuple[Path, list[str]]:
+    """The same site with tiles of half the side, over the south half: the site and its two tiles."""
+    small = replace(tile, grid=replace(tile.grid, tile_px=tile.grid.tile_px // 2))
+    west, south, east, north = tile.bounds
+    half = shapely.box(west, south, east, (south + north) / 2)
+    to_lonlat = Transformer.from_crs(tile.grid.crs, "EPSG:4326", always_xy=True)
+    outline = shapely.transform(shapely.segmentize(half, 100), to_lonlat.transform, interleaved=False)
+    site = lay_site(folder, simulated, plan, small, outline)
+    return site, [one.id for one in small.grid.tiles(half)]
+
+
+def write_area(path: Path, outline: shapely.Geometry) -> None:
+    """A file of areas with one area, in WGS 84."""
+    feature = {
+        "type": "Feature",
+        "properties": {"name": AREA, "title": "La Pampa (simulada)", "version": "1"},
+        "geometry": json.loads(shapely.to_geojson(outline)),
+    }
+    path.write_text(json.dumps({"type": "FeatureCollection", "features": [feature]}), encoding="utf-8")
+
+
+def copy_archive(archive: Path, folder: Path) -> Path:
+    """A copy that shares its files with the original: replace files in it, never write into them."""
+    shutil.copytree(archive, folder, copy_function=os.link)
+    return folder
+
+
+def items(archive: Path) -> dict[str, dict[str, Any]]:
+    """Every item of an archive by id."""
+    paths = sorted(archive.glob("*/*/*.json"))
+    return {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in paths}
+
+
+def folder_of(archive: Path, name: str) -> Path:
+    """Folder of an item's files."""
+    (folder,) = archive.glob(f"*/{name}")
+    return folder
+
+
+def unlink_items(archive: Path, names: Iterable[str]) -> None:
+    """Take items out of a copied archive's catalogue; their files stay, unlisted."""
+    gone = set(names)
+    for path in sorted(archive.glob("*/collection.json")):
+        content = json.loads(path.read_text(encoding="utf-8"))
+        content["links"] = [link for link in content["links"] if Path(link["href"]).stem not in gone]
+        replace_file(path, lambda _, content=content: json.dumps(content).encode())
+
+
+def replace_file(path: Path, change: Callable[[bytes], bytes]) -> None:
+    """Replace a file by a new one; the original that it was linked to stays as it is."""
+    content = change(path.read_bytes())
+    path.unlink()
+    path.write_bytes(content)
+
+
+def change_item(archive: Path, name: str, change: Callable[[dict[str, Any]], None]) -> None:
+    """Edit an item of a copied archive."""
+    path = folder_of(archive, name) / f"{name}.json"
+    content = json.loads(path.read_text(encoding="utf-8"))
+    change(content)
+    replace_file(path, lambda _: json.dumps(content).encode())

@@ -1,0 +1,286 @@
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import pandas as pd
+import pytest
+
+from chromium import console, drawn
+from selvawatch.core.days import to_day
+from selvawatch.core.schema import Tier
+from selvawatch.core.tables import ALERTS, CELLS
+from selvawatch.errors import TableError
+from selvawatch.write import tiers
+from selvawatch.write.bulletin.bulletin import MESSAGE_LENGTH, html, message, text, write_bulletin
+from selvawatch.write.bulletin.bulletin_model import headline, loss_table
+from selvawatch.write.bulletin.cautions import DISCLAIMER
+from selvawatch.write.bulletin.map_page import Backdrop, map_page, write_map
+from selvawatch.write.bulletin.pdf import write_pdf
+from selvawatch.write.language.i18n import language
+from write_data import DATA_DAY, HOSTILE, OPEN_RULE, RULE, alerts, bulletin, cells, real_alerts
+
+LANGUAGES = ("es", "en")
+VOID = {"meta", "img", "link", "br", "hr", "input", "rect", "circle", "path"}
+
+
+class Page(HTMLParser):
+    """Tags, their attributes, and the text a reader sees."""
+
+    def __init__(self, source):
+        super().__init__()
+        self.tags, self.attributes, self.shown, self.open = [], [], "", []
+        self.feed(source)
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append(tag)
+        self.attributes += [(tag, name, value or "") for name, value in attributes]
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        if tag not in VOID:
+            assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if self.open and self.open[-1] not in ("style", "script"):
+            self.shown += data
+
+
+PAGES = {"bulletin": html, "map": map_page}
+
+
+@pytest.mark.parametrize("code", LANGUAGES)
+@pytest.mark.parametrize("tier", list(Tier))
+@pytest.mark.parametrize("make", PAGES.values(), ids=PAGES)
+def test_a_page_is_whole_and_loads_nothing(make, tier, code):
+    page = Page(make(bulletin(tier), language(code)))
+    assert page.open == []
+    addresses = [
+        value for _, name, value in page.attributes if name in ("src", "href", "srcset", "data", "action")
+    ]
+    assert all(address.startswith("data:image/") for address in addresses)
+    (policy,) = [value for tag, name, value in page.attributes if tag == "meta" and "default-src" in value]
+    assert "default-src 'none'" in policy and "unsafe" not in policy and "http" not in policy
+    assert not [name for _, name, _ in page.attributes if name.startswith("on") or name == "style"]
+
+
+@pytest.mark.parametrize("code", LANGUAGES)
+@pytest.mark.parametrize("make", PAGES.values(), ids=PAGES)
+def test_hostile_texts_make_no_element_and_turn_no_direction(make, code):
+    calm, angry = (make(bulletin(Tier.RESTRICTED, hostile=evil), language(code)) for evil in (False, True))
+    allowed = set(Page(calm).tags) | {"li", "ul", "bdi", "span"}
+    page = Page(angry)
+    assert set(page.tags) <= allowed and page.open == []
+    assert page.tags.count("script") == Page(calm).tags.count("script")
+    assert not re.search("[\u202a-\u202e\u2066-\u2069\u200e\u200f\x00-\x08]", angry)
+    assert "x" * 200 not in page.shown
+    assert "{{7*7}}" in angry and "49" not in page.shown.split("{{")[0][:20]
+
+
+@pytest.mark.parametrize("code", LANGUAGES)
+def test_a_bulletin_says_what_it_must(code):
+    content = bulletin(Tier.PUBLIC, rule=RULE)
+    lang = language(code)
+    shown = " ".join(Page(html(content, lang)).shown.split())
+    for line in (*DISCLAIMER, "Absence of an alert is not absence of mining.", "could not be searched"):
+        assert lang.text(line) in shown
+    hectares = [lang.hectares(value) for value in (content.headline.mining_ha, content.headline.loss_ha)]
+    days = [lang.day(DATA_DAY), lang.day(content.run.since_day)]
+    for fact in (lang.percent(0.823), lang.percent(0.07), *days, *hectares, content.run.run_id, "INGEMMET"):
+        assert " ".join(fact.split()) in shown
+
+
+@pytest.mark.parametrize(("code", "note"), [("es", "sin verificar"), ("en", "not verified")])
+def test_bodies_and_norms_that_nobody_verified_are_marked_as_such(code, note):
+    content = bulletin(Tier.RESTRICTED)
+
+    def shown(**checked):
+        frame = content.alerts.frame.assign(**checked)
+        told = tiers.apply(ALERTS, frame, Tier.RESTRICTED, OPEN_RULE, content.alerts.data_day)
+        changed = replace(content, alerts=told)
+        return " ".join(Page(html(changed, language(code))).shown.split())
+
+    verified = shown(legal_verified=True, authority_verified=True)
+    assert "FEMA Madre de Dios" in verified and "DL 1100, anexo 1" in verified and note not in verified
+    bodies = shown(legal_verified=True, authority_verified=False)
+    assert f"FEMA Madre de Dios ({note})" in bodies and "DL 1100, anexo 1)" in bodies
+    norms = shown(legal_verified=False, authority_verified=True)
+    assert f"DL 1100, anexo 1; {note})" in norms and f"({note})" not in norms
+
+
+@pytest.mark.parametrize("code", LANGUAGES)
+def test_no_bulletin_calls_anything_illegal(code):
+    lang = language(code)
+    for made in (
+        html(bulletin(), lang),
+        text(bulletin(), lang),
+        message(bulletin(), lang),
+        map_page(bulletin(), lang),
+    ):
+        assert not re.search(r"\b(ileg|illeg)", made, re.IGNORECASE)
+
+
+def test_a_bulletin_is_under_100_kb_without_its_pictures():
+    content = bulletin(Tier.RESTRICTED, count=30)
+    for code in LANGUAGES:
+        made = html(content, language(code))
+        assert len(re.sub(r"data:image/[^\"]+", "", made).encode()) < 100_000
+
+
+@pytest.mark.parametrize("tier", [Tier.PUBLIC, Tier.PARTNER])
+def test_below_restricted_no_page_shows_a_picture_or_an_exact_place(tier):
+    exact = alerts()
+    marks = [f"{value:.5f}" for value in (*exact["lon"], *exact["lat"])]
+    marks += [f"{value:.0f}" for value in (*exact["utm_e"], *exact["utm_n"])]
+    for make in (html, text, message, map_page):
+        made = make(bulletin(tier), language("es"))
+        assert "data:image/jpeg" not in made
+        assert not [mark for mark in marks if mark in made]
+    assert "data:image/jpeg" in html(bulletin(Tier.RESTRICTED), language("es"))
+
+
+def test_no_public_page_tells_how_many_alerts_are_protected():
+    frame = real_alerts(8).assign(isolated_peoples=["yes"] * 7 + ["no"])
+    shown = bulletin(Tier.PUBLIC)
+    content = replace(shown, alerts=tiers.apply(ALERTS, frame, Tier.PUBLIC, OPEN_RULE, DATA_DAY))
+    same = replace(shown, alerts=tiers.apply(ALERTS, frame.iloc[7:], Tier.PUBLIC, OPEN_RULE, DATA_DAY))
+    assert content.alerts.withheld.protected == 7
+    for make in (html, text, message, map_page):
+        assert make(content, language("es")) == make(same, language("es"))
+
+
+@pytest.mark.parametrize("code", LANGUAGES)
+def test_a_message_fits_a_phone_and_keeps_its_caution(code):
+    for hostile in (False, True):
+        content = bulletin(Tier.RESTRICTED, count=30, hostile=hostile)
+        made = message(content, language(code))
+        assert len(made) <= MESSAGE_LENGTH
+        assert language(code).text("Absence of an alert is not absence of mining.") in made
+        assert made.endswith(content.run.run_id[:12])
+        assert "1) " in made
+
+
+@pytest.mark.parametrize("code", LANGUAGES)
+def test_nothing_found_is_told_as_such_with_what_was_seen(code):
+    content = bulletin(Tier.PUBLIC, count=0)
+    lang = language(code)
+    for made in (html(content, lang), text(content, lang), message(content, lang), map_page(content, lang)):
+        assert lang.text("No new alert in this period") in made
+        assert lang.percent(0.823) in made
+
+
+def test_a_withdrawn_alert_is_told_with_its_reason_and_is_not_ranked():
+    made = Page(html(bulletin(Tier.RESTRICTED), language("es"))).shown
+    assert "observaciones posteriores muestran bosque" in made
+    assert made.index("Alertas retiradas") < made.index("mdd-7f3k04.v2")
+
+
+def test_equal_contents_make_equal_files(tmp_path):
+    first, second = (write_bulletin(tmp_path / name, bulletin(Tier.RESTRICTED)) for name in "ab")
+    assert list(first) == ["es.html", "es.txt", "es.message", "en.html", "en.txt", "en.message"]
+    for key in first:
+        assert first[key].read_bytes() == second[key].read_bytes()
+
+
+def test_headline_hectares_are_those_of_cells_in_the_period_and_not_of_whole_events():
+    frame = real_alerts(3).assign(event_id=["a", "b", "c"], ha=10.0, ha_lo=5.0, ha_hi=20.0)
+    loss = cells(4).assign(
+        event_id=["a", "a", "b", "c"],
+        ha=[1.0, 2.0, 4.0, 8.0],
+        cause=["mining", "mining", "road", "mining"],
+        mining_probability=[1.0, 0.5, 0.25, 0.0],
+        status=["confirmed", "confirmed", "confirmed", "withdrawn"],
+        onset=pd.to_datetime(["2026-02-01", "2025-02-01", "2026-03-01", "2026-03-01"]),
+    )
+    released = (
+        tiers.apply(table, one, Tier.RESTRICTED, OPEN_RULE, DATA_DAY)
+        for table, one in ((ALERTS, frame), (CELLS, loss))
+    )
+    told = headline(*released, to_day("2026-01-01"), DATA_DAY)
+    assert (told.loss_ha, told.mining_ha, told.mining_expected_ha) == (5.0, 1.0, 2.0)
+    assert (told.loss_ha_lo, told.loss_ha_hi, told.mining_ha_hi) == (2.5, 10.0, 2.0)
+
+
+def test_a_loss_table_comes_from_the_table_of_analysts():
+    frame = pd.DataFrame(
+        {
+            "class": ["mining", "mining", "timber", "outside"],
+            "validity": ["in_force", "unknown", "in_force", ""],
+            "loss_all": [3.0, 1.0, 0.0, 2.0],
+            "loss_mining": [3.0, 0.5, 0.0, 1.0],
+            "ha_lo": 1.0,
+            "ha_hi": 4.0,
+            "share": [0.5, 1 / 6, 0.0, 1 / 3],
+            "accounting": "exclusive",
+            "clock": "at-loss",
+            "additive": True,
+        }
+    )
+    table = loss_table("loss_by_type", frame)
+    assert [row.code for row in table.rows] == ["mining", "mining?", "outside"]
+    assert (table.accounting, table.clock, table.additive) == ("exclusive", "at-loss", True)
+    periods = frame.assign(period=["p1", "p2", "p3", "no_period"], accounting="none").drop(
+        columns=["class", "validity"]
+    )
+    by_period = loss_table("loss_by_period", periods, {"p1": "Antes de 2012"})
+    assert [row.label for row in by_period.rows] == ["Antes de 2012", "p2", ""]
+    assert by_period.accounting == ""
+
+
+def test_a_bulletin_of_another_day_or_table_is_refused():
+    content = bulletin()
+    with pytest.raises(TableError, match="another day"):
+        replace(content, run=replace(content.run, data_day=DATA_DAY - 1))
+    with pytest.raises(TableError, match="table cells"):
+        replace(content, alerts=tiers.apply(CELLS, cells(), Tier.PUBLIC, OPEN_RULE, DATA_DAY))
+
+
+def test_a_map_carries_its_backdrop_inside():
+    content = bulletin(Tier.RESTRICTED)
+    picture = next(iter(content.pictures.values())).after
+    made = map_page(
+        content, language("es"), Backdrop(picture=picture, west=-70.3, south=-13, east=-70, north=-12.7)
+    )
+    assert "data:image/jpeg;base64," in made
+
+
+def test_a_pdf_is_made_from_the_page_alone(tmp_path):
+    pytest.importorskip("weasyprint")
+    content = bulletin(Tier.RESTRICTED, count=1)
+    first, second = (
+        write_pdf(tmp_path / f"{name}.pdf", content, language("es")).read_bytes() for name in "ab"
+    )
+    assert first.startswith(b"%PDF-") and first == second
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("hostile", [False, True], ids=["calm", "hostile"])
+def test_chromium_draws_bulletin_and_map_without_network_and_without_complaint(tmp_path, hostile):
+    content = bulletin(Tier.RESTRICTED, hostile=hostile)
+    page = write_bulletin(tmp_path, content)["es.html"]
+    atlas = write_map(tmp_path / "map.html", content, language("es"))
+    for one in (page, atlas):
+        shot = tmp_path / f"{one.stem}.png"
+        assert console(one, shot) == []
+        assert shot.stat().st_size > 20_000
+
+
+@pytest.mark.slow
+def test_the_map_draws_every_alert_that_is_held(tmp_path):
+    content = replace(bulletin(Tier.PUBLIC), top=3)
+    page = drawn(write_map(tmp_path / "map.html", content, language("es")), tmp_path / "profile")
+    assert page.count('class="number"') == 3
+    # seven alerts are held: a square each, and a dot for the four that are not told in full
+    assert page.count("leaflet-interactive") >= 7 + 4
+
+
+@pytest.mark.slow
+def test_chromium_would_have_complained(tmp_path):
+    page = tmp_path / "bad.html"
+    page.write_text('<script>console.error("boom")</script>')
+    assert any("boom" in line for line in console(page, tmp_path / "bad.png"))
+
+
+def test_hostile_texts_are_all_in_the_test_bulletin():
+    made = html(bulletin(Tier.RESTRICTED, hostile=True), language("es"))
+    assert "&lt;script&gt;" in made and "\\u202e" in made and len(HOSTILE) == 12

@@ -1,0 +1,128 @@
+import datetime as dt
+import re
+from importlib import resources
+from pathlib import Path
+
+import jinja2
+import pytest
+from babel.messages.extract import extract_python
+from babel.messages.pofile import read_po
+
+from selvawatch.attribute.rank import RANK_REASONS
+from selvawatch.core import tables
+from selvawatch.core.status import Confidence, Reason, Status
+from selvawatch.errors import TableError
+from selvawatch.events.cause import REASONS
+from selvawatch.events.track import WITHDRAWN_REASONS
+from selvawatch.sources.sensors.reasons import SCENE_REASONS
+from selvawatch.write.language.i18n import LOCALES, language
+from selvawatch.write.language.vocabulary import VOCABULARIES, combination, word, words
+from selvawatch.write.legend import CAUSE_COLOURS, LEGENDS
+
+WRITE = Path(str(resources.files("selvawatch.write")))
+KEYWORDS = {"N_": None, "text": None, "plural": (1, 2)}
+
+
+def messages() -> set[str | tuple[str, str]]:
+    """Every message in the code and the templates of `write`; singular and plural as a pair."""
+    found = []
+    for path in sorted(WRITE.rglob("*.py")):
+        with path.open("rb") as source:
+            found += [one for _, _, one, _ in extract_python(source, KEYWORDS, [], {})]
+    environment = jinja2.Environment(extensions=["jinja2.ext.i18n"], trim_blocks=True)
+    for path in sorted(WRITE.rglob("*.j2")):
+        found += [one for _, _, one in environment.extract_translations(path.read_text("utf-8"))]
+    pairs = [
+        tuple(part for part in one if part) if isinstance(one, tuple) else (one,) for one in found if one
+    ]
+    return {pair[0] if len(pair) == 1 else pair for pair in pairs if pair}
+
+
+def spanish() -> dict:
+    source = WRITE / "language" / "locales" / "es" / "LC_MESSAGES" / "selvawatch.po"
+    with source.open("rb") as stream:
+        return {entry.id: entry for entry in read_po(stream, locale="es") if entry.id}
+
+
+def test_every_message_is_in_the_spanish_catalogue_and_nothing_else_is():
+    assert messages() == set(spanish())
+
+
+def test_every_spanish_message_is_whole_and_keeps_its_fields():
+    for key, entry in spanish().items():
+        given = (key,) if isinstance(key, str) else key
+        told = (entry.string,) if isinstance(entry.string, str) else entry.string
+        assert not entry.fuzzy and all(told), key
+        for english, translated in zip(given, told, strict=True):
+            assert set(re.findall(r"%\(\w+\)s", english)) == set(re.findall(r"%\(\w+\)s", translated)), key
+
+
+def test_a_message_without_translation_falls_through_in_no_language():
+    assert language("es").text("Absence of an alert is not absence of mining.").startswith("Ausencia")
+    assert language("en").text("Absence of an alert is not absence of mining.").startswith("Absence")
+
+
+@pytest.mark.parametrize(
+    ("vocabulary", "codes"),
+    [
+        ("status", tables.STATUSES),
+        ("confidence", tables.CONFIDENCES),
+        ("change", tables.CHANGES),
+        ("cause", tables.CAUSES),
+        ("type", tables.RIGHT_TYPES),
+        ("legal_context", tables.LEGAL_CONTEXTS),
+        ("unmonitored", [reason.name.lower() for reason in Reason]),
+        ("cause_reason", REASONS),
+        ("rank_reason", RANK_REASONS),
+        ("withdrawn", WITHDRAWN_REASONS),
+        ("scene_reason", SCENE_REASONS),
+    ],
+)
+def test_every_code_of_the_tables_has_words_in_both_languages(vocabulary, codes):
+    for code in codes:
+        if vocabulary in VOCABULARIES:
+            assert code in VOCABULARIES[vocabulary]
+        pair = [word(language(lang), vocabulary, code) for lang in LOCALES]
+        assert all(pair) and "_" not in "".join(pair)
+
+
+def test_every_coded_pixel_and_cause_has_a_colour():
+    assert {swatch.code for swatch in LEGENDS["status"]} == {int(one) for one in Status}
+    assert {swatch.code for swatch in LEGENDS["confidence"]} - {255} == {int(one) for one in Confidence}
+    assert {swatch.code for swatch in LEGENDS["reason"]} - {255} == {int(one) for one in Reason}
+    assert set(CAUSE_COLOURS) == set(tables.CAUSES)
+
+
+def test_combinations_are_told_in_words():
+    assert combination(language("es"), "mining+brazil_nut?") == (
+        "concesión minera + concesión de castaña (vigencia desconocida)"
+    )
+    assert combination(language("en"), "outside") == "outside all layers consulted"
+    assert words(language("es"), "type", None) == []
+
+
+def test_numbers_and_dates_are_those_of_the_locale():
+    es, en = language("es"), language("en")
+    assert (es.number(12345.678, 1), en.number(12345.678, 1)) == ("12,345.7", "12,345.7")
+    assert (es.day(dt.date(2026, 6, 3)), en.day(dt.date(2026, 6, 3))) == ("3 jun. 2026", "Jun 3, 2026")
+    assert es.number(-0.0001, 1) == "0.0" and es.day(0) == ""
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [(0.0, "0.0"), (0.034, "0.03"), (0.999, "1.0"), (12.34, "12.3"), (99.96, "100"), (1234.5, "1,234")],
+)
+def test_hectares_have_as_many_decimals_as_they_bear(value, shown):
+    assert language("es").hectares(value) == f"{shown}\u00a0ha"
+
+
+@pytest.mark.parametrize(
+    ("share", "shown"), [(0.0, "0%"), (0.001, "<\u00a01%"), (0.9999, "99%"), (1.0, "100%"), (0.345, "34%")]
+)
+def test_nearly_all_is_not_all_and_nearly_nothing_not_nothing(share, shown):
+    assert language("es").percent(share) == shown
+
+
+def test_an_unknown_language_is_refused():
+    with pytest.raises(TableError, match="es or en"):
+        language("xx")
