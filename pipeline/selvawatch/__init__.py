@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from selvawatch.core.table_options import TableOptions, TableRequest
+from selvawatch.core.tier import tier_named
 from selvawatch.version import __version__
 
 if TYPE_CHECKING:
@@ -10,19 +12,21 @@ if TYPE_CHECKING:
 
 __all__ = ["__version__", "table"]
 
+_DEFAULT = TableOptions()
+
 
 def table(
     name: str,
     *,
     site: Path | str | None = None,
     store: Path | str = "outputs",
-    by: tuple[str, ...] = (),
-    accounting: str = "exclusive",
-    clock: str = "at-loss",
-    measure: str = "loss_all",
-    scale: str = "",
-    periods: str = "",
-    area: str = "",
+    by: tuple[str, ...] = _DEFAULT.by,
+    accounting: str = _DEFAULT.accounting,
+    clock: str = _DEFAULT.clock,
+    measure: str = _DEFAULT.measure,
+    scale: str = _DEFAULT.scale,
+    periods: str = _DEFAULT.periods,
+    area: str = _DEFAULT.area,
     as_of: str = "",
     product: str = "",
     tier: str = "public",
@@ -43,20 +47,14 @@ def table(
     """
     from selvawatch.steps.tables import table_frame  # a caller that asks for no table waits for no pandas
 
-    return table_frame(
-        name,
-        site=site,
-        store=store,
-        options={
-            "by": tuple(by),
-            "accounting": accounting,
-            "clock": clock,
-            "measure": measure,
-            "scale": scale,
-            "periods": periods,
-            "area": area,
-        },
-        as_of=as_of,
-        product=product,
-        tier=tier,
+    options = TableOptions(
+        by=tuple(by),
+        accounting=accounting,
+        clock=clock,
+        measure=measure,
+        scale=scale,
+        periods=periods,
+        area=area,
     )
+    request = TableRequest(name=name, options=options, tier=tier_named(tier), as_of=as_of, product=product)
+    return table_frame(request, site, store)

@@ -18,7 +18,7 @@ from selvawatch.core.tables import CELLS
 from selvawatch.register.entries import LayerEntry
 from selvawatch.register.layer_rows import LayerSnapshot, normalise_layer
 from selvawatch.register.register import Register, register_of
-from selvawatch.tables import Inputs
+from selvawatch.tables import TableInputs
 from selvawatch.tables.table_settings import TableSettings
 
 AOI = Path(__file__).resolve().parents[2] / "aoi"
@@ -135,7 +135,7 @@ def pieces(loss: gpd.GeoDataFrame, rights: Register, today: int = TODAY) -> Piec
     return attribute(loss, faces, rights, today=today)
 
 
-def inputs(loss: gpd.GeoDataFrame, rights: Register, **rest: object) -> Inputs:
+def inputs(loss: gpd.GeoDataFrame, rights: Register, **rest: object) -> TableInputs:
     """Everything tables need, with the site's own scales, periods and settings."""
     faces = faces_of(
         rights.rights,
@@ -151,4 +151,4 @@ def inputs(loss: gpd.GeoDataFrame, rights: Register, **rest: object) -> Inputs:
         "settings": load(TableSettings, AOI / "tables.toml"),
         "faces": faces,
     }
-    return Inputs(**{**made, **rest})
+    return TableInputs(**{**made, **rest})

@@ -2,12 +2,15 @@
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from selvawatch.cli.options import site_folder
-from selvawatch.core.schema import Tier
+from selvawatch.cli.options import JsonOption, SiteOption, StoreOption, site_folder
+from selvawatch.core.tier import tier_named
+
+if TYPE_CHECKING:
+    from selvawatch.steps.attribute_loss import AttributedFile
 
 
 def attribute(
@@ -27,9 +30,7 @@ def attribute(
     tier: Annotated[
         str, typer.Option(help="Register columns for whom: public, partner, restricted.")
     ] = "public",
-    site: Annotated[
-        Path | None, typer.Option(help="Folder with aoi/ and models/; default: here, or the packaged site.")
-    ] = None,
+    site: SiteOption = None,
     encoding: Annotated[
         str, typer.Option(help="How a raster is read: hansen, gfw-integrated, mapbiomas-mining or mask.")
     ] = "",
@@ -39,8 +40,8 @@ def attribute(
     ] = "",
     product_version: Annotated[str, typer.Option(help="Version of the product, said in every row.")] = "",
     cause: Annotated[str, typer.Option(help="mining for a product of mining; else unknown.")] = "unknown",
-    store: Annotated[str, typer.Option(help="Folder with the results.")] = "outputs",
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    store: StoreOption = "outputs",
+    as_json: JsonOption = False,
 ) -> None:
     """One row for each loss feature and zone that share ground; rows without a zone lie outside all."""
     from selvawatch.attribute.loss_products import Product
@@ -51,29 +52,25 @@ def attribute(
     from selvawatch.store.folders import open_store
     from selvawatch.store.loss_products import keep_product
 
-    names = {one.name.lower(): one for one in Tier}
-    if tier not in names:
-        raise SiteError("unknown tier", got=tier, needed=list(names))
+    allowed = tier_named(tier)
     if out is None and not register_as:
         raise SiteError("nothing to do", do="give --out FILE, --register-as NAME, or both")
     loaded = Site.load(site_folder(site))
-    crs, equal_area = loaded.grid.crs, loaded.equal_area
     raster = RasterLoss(encoding=encoding, year=year) if encoding else None
     if register_as:
         product = Product(name=register_as, version=product_version, cause=cause)
         cells = loss_product(
             loss,
             product,
-            crs=crs,
-            equal_area=equal_area,
+            crs=loaded.grid.crs,
+            equal_area=loaded.equal_area,
             area_field=area_field,
             date_field=date_field,
             raster=raster,
         )
-        product_folder = keep_product(open_store(store).folder, product, cells)
+        kept = keep_product(open_store(store).folder, product, cells)
         typer.echo(
-            f"{product_folder}: {len(cells)} features, {cells['ha'].sum():.2f} ha kept as {product.label}",
-            err=as_json,
+            f"{kept}: {len(cells)} features, {cells['ha'].sum():.2f} ha kept as {product.label}", err=as_json
         )
     if out is None:
         return
@@ -81,15 +78,19 @@ def attribute(
         loss,
         zones or [],
         out,
-        crs=crs,
-        equal_area=equal_area,
+        crs=loaded.grid.crs,
+        equal_area=loaded.equal_area,
         register=None if zones else read_zones(loaded, open_store(store)).register,
         area_field=area_field,
         date_field=date_field,
         repair=repair,
-        tier=names[tier],
+        tier=allowed,
         raster=raster,
     )
+    _print_done(done, as_json)
+
+
+def _print_done(done: "AttributedFile", as_json: bool) -> None:
     if as_json:
         typer.echo(
             json.dumps(
@@ -102,8 +103,8 @@ def attribute(
                 }
             )
         )
-    else:
-        typer.echo(
-            f"{done.path}: {done.rows} rows from {done.features} features, {done.total_ha:.2f} ha, "
-            f"of which {done.outside_ha:.2f} ha outside all zones"
-        )
+        return
+    typer.echo(
+        f"{done.path}: {done.rows} rows from {done.features} features, {done.total_ha:.2f} ha, "
+        f"of which {done.outside_ha:.2f} ha outside all zones"
+    )

@@ -2,23 +2,12 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from enum import IntEnum
 from typing import Any
 
 import pandas as pd
 
+from selvawatch.core.tier import Tier
 from selvawatch.errors import TableError
-
-
-class Tier(IntEnum):
-    """Who may see a column or a product; each tier sees all below it."""
-
-    PUBLIC = 0
-    """Anyone: delayed, on a 1 km grid, no holders."""
-    PARTNER = 1
-    """Named partners under agreement."""
-    RESTRICTED = 2
-    """Authorities with jurisdiction: full coordinates."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

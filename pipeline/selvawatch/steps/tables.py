@@ -5,7 +5,6 @@ import logging
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import geopandas as gpd
 import pandas as pd
@@ -18,6 +17,7 @@ from selvawatch.attribute.overlay import Pieces
 from selvawatch.core.days import to_date, to_day
 from selvawatch.core.files import file_digest
 from selvawatch.core.schema import Column, Table, Tier
+from selvawatch.core.table_options import TableRequest
 from selvawatch.core.tables import ALERTS, CELLS
 from selvawatch.errors import StoreError, TableError
 from selvawatch.provenance import code_digest, code_version
@@ -34,7 +34,7 @@ from selvawatch.store.folders import Store, open_store
 from selvawatch.store.ledger import RunRow
 from selvawatch.store.loss_products import products
 from selvawatch.store.run_files import read_seen, read_tracked
-from selvawatch.tables import TABLES, Inputs, Options, build
+from selvawatch.tables import TABLES, TableInputs, build
 from selvawatch.write.bulletin.plots import draw_bars
 from selvawatch.write.formats.vector import (
     write_csv,
@@ -53,19 +53,6 @@ FORMATS = (".csv", ".parquet", ".xlsx")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
-    """Which table, of what, for whom."""
-
-    name: str
-    options: Options
-    tier: Tier = Tier.PUBLIC
-    as_of: str = ""
-    """ISO day: the table as the last run until then saw it; for `revisions`, what to compare with."""
-    product: str = ""
-    """Loss product kept by `attribute --register-as`; empty: our own detections."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class MadeTable:
     """A table as a tier may see it, and what it was made from."""
 
@@ -74,7 +61,7 @@ class MadeTable:
     """Options; run, data date and digests of its inputs; register, date and digest of each layer; code."""
 
 
-def make_table(site: Site, store: Store, wanted: Wanted) -> MadeTable:
+def make_table(site: Site, store: Store, request: TableRequest) -> MadeTable:
     """A table as a tier may see it.
 
     Raises
@@ -82,45 +69,32 @@ def make_table(site: Site, store: Store, wanted: Wanted) -> MadeTable:
     TableError, StoreError
         For an unknown table, option or product, or a store without a run.
     """
-    if wanted.name not in TABLES:
-        raise TableError("unknown table", got=wanted.name, needed=sorted(TABLES))
+    if request.name not in TABLES:
+        raise TableError("unknown table", got=request.name, needed=sorted(TABLES))
     zones = read_zones(site, store)
-    if wanted.product:
-        inputs, day, source = _of_product(site, store, zones, wanted.product)
+    if request.product:
+        inputs, day, source = _of_product(site, store, zones, request.product)
     else:
-        inputs, day, source, zones = _of_run(site, store, zones, wanted)
-    frame = build(wanted.name, inputs, wanted.options)
-    spec = TABLES[wanted.name]
+        inputs, day, source, zones = _of_run(site, store, zones, request)
+    frame = build(request.name, inputs, request.options)
+    spec = TABLES[request.name]
     detections = f"selvawatch {site.model.name} {site.model.version}"
     frame.insert(0, "loss_product", source.get("product_label", detections))
     columns = tuple(one for one in (PRODUCT, *spec.columns) if one.name in frame.columns)
     table = Table(name=spec.name, description=spec.description, columns=columns)
     return MadeTable(
-        released=apply(table, frame, wanted.tier, site.config.tiers, day),
-        provenance=_provenance(site, zones, wanted, day) | source,
+        released=apply(table, frame, request.tier, site.config.tiers, day),
+        provenance=_provenance(site, zones, request, day) | source,
     )
 
 
-def table_frame(
-    name: str,
-    *,
-    site: Path | str | None,
-    store: Path | str,
-    options: Mapping[str, Any],
-    as_of: str,
-    product: str,
-    tier: str,
-) -> pd.DataFrame:
+def table_frame(request: TableRequest, site: Path | str | None, store: Path | str) -> pd.DataFrame:
     """A table as a DataFrame, or for `list` all names, titles and descriptions (see `selvawatch.table`)."""
-    if name == "list":
+    if request.name == "list":
         rows = [(one.name, one.title_es, one.description) for one in TABLES.values()]
         return pd.DataFrame(rows, columns=["name", "title_es", "description"])
-    tiers = {one.name.lower(): one for one in Tier}
-    if tier not in tiers:
-        raise TableError("unknown tier", got=tier, needed=list(tiers))
-    wanted = Wanted(name=name, options=Options(**options), tier=tiers[tier], as_of=as_of, product=product)
     loaded = Site.load(default_site() if site is None else Path(site))
-    made = make_table(loaded, open_store(str(store)), wanted)
+    made = make_table(loaded, open_store(str(store)), request)
     table = pd.DataFrame(made.released.frame)
     table.attrs = {**table.attrs, "provenance": dict(made.provenance)}
     return table
@@ -154,18 +128,18 @@ def write_table(out: Path, made: MadeTable) -> Path:
     return write_csv(out, released)
 
 
-def _provenance(site: Site, zones: Zones, wanted: Wanted, day: int) -> dict[str, str]:
+def _provenance(site: Site, zones: Zones, request: TableRequest, day: int) -> dict[str, str]:
     """What a table was made from, apart from its loss."""
     layers = {f"layer {one.entry.name}": f"{one.date} {one.sha256}" for one in zones.register.layers}
     references = {f"layer {name}": date.isoformat() for name, date in zones.references.dates}
     return {
         **references,
         **layers,
-        "table": wanted.name,
-        "options": json.dumps(asdict(wanted.options), sort_keys=True),
-        "as_of": wanted.as_of,
-        "product": wanted.product,
-        "tier": wanted.tier.name.lower(),
+        "table": request.name,
+        "options": json.dumps(asdict(request.options), sort_keys=True),
+        "as_of": request.as_of,
+        "product": request.product,
+        "tier": request.tier.name.lower(),
         "data_date": to_date(day).isoformat(),
         "register_sha256": zones.register.version,
         "site_sha256": site.digest,
@@ -184,14 +158,14 @@ def _of_the_run(folder: Path, run_id: str) -> dict[str, str]:
     }
 
 
-def plot_table(out: Path, released: Released, wanted: Wanted) -> Path:
+def plot_table(out: Path, released: Released, request: TableRequest) -> Path:
     """Draw `ha` of a table as bars with their bounds (.png or .svg) and return the path."""
     suffix = out.suffix.lower()
     if suffix not in (".png", ".svg"):
         raise TableError("unknown picture format", where=out, got=suffix or "no suffix", needed=".png, .svg")
     frame = released.frame
     if "ha" not in frame or not len(frame):
-        raise TableError("nothing to draw", where=wanted.name, got=f"{len(frame)} rows")
+        raise TableError("nothing to draw", where=request.name, got=f"{len(frame)} rows")
     numbers = [one.name for one in released.table.columns if one.dtype == "text"]
     skipped = {"loss_product", "share_of", "measure", "accounting", "clock", "scale", "period_set"}
     skipped |= {"register_version", "layer_dates"}
@@ -206,7 +180,7 @@ def plot_table(out: Path, released: Released, wanted: Wanted) -> Path:
         values=frame["ha"].to_numpy(float),
         low=frame["ha_lo"].to_numpy(float),
         high=frame["ha_hi"].to_numpy(float),
-        title=f"{TABLES[wanted.name].title_es} ({wanted.options.measure}, {wanted.options.accounting})",
+        title=f"{TABLES[request.name].title_es} ({request.options.measure}, {request.options.accounting})",
         unit="ha",
     )
     return out
@@ -217,7 +191,7 @@ def _plot_word(column: str, value: str) -> str:
     return combination(language("es"), value) if column in ("class", "type") else value
 
 
-def _of_product(site: Site, store: Store, zones: Zones, name: str) -> tuple[Inputs, int, dict[str, str]]:
+def _of_product(site: Site, store: Store, zones: Zones, name: str) -> tuple[TableInputs, int, dict[str, str]]:
     path = store.folder / "products" / name / "cells.parquet"
     if not path.exists():
         known = products(store.folder)
@@ -236,26 +210,26 @@ def _of_product(site: Site, store: Store, zones: Zones, name: str) -> tuple[Inpu
 
 
 def _of_run(
-    site: Site, store: Store, now: Zones, wanted: Wanted
-) -> tuple[Inputs, int, dict[str, str], Zones]:
+    site: Site, store: Store, now: Zones, request: TableRequest
+) -> tuple[TableInputs, int, dict[str, str], Zones]:
     """Inputs of the run asked for; an earlier one with the register that it saw, where that is at hand."""
     current = store.ledger.current()
     if current is None:
         raise StoreError("the store has no run", where=store.folder, do="run `selvawatch monitor` first")
     earlier: RunRow | None = None
     run, zones = current, now
-    if wanted.as_of:
-        day = to_day(wanted.as_of)
+    if request.as_of:
+        day = to_day(request.as_of)
         rows = [row for row in store.ledger.runs() if row.until_day <= day]
         if not rows:
-            raise StoreError("no run until that day", where=store.folder, got=wanted.as_of)
+            raise StoreError("no run until that day", where=store.folder, got=request.as_of)
         past = max(rows, key=lambda row: (row.until_day, row.sequence))
-        if wanted.name == "revisions":
+        if request.name == "revisions":
             earlier = past
         else:
             run, zones = past, _zones_then(site, store, now, past)
     guarded = guarded_area(now, zones)
-    pieces, faces = _run_pieces(site, store, zones, run, wanted.tier, guarded)
+    pieces, faces = _run_pieces(site, store, zones, run, request.tier, guarded)
     source = _of_the_run(store.run(run.run_id), run.run_id)
     source["register_of_run"] = _is_of_run(zones, source)
     before = None
@@ -264,7 +238,7 @@ def _of_run(
         then = _zones_then(site, store, now, earlier)
         provenance = _of_the_run(store.run(earlier.run_id), earlier.run_id)
         source["earlier_register_of_run"] = _is_of_run(then, provenance)
-        before = _run_pieces(site, store, then, earlier, wanted.tier, guarded_area(now, then))[0]
+        before = _run_pieces(site, store, then, earlier, request.tier, guarded_area(now, then))[0]
     start = to_day(site.days.monitoring_from)
     inputs = _inputs(site, zones, pieces, faces, watched_from=start, earlier=before)
     return inputs, run.until_day, source, zones
@@ -313,8 +287,8 @@ def _inputs(
     *,
     watched_from: int | None = None,
     earlier: Pieces | None = None,
-) -> Inputs:
-    return Inputs(
+) -> TableInputs:
+    return TableInputs(
         pieces=pieces,
         register=zones.register,
         scales=site.priorities.by_name,

@@ -1,6 +1,7 @@
 """Tables that analysts pull: `TABLES` names them, `build` makes one."""
 
-from selvawatch.tables.base import Inputs, Options, TableSpec
+from selvawatch.core.table_options import TableOptions
+from selvawatch.tables.base import TableInputs, TableSpec
 from selvawatch.tables.registry import TABLES, build
 
-__all__ = ["TABLES", "Inputs", "Options", "TableSpec", "build"]
+__all__ = ["TABLES", "TableInputs", "TableOptions", "TableSpec", "build"]

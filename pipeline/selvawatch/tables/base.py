@@ -12,16 +12,11 @@ from selvawatch.attribute.overlay import Pieces
 from selvawatch.attribute.periods import PeriodSet, calendar
 from selvawatch.core.days import day_numbers
 from selvawatch.core.schema import Column, column, columns
+from selvawatch.core.table_options import TableOptions
 from selvawatch.errors import TableError
 from selvawatch.register.manifest import References
 from selvawatch.register.register import NOT_IN_FORCE, Register
 from selvawatch.tables.table_settings import TableSettings
-
-MEASURES = ("loss_all", "loss_mining", "loss_mining_expected")
-"""What `ha` may count: all loss, that of events whose published cause is mining, or by its probability."""
-
-DIMENSIONS = ("year", "month", "area", "district", "status", "cause", "event_id", "product")
-"""What a table may be split by, besides its own rows."""
 
 COUNTED_STATUSES = ("provisional", "confirmed", "closed")
 NO_PERIOD = "no_period"
@@ -29,7 +24,7 @@ NO_DISTRICT = "none"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Inputs:
+class TableInputs:
     """What tables are made of."""
 
     pieces: Pieces
@@ -51,31 +46,6 @@ class Inputs:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
-    """How a table is cut and counted."""
-
-    accounting: str = "exclusive"
-    clock: str = "at-loss"
-    measure: str = "loss_all"
-    """What `ha`, `ha_lo`, `ha_hi` and shares count, of `MEASURES`."""
-    scale: str = ""
-    """Priority scale; empty: the first."""
-    periods: str = ""
-    """Period set, `year` or `month`; empty: the first set."""
-    by: tuple[str, ...] = ()
-    """Dimensions to split by, of `DIMENSIONS`."""
-    area: str = ""
-    """Area of interest to keep to; empty: all loss."""
-
-    def __post_init__(self) -> None:
-        """Refuse a measure or dimension that no table knows."""
-        if self.measure not in MEASURES:
-            raise TableError("unknown measure", got=self.measure, needed=MEASURES)
-        if strange := [one for one in self.by if one not in DIMENSIONS]:
-            raise TableError("unknown dimension", got=strange, needed=DIMENSIONS)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class TableSpec:
     """One table: what it says, in which columns, and how it is made."""
 
@@ -83,7 +53,7 @@ class TableSpec:
     description: str
     """English."""
     title_es: str
-    build: Callable[[Inputs, Options], pd.DataFrame]
+    build: Callable[[TableInputs, TableOptions], pd.DataFrame]
     columns: tuple[Column, ...]
     notes: tuple[str, ...] = field(default=())
     """What a reader must know before quoting it."""
@@ -132,7 +102,7 @@ CLASS = (
 
 
 def by_columns() -> tuple[Column, ...]:
-    """Columns that `Options.by` may add in front."""
+    """Columns that `TableOptions.by` may add in front."""
     return columns(
         column("year", "text", "Calendar year of the loss.", "Año"),
         column("month", "text", "Calendar month of the loss.", "Mes"),
@@ -145,7 +115,7 @@ def by_columns() -> tuple[Column, ...]:
     )
 
 
-def watched(inputs: Inputs) -> tuple[int, int]:
+def watched(inputs: TableInputs) -> tuple[int, int]:
     """First day that was watched, and the first day after; an empty run of days where nothing is dated."""
     first = inputs.watched_from
     if first is None:
@@ -156,26 +126,26 @@ def watched(inputs: Inputs) -> tuple[int, int]:
     return first, inputs.pieces.today + 1
 
 
-def watched_days(inputs: Inputs, start: int, end: int) -> int:
+def watched_days(inputs: TableInputs, start: int, end: int) -> int:
     """How many of the days from `start` to before `end` were watched."""
     first, after = watched(inputs)
     return max(0, min(end, after) - max(start, first))
 
 
-def coverage(inputs: Inputs, start: int, end: int) -> str:
+def coverage(inputs: TableInputs, start: int, end: int) -> str:
     """Whether the days were watched: `yes`, `partly` or `no`. No loss on days not watched says nothing."""
     days = watched_days(inputs, start, end)
     return "no" if days == 0 else "yes" if days >= end - start else "partly"
 
 
-def settings_of(inputs: Inputs) -> TableSettings:
+def settings_of(inputs: TableInputs) -> TableSettings:
     """The numbers of `aoi/tables.toml`; TableError where the inputs have none."""
     if inputs.settings is None:
-        raise TableError("this table needs numbers from aoi/tables.toml", needed="Inputs.settings")
+        raise TableError("this table needs numbers from aoi/tables.toml", needed="TableInputs.settings")
     return inputs.settings
 
 
-def scale_of(inputs: Inputs, options: Options) -> Scale:
+def scale_of(inputs: TableInputs, options: TableOptions) -> Scale:
     """The priority scale that the options name, or the first."""
     if not options.scale:
         return next(iter(inputs.scales.values()))
@@ -184,7 +154,7 @@ def scale_of(inputs: Inputs, options: Options) -> Scale:
     return inputs.scales[options.scale]
 
 
-def periods_of(inputs: Inputs, options: Options) -> PeriodSet:
+def periods_of(inputs: TableInputs, options: TableOptions) -> PeriodSet:
     """The period set that the options name (or years or months of all loss), or the first."""
     if options.periods in ("year", "month"):
         onset = day_numbers(inputs.pieces.frame["onset"], inputs.pieces.today)
@@ -198,7 +168,7 @@ def periods_of(inputs: Inputs, options: Options) -> PeriodSet:
     return inputs.periods[options.periods]
 
 
-def counted_pieces(inputs: Inputs, options: Options) -> np.ndarray:
+def counted_pieces(inputs: TableInputs, options: TableOptions) -> np.ndarray:
     """Which pieces count: not withdrawn, and in the area asked for."""
     kept = inputs.pieces.frame["status"].isin(COUNTED_STATUSES).to_numpy()
     if options.area:
@@ -209,7 +179,7 @@ def counted_pieces(inputs: Inputs, options: Options) -> np.ndarray:
     return kept
 
 
-def district_of(inputs: Inputs, kind: str) -> np.ndarray:
+def district_of(inputs: TableInputs, kind: str) -> np.ndarray:
     """Name of the area or district of each piece (today's outlines); `none` where it lies in no such place.
 
     Raises
@@ -235,7 +205,7 @@ def district_of(inputs: Inputs, kind: str) -> np.ndarray:
     return names
 
 
-def dimension(inputs: Inputs, name: str) -> np.ndarray:
+def dimension(inputs: TableInputs, name: str) -> np.ndarray:
     """Label of each piece in one of `DIMENSIONS`."""
     frame = inputs.pieces.frame
     if name in ("year", "month"):
@@ -248,7 +218,7 @@ def dimension(inputs: Inputs, name: str) -> np.ndarray:
     return frame[name].to_numpy(object)
 
 
-def classes(inputs: Inputs, options: Options, *, over: str) -> pd.DataFrame:
+def classes(inputs: TableInputs, options: TableOptions, *, over: str) -> pd.DataFrame:
     """Weights of the classes of all pieces that count (see `accountings.account`)."""
     rows = account(
         inputs.pieces,
@@ -261,13 +231,15 @@ def classes(inputs: Inputs, options: Options, *, over: str) -> pd.DataFrame:
     return rows[counted_pieces(inputs, options)[rows["piece"].to_numpy()]].reset_index(drop=True)
 
 
-def all_pieces(inputs: Inputs, options: Options) -> pd.DataFrame:
+def all_pieces(inputs: TableInputs, options: TableOptions) -> pd.DataFrame:
     """All pieces that count, each with its full weight."""
     piece = np.flatnonzero(counted_pieces(inputs, options))
     return pd.DataFrame({"piece": piece, "weight": 1.0, "weight_lo": 1.0, "weight_hi": 1.0})
 
 
-def added(inputs: Inputs, options: Options, rows: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
+def added(
+    inputs: TableInputs, options: TableOptions, rows: pd.DataFrame, keys: Sequence[str]
+) -> pd.DataFrame:
     """Hectares of weighted pieces by keys; the dimensions of `options.by` come first among the keys."""
     frame = inputs.pieces.frame
     piece = rows["piece"].to_numpy(np.int64)
@@ -301,7 +273,7 @@ def added(inputs: Inputs, options: Options, rows: pd.DataFrame, keys: Sequence[s
     return summed.reset_index().drop(columns="_all", errors="ignore")
 
 
-def how(table: pd.DataFrame, inputs: Inputs, options: Options) -> pd.DataFrame:
+def how(table: pd.DataFrame, inputs: TableInputs, options: TableOptions) -> pd.DataFrame:
     """The table with the columns of `HOW`."""
     return table.assign(
         measure=options.measure,
@@ -314,7 +286,9 @@ def how(table: pd.DataFrame, inputs: Inputs, options: Options) -> pd.DataFrame:
     )
 
 
-def counted_once(table: pd.DataFrame, inputs: Inputs, options: Options, clock: str = "none") -> pd.DataFrame:
+def counted_once(
+    table: pd.DataFrame, inputs: TableInputs, options: TableOptions, clock: str = "none"
+) -> pd.DataFrame:
     """The table with `HOW`, where ground counts once whatever rights lie on it."""
     neutral = replace(options, accounting="combination", clock="at-loss")
     return how(table, inputs, neutral).assign(accounting="none", clock=clock)

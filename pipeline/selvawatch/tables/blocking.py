@@ -10,8 +10,9 @@ import pandas as pd
 from selvawatch.attribute.accountings import KEPT_ASIDE
 from selvawatch.attribute.seniority import MINING
 from selvawatch.core.schema import Tier, column, columns
+from selvawatch.core.table_options import TableOptions
 from selvawatch.register.register import IN_FORCE, validity
-from selvawatch.tables.base import Inputs, Options, TableSpec, settings_of
+from selvawatch.tables.base import TableInputs, TableSpec, settings_of
 from selvawatch.tables.conflicts import water_distance
 from selvawatch.tables.rights_by_face import (
     REGISTER,
@@ -23,7 +24,7 @@ from selvawatch.tables.rights_by_face import (
 )
 
 
-def blocking_steps(inputs: Inputs, options: Options) -> pd.DataFrame:
+def blocking_steps(inputs: TableInputs, options: TableOptions) -> pd.DataFrame:
     """Mining rights of today, each with its ground under other rights, its nearness to water and zones.
 
     `blocking_steps` names the steps that the place makes hard: `3` where another land-use right lies over
@@ -76,7 +77,7 @@ def _steps(third: bool, fourth: bool, unsure: bool) -> str:
     return " ".join(found) or "none"
 
 
-def _state(inputs: Inputs, right: np.ndarray) -> np.ndarray:
+def _state(inputs: TableInputs, right: np.ndarray) -> np.ndarray:
     """Whether each right is in force today: `in_force` or `unknown` (those that are not are not listed)."""
     today = np.full(len(right), inputs.pieces.today, np.int64)
     state = validity(inputs.register.rights).states(right, today)

@@ -8,11 +8,11 @@ import pandas as pd
 from selvawatch.attribute.overlay import Pieces
 from selvawatch.core.days import day_numbers, to_day
 from selvawatch.core.schema import column, columns
+from selvawatch.core.table_options import TableOptions
 from selvawatch.errors import TableError
 from selvawatch.tables.base import (
     COUNTED_STATUSES,
-    Inputs,
-    Options,
+    TableInputs,
     TableSpec,
     counted_pieces,
     coverage,
@@ -28,7 +28,7 @@ THREE = (
 )
 
 
-def published_comparison(inputs: Inputs, options: Options) -> pd.DataFrame:
+def published_comparison(inputs: TableInputs, options: TableOptions) -> pd.DataFrame:
     """Published mining loss beside ours in the same place and days: order of magnitude, never a test value.
 
     Ours is empty where no area stands for the place, or where our loss does not reach over the period.
@@ -70,7 +70,7 @@ def published_comparison(inputs: Inputs, options: Options) -> pd.DataFrame:
     return pd.DataFrame(records)
 
 
-def revisions(inputs: Inputs, _options: Options) -> pd.DataFrame:
+def revisions(inputs: TableInputs, _options: TableOptions) -> pd.DataFrame:
     """What changed since an earlier state: hectares of each event then and now, and why.
 
     `change` is `new`, `gone`, `withdrawn`, `grown`, `shrunk`, `cause`, `register` (same loss, other register)

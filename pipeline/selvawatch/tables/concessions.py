@@ -8,6 +8,7 @@ import pandas as pd
 from selvawatch.attribute.accountings import OUTSIDE, account
 from selvawatch.attribute.describe import CONCESSIONS, site_categories
 from selvawatch.core.schema import column, columns
+from selvawatch.core.table_options import TableOptions
 from selvawatch.errors import TableError
 from selvawatch.register.register import NOT_IN_FORCE
 from selvawatch.tables.base import (
@@ -15,8 +16,7 @@ from selvawatch.tables.base import (
     HECTARES,
     HOW,
     SHARES,
-    Inputs,
-    Options,
+    TableInputs,
     TableSpec,
     added,
     all_pieces,
@@ -34,7 +34,7 @@ EXCLUDED = "excluded: "
 """Begins the class of ground that SPDA left out; here it is a row, so that all rows add up."""
 
 
-def loss_by_concession_type(inputs: Inputs, options: Options) -> pd.DataFrame:
+def loss_by_concession_type(inputs: TableInputs, options: TableOptions) -> pd.DataFrame:
     """Loss on concessions by their type, per area (SPDA chart 4); shares are parts of that loss."""
     rows = _concession_weights(inputs, options)
     rows = rows[rows["class"] != OUTSIDE]
@@ -50,7 +50,7 @@ def loss_by_concession_type(inputs: Inputs, options: Options) -> pd.DataFrame:
     return how(table, inputs, options)
 
 
-def share_inside_outside(inputs: Inputs, options: Options) -> pd.DataFrame:
+def share_inside_outside(inputs: TableInputs, options: TableOptions) -> pd.DataFrame:
     """Loss inside concessions by type and outside all, by period and area (SPDA charts 5 to 7).
 
     Protected cores, and oil lots where nothing else lies, are rows of their own without a share: what is
@@ -90,7 +90,7 @@ def share_inside_outside(inputs: Inputs, options: Options) -> pd.DataFrame:
     return how(joined.reset_index(drop=True), inputs, options)
 
 
-def site_category(inputs: Inputs, options: Options) -> pd.DataFrame:
+def site_category(inputs: TableInputs, options: TableOptions) -> pd.DataFrame:
     """Loss by the site proxy of planetGOLD's categories: mining title over half x a third party's right.
 
     A place, not an operator: who works there is not known, and may be the holder.
@@ -108,7 +108,7 @@ def site_category(inputs: Inputs, options: Options) -> pd.DataFrame:
     return counted_once(table, inputs, options, clock="at-loss")
 
 
-def _concession_weights(inputs: Inputs, options: Options) -> pd.DataFrame:
+def _concession_weights(inputs: TableInputs, options: TableOptions) -> pd.DataFrame:
     """Weights of concession types only: other rights do not outrank them here."""
     if options.accounting not in ("exclusive", "fractional"):
         raise TableError(
@@ -126,7 +126,7 @@ def _concession_weights(inputs: Inputs, options: Options) -> pd.DataFrame:
     return rows[counted_pieces(inputs, options)[rows["piece"].to_numpy()]].reset_index(drop=True)
 
 
-def _under(inputs: Inputs, options: Options, kind: str) -> np.ndarray:
+def _under(inputs: TableInputs, options: TableOptions, kind: str) -> np.ndarray:
     """Which pieces lie under a type, in force or of unknown validity."""
     members = inputs.pieces.members
     state = members["today" if options.clock == "today" else "at_loss"].to_numpy() != NOT_IN_FORCE
@@ -136,7 +136,7 @@ def _under(inputs: Inputs, options: Options, kind: str) -> np.ndarray:
     return under
 
 
-def _with_area(inputs: Inputs, options: Options) -> Options:
+def _with_area(inputs: TableInputs, options: TableOptions) -> TableOptions:
     """The options, split by area where the register has areas."""
     has = bool((inputs.register.rights["type"] == "area").any())
     return replace(options, by=("area", *options.by)) if has and "area" not in options.by else options

@@ -8,8 +8,9 @@ from selvawatch.attribute.describe import nearest
 from selvawatch.attribute.seniority import MINING, begin_days
 from selvawatch.core.days import day_numbers
 from selvawatch.core.schema import Tier, column, columns
+from selvawatch.core.table_options import TableOptions
 from selvawatch.register.register import validity
-from selvawatch.tables.base import Inputs, Options, TableSpec, counted_pieces, settings_of
+from selvawatch.tables.base import TableInputs, TableSpec, counted_pieces, settings_of
 from selvawatch.tables.rights_by_face import (
     NEVER,
     REGISTER,
@@ -21,7 +22,7 @@ from selvawatch.tables.rights_by_face import (
 )
 
 
-def overlap_conflicts(inputs: Inputs, options: Options) -> pd.DataFrame:
+def overlap_conflicts(inputs: TableInputs, options: TableOptions) -> pd.DataFrame:
     """Pairs of rights over the same ground: hectares, which came first, by how much, loss before and after.
 
     The senior right began (application, else first day in force) before the junior; where either day is
@@ -60,7 +61,7 @@ def overlap_conflicts(inputs: Inputs, options: Options) -> pd.DataFrame:
     return table.drop(columns=["right_a", "right_b"]).reset_index(drop=True).assign(**of_register(inputs))
 
 
-def corridor_conflict_share(inputs: Inputs, _options: Options) -> pd.DataFrame:
+def corridor_conflict_share(inputs: TableInputs, _options: TableOptions) -> pd.DataFrame:
     """Share of the corridor's mining rights over another land-use right, and of the rest near water.
 
     Salo et al. (2016) report 74 %, and the other 26 % mostly near water, for June 2014. Which rights and
@@ -106,7 +107,7 @@ def corridor_conflict_share(inputs: Inputs, _options: Options) -> pd.DataFrame:
     return table.assign(**of_register(inputs))
 
 
-def _coexisted(inputs: Inputs, first: np.ndarray, other: np.ndarray) -> np.ndarray:
+def _coexisted(inputs: TableInputs, first: np.ndarray, other: np.ndarray) -> np.ndarray:
     """Whether two rights were in force together on any day, by their dates: yes, no or unknown."""
     dates = validity(inputs.register.rights)
     together = np.maximum(dates.valid_from[first], dates.valid_from[other]) < np.minimum(
@@ -116,7 +117,9 @@ def _coexisted(inputs: Inputs, first: np.ndarray, other: np.ndarray) -> np.ndarr
     return np.where(~together, "no", np.where(sure, "yes", "unknown"))
 
 
-def _loss_in_pairs(inputs: Inputs, options: Options, pairs: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
+def _loss_in_pairs(
+    inputs: TableInputs, options: TableOptions, pairs: pd.DataFrame, keys: list[str]
+) -> pd.DataFrame:
     """Loss on the ground of each pair before and from the junior's first day."""
     frame = inputs.pieces.frame[counted_pieces(inputs, options)]
     pieces = pd.DataFrame(
@@ -141,7 +144,7 @@ def _loss_in_pairs(inputs: Inputs, options: Options, pairs: pd.DataFrame, keys: 
     return rows[keys].assign(**parts).groupby(keys, as_index=False).sum()
 
 
-def water_distance(inputs: Inputs, mining: pd.DataFrame) -> dict[str, float]:
+def water_distance(inputs: TableInputs, mining: pd.DataFrame) -> dict[str, float]:
     """Metres from each mining right to rivers and water; empty without such layers."""
     if inputs.references is None:
         return {}

@@ -9,14 +9,14 @@ import shapely
 from selvawatch.attribute.overlay import cut
 from selvawatch.core.days import day_numbers, to_date, to_day
 from selvawatch.core.schema import column, columns
+from selvawatch.core.table_options import TableOptions
 from selvawatch.errors import TableError
 from selvawatch.tables.base import (
     HECTARES,
     HOW,
     NO_DISTRICT,
     SHARES,
-    Inputs,
-    Options,
+    TableInputs,
     TableSpec,
     added,
     all_pieces,
@@ -35,7 +35,7 @@ DAYS_PER_MONTH = 30.44
 """Days of a month, for rates: printed beside them."""
 
 
-def loss_by_district(inputs: Inputs, options: Options) -> pd.DataFrame:
+def loss_by_district(inputs: TableInputs, options: TableOptions) -> pd.DataFrame:
     """Loss by district; `none` is loss in none of the districts at hand."""
     by = replace(options, by=tuple(one for one in options.by if one != "district"))
     rows = all_pieces(inputs, options)
@@ -48,7 +48,7 @@ def loss_by_district(inputs: Inputs, options: Options) -> pd.DataFrame:
     return counted_once(table, inputs, options)
 
 
-def area_coverage(inputs: Inputs, options: Options) -> pd.DataFrame:
+def area_coverage(inputs: TableInputs, options: TableOptions) -> pd.DataFrame:
     """Share of the region's loss that lies inside the areas, by year: a fall means new fronts elsewhere."""
     rows = all_pieces(inputs, options)
     piece = rows["piece"].to_numpy()
@@ -66,7 +66,7 @@ def area_coverage(inputs: Inputs, options: Options) -> pd.DataFrame:
     return counted_once(table, inputs, options)
 
 
-def displacement_rings(inputs: Inputs, options: Options) -> pd.DataFrame:
+def displacement_rings(inputs: TableInputs, options: TableOptions) -> pd.DataFrame:
     """Loss per month in rings around an area before and after a day, and beyond the rings as a control.
 
     Rings are cut exactly; a month is 30.44 days. A change in the rings against the control is a hint that
@@ -118,7 +118,7 @@ def displacement_rings(inputs: Inputs, options: Options) -> pd.DataFrame:
     return counted_once(table, inputs, options)
 
 
-def front_age(inputs: Inputs, options: Options) -> pd.DataFrame:
+def front_age(inputs: TableInputs, options: TableOptions) -> pd.DataFrame:
     """First year with enough mining loss, for each square of a fixed grid: the age of the fronts."""
     size, least = settings_of(inputs).front_cell_m, settings_of(inputs).front_least_ha
     frame = inputs.pieces.frame

@@ -5,15 +5,16 @@ import pandas as pd
 
 from selvawatch.core.days import day_numbers, to_date
 from selvawatch.core.schema import column, columns
+from selvawatch.core.table_options import TableOptions
 from selvawatch.register.register import NOT_IN_FORCE, UNKNOWN, validity
-from selvawatch.tables.base import Inputs, Options, TableSpec, periods_of
+from selvawatch.tables.base import TableInputs, TableSpec, periods_of
 from selvawatch.tables.rights_by_face import NEVER, REGISTER, THREE, face_rights, need_faces, of_register
 
 ALL_FACES = "all"
 NO_DATE = "no_date"
 
 
-def granted_by_period(inputs: Inputs, options: Options) -> pd.DataFrame:
+def granted_by_period(inputs: TableInputs, options: TableOptions) -> pd.DataFrame:
     """Ground granted in each period and in force at its end, per area and type (SPDA chart 3).
 
     Gross is the sum of the rights, net the ground under at least one. A right is dated by its first day in
@@ -105,7 +106,7 @@ class _GrantedFaces:
         return len(np.unique(self._id[kept]))
 
 
-def _granted(inputs: Inputs) -> tuple[np.ndarray, np.ndarray]:
+def _granted(inputs: TableInputs) -> tuple[np.ndarray, np.ndarray]:
     """Day each row was granted (far away where unknown), and whether that is the day of its application."""
     rights = inputs.register.rights
     valid = day_numbers(rights["valid_from"], NEVER)

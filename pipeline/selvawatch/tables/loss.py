@@ -10,14 +10,14 @@ from selvawatch.attribute.accountings import ADDITIVE, OUTSIDE
 from selvawatch.attribute.periods import PeriodSet
 from selvawatch.core.days import day_numbers
 from selvawatch.core.schema import Column, column, columns
+from selvawatch.core.table_options import TableOptions
 from selvawatch.tables.base import (
     CLASS,
     HECTARES,
     HOW,
     NO_PERIOD,
     SHARES,
-    Inputs,
-    Options,
+    TableInputs,
     TableSpec,
     added,
     all_pieces,
@@ -39,17 +39,17 @@ WATCHED = column(
 )
 
 
-def loss_by_type(inputs: Inputs, options: Options) -> pd.DataFrame:
+def loss_by_type(inputs: TableInputs, options: TableOptions) -> pd.DataFrame:
     """Loss by type of right, and outside all of them."""
     return _by_class(inputs, options, over="type")
 
 
-def loss_by_zone(inputs: Inputs, options: Options) -> pd.DataFrame:
+def loss_by_zone(inputs: TableInputs, options: TableOptions) -> pd.DataFrame:
     """Loss by type of zone, and outside all of them."""
     return _by_class(inputs, options, over="zone")
 
 
-def loss_by_period(inputs: Inputs, options: Options) -> pd.DataFrame:
+def loss_by_period(inputs: TableInputs, options: TableOptions) -> pd.DataFrame:
     """Loss by period; what fell in no period of the set is a row of its own."""
     periods = periods_of(inputs, options)
     rows = in_periods(inputs, all_pieces(inputs, options), periods)
@@ -75,7 +75,7 @@ def loss_by_period(inputs: Inputs, options: Options) -> pd.DataFrame:
     return how(table, inputs, plain).assign(accounting="none", clock="none")
 
 
-def loss_type_zone_period(inputs: Inputs, options: Options) -> pd.DataFrame:
+def loss_type_zone_period(inputs: TableInputs, options: TableOptions) -> pd.DataFrame:
     """Loss by type of right x zone x period: the crossing of the three, with the same accounting on both."""
     periods = periods_of(inputs, options)
     types = classes(inputs, options, over="type")
@@ -117,7 +117,7 @@ def loss_type_zone_period(inputs: Inputs, options: Options) -> pd.DataFrame:
     return how(table, inputs, options)
 
 
-def in_periods(inputs: Inputs, rows: pd.DataFrame, periods: PeriodSet) -> pd.DataFrame:
+def in_periods(inputs: TableInputs, rows: pd.DataFrame, periods: PeriodSet) -> pd.DataFrame:
     """Weighted pieces with the period of their onset.
 
     A piece whose loss may have happened in another period stands there too, with no weight but `weight_hi`.
@@ -150,7 +150,7 @@ def in_periods(inputs: Inputs, rows: pd.DataFrame, periods: PeriodSet) -> pd.Dat
     return pd.concat(parts, ignore_index=True)
 
 
-def _by_class(inputs: Inputs, options: Options, *, over: str) -> pd.DataFrame:
+def _by_class(inputs: TableInputs, options: TableOptions, *, over: str) -> pd.DataFrame:
     rows = classes(inputs, options, over=over)
     table = added(inputs, options, rows, ["class", "validity"])
     counted = scale_of(inputs, options).counted(over)
@@ -184,14 +184,14 @@ def _by_class(inputs: Inputs, options: Options, *, over: str) -> pd.DataFrame:
     return how(table, inputs, options)
 
 
-def _same(options: Options) -> str:
+def _same(options: TableOptions) -> str:
     """What narrows the whole that shares are taken of."""
     narrow = [f"in {options.area}"] if options.area else []
     narrow += [f"of the same {name}" for name in options.by]
     return "".join(f", {one}" for one in narrow)
 
 
-def _with_absent(table: pd.DataFrame, types: list[str], options: Options) -> pd.DataFrame:
+def _with_absent(table: pd.DataFrame, types: list[str], options: TableOptions) -> pd.DataFrame:
     """Zero rows for types that the register can hold and that lost nothing; not for types without a layer."""
     if options.accounting == "combination":
         types = []

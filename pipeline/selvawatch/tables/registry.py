@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from selvawatch.core.table_options import TableOptions
 from selvawatch.errors import TableError
 from selvawatch.tables import (
     blocking,
@@ -14,7 +15,7 @@ from selvawatch.tables import (
     rights,
     spda_charts,
 )
-from selvawatch.tables.base import Inputs, Options, TableSpec
+from selvawatch.tables.base import TableInputs, TableSpec
 
 TABLES: dict[str, TableSpec] = {
     spec.name: spec
@@ -33,7 +34,7 @@ TABLES: dict[str, TableSpec] = {
 """Tables by name."""
 
 
-def build(name: str, inputs: Inputs, options: Options) -> pd.DataFrame:
+def build(name: str, inputs: TableInputs, options: TableOptions) -> pd.DataFrame:
     """A table by name: the dimensions asked for, then the table's own columns in declared order.
 
     Raises

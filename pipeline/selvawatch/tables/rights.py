@@ -4,12 +4,13 @@ import numpy as np
 import pandas as pd
 
 from selvawatch.core.schema import Tier, column, columns
+from selvawatch.core.table_options import TableOptions
 from selvawatch.register.register import NOT_IN_FORCE, UNKNOWN
-from selvawatch.tables.base import Inputs, Options, TableSpec, counted_pieces
+from selvawatch.tables.base import TableInputs, TableSpec, counted_pieces
 from selvawatch.tables.rights_by_face import REGISTER, THREE, of_register
 
 
-def loss_by_right(inputs: Inputs, options: Options) -> pd.DataFrame:
+def loss_by_right(inputs: TableInputs, options: TableOptions) -> pd.DataFrame:
     """Loss on each right: in all, while in force, while its validity was unknown, and out of its time.
 
     Not additive: rights overlap.

@@ -7,7 +7,7 @@ from selvawatch.attribute.faces import Faces
 from selvawatch.core.schema import column
 from selvawatch.errors import TableError
 from selvawatch.register.register import NOT_IN_FORCE, validity
-from selvawatch.tables.base import Inputs, layer_dates
+from selvawatch.tables.base import TableInputs, layer_dates
 
 NEVER = np.iinfo(np.int64).max // 4
 """Day of what has no date."""
@@ -24,14 +24,14 @@ THREE = (
 )
 
 
-def need_faces(inputs: Inputs) -> Faces:
+def need_faces(inputs: TableInputs) -> Faces:
     """The faces; TableError where the inputs have none."""
     if inputs.faces is None:
-        raise TableError("this table needs the faces of the register", needed="Inputs.faces")
+        raise TableError("this table needs the faces of the register", needed="TableInputs.faces")
     return inputs.faces
 
 
-def face_rights(inputs: Inputs, faces: Faces, *, today: bool = False) -> pd.DataFrame:
+def face_rights(inputs: TableInputs, faces: Faces, *, today: bool = False) -> pd.DataFrame:
     """face, right, right_id, type, ha and area of every face and right (latest version) over it."""
     rights = inputs.register.rights
     face = np.repeat(np.arange(len(faces)), np.diff(faces.starts))
@@ -57,7 +57,7 @@ def face_rights(inputs: Inputs, faces: Faces, *, today: bool = False) -> pd.Data
     )
 
 
-def faces_under(inputs: Inputs, faces: Faces, kind: str) -> np.ndarray:
+def faces_under(inputs: TableInputs, faces: Faces, kind: str) -> np.ndarray:
     """Which faces lie under a type today, in force or of unknown validity."""
     face = np.repeat(np.arange(len(faces)), np.diff(faces.starts))
     on = (inputs.register.rights["type"] == kind).to_numpy()[faces.members]
@@ -69,7 +69,7 @@ def faces_under(inputs: Inputs, faces: Faces, kind: str) -> np.ndarray:
     return under
 
 
-def of_register(inputs: Inputs) -> dict[str, str]:
+def of_register(inputs: TableInputs) -> dict[str, str]:
     """Version and layer dates of the register, as columns."""
     return {
         "register_version": inputs.register.version,

@@ -6,12 +6,13 @@ import numpy as np
 import pandas as pd
 
 from selvawatch.core.schema import column, columns
-from selvawatch.tables.base import Inputs, Options, TableSpec, settings_of
+from selvawatch.core.table_options import TableOptions
+from selvawatch.tables.base import TableInputs, TableSpec, settings_of
 from selvawatch.tables.granted import with_changes
 from selvawatch.tables.rendering import rendered
 
 
-def spda_charts(inputs: Inputs, _options: Options) -> pd.DataFrame:
+def spda_charts(inputs: TableInputs, _options: TableOptions) -> pd.DataFrame:
     """The published charts with ratio, change and shares; ambiguous ones stand once for each reading.
 
     Chart 3 has shares of the listed areas per period, charts 4 and 7 shares of the area.

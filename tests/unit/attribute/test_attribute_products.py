@@ -109,13 +109,13 @@ def test_a_loss_of_a_year_is_uncertain_over_a_right_that_began_in_it():
 def test_loss_without_dates_lies_under_rights_of_unknown_validity():
     loss = gpd.GeoDataFrame({"a": [7.0]}, geometry=[box(0, 0, 100, 100)], crs=made.CRS)
     cells = loss_cells(loss, MINING, equal_area=made.EQUAL_AREA, area_field="a")
-    from selvawatch.tables import Options, build
+    from selvawatch.tables import TableOptions, build
 
     inputs = made.inputs(cells, made.register([{"type": "timber", "geometry": box(0, 0, 100, 100)}]))
-    table = build("loss_by_type", inputs, Options())
+    table = build("loss_by_type", inputs, TableOptions())
     table = table[table["ha"] > 0]
     assert table[["class", "validity", "ha"]].to_numpy().tolist() == [["timber", "unknown", 7.0]]
-    periods = build("loss_by_period", inputs, Options()).set_index("period")
+    periods = build("loss_by_period", inputs, TableOptions()).set_index("period")
     assert periods.loc["no_period", "ha"] == 7.0
 
 

@@ -12,8 +12,9 @@ import attribute_made as made
 from attribute_made import box, cells, inputs, register
 from selvawatch.attribute.loss_products import Product
 from selvawatch.core.schema import Table, Tier
-from selvawatch.steps.tables import MadeTable, Wanted, plot_table, write_table
-from selvawatch.tables import TABLES, Options, build
+from selvawatch.core.table_options import TableRequest
+from selvawatch.steps.tables import MadeTable, plot_table, write_table
+from selvawatch.tables import TABLES, TableOptions, build
 from selvawatch.write.bulletin.pdf import write_pdf
 from selvawatch.write.language.i18n import language
 from selvawatch.write.tiers import TierRule, apply
@@ -49,7 +50,7 @@ def made_inputs():
 
 
 def made_table(made_inputs, name, **options):
-    frame = build(name, made_inputs, Options(**options))
+    frame = build(name, made_inputs, TableOptions(**options))
     spec = TABLES[name]
     columns = tuple(one for one in spec.columns if one.name in frame.columns)
     table = Table(name=spec.name, description=spec.description, columns=columns)
@@ -92,7 +93,7 @@ def _number(text):
 
 def test_a_chart_of_hostile_names_is_drawn_small_and_as_text(made_inputs, tmp_path):
     table = made_table(made_inputs, "loss_by_district")
-    wanted = Wanted(name="loss_by_district", options=Options())
+    wanted = TableRequest(name="loss_by_district")
     svg = plot_table(tmp_path / "p.svg", table.released, wanted).read_text(encoding="utf-8")
     assert "<script" not in svg and "onerror=" not in svg.replace("onerror=alert(1)&gt;", "")
     assert "x" * 200 not in svg

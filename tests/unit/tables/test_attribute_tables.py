@@ -15,7 +15,7 @@ from selvawatch.attribute.rounding import largest_remainder
 from selvawatch.errors import SelvawatchError, SiteError, TableError
 from selvawatch.register.manifest import no_references
 from selvawatch.register.register import register_of
-from selvawatch.tables import TABLES, Options, build
+from selvawatch.tables import TABLES, TableOptions, build
 
 HA = 100.0  # a square of 100 m is one hectare in the pixel CRS
 
@@ -29,7 +29,7 @@ def row(kind, shape, first="2000-01-01", **rest):
 
 
 def of(name, made_inputs, **options):
-    return build(name, made_inputs, Options(**options))
+    return build(name, made_inputs, TableOptions(**options))
 
 
 @pytest.fixture(scope="module")

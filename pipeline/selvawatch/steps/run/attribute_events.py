@@ -21,7 +21,7 @@ from selvawatch.steps.register import all_snapshots
 from selvawatch.store.faces import site_faces
 from selvawatch.store.folders import Store
 from selvawatch.store.loss_products import product_scars
-from selvawatch.tables.base import Inputs
+from selvawatch.tables.base import TableInputs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,9 +52,9 @@ class Attributed:
     faces: Faces
     zones: Zones
 
-    def inputs(self, site: Site, cells: set[str] | None = None) -> Inputs:
+    def inputs(self, site: Site, cells: set[str] | None = None) -> TableInputs:
         """What tables are made of; `cells`: only pieces of these cells."""
-        return Inputs(
+        return TableInputs(
             pieces=self.pieces if cells is None else of_cells(self.pieces, cells),
             register=self.zones.register,
             scales=site.priorities.by_name,

@@ -12,6 +12,7 @@ from pyproj import Transformer
 from selvawatch.core.days import to_date, to_day
 from selvawatch.core.grid import Tile
 from selvawatch.core.schema import Table, Tier
+from selvawatch.core.table_options import TableOptions
 from selvawatch.core.tables import ALERTS, CELLS
 from selvawatch.events.track import Tracked
 from selvawatch.site import Site
@@ -20,8 +21,7 @@ from selvawatch.steps.run.attribute_events import Attributed, Zones
 from selvawatch.store.folders import Store
 from selvawatch.store.tile_state import TileState, open_layers
 from selvawatch.tables import registry
-from selvawatch.tables.base import Inputs as TableInputs
-from selvawatch.tables.base import Options
+from selvawatch.tables.base import TableInputs
 from selvawatch.write.bulletin.bulletin import write_bulletin
 from selvawatch.write.bulletin.bulletin_model import (
     Bulletin,
@@ -200,7 +200,7 @@ def _write_tables(folder: Path, inputs: TableInputs, tier: Tier, site: Site, run
 def _build(
     inputs: TableInputs, name: str, accounting: str = "exclusive", clock: str = "at-loss"
 ) -> pd.DataFrame:
-    return registry.build(name, inputs, Options(accounting=accounting, clock=clock))
+    return registry.build(name, inputs, TableOptions(accounting=accounting, clock=clock))
 
 
 def _tile_product(site: Site, store: Store, folder: Path, state: TileState, run: Run) -> Product:

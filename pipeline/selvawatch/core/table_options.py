@@ -1,0 +1,50 @@
+"""Which table, cut and counted how, of what and for whom: the options of a table, once for all callers."""
+
+from dataclasses import dataclass, field
+
+from selvawatch.core.tier import Tier
+from selvawatch.errors import TableError
+
+MEASURES = ("loss_all", "loss_mining", "loss_mining_expected")
+"""What `ha` may count: all loss, that of events whose published cause is mining, or by its probability."""
+
+DIMENSIONS = ("year", "month", "area", "district", "status", "cause", "event_id", "product")
+"""What a table may be split by, besides its own rows."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableOptions:
+    """How a table is cut and counted; the defaults are those of the command and of the Python call."""
+
+    by: tuple[str, ...] = ()
+    """Dimensions to split by, of `DIMENSIONS`."""
+    accounting: str = "exclusive"
+    clock: str = "at-loss"
+    measure: str = "loss_all"
+    """What `ha`, `ha_lo`, `ha_hi` and shares count, of `MEASURES`."""
+    scale: str = ""
+    """Priority scale; empty: the first."""
+    periods: str = ""
+    """Period set, `year` or `month`; empty: the first set."""
+    area: str = ""
+    """Area of interest to keep to; empty: all loss."""
+
+    def __post_init__(self) -> None:
+        """Refuse a measure or dimension that no table knows."""
+        if self.measure not in MEASURES:
+            raise TableError("unknown measure", got=self.measure, needed=MEASURES)
+        if strange := [name for name in self.by if name not in DIMENSIONS]:
+            raise TableError("unknown dimension", got=strange, needed=DIMENSIONS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableRequest:
+    """Which table, of what, for whom."""
+
+    name: str
+    options: TableOptions = field(default_factory=TableOptions)
+    tier: Tier = Tier.PUBLIC
+    as_of: str = ""
+    """ISO day: the table as the last run until then saw it; for `revisions`, what to compare with."""
+    product: str = ""
+    """Loss product kept by `attribute --register-as`; empty: our own detections."""
