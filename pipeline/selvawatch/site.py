@@ -15,6 +15,7 @@ from selvawatch.attribute.periods import Periods
 from selvawatch.attribute.rank import RankingRule
 from selvawatch.attribute.rules import Rules
 from selvawatch.core.area import Area
+from selvawatch.core.days import to_day
 from selvawatch.core.files import digest, file_digest
 from selvawatch.core.grid import Grid, Tile
 from selvawatch.core.hectares import equal_area_crs
@@ -84,6 +85,23 @@ class Days:
             raise ValueError(
                 f"history_to {self.history_to} is not before monitoring_from {self.monitoring_from}"
             )
+
+    @property
+    def first_day(self) -> int:
+        """First day of the monitoring, days since 1970-01-01."""
+        return to_day(self.monitoring_from)
+
+    @property
+    def history(self) -> tuple[int, int] | None:
+        """First and last day of the history, both included; None without a history."""
+        if self.history_from is None or self.history_to is None:
+            return None
+        return to_day(self.history_from), to_day(self.history_to)
+
+    @property
+    def earliest_day(self) -> int:
+        """First day of which scenes are read: that of the history, else of the monitoring."""
+        return self.first_day if self.history is None else self.history[0]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,12 +5,14 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from selvawatch.attribute.overlay import CLOCKS, Pieces
+from selvawatch.attribute.overlay import Pieces
 from selvawatch.core.tables import RIGHT_TYPES
 from selvawatch.errors import SiteError, TableError
 from selvawatch.register.register import NOT_IN_FORCE, UNKNOWN, Register
 
 ACCOUNTINGS = ("exclusive", "inclusive", "fractional", "combination")
+CLOCKS = ("at-loss", "today")
+"""Whether the rights of the day of the loss count, or those of today."""
 ADDITIVE = {"exclusive": True, "inclusive": False, "fractional": True, "combination": True}
 """Whether the rows of an accounting add up to the total."""
 

@@ -13,6 +13,7 @@ import rasterio.features
 import shapely
 from affine import Affine
 
+from selvawatch.core.hectares import M2_PER_HA
 from selvawatch.errors import SiteError
 
 _TOUCH_M = 0.001
@@ -54,7 +55,7 @@ def water_outlines(water: np.ndarray, transform: Affine, least_ha: float) -> lis
     patches = np.array([shapely.geometry.shape(shape) for shape, _ in found], object)
     rows, columns = water.shape
     inner = shapely.box(*(transform @ (0.5, rows - 0.5)), *(transform @ (columns - 0.5, 0.5)))
-    large = shapely.area(patches) >= least_ha * 10_000
+    large = shapely.area(patches) >= least_ha * M2_PER_HA
     return list(patches[large | ~shapely.covered_by(patches, inner)])
 
 
@@ -67,7 +68,7 @@ def river_water(
     """
     joined = shapely.union_all(shapely.make_valid(np.array(list(patches), object)))
     bodies = shapely.get_parts(_touching(joined))
-    bodies = bodies[shapely.area(bodies) >= rule.least_ha * 10_000]
+    bodies = bodies[shapely.area(bodies) >= rule.least_ha * M2_PER_HA]
     if not len(bodies):
         return []
     if len(rivers):

@@ -11,6 +11,8 @@ from odc.geo.geobox import GeoBox
 from pyproj import CRS, Transformer
 from pyproj.exceptions import CRSError
 
+from selvawatch.core.hectares import M2_PER_HA
+
 _TILE_ID = re.compile(r"x(m?\d{4,})y(m?\d{4,})")
 
 
@@ -48,7 +50,7 @@ class Grid:
     @property
     def pixel_ha(self) -> float:
         """Area of a pixel in the pixel CRS, hectares (not the reported hectares: see `core.areas`)."""
-        return self.resolution**2 / 10_000
+        return self.resolution**2 / M2_PER_HA
 
     def tile(self, tile_id: str) -> "Tile":
         """The tile of that id; ValueError when the text is not a tile id."""

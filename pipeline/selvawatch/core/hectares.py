@@ -5,6 +5,7 @@ import shapely
 from pyproj import CRS, Transformer
 
 M2_PER_HA = 10_000.0
+"""Square metres of a hectare."""
 
 
 def equal_area_crs(lon: float, lat: float) -> CRS:

@@ -69,6 +69,21 @@ class Scene:
         """Day of acquisition (UTC)."""
         return to_day(self.time)
 
+    @property
+    def key(self) -> tuple[str, str]:
+        """Id and digest: what records of a scene know it by."""
+        return self.id, self.digest
+
+    @property
+    def item_key(self) -> tuple[str, str, str]:
+        """Collection, id and digest: one version of one item of one catalogue."""
+        return self.collection, self.id, self.digest
+
+    @property
+    def order(self) -> tuple[int, str, str, str]:
+        """Day, sensor, id and collection: the order in which scenes are listed."""
+        return self.day, self.sensor, self.id, self.collection
+
 
 def scene_to_json(scene: Scene) -> dict[str, Any]:
     """A JSON-able mapping that `scene_from_json` turns back into an equal scene."""

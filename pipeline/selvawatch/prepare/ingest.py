@@ -39,6 +39,16 @@ class SceneRecord:
     digest: str = ""
     """Digest of the scene's item."""
 
+    @property
+    def key(self) -> tuple[str, str]:
+        """Id and digest, as `Scene.key`."""
+        return self.scene_id, self.digest
+
+    @property
+    def order(self) -> tuple[int, str, str, str]:
+        """Day, stream, id and digest: the order in which a state keeps records."""
+        return self.day, self.stream, self.scene_id, self.digest
+
 
 def scenes_on(scenes: Iterable[Scene], tile: Tile, halo_px: int = 0) -> list[Scene]:
     """Scenes whose footprint meets a tile, or so many pixels around it, in the order given."""
@@ -96,33 +106,33 @@ def _ingest_day(
 ) -> list[SceneRecord]:
     path = observation_path(folder, stream_of(scenes[0]), scenes[0].day)
     shares = _shares_in(path, recipe, halo_px)
-    if not shares.keys() <= {_key(scene) for scene in scenes}:
+    if not shares.keys() <= {scene.item_key for scene in scenes}:
         shares = {}
     found: dict[tuple[str, str, str], SceneObservation] = {}
-    records = {key: _read(scene, shares[key]) for scene in scenes if (key := _key(scene)) in shares}
+    records = {key: _read(scene, shares[key]) for scene in scenes if (key := scene.item_key) in shares}
 
     def observe(some: list[Scene]) -> None:
         for scene in some:
             try:
-                found[_key(scene)] = part = observe_scene(scene, tile, recipe, read, halo_px)
+                found[scene.item_key] = part = observe_scene(scene, tile, recipe, read, halo_px)
             except SceneError as error:
-                records[_key(scene)] = _record(scene, state="unread", reason=error.reason, text=str(error))
+                records[scene.item_key] = _record(scene, state="unread", reason=error.reason, text=str(error))
             else:
-                records[_key(scene)] = _read(scene, round(part.clear_share, 6))
+                records[scene.item_key] = _read(scene, round(part.clear_share, 6))
 
-    observe([scene for scene in scenes if _key(scene) not in shares])
+    observe([scene for scene in scenes if scene.item_key not in shares])
     if found:
         new = list(found)
-        observe([scene for scene in scenes if _key(scene) in shares])
+        observe([scene for scene in scenes if scene.item_key in shares])
         lost = [key for key in shares if key not in found]
         if lost:
             _hold_back(scenes, new, lost, shares, records)
         else:
-            parts = [found[_key(scene)] for scene in scenes if _key(scene) in found]
-            kept = [[*_key(part.scene), round(part.clear_share, 6)] for part in parts]
+            parts = [found[scene.item_key] for scene in scenes if scene.item_key in found]
+            kept = [[*part.scene.item_key, round(part.clear_share, 6)] for part in parts]
             tags = {"scenes": canonical_json(kept), "recipe": recipe.digest}
             write_observation(daily(parts), tile, folder, tags, halo_px)
-    return [records[_key(scene)] for scene in scenes]
+    return [records[scene.item_key] for scene in scenes]
 
 
 def _hold_back(
@@ -137,7 +147,7 @@ def _hold_back(
     """
     why = records[lost[0]]
     for scene in scenes:
-        key = _key(scene)
+        key = scene.item_key
         if key in shares:
             records[key] = _read(scene, shares[key])
         elif key in new:
@@ -153,10 +163,6 @@ def _shares_in(path: Path, recipe: Recipe, halo_px: int) -> dict[tuple[str, str,
     return {
         (collection, name, digest): share for collection, name, digest, share in json.loads(tags["scenes"])
     }
-
-
-def _key(scene: Scene) -> tuple[str, str, str]:
-    return scene.collection, scene.id, scene.digest
 
 
 def _read(scene: Scene, clear_share: float) -> SceneRecord:

@@ -24,7 +24,7 @@ def observation_keys(
     groups: dict[tuple[int, str], list[tuple[str, str]]] = {}
     for record in scene_records:
         if record.state == "read" and first_day <= record.day <= last_day:
-            groups.setdefault((record.day, record.stream), []).append((record.scene_id, record.digest))
+            groups.setdefault((record.day, record.stream), []).append(record.key)
     return tuple(
         ObservationKey(day=day, stream=stream, scenes=digest(sorted(scenes))[:16])
         for (day, stream), scenes in sorted(groups.items())

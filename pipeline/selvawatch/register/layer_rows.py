@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from pyproj import CRS
 
+from selvawatch.core.hectares import M2_PER_HA
 from selvawatch.core.tables import RIGHTS
 from selvawatch.errors import LayerError
 from selvawatch.register.entries import LayerEntry
@@ -91,7 +92,7 @@ def normalise_layer(
     rights = gpd.GeoDataFrame(rows, geometry=geometry, crs=frame.crs)
     rights["source_key"] = _keys(frame, rights, entry)
     rights["right_id"] = [f"{entry.name}:{key}" for key in rights["source_key"]]
-    rights["ha_gis"] = rights.area / 10_000
+    rights["ha_gis"] = rights.area / M2_PER_HA
     rights["snapshot_date"] = rights["recorded_from"] = pd.Timestamp(date)
     rights["recorded_to"] = pd.NaT
     rights["snapshot_sha256"] = sha256

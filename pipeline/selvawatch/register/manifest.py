@@ -11,6 +11,7 @@ import shapely
 
 from selvawatch.core.area import Area
 from selvawatch.core.files import file_digest
+from selvawatch.core.hectares import M2_PER_HA
 from selvawatch.errors import LayerError, SiteError
 from selvawatch.register.entries import UNATTRIBUTED, LayerEntry, RoadMark
 from selvawatch.register.layer_rows import LayerSnapshot, date_spans, normalise_layer, read_layer, texts
@@ -158,7 +159,7 @@ def areas_as_districts(areas: Sequence[Area], crs: str, date: dt.date) -> LayerS
                 raise LayerError(
                     "areas overlap",
                     where=f"{areas[other].name}, {areas[index].name}",
-                    got=f"{shared / 10_000:.2f} ha",
+                    got=f"{shared / M2_PER_HA:.2f} ha",
                     needed="areas apart from each other",
                 )
     entry = LayerEntry(

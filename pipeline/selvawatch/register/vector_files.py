@@ -10,6 +10,7 @@ import pyogrio.errors
 import shapely
 from pyproj import CRS
 
+from selvawatch.core.hectares import M2_PER_HA
 from selvawatch.errors import LayerError
 from selvawatch.register.drivers import HELD, foreign_driver
 
@@ -131,8 +132,8 @@ def polygons(geometries: np.ndarray, keys: list[str]) -> tuple[np.ndarray, tuple
     # The grid belongs to the import alone: kept on the geometries it would snap every later overlay.
     fixed = shapely.set_precision(fixed, 0.0, mode="pointwise")
     fixed = np.array([_polygonal(geometry) for geometry in fixed], object)
-    area_before = np.nan_to_num(shapely.area(before)) / 10_000
-    area_after = np.nan_to_num(shapely.area(fixed)) / 10_000
+    area_before = np.nan_to_num(shapely.area(before)) / M2_PER_HA
+    area_after = np.nan_to_num(shapely.area(fixed)) / M2_PER_HA
     repairs = []
     for index, key in enumerate(keys):
         if not present[index]:

@@ -25,6 +25,11 @@ class Problem:
     text: str
     """What is wrong, for people."""
 
+    @property
+    def order(self) -> tuple[str, str, str]:
+        """Id, reason and text: the order in which problems are listed."""
+        return self.scene_id, self.reason, self.text
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Superseded:
@@ -34,6 +39,11 @@ class Superseded:
     """The older one; it is not read."""
     by: str
     """Id of the newer one."""
+
+    @property
+    def order(self) -> tuple[int, str, str]:
+        """Day, id and digest of the older one: the order in which they are listed."""
+        return self.scene.day, *self.scene.key
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

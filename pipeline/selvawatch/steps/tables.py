@@ -239,8 +239,7 @@ def _of_run(
         provenance = _of_the_run(store.run(earlier.run_id), earlier.run_id)
         source["earlier_register_of_run"] = _is_of_run(then, provenance)
         before = _run_pieces(site, store, then, earlier, request.tier, guarded_area(now, then))[0]
-    start = to_day(site.days.monitoring_from)
-    inputs = _inputs(site, zones, pieces, faces, watched_from=start, earlier=before)
+    inputs = _inputs(site, zones, pieces, faces, watched_from=site.days.first_day, earlier=before)
     return inputs, run.until_day, source, zones
 
 

@@ -99,6 +99,11 @@ class SceneRow:
     clear_share: float
     """Share of the tile's pixels with a usable observation, 0-1."""
 
+    @property
+    def key(self) -> tuple[str, str]:
+        """Id and digest, as `Scene.key`."""
+        return self.scene_id, self.digest
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlertRow:

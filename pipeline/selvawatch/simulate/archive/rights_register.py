@@ -8,6 +8,7 @@ import pandas as pd
 import shapely
 
 from selvawatch.core.grid import Tile
+from selvawatch.core.hectares import M2_PER_HA
 from selvawatch.simulate.archive.geopackage import write_layers
 from selvawatch.simulate.archive.reference_layers import river_polygon, to_metres
 from selvawatch.simulate.archive.titles import mining_titles
@@ -152,7 +153,7 @@ def _forest_concessions(tile: Tile) -> gpd.GeoDataFrame:
     ]  # fmt: skip
     names, kinds, contracts, holders, begins, ends = (list(column) for column in zip(*rows, strict=True))
     shapes = [outline(tile, name) for name in names]
-    hectares = [round(shape.area / 1e4, 2) for shape in shapes]
+    hectares = [round(shape.area / M2_PER_HA, 2) for shape in shapes]
     frame = gpd.GeoDataFrame(
         {
             "FUENTE": ["SIMULADA"] * len(rows),

@@ -8,6 +8,7 @@ import pandas as pd
 import shapely
 
 from selvawatch.core.grid import Tile
+from selvawatch.core.hectares import M2_PER_HA
 from selvawatch.simulate.archive.reference_layers import to_metres
 from selvawatch.simulate.noise import generator
 
@@ -58,7 +59,7 @@ def _row(
         ended = min(granted + dt.timedelta(days=int(rng.integers(900, 3000))), dt.date(2014, 11, 30))
         granted = min(granted, ended - dt.timedelta(days=300))
     holder = "EMPRESA MINERA" if rng.random() < 0.35 else "PERSONA"
-    hectares = float(cells.area / 1e4)
+    hectares = float(cells.area / M2_PER_HA)
     return {
         "CODIGOU": f"99{number:04d}{applied:%y}",
         "CONCESION": f"SIMULADA {number:02d}",

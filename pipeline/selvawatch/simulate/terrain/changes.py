@@ -7,6 +7,7 @@ import numpy as np
 from scipy import ndimage
 
 from selvawatch.core.days import to_date
+from selvawatch.core.hectares import M2_PER_HA
 from selvawatch.simulate.noise import generator, smooth_field
 from selvawatch.simulate.simulation_plan import SimulationPlan
 from selvawatch.simulate.terrain.causes import Cause
@@ -34,7 +35,7 @@ class _Painter:
 
     def px(self, ha: float) -> float:
         """Pixels of some hectares."""
-        return ha * 1e4 / self.pixel_m**2
+        return ha * M2_PER_HA / self.pixel_m**2
 
     def next_front(self) -> int:
         self.fronts += 1

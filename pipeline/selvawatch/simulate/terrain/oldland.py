@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from selvawatch.core.hectares import M2_PER_HA
 from selvawatch.simulate.noise import generator
 from selvawatch.simulate.simulation_plan import SimulationPlan
 from selvawatch.simulate.terrain.covers import ALWAYS, NEVER, Canvas, Kind
@@ -25,9 +26,9 @@ def paint_old_land(plan: SimulationPlan, lines: Lines, size: int, pixel_m: float
     _road(canvas, rng, lines.road, plan.terrain.road_width_m / pixel_m / 2)
     for number in range(plan.terrain.old_mines):
         stream = lines.streams[(2 * number + 1) % len(lines.streams)]
-        _old_mine(canvas, rng, stream, plan.terrain.old_mine_ha * 1e4 / pixel_m**2, plan)
+        _old_mine(canvas, rng, stream, plan.terrain.old_mine_ha * M2_PER_HA / pixel_m**2, plan)
     for _ in range(plan.terrain.farms):
-        _farm(canvas, rng, lines.road, tuple(ha * 1e4 / pixel_m**2 for ha in plan.terrain.farm_ha))
+        _farm(canvas, rng, lines.road, tuple(ha * M2_PER_HA / pixel_m**2 for ha in plan.terrain.farm_ha))
     return canvas
 
 

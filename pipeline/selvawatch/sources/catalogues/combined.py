@@ -71,17 +71,9 @@ class CombinedSource:
                 got="; ".join(f"{family}: {why}" for family, why in failed.items()),
             )
         return SearchResult(
-            scenes=tuple(
-                sorted(scenes, key=lambda scene: (scene.day, scene.sensor, scene.id, scene.collection))
-            ),
-            problems=tuple(
-                sorted(problems, key=lambda problem: (problem.scene_id, problem.reason, problem.text))
-            ),
-            superseded=tuple(
-                sorted(
-                    older, key=lambda replaced: (replaced.scene.day, replaced.scene.id, replaced.scene.digest)
-                )
-            ),
+            scenes=tuple(sorted(scenes, key=lambda scene: scene.order)),
+            problems=tuple(sorted(problems, key=lambda problem: problem.order)),
+            superseded=tuple(sorted(older, key=lambda replaced: replaced.order)),
             unsearched=tuple(sorted(failed)),
         )
 

@@ -86,15 +86,8 @@ def collect(
     kept, replaced = without_superseded(scene for _, scene in scenes.values())
     return SearchResult(
         scenes=tuple(kept),
-        superseded=tuple(
-            sorted(
-                older + replaced,
-                key=lambda product: (product.scene.day, product.scene.id, product.scene.digest),
-            )
-        ),
-        problems=tuple(
-            sorted(problems, key=lambda problem: (problem.scene_id, problem.reason, problem.text))
-        ),
+        superseded=tuple(sorted(older + replaced, key=lambda product: product.order)),
+        problems=tuple(sorted(problems, key=lambda problem: problem.order)),
     )
 
 

@@ -67,13 +67,13 @@ def resolve_offsets(scenes: Sequence[Scene], before: Iterable[Scene]) -> tuple[l
 
     before: scenes of an earlier plan; what was decided of the same item then is kept.
     """
-    known = {_key(scene): scene for scene in before if scene.properties.get(DECIDED)}
+    known = {scene.item_key: scene for scene in before if scene.properties.get(DECIDED)}
 
     def resolve(scene: Scene) -> Scene | Problem:
         if not is_doubtful(scene):
             return scene
-        if _key(scene) in known:
-            return known[_key(scene)]
+        if scene.item_key in known:
+            return known[scene.item_key]
         try:
             return decided(scene)
         except SceneError as error:
@@ -169,7 +169,3 @@ def _small(scene: Scene, name: str, most: tuple[int, ...]) -> np.ndarray:
 
 def _rounded(scaling: Scaling) -> Scaling:
     return round(scaling[0], 9), round(scaling[1], 6)
-
-
-def _key(scene: Scene) -> tuple[str, str, str]:
-    return scene.collection, scene.id, scene.digest

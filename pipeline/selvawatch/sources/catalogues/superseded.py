@@ -55,9 +55,7 @@ def without_superseded(scenes: Iterable[Scene]) -> tuple[list[Scene], list[Super
     kept: list[Scene] = []
     older: list[Superseded] = []
     for group in groups.values():
-        newest_first = sorted(
-            group, key=lambda scene: (version_of(scene), scene.id, scene.digest), reverse=True
-        )
+        newest_first = sorted(group, key=lambda scene: (version_of(scene), scene.key), reverse=True)
         here: list[Scene] = []
         for scene in newest_first:
             newer = next((one for one in here if _replaces(one, scene)), None)
@@ -67,8 +65,8 @@ def without_superseded(scenes: Iterable[Scene]) -> tuple[list[Scene], list[Super
                 older.append(Superseded(scene=scene, by=newer.id))
         kept += here
     return (
-        sorted(kept, key=lambda scene: (scene.day, scene.sensor, scene.id, scene.collection)),
-        sorted(older, key=lambda product: (product.scene.day, product.scene.id, product.scene.digest)),
+        sorted(kept, key=lambda scene: scene.order),
+        sorted(older, key=lambda product: product.order),
     )
 
 
@@ -77,8 +75,8 @@ def superseded_since(before: Sequence[Scene], now: Sequence[Scene]) -> list[Supe
     groups: dict[tuple[str, int], list[Scene]] = {}
     for scene in now:
         groups.setdefault((scene.sensor, scene.day), []).append(scene)
-    still = {(scene.collection, scene.id, scene.digest) for scene in now}
-    gone = [scene for scene in before if (scene.collection, scene.id, scene.digest) not in still]
+    still = {scene.item_key for scene in now}
+    gone = [scene for scene in before if scene.item_key not in still]
     older = []
     for scene in gone:
         for newer in groups.get((scene.sensor, scene.day), ()):
@@ -86,7 +84,7 @@ def superseded_since(before: Sequence[Scene], now: Sequence[Scene]) -> list[Supe
             if same_item or _replaces(newer, scene):
                 older.append(Superseded(scene=scene, by=newer.id))
                 break
-    return sorted(older, key=lambda product: (product.scene.day, product.scene.id, product.scene.digest))
+    return sorted(older, key=lambda product: product.order)
 
 
 def _replaces(newer: Scene, older: Scene) -> bool:

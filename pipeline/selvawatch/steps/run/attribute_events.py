@@ -11,7 +11,6 @@ from selvawatch.attribute.describe import Setting, alerts_of, describe, outline_
 from selvawatch.attribute.faces import Faces
 from selvawatch.attribute.overlay import Pieces, attribute
 from selvawatch.attribute.rank import rank
-from selvawatch.core.days import to_day
 from selvawatch.events.track import Tracked
 from selvawatch.provenance import code_version
 from selvawatch.register.manifest import References, Snapshot, read_register
@@ -62,7 +61,7 @@ class Attributed:
             faces=self.faces,
             settings=site.tables,
             references=self.zones.references,
-            watched_from=to_day(site.days.monitoring_from),
+            watched_from=site.days.first_day,
         )
 
 

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from selvawatch.core.days import to_day
 from selvawatch.core.status import Reason
 from selvawatch.detect.baseline import name_of
 from selvawatch.site import Site
@@ -34,7 +33,7 @@ def coverage_of(
     failed: why tiles could not be brought up, by tile; what is said of them here is given out, so only that
     they failed. superseded: scenes that this run replaces by newer products.
     """
-    since = to_day(site.days.monitoring_from)
+    since = site.days.first_day
     pixel_ha = site.grid.pixel_ha
     counts: dict[Reason, int] = dict.fromkeys(Reason, 0)
     seen_total = fallback_total = 0
@@ -86,7 +85,7 @@ def _sensors(states: Mapping[str, TileState], inputs: Inputs, since: int) -> tup
         for record in state.scene_records:
             if record.day >= since:
                 known = observations.setdefault(record.sensor, {})
-                key = (record.scene_id, record.digest)
+                key = record.key
                 if known.get(key, ("unread", 0))[0] == "unread":
                     known[key] = (record.state, record.day)
     found = [

@@ -127,14 +127,14 @@ def baseline(site: str, site_file: str, store: str, area: str, source: str) -> d
         When the site has no history.
     """
     loaded = Site.load(Path(site), site_file)
-    if loaded.days.history_to is None:
+    if loaded.days.history is None:
         raise SiteError(
             "the site has no history to fit",
             where=Path(site) / site_file,
             needed="history_from and history_to in [days]",
             do="give them, or rely on the model's fallback and a forest_mask",
         )
-    begins = to_day(loaded.days.monitoring_from)
+    begins = loaded.days.first_day
     run = plan_run(loaded, open_store(store), area, begins, source, baseline=True)
     return {tile: baseline_tile(run, tile) for tile in run.tiles}
 
@@ -209,7 +209,7 @@ def _finish(
         public = publish(site, store, tile_states, part / "public", content, Tier.PUBLIC)
         restricted = publish(site, store, tile_states, part / "restricted", content, Tier.RESTRICTED)
         frozen_day = run.until_day - site.model.buffer_days
-        begins = to_day(site.days.monitoring_from)
+        begins = site.days.first_day
         report = _report(
             run, frozen_day, begins, content, tile_states, failed, folder, part, public, restricted
         )
@@ -279,12 +279,10 @@ def report_text(report: RunReport) -> str:
 
 
 def _run(site: Site, run: RunPlan, register: str, tile_states: Mapping[str, TileState]) -> Run:
-    scenes = sorted(
-        {(one.scene_id, one.digest) for state in tile_states.values() for one in state.scene_records}
-    )
+    scenes = sorted({record.key for state in tile_states.values() for record in state.scene_records})
     return Run(
         run_id=run.run_id,
-        since_day=to_day(site.days.monitoring_from),
+        since_day=site.days.first_day,
         data_day=run.until_day,
         version=code_version(),
         digests={

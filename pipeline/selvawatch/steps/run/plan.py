@@ -7,7 +7,7 @@ from typing import Any
 
 import shapely
 
-from selvawatch.core.days import iso, to_day
+from selvawatch.core.days import iso
 from selvawatch.core.files import digest
 from selvawatch.core.scene import Scene, scene_from_json
 from selvawatch.errors import SourceError, StoreError
@@ -64,7 +64,7 @@ def plan_run(
         "code": code_digest(),
         "area": area,
         "until": until_day,
-        "source": [(scene.collection, scene.id, scene.digest) for scene in inputs.scenes],
+        "source": [scene.item_key for scene in inputs.scenes],
         "problems": [(problem.scene_id, problem.reason) for problem in inputs.problems],
         "unsearched": inputs.unsearched,
     }
@@ -141,38 +141,32 @@ def _with_unsearched(
     latest = {run.area: run for run in runs}
     known = [scene for area in sorted(latest) for scene in _scenes_before(store, area, runs)]
     kept = {
-        (scene.id, scene.digest): scene
+        scene.key: scene
         for scene in known
         if sensor_of(scene).stream in inputs.unsearched
         and scene.day <= until_day
         and aoi.intersects(scene.footprint)
     }
-    scenes = sorted(
-        (*inputs.scenes, *kept.values()),
-        key=lambda scene: (scene.day, scene.sensor, scene.id, scene.collection),
-    )
+    scenes = sorted((*inputs.scenes, *kept.values()), key=lambda scene: scene.order)
     return replace(inputs, scenes=tuple(scenes))
 
 
 def _resolved(inputs: Inputs, before: Sequence[Scene]) -> Inputs:
     """The inputs with every doubtful offset decided by the scene's dark targets; the others are problems."""
     scenes, undecided = resolve_offsets(inputs.scenes, before)
-    problems = sorted(
-        (*inputs.problems, *undecided), key=lambda problem: (problem.scene_id, problem.reason, problem.text)
-    )
+    problems = sorted((*inputs.problems, *undecided), key=lambda problem: problem.order)
     return replace(inputs, scenes=tuple(scenes), problems=tuple(problems))
 
 
 def _superseded(inputs: Inputs, before: Sequence[Scene]) -> tuple[Superseded, ...]:
     """What newer products replace: listed beside them, or read by the run before and now listed anew."""
-    known = {(one.scene.id, one.scene.digest) for one in inputs.superseded}
+    known = {one.scene.key for one in inputs.superseded}
     fresh = superseded_since(before, inputs.scenes)
-    return inputs.superseded + tuple(one for one in fresh if (one.scene.id, one.scene.digest) not in known)
+    return inputs.superseded + tuple(one for one in fresh if one.scene.key not in known)
 
 
 def _search(site: Site, source: str, aoi: shapely.Geometry, area: str, until_day: int) -> Inputs:
-    days = site.days
-    first, begins = to_day(days.history_from or days.monitoring_from), to_day(days.monitoring_from)
+    first, begins = site.days.earliest_day, site.days.first_day
     if until_day < begins:
         raise SourceError(
             "nothing is monitored so early",

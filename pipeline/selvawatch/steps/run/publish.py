@@ -9,6 +9,7 @@ import pandas as pd
 import shapely
 from pyproj import Transformer
 
+from selvawatch.attribute.accountings import ACCOUNTINGS, CLOCKS
 from selvawatch.core.days import to_date, to_day
 from selvawatch.core.grid import Tile
 from selvawatch.core.schema import Table, Tier
@@ -52,8 +53,6 @@ from selvawatch.write.tiers import Released, apply
 TABLE_NAMES = ("loss_by_type", "loss_by_zone", "loss_by_period")
 """Tables that every run writes."""
 
-ACCOUNTINGS = ("exclusive", "inclusive", "fractional", "combination")
-CLOCKS = ("at-loss", "today")
 
 OLD_LAYER_DAYS = 365
 """Age from which a layer of the register is called old in the bulletin, days."""

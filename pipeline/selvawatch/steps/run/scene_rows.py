@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping
 
-from selvawatch.core.days import to_day
 from selvawatch.core.scene import Scene
 from selvawatch.detect.common_shift import halo_px
 from selvawatch.prepare.ingest import SceneRecord, scenes_on
@@ -63,18 +62,18 @@ def newly_superseded(
 
     before, after: the ledger's rows of the runs before and those of this one.
     """
-    known = {(row.scene_id, row.digest) for row in before if row.state == "superseded"}
-    now = {(row.scene_id, row.digest) for row in after if row.state == "superseded"} - known
-    return [one for one in inputs.superseded if (one.scene.id, one.scene.digest) in now]
+    known = {row.key for row in before if row.state == "superseded"}
+    now = {row.key for row in after if row.state == "superseded"} - known
+    return [one for one in inputs.superseded if one.scene.key in now]
 
 
 def _of_tile(site: Site, inputs: Inputs, tile: str, scene_records: Iterable[SceneRecord]) -> list[SceneRow]:
     square = site.grid.tile(tile)
-    decided = {(one.id, one.digest): str(one.properties.get(DECIDED, "")) for one in inputs.scenes}
-    newer = {(one.scene.id, one.scene.digest): one.by for one in inputs.superseded}
+    decided = {one.key: str(one.properties.get(DECIDED, "")) for one in inputs.scenes}
+    newer = {one.scene.key: one.by for one in inputs.superseded}
     halo = halo_px(site.model, site.common_shift, site.grid.resolution, site.grid.tile_px)
     rows = [
-        _row(tile, scene, "superseded", newer[scene.id, scene.digest])
+        _row(tile, scene, "superseded", newer[scene.key])
         for scene in scenes_on([one.scene for one in inputs.superseded], square, halo)
     ]
     rows += [_row(tile, scene, "found", "cloud") for scene in scenes_on(inputs.skipped, square, halo)]
@@ -87,7 +86,7 @@ def _of_tile(site: Site, inputs: Inputs, tile: str, scene_records: Iterable[Scen
             stream=one.stream,
             day=one.day,
             state=one.state,
-            reason=one.reason or decided.get((one.scene_id, one.digest), ""),
+            reason=one.reason or decided.get(one.key, ""),
             clear_share=one.clear_share,
         )
         for one in scene_records
@@ -109,17 +108,16 @@ def _row(tile: str, scene: Scene, state: str, reason: str) -> SceneRow:
 
 
 def _searched(site: Site, run: RunPlan) -> range:
-    days = site.days
-    return range(to_day(days.history_from or days.monitoring_from), run.until_day + 1)
+    return range(site.days.earliest_day, run.until_day + 1)
 
 
 def _gone(before: Iterable[SceneRow], now: Iterable[SceneRow], inputs: Inputs, days: range) -> list[SceneRow]:
     """Rows of earlier runs whose scenes this one searched for and does not hold."""
-    listed = {(row.scene_id, row.digest) for row in now}
+    listed = {row.key for row in now}
     names = {row.scene_id for row in now}
     rows = []
     for row in before:
-        here = (row.scene_id, row.digest) in listed
+        here = row.key in listed
         if here or row.state == "superseded" or row.day not in days or _unsearched(row, inputs):
             continue
         state, reason = ("superseded", row.scene_id) if row.scene_id in names else ("unread", NOT_LISTED)

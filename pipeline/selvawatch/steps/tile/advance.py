@@ -8,7 +8,6 @@ from pathlib import Path
 
 import dask
 
-from selvawatch.core.days import to_day
 from selvawatch.core.scene import Scene
 from selvawatch.prepare.ingest import SceneRecord, ingest_scenes, scenes_on
 from selvawatch.prepare.observation_files import observation_path
@@ -39,8 +38,9 @@ def advance_tile(plan: RunPlan, tile: str) -> str:
         before = None
     past = FrozenDays()
     if before is not None:
-        begins = to_day(site.days.monitoring_from)
-        past = frozen_days(before.scene_records, begins, before.until_day, site.model.buffer_days)
+        past = frozen_days(
+            before.scene_records, site.days.first_day, before.until_day, site.model.buffer_days
+        )
     folder = store.observations(tile)
 
     def ingest(some: Sequence[Scene]) -> tuple[SceneRecord, ...]:

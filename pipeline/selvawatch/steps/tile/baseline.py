@@ -5,7 +5,6 @@ from dataclasses import asdict
 
 import numpy as np
 
-from selvawatch.core.days import to_day
 from selvawatch.core.files import digest, file_digest
 from selvawatch.core.grid import Tile
 from selvawatch.core.status import Reason
@@ -30,12 +29,7 @@ def fit_baseline(
     SiteError
         When there is neither a history nor a forest mask.
     """
-    days = site.days
-    first, last = (
-        (to_day(days.history_from), to_day(days.history_to))
-        if days.history_from and days.history_to
-        else (0, -1)
-    )
+    first, last = site.days.history or (0, -1)
     keys = observation_keys(scene_records, first, last)
     name = digest({"rule": rule, "looks": [asdict(key) for key in keys]})[:16]
     folder = store.baseline(tile.id, name)
@@ -69,11 +63,9 @@ def fit_baseline(
 
 def is_mended(site: Site, before: Sequence[SceneRecord], now: Sequence[SceneRecord]) -> bool:
     """Whether a scene of the history that was out of reach at the fit can be read now."""
-    begins = to_day(site.days.monitoring_from)
-    missed = {
-        (one.scene_id, one.digest) for one in before if one.day < begins and one.reason == "unreachable"
-    }
-    return any(one.state == "read" and (one.scene_id, one.digest) in missed for one in now)
+    first_day = site.days.first_day
+    missed = {record.key for record in before if record.day < first_day and record.reason == "unreachable"}
+    return any(record.state == "read" and record.key in missed for record in now)
 
 
 def _unread_history(scene_records: Sequence[SceneRecord], first_day: int, last_day: int) -> str:

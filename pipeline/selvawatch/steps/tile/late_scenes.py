@@ -43,8 +43,8 @@ def frozen_days(
 
 def in_time(scenes: Sequence[Scene], past: FrozenDays) -> tuple[Scene, ...]:
     """Scenes that may be read: those of open days, and those that settled days have taken in."""
-    had = {(one.scene_id, one.digest) for one in past.scene_records if one.state == "read"}
-    return tuple(scene for scene in scenes if scene.day not in past or (scene.id, scene.digest) in had)
+    had = {one.key for one in past.scene_records if one.state == "read"}
+    return tuple(scene for scene in scenes if scene.day not in past or scene.key in had)
 
 
 def with_frozen_days(
@@ -54,7 +54,7 @@ def with_frozen_days(
 
     Of open days as taken in now, of settled days as it was; what is new of those is too late.
     """
-    had = {(one.scene_id, one.digest) for one in past.scene_records}
+    had = {one.key for one in past.scene_records}
     records = [one for one in scene_records if one.day not in past]
     records += past.scene_records
     records += [
@@ -69,8 +69,6 @@ def with_frozen_days(
             digest=scene.digest,
         )
         for scene in scenes
-        if scene.day in past and (scene.id, scene.digest) not in had
+        if scene.day in past and scene.key not in had
     ]
-    return tuple(
-        sorted(records, key=lambda record: (record.day, record.stream, record.scene_id, record.digest))
-    )
+    return tuple(sorted(records, key=lambda record: record.order))

@@ -6,7 +6,6 @@ from dataclasses import asdict
 
 import xarray as xr
 
-from selvawatch.core.days import to_day
 from selvawatch.core.files import canonical_json, digest
 from selvawatch.core.grid import Tile
 from selvawatch.detect import fusion
@@ -36,7 +35,7 @@ def advance_state(
     before: TileState | None,
 ) -> str:
     """Name of the state of a tile after all observations of the plan, made unless it is there already."""
-    keys = observation_keys(scene_records, to_day(site.days.monitoring_from), plan.until_day)
+    keys = observation_keys(scene_records, site.days.first_day, plan.until_day)
     name = digest(
         {
             "version": STATE_VERSION,
@@ -105,7 +104,7 @@ def _state(
 
     continued = before is not None and _is_continued(before.observations, keys)
     base = newest_checkpoint(store, tile.id, baseline, keys)
-    first = to_day(site.days.monitoring_from) - 1 if base is None else base.day
+    first = site.days.first_day - 1 if base is None else base.day
     mark = until_day - buffer_days
     if not continued:
         count = sum(key.day > first for key in keys)
