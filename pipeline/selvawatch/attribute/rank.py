@@ -11,23 +11,20 @@ import shapely
 from selvawatch.core.days import to_day_numbers
 from selvawatch.core.tables import CHANGES, CONFIDENCES, NEAR_WATER
 
-RANK_REASONS: dict[str, tuple[str, str]] = {
-    "core": ("In a protected area.", "En área natural protegida."),
-    "isolated-peoples": (
-        "Near a reserve of isolated peoples.",
-        "Cerca de una reserva de pueblos en aislamiento.",
-    ),
-    "buffer": ("In a buffer zone.", "En zona de amortiguamiento."),
-    "native-community": ("In a native community.", "En comunidad nativa."),
-    "size": ("Large.", "Extensa."),
-    "growth": ("Grew in the last weeks.", "Creció en las últimas semanas."),
-    "news": ("New or changed since the last run.", "Nueva o con cambios desde la última corrida."),
-    "confidence": ("Well supported by observations.", "Bien sustentada por observaciones."),
-    "mining": ("Possible mining.", "Posible minería."),
-    "water": ("In or beside water.", "En el agua o junto a ella."),
-    "beside": ("Beside an alert ranked higher.", "Junto a una alerta de mayor prioridad."),
+RANK_REASONS: dict[str, str] = {
+    "core": "In a protected area.",
+    "isolated-peoples": "Near a reserve of isolated peoples.",
+    "buffer": "In a buffer zone.",
+    "native-community": "In a native community.",
+    "size": "Large.",
+    "growth": "Grew in the last weeks.",
+    "news": "New or changed since the last run.",
+    "confidence": "Well supported by observations.",
+    "mining": "Possible mining.",
+    "water": "In or beside water.",
+    "beside": "Beside an alert ranked higher.",
 }
-"""Codes of `rank_reasons`: what each says in English, and its Spanish label."""
+"""Codes of `rank_reasons`: the message that each stands for, English."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

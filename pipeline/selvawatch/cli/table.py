@@ -68,9 +68,12 @@ def table(
 
 def _print_list() -> None:
     from selvawatch.tables import TABLES
+    from selvawatch.write.language.i18n import language
+    from selvawatch.write.language.labels import table_title
 
     for spec in TABLES.values():
-        typer.echo(f"{spec.name}: {spec.title_es}. {spec.description}")
+        title = table_title(language("es"), spec.name, spec.description)
+        typer.echo(f"{spec.name}: {title}. {spec.description}")
 
 
 def _give_out(made: "MadeTable", out: Path | None, as_json: bool) -> None:

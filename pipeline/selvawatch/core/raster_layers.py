@@ -1,4 +1,4 @@
-"""The one table of raster layers: name, type, nodata, unit and what each says, in two languages."""
+"""The one table of raster layers: name, type, nodata, unit and what each says."""
 
 from dataclasses import dataclass
 
@@ -17,73 +17,38 @@ class Layer:
     unit: str
     """`code`, `day` (days since 1970-01-01), `count`, or a physical unit."""
     description: str
-    """English."""
-    label_es: str
-    """What a Spanish legend shows."""
+    """English; with the name, the id of the layer's label in the catalogues of `write.language`."""
 
     def empty(self, shape: tuple[int, int]) -> np.ndarray:
         """A raster full of nodata."""
         return np.full(shape, self.nodata, self.dtype)
 
 
-def _layer(name: str, dtype: str, nodata: int, unit: str, description: str, label_es: str) -> Layer:
-    return Layer(name=name, dtype=dtype, nodata=nodata, unit=unit, description=description, label_es=label_es)
+def _layer(name: str, dtype: str, nodata: int, unit: str, description: str) -> Layer:
+    return Layer(name=name, dtype=dtype, nodata=nodata, unit=unit, description=description)
 
 
 LAYERS: dict[str, Layer] = {
     layer.name: layer
     for layer in (
-        _layer("status", "uint8", 255, "code", "Status of the pixel (core.status.Status).", "Estado"),
-        _layer("confidence", "uint8", 255, "code", "Confidence (core.status.Confidence).", "Confianza"),
-        _layer(
-            "reason",
-            "uint8",
-            255,
-            "code",
-            "Why the pixel is not monitored (core.status.Reason).",
-            "Motivo de no vigilancia",
-        ),
+        _layer("status", "uint8", 255, "code", "Status of the pixel (core.status.Status)."),
+        _layer("confidence", "uint8", 255, "code", "Confidence (core.status.Confidence)."),
+        _layer("reason", "uint8", 255, "code", "Why the pixel is not monitored (core.status.Reason)."),
         _layer(
             "onset",
             "uint16",
             0,
             "day",
             "Day of the first observation of the run of evidence that raised the alert.",
-            "Inicio de la pérdida",
         ),
-        _layer(
-            "onset_earliest",
-            "uint16",
-            0,
-            "day",
-            "Last clear observation before the onset.",
-            "Inicio más temprano",
-        ),
-        _layer(
-            "onset_latest", "uint16", 0, "day", "First clear look at or after the onset.", "Inicio más tardío"
-        ),
-        _layer(
-            "provisional_on", "uint16", 0, "day", "Day the pixel became provisional.", "Fecha provisional"
-        ),
-        _layer("confirmed_on", "uint16", 0, "day", "Day the pixel was confirmed.", "Fecha de confirmación"),
-        _layer("withdrawn_on", "uint16", 0, "day", "Day the pixel was withdrawn.", "Fecha de retiro"),
-        _layer(
-            "looks",
-            "uint16",
-            0,
-            "count",
-            "Days with a usable observation since the onset.",
-            "Observaciones desde el inicio",
-        ),
-        _layer(
-            "looks_total",
-            "uint16",
-            0,
-            "count",
-            "Days with a usable observation since monitoring began.",
-            "Observaciones en el periodo",
-        ),
-        _layer("last_look", "uint16", 0, "day", "Last day with a usable observation.", "Última observación"),
+        _layer("onset_earliest", "uint16", 0, "day", "Last clear observation before the onset."),
+        _layer("onset_latest", "uint16", 0, "day", "First clear look at or after the onset."),
+        _layer("provisional_on", "uint16", 0, "day", "Day the pixel became provisional."),
+        _layer("confirmed_on", "uint16", 0, "day", "Day the pixel was confirmed."),
+        _layer("withdrawn_on", "uint16", 0, "day", "Day the pixel was withdrawn."),
+        _layer("looks", "uint16", 0, "count", "Days with a usable observation since the onset."),
+        _layer("looks_total", "uint16", 0, "count", "Days with a usable observation since monitoring began."),
+        _layer("last_look", "uint16", 0, "day", "Last day with a usable observation."),
     )
 }
 """Every raster layer by name. A tile's state is an xarray Dataset (y, x) of exactly these variables."""

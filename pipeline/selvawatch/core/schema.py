@@ -1,4 +1,4 @@
-"""The one table of columns: name, type, unit, tier and meaning of every table, in two languages."""
+"""Columns and tables as data: name, type, unit, tier and meaning; what checks a frame against them."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -24,9 +24,7 @@ class Column:
     choices: tuple[str, ...] = ()
     """Allowed values of a text column; empty: any."""
     description: str
-    """English."""
-    label_es: str
-    """Spanish label; never used as a column name."""
+    """English; with the name, the id of the column's label in the catalogues of `write.language`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,6 +111,6 @@ def columns(*rows: Column | Iterable[Column]) -> tuple[Column, ...]:
     return tuple(flat)
 
 
-def column(name: str, dtype: str, description: str, label_es: str, **rest: Any) -> Column:
+def column(name: str, dtype: str, description: str, **rest: Any) -> Column:
     """A column; the rest by name: unit, tier, nullable, choices."""
-    return Column(name=name, dtype=dtype, description=description, label_es=label_es, **rest)
+    return Column(name=name, dtype=dtype, description=description, **rest)

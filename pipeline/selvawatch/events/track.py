@@ -19,18 +19,12 @@ from selvawatch.events.patches import EventFrame, EventRule, Pixels, minimum_px
 Looked = Mapping[str, Sequence[int]]
 """Days on which each sensor looked at a tile, by sensor name."""
 
-WITHDRAWN_REASONS: dict[str, tuple[str, str]] = {
-    "forest-seen": ("Later observations spoke for forest.", "Observaciones posteriores muestran bosque."),
-    "below-minimum": (
-        "What remains is smaller than the minimum mapping unit.",
-        "Lo que queda es menor que la unidad mínima cartografiable.",
-    ),
-    "not-reproduced": (
-        "A late or reprocessed scene no longer supports the alert.",
-        "Una escena tardía o reprocesada ya no sustenta la alerta.",
-    ),
+WITHDRAWN_REASONS: dict[str, str] = {
+    "forest-seen": "Later observations spoke for forest.",
+    "below-minimum": "What remains is smaller than the minimum mapping unit.",
+    "not-reproduced": "A late or reprocessed scene no longer supports the alert.",
 }
-"""Codes of `withdrawn_reason`: what each says in English, and its Spanish label."""
+"""Codes of `withdrawn_reason`: the message that each stands for, English."""
 
 _STATUS_NAMES = {status: status.name.lower() for status in Status}
 

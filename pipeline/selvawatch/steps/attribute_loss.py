@@ -24,11 +24,12 @@ from selvawatch.write.formats.vector import write_csv, write_geoparquet, write_g
 from selvawatch.write.tiers import Released, register_of_tier, release_attributed
 
 FORMATS = (".csv", ".parquet", ".gpkg")
-_ZONE_ADDED = {
-    "zone_layer": ("Layer of the zone; empty: outside all zones.", "Capa de la zona"),
-    "overlap_ha": ("Shared ground, equal-area hectares.", "Área compartida"),
-    "attributed_ha": ("Hectares of the loss that fall to this row.", "Área atribuida"),
+ZONE_ADDED = {
+    "zone_layer": "Layer of the zone; empty: outside all zones.",
+    "overlap_ha": "Shared ground, equal-area hectares.",
+    "attributed_ha": "Hectares of the loss that fall to this row.",
 }
+"""What the columns that the overlay adds hold, English; their labels stand in the catalogues."""
 _SHAPEFILE = (".cpg", ".dbf", ".prj", ".shp", ".shx")
 """Files that decide what is read of a shapefile."""
 _STATES = {IN_FORCE: "in_force", NOT_IN_FORCE: "not_in_force"}
@@ -271,15 +272,15 @@ def _write(out: Path, released: Released, provenance: Mapping[str, str]) -> None
 
 def _column(name: str, values: pd.Series) -> Column:
     unit = "ha" if name in ("overlap_ha", "attributed_ha") else ""
-    description, label = _ZONE_ADDED.get(name, ("As its layer has it.", name))
+    description = ZONE_ADDED.get(name, "As its layer has it.")
     if name == "geometry":
-        return column(name, "geometry", "Shared ground.", "Contorno")
+        return column(name, "geometry", "Shared ground.")
     if pd.api.types.is_datetime64_any_dtype(values):
-        return column(name, "date", description, label, nullable=True)
+        return column(name, "date", description, nullable=True)
     if pd.api.types.is_bool_dtype(values):
-        return column(name, "bool", description, label)
+        return column(name, "bool", description)
     if pd.api.types.is_integer_dtype(values):
-        return column(name, "int", description, label, nullable=True)
+        return column(name, "int", description, nullable=True)
     if pd.api.types.is_float_dtype(values):
-        return column(name, "float", description, label, nullable=True, unit=unit)
-    return column(name, "text", description, label, nullable=True)
+        return column(name, "float", description, nullable=True, unit=unit)
+    return column(name, "text", description, nullable=True)

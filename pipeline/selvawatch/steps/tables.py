@@ -34,7 +34,7 @@ from selvawatch.store.folders import Store, open_store
 from selvawatch.store.ledger import RunRow
 from selvawatch.store.loss_products import products
 from selvawatch.store.run_files import read_seen, read_tracked
-from selvawatch.tables import TABLES, TableInputs, build
+from selvawatch.tables import TABLES, TableInputs, TableSpec, build
 from selvawatch.write.bulletin.plots import draw_bars
 from selvawatch.write.formats.vector import (
     write_csv,
@@ -44,6 +44,7 @@ from selvawatch.write.formats.vector import (
     write_xlsx,
 )
 from selvawatch.write.language.i18n import language
+from selvawatch.write.language.labels import table_title
 from selvawatch.write.language.vocabulary import combination
 from selvawatch.write.tiers import Released, apply
 
@@ -91,12 +92,16 @@ def make_table(site: Site, store: Store, request: TableRequest) -> MadeTable:
 def table_frame(request: TableRequest, site: Path | str | None, store: Path | str) -> pd.DataFrame:
     """A table as a DataFrame, or for `list` all names, titles and descriptions (see `selvawatch.table`)."""
     if request.name == "list":
-        rows = [(one.name, one.title_es, one.description) for one in TABLES.values()]
+        rows = [(one.name, _title(one), one.description) for one in TABLES.values()]
         return pd.DataFrame(rows, columns=["name", "title_es", "description"])
     loaded = Site.load(default_site() if site is None else Path(site))
     made = make_table(loaded, open_store(str(store)), request)
     table = pd.DataFrame(made.released.frame)
-    table.attrs = {**table.attrs, "provenance": dict(made.provenance)}
+    table.attrs = {
+        **table.attrs,
+        "title_es": _title(TABLES[request.name]),
+        "provenance": dict(made.provenance),
+    }
     return table
 
 
@@ -104,7 +109,6 @@ PRODUCT = Column(
     name="loss_product",
     dtype="text",
     description="Whose loss: name and version of the product. Never mix two in one series.",
-    label_es="Producto de pérdida",
 )
 
 
@@ -180,10 +184,15 @@ def plot_table(out: Path, released: Released, request: TableRequest) -> Path:
         values=frame["ha"].to_numpy(float),
         low=frame["ha_lo"].to_numpy(float),
         high=frame["ha_hi"].to_numpy(float),
-        title=f"{TABLES[request.name].title_es} ({request.options.measure}, {request.options.accounting})",
+        title=f"{_title(TABLES[request.name])} ({request.options.measure}, {request.options.accounting})",
         unit="ha",
     )
     return out
+
+
+def _title(spec: TableSpec) -> str:
+    """Spanish title of a table."""
+    return table_title(language("es"), spec.name, spec.description)
 
 
 def _plot_word(column: str, value: str) -> str:

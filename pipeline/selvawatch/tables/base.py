@@ -51,8 +51,7 @@ class TableSpec:
 
     name: str
     description: str
-    """English."""
-    title_es: str
+    """English; with the name, the id of the table's title in the catalogues of `write.language`."""
     build: Callable[[TableInputs, TableOptions], pd.DataFrame]
     columns: tuple[Column, ...]
     notes: tuple[str, ...] = field(default=())
@@ -60,58 +59,51 @@ class TableSpec:
 
 
 HECTARES = (
-    column("ha", "float", "Loss of the measure.", "Área", unit="ha"),
-    column("ha_lo", "float", "Least: confirmed, and surely in this row.", "Área mínima", unit="ha"),
-    column("ha_hi", "float", "Most: with edges, and perhaps in this row.", "Área máxima", unit="ha"),
-    column("loss_all", "float", "All forest loss.", "Pérdida total", unit="ha"),
-    column("loss_mining", "float", "Loss whose published cause is mining.", "Pérdida por minería", unit="ha"),
-    column(
-        "loss_mining_expected",
-        "float",
-        "Loss by its probability of being mining.",
-        "Pérdida por minería (esperada)",
-        unit="ha",
-    ),
-    column("events_n", "int", "Events with ground in this row.", "Eventos"),
+    column("ha", "float", "Loss of the measure.", unit="ha"),
+    column("ha_lo", "float", "Least: confirmed, and surely in this row.", unit="ha"),
+    column("ha_hi", "float", "Most: with edges, and perhaps in this row.", unit="ha"),
+    column("loss_all", "float", "All forest loss.", unit="ha"),
+    column("loss_mining", "float", "Loss whose published cause is mining.", unit="ha"),
+    column("loss_mining_expected", "float", "Loss by its probability of being mining.", unit="ha"),
+    column("events_n", "int", "Events with ground in this row."),
 )
 SHARES = (
-    column("share", "float", "Part of `share_of`, 0 to 1.", "Proporción", nullable=True),
+    column("share", "float", "Part of `share_of`, 0 to 1.", nullable=True),
     column(
         "share_pct",
         "float",
         "The part in percent, rounded so that shown parts of one whole add up to 100.",
-        "Porcentaje",
         unit="%",
         nullable=True,
     ),
-    column("share_of", "text", "What the share is a share of.", "Proporción de"),
+    column("share_of", "text", "What the share is a share of."),
 )
 HOW = (
-    column("measure", "text", "What `ha` counts.", "Medida"),
-    column("accounting", "text", "How overlapping rights are counted.", "Contabilidad"),
-    column("additive", "bool", "Whether rows may be added up (no sumar, where not).", "Se puede sumar"),
-    column("clock", "text", "Rights in force at the loss, or today.", "Reloj"),
-    column("scale", "text", "Priority scale (exclusive accounting).", "Escala de prioridad"),
-    column("register_version", "text", "Digest of the register.", "Versión del registro"),
-    column("layer_dates", "text", "Date of each layer, as layer=date.", "Fecha de capas"),
+    column("measure", "text", "What `ha` counts."),
+    column("accounting", "text", "How overlapping rights are counted."),
+    column("additive", "bool", "Whether rows may be added up (no sumar, where not)."),
+    column("clock", "text", "Rights in force at the loss, or today."),
+    column("scale", "text", "Priority scale (exclusive accounting)."),
+    column("register_version", "text", "Digest of the register."),
+    column("layer_dates", "text", "Date of each layer, as layer=date."),
 )
 CLASS = (
-    column("class", "text", "Type, zone, combination; outside: in none of `layer_dates`.", "Clase"),
-    column("validity", "text", "in_force, unknown (dates missing), or empty.", "Vigencia"),
+    column("class", "text", "Type, zone, combination; outside: in none of `layer_dates`."),
+    column("validity", "text", "in_force, unknown (dates missing), or empty."),
 )
 
 
 def by_columns() -> tuple[Column, ...]:
     """Columns that `TableOptions.by` may add in front."""
     return columns(
-        column("year", "text", "Calendar year of the loss.", "Año"),
-        column("month", "text", "Calendar month of the loss.", "Mes"),
-        column("area", "text", "Area of interest.", "Área de interés"),
-        column("district", "text", "District.", "Distrito"),
-        column("status", "text", "Status of the loss.", "Estado"),
-        column("cause", "text", "Published cause.", "Causa"),
-        column("event_id", "text", "Event.", "Evento"),
-        column("product", "text", "Name and version of the loss product.", "Producto"),
+        column("year", "text", "Calendar year of the loss."),
+        column("month", "text", "Calendar month of the loss."),
+        column("area", "text", "Area of interest."),
+        column("district", "text", "District."),
+        column("status", "text", "Status of the loss."),
+        column("cause", "text", "Published cause."),
+        column("event_id", "text", "Event."),
+        column("product", "text", "Name and version of the loss product."),
     )
 
 

@@ -88,37 +88,30 @@ SPECS = (
     TableSpec(
         name="blocking_steps",
         description="Steps of formalization that the place of each mining right makes hard.",
-        title_es="Pasos de la formalización que el lugar dificulta",
         build=blocking_steps,
         columns=columns(
-            column("right_id", "text", "Right.", "Derecho", tier=Tier.RESTRICTED),
-            column("type", "text", "Title or application.", "Tipo"),
-            column("status", "text", "Status as the source has it.", "Situación", nullable=True),
-            column("state", "text", "in_force or unknown, today.", "Vigencia hoy"),
+            column("right_id", "text", "Right.", tier=Tier.RESTRICTED),
+            column("type", "text", "Title or application."),
+            column("status", "text", "Status as the source has it.", nullable=True),
+            column("state", "text", "in_force or unknown, today."),
             THREE,
             column(
                 "blocking_steps",
                 "text",
                 "3: another right lies over it; 4: water is near; 4?: no layer of water; none.",
-                "Pasos que el lugar dificulta",
             ),
-            column("overlap_ha", "float", "Ground under other rights.", "Superposición", unit="ha"),
-            column("overlap_types", "text", "Their types.", "Tipos superpuestos", nullable=True),
-            column("distance_water_m", "float", "To rivers and water.", "A agua", unit="m", nullable=True),
-            column(
-                "corridor_share", "float", "Part inside the corridor.", "Parte en el corredor", nullable=True
-            ),
-            column(
-                "buffer_share", "float", "Part in a buffer zone.", "Parte en amortiguamiento", nullable=True
-            ),
-            column("core_share", "float", "Part in a protected core.", "Parte en ANP", nullable=True),
+            column("overlap_ha", "float", "Ground under other rights.", unit="ha"),
+            column("overlap_types", "text", "Their types.", nullable=True),
+            column("distance_water_m", "float", "To rivers and water.", unit="m", nullable=True),
+            column("corridor_share", "float", "Part inside the corridor.", nullable=True),
+            column("buffer_share", "float", "Part in a buffer zone.", nullable=True),
+            column("core_share", "float", "Part in a protected core.", nullable=True),
             column(
                 "sernanp_opinion",
                 "text",
                 "Whether an opinion of SERNANP is required (part in a buffer zone): yes, no or unknown.",
-                "Requiere opinión del SERNANP",
             ),
-            column("additive", "bool", "Whether rows may be added up.", "Se puede sumar"),
+            column("additive", "bool", "Whether rows may be added up."),
             REGISTER,
         ),
         notes=(

@@ -146,7 +146,6 @@ SPECS = (
     TableSpec(
         name="loss_by_concession_type",
         description="Forest loss on concessions by type, per area (SPDA chart 4, overlaps counted once).",
-        title_es="Pérdida por tipo de concesión",
         build=loss_by_concession_type,
         columns=columns(by_columns(), CLASS, HECTARES, SHARES, HOW),
         notes=("Loss outside concessions is not in this table; see share_inside_outside.",),
@@ -154,7 +153,6 @@ SPECS = (
     TableSpec(
         name="share_inside_outside",
         description="Forest loss inside concessions by type, and outside (SPDA charts 5 to 7).",
-        title_es="Proporción dentro y fuera de concesiones",
         build=share_inside_outside,
         columns=columns(by_columns(), PERIOD, CLASS, HECTARES, SHARES, HOW),
         notes=("Rows `excluded: ...` have no share: the source leaves them out.",),
@@ -162,11 +160,10 @@ SPECS = (
     TableSpec(
         name="site_category",
         description="Forest loss by planetGOLD category as a proxy for the place.",
-        title_es="Pérdida por categoría del lugar (I-IV)",
         build=site_category,
         columns=columns(
             by_columns(),
-            column("site_category", "text", "I, II, III, IV or undetermined.", "Categoría del lugar"),
+            column("site_category", "text", "I, II, III, IV or undetermined."),
             HECTARES,
             SHARES,
             HOW,

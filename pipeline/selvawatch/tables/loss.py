@@ -31,11 +31,11 @@ from selvawatch.tables.base import (
 from selvawatch.tables.rendering import rendered
 
 PERIOD = (
-    column("period", "text", "Period of the loss; no_period: in none of the set.", "Periodo"),
-    column("period_set", "text", "Set of periods.", "Conjunto de periodos"),
+    column("period", "text", "Period of the loss; no_period: in none of the set."),
+    column("period_set", "text", "Set of periods."),
 )
 WATCHED = column(
-    "watched", "text", "Whether its days were watched: yes, partly, no (then 0 ha says nothing).", "Vigilado"
+    "watched", "text", "Whether its days were watched: yes, partly, no (then 0 ha says nothing)."
 )
 
 
@@ -236,38 +236,34 @@ def _spec_columns(*dated: Column | tuple[Column, ...]) -> tuple[Column, ...]:
 
 
 TYPE_ZONE = (
-    column("type", "text", "Type of right, combination, or `outside`.", "Tipo"),
-    column("type_validity", "text", "in_force, unknown, or empty.", "Vigencia del tipo"),
-    column("zone", "text", "Zone, combination, or `outside`.", "Zona"),
-    column("zone_validity", "text", "in_force, unknown, or empty.", "Vigencia de la zona"),
+    column("type", "text", "Type of right, combination, or `outside`."),
+    column("type_validity", "text", "in_force, unknown, or empty."),
+    column("zone", "text", "Zone, combination, or `outside`."),
+    column("zone_validity", "text", "in_force, unknown, or empty."),
 )
 
 SPECS = (
     TableSpec(
         name="loss_by_type",
         description="Forest loss by type of right.",
-        title_es="Pérdida por tipo de derecho",
         build=loss_by_type,
         columns=_spec_columns(CLASS),
     ),
     TableSpec(
         name="loss_by_zone",
         description="Forest loss by zone.",
-        title_es="Pérdida por zona",
         build=loss_by_zone,
         columns=_spec_columns(CLASS),
     ),
     TableSpec(
         name="loss_by_period",
         description="Forest loss by period.",
-        title_es="Pérdida por periodo",
         build=loss_by_period,
         columns=_spec_columns(PERIOD, WATCHED),
     ),
     TableSpec(
         name="loss_type_zone_period",
         description="Forest loss by type of right, zone and period.",
-        title_es="Pérdida por tipo, zona y periodo",
         build=loss_type_zone_period,
         columns=_spec_columns(PERIOD, TYPE_ZONE),
     ),

@@ -50,5 +50,5 @@ def build(name: str, inputs: TableInputs, options: TableOptions) -> pd.DataFrame
     if strange := [one for one in table.columns if one not in order]:
         raise TableError("columns without a description", where=f"table {name}", got=strange)
     table = table[order].reset_index(drop=True)
-    table.attrs = {"table": name, "title_es": spec.title_es, "description": spec.description}
+    table.attrs = {"table": name, "description": spec.description}
     return table

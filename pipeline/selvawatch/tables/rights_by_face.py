@@ -13,14 +13,14 @@ NEVER = np.iinfo(np.int64).max // 4
 """Day of what has no date."""
 
 REGISTER = (
-    column("register_version", "text", "Digest of the register.", "Versión del registro"),
-    column("layer_dates", "text", "Date of each layer, as layer=date.", "Fecha de capas"),
+    column("register_version", "text", "Digest of the register."),
+    column("layer_dates", "text", "Date of each layer, as layer=date."),
 )
 
 THREE = (
-    column("ha", "float", "Hectares the table is about.", "Área", unit="ha"),
-    column("ha_lo", "float", "Least.", "Área mínima", unit="ha"),
-    column("ha_hi", "float", "Most.", "Área máxima", unit="ha"),
+    column("ha", "float", "Hectares the table is about.", unit="ha"),
+    column("ha_lo", "float", "Least.", unit="ha"),
+    column("ha_hi", "float", "Most.", unit="ha"),
 )
 
 

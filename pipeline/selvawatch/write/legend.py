@@ -15,8 +15,8 @@ class Swatch:
     colour: Rgb
     opaque: bool = True
     """False: drawn as nothing."""
-    label_en: str
-    label_es: str
+    label: str
+    """English; the id of the label in the catalogues of `write.language`."""
 
     @property
     def css(self) -> str:
@@ -24,34 +24,34 @@ class Swatch:
         return "#{:02x}{:02x}{:02x}".format(*self.colour)
 
 
-def _swatch(code: int, colour: Rgb, label_en: str, label_es: str, opaque: bool = True) -> Swatch:
-    return Swatch(code=int(code), colour=colour, opaque=opaque, label_en=label_en, label_es=label_es)
+def _swatch(code: int, colour: Rgb, label: str, opaque: bool = True) -> Swatch:
+    return Swatch(code=int(code), colour=colour, opaque=opaque, label=label)
 
 
 LEGENDS: dict[str, tuple[Swatch, ...]] = {
     "status": (
-        _swatch(Status.NONE, (226, 236, 224), "no sign of loss", "sin señal de pérdida"),
-        _swatch(Status.PROVISIONAL, (240, 173, 78), "provisional", "provisional"),
-        _swatch(Status.CONFIRMED, (176, 42, 48), "confirmed", "confirmada"),
-        _swatch(Status.WITHDRAWN, (120, 144, 168), "withdrawn", "retirada"),
-        _swatch(Status.CLOSED, (96, 57, 44), "closed", "cerrada"),
-        _swatch(Status.NODATA, (255, 255, 255), "not monitored", "no vigilado", opaque=False),
+        _swatch(Status.NONE, (226, 236, 224), "no sign of loss"),
+        _swatch(Status.PROVISIONAL, (240, 173, 78), "provisional"),
+        _swatch(Status.CONFIRMED, (176, 42, 48), "confirmed"),
+        _swatch(Status.WITHDRAWN, (120, 144, 168), "withdrawn"),
+        _swatch(Status.CLOSED, (96, 57, 44), "closed"),
+        _swatch(Status.NODATA, (255, 255, 255), "not monitored", opaque=False),
     ),
     "confidence": (
-        _swatch(Confidence.NONE, (226, 236, 224), "none", "ninguna"),
-        _swatch(Confidence.LOW, (240, 173, 78), "low", "baja"),
-        _swatch(Confidence.HIGH, (205, 84, 52), "high", "alta"),
-        _swatch(Confidence.HIGHEST, (142, 24, 40), "highest", "muy alta"),
-        _swatch(255, (255, 255, 255), "not monitored", "no vigilado", opaque=False),
+        _swatch(Confidence.NONE, (226, 236, 224), "none"),
+        _swatch(Confidence.LOW, (240, 173, 78), "low"),
+        _swatch(Confidence.HIGH, (205, 84, 52), "high"),
+        _swatch(Confidence.HIGHEST, (142, 24, 40), "highest"),
+        _swatch(255, (255, 255, 255), "not monitored", opaque=False),
     ),
     "reason": (
-        _swatch(Reason.MONITORED, (226, 236, 224), "monitored", "vigilado"),
-        _swatch(Reason.NOT_FOREST, (214, 201, 168), "not forest at the start", "sin bosque al inicio"),
-        _swatch(Reason.SHORT_HISTORY, (190, 174, 212), "history too short", "historia muy corta"),
-        _swatch(Reason.UNSTABLE_HISTORY, (158, 118, 180), "unstable history", "historia inestable"),
-        _swatch(Reason.NEVER_CLEAR, (130, 140, 150), "never clear", "siempre con nubes"),
-        _swatch(Reason.OUTSIDE, (240, 240, 240), "outside", "fuera del área"),
-        _swatch(255, (255, 255, 255), "not stated", "sin dato", opaque=False),
+        _swatch(Reason.MONITORED, (226, 236, 224), "monitored"),
+        _swatch(Reason.NOT_FOREST, (214, 201, 168), "not forest at the start"),
+        _swatch(Reason.SHORT_HISTORY, (190, 174, 212), "history too short"),
+        _swatch(Reason.UNSTABLE_HISTORY, (158, 118, 180), "unstable history"),
+        _swatch(Reason.NEVER_CLEAR, (130, 140, 150), "never clear"),
+        _swatch(Reason.OUTSIDE, (240, 240, 240), "outside"),
+        _swatch(255, (255, 255, 255), "not stated", opaque=False),
     ),
 }
 """Legends of the coded layers, by layer name."""

@@ -16,6 +16,8 @@ from selvawatch.core.schema import Column, Table, Tier
 from selvawatch.core.tables import TABLES
 from selvawatch.tables import TABLES as ANALYSTS_TABLES
 from selvawatch.write.formats.raster import PRODUCT_LAYERS
+from selvawatch.write.language.i18n import language
+from selvawatch.write.language.labels import column_label, layer_label, swatch_label, table_title
 from selvawatch.write.legend import LEGENDS
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -32,7 +34,8 @@ _TYPES: dict[str, dict[str, str]] = {
 def table_schema(table: Table, title_es: str = "", *, standalone: bool = True) -> dict[str, Any]:
     """JSON Schema of a row; the outline is no property, `x-geometry` says whether rows have one.
 
-    whole: every row has the public columns, and none but these; False: columns stand as they were asked for.
+    standalone: every row has the public columns, and none but these; False: columns stand as they were
+    asked for.
     """
     columns = [column for column in table.columns if column.dtype != "geometry"]
     schema: dict[str, Any] = {
@@ -53,6 +56,7 @@ def table_schema(table: Table, title_es: str = "", *, standalone: bool = True) -
 
 def layers_schema() -> dict[str, Any]:
     """Every raster layer of a tile: stored type, nodata, unit, codes, and whether it is given out."""
+    spanish = language("es")
     return {
         "title": "layers",
         "description": "Raster layers of a tile; those given out are one cloud-optimised GeoTIFF each.",
@@ -63,13 +67,13 @@ def layers_schema() -> dict[str, Any]:
                 "nodata": layer.nodata,
                 "unit": "days since 1970-01-01" if layer.unit == "day" else layer.unit,
                 "description": layer.description,
-                "label_es": layer.label_es,
+                "label_es": layer_label(spanish, layer),
                 "given_out": layer.name in PRODUCT_LAYERS,
                 "codes": [
                     {
                         "code": swatch.code,
-                        "label_en": swatch.label_en,
-                        "label_es": swatch.label_es,
+                        "label_en": swatch.label,
+                        "label_es": swatch_label(spanish, swatch),
                         "colour": swatch.css if swatch.opaque else "transparent",
                     }
                     for swatch in LEGENDS.get(layer.name, ())
@@ -85,7 +89,8 @@ def schemas() -> Mapping[str, dict[str, Any]]:
     made = {f"{table.name}.json": table_schema(table) for table in TABLES.values()}
     for spec in ANALYSTS_TABLES.values():
         table = Table(name=spec.name, description=spec.description, columns=spec.columns)
-        made[f"{spec.name}.json"] = table_schema(table, spec.title_es, standalone=False)
+        title = table_title(language("es"), spec.name, spec.description)
+        made[f"{spec.name}.json"] = table_schema(table, title, standalone=False)
     return {"layers.json": layers_schema(), **made}
 
 
@@ -104,7 +109,7 @@ def _property(column: Column) -> dict[str, Any]:
     if column.choices:
         schema["enum"] = [*column.choices, None] if column.nullable else list(column.choices)
     schema["description"] = column.description
-    schema["x-label-es"] = column.label_es
+    schema["x-label-es"] = column_label(language("es"), column)
     if column.unit:
         schema["x-unit"] = column.unit
     schema["x-tier"] = column.tier.name.lower()

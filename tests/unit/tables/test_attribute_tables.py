@@ -354,7 +354,6 @@ def test_every_table_has_bounds_around_its_hectares_and_every_column_is_describe
     if "share" in table:
         assert (table["share_of"].str.len() > 3).all()
     for one in TABLES[name].columns:
-        assert one.label_es
         assert one.description
 
 

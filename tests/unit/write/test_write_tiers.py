@@ -54,9 +54,9 @@ def test_rows_of_rights_that_a_tier_may_not_see_do_not_pass_the_gate():
         {"zone_layer": ["made"], "zone_right_id": ["R-1"]}, geometry=[box(0, 0, 9, 9)], crs=CRS
     )
     columns = (
-        column("zone_layer", "text", "Layer.", "Capa"),
-        column("zone_right_id", "text", "Right.", "Derecho"),
-        column("geometry", "geometry", "Ground.", "Contorno"),
+        column("zone_layer", "text", "Layer."),
+        column("zone_right_id", "text", "Right."),
+        column("geometry", "geometry", "Ground."),
     )
     table = Table(name="attributed", description="", columns=columns)
     assert len(release_attributed(table, frame, Tier.RESTRICTED, DATA_DAY, register=rights).frame) == 1

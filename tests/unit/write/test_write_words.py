@@ -5,18 +5,25 @@ from pathlib import Path
 
 import jinja2
 import pytest
+from babel.messages.catalog import Message
 from babel.messages.extract import extract_python
 from babel.messages.pofile import read_po
 
 from selvawatch.attribute.rank import RANK_REASONS
 from selvawatch.core import tables
+from selvawatch.core.raster_layers import LAYERS
+from selvawatch.core.schema import Column
 from selvawatch.core.status import Confidence, Reason, Status
 from selvawatch.errors import TableError
 from selvawatch.events.cause import REASONS
 from selvawatch.events.track import WITHDRAWN_REASONS
 from selvawatch.sources.sensors.reasons import SCENE_REASONS
+from selvawatch.steps.attribute_loss import ZONE_ADDED
+from selvawatch.steps.tables import PRODUCT
+from selvawatch.tables import TABLES as ANALYSTS_TABLES
+from selvawatch.write.language import labels
 from selvawatch.write.language.i18n import LOCALES, language
-from selvawatch.write.language.vocabulary import VOCABULARIES, combination, word, words
+from selvawatch.write.language.vocabulary import SENTENCES, VOCABULARIES, combination, word, words
 from selvawatch.write.legend import CAUSE_COLOURS, LEGENDS
 
 WRITE = Path(str(resources.files("selvawatch.write")))
@@ -38,23 +45,61 @@ def messages() -> set[str | tuple[str, str]]:
     return {pair[0] if len(pair) == 1 else pair for pair in pairs if pair}
 
 
-def spanish() -> dict:
+def ids_of_code_tables() -> set[tuple[str, str]]:
+    """Context and message of everything that the code tables define and people read."""
+    sets = [table.columns for table in (*tables.TABLES.values(), *ANALYSTS_TABLES.values())]
+    columns = [PRODUCT, *(column for columns in sets for column in columns)]
+    return {
+        *(labels.column_id(column) for column in columns),
+        *((f"column {name}", description) for name, description in ZONE_ADDED.items()),
+        *(labels.table_id(spec.name, spec.description) for spec in ANALYSTS_TABLES.values()),
+        *(labels.layer_id(layer) for layer in LAYERS.values()),
+        *((labels.LEGEND, swatch.label) for legend in LEGENDS.values() for swatch in legend),
+        *((name, sentence) for name, codes in SENTENCES.items() for sentence in codes.values()),
+    }
+
+
+def entries(*, with_context: bool) -> list[Message]:
     source = WRITE / "language" / "locales" / "es" / "LC_MESSAGES" / "selvawatch.po"
     with source.open("rb") as stream:
-        return {entry.id: entry for entry in read_po(stream, locale="es") if entry.id}
+        return [
+            entry
+            for entry in read_po(stream, locale="es")
+            if entry.id and (entry.context is not None) == with_context
+        ]
 
 
 def test_every_message_is_in_the_spanish_catalogue_and_nothing_else_is():
-    assert messages() == set(spanish())
+    assert messages() == {entry.id for entry in entries(with_context=False)}
 
 
-def test_every_spanish_message_is_whole_and_keeps_its_fields():
-    for key, entry in spanish().items():
-        given = (key,) if isinstance(key, str) else key
-        told = (entry.string,) if isinstance(entry.string, str) else entry.string
-        assert not entry.fuzzy and all(told), key
-        for english, translated in zip(given, told, strict=True):
+def test_every_id_of_the_code_tables_is_in_the_spanish_catalogue_and_nothing_else_is():
+    assert ids_of_code_tables() == {(entry.context, entry.id) for entry in entries(with_context=True)}
+
+
+def test_every_spanish_message_is_complete_and_keeps_its_fields():
+    for entry in [*entries(with_context=False), *entries(with_context=True)]:
+        key, string = entry.id, entry.string
+        originals = (key,) if isinstance(key, str) else key
+        translations = (string,) if isinstance(string, str) else string
+        assert not entry.fuzzy and all(translations), key
+        for english, translated in zip(originals, translations, strict=True):
             assert set(re.findall(r"%\(\w+\)s", english)) == set(re.findall(r"%\(\w+\)s", translated)), key
+
+
+def test_messages_alike_in_english_are_told_apart_by_their_context():
+    es = language("es")
+    assert es.text("Large.", "rank_reason") != es.text("Large.", "cause_reason")
+    columns = {column.name: column for column in ANALYSTS_TABLES["overlap_conflicts"].columns}
+    senior, junior = columns["type_senior"], columns["type_junior"]
+    assert senior.description == junior.description
+    assert labels.column_label(es, senior) != labels.column_label(es, junior)
+
+
+def test_what_the_catalogue_does_not_know_keeps_its_name():
+    column = Column(name="my_column", dtype="text", description="As its layer has it.")
+    assert [labels.column_label(language(code), column) for code in LOCALES] == ["my_column"] * 2
+    assert labels.table_title(language("en"), "loss_by_zone", "Forest loss by zone.") == "loss_by_zone"
 
 
 def test_a_message_without_translation_falls_through_in_no_language():
@@ -93,7 +138,7 @@ def test_every_coded_pixel_and_cause_has_a_colour():
     assert set(CAUSE_COLOURS) == set(tables.CAUSES)
 
 
-def test_combinations_are_told_in_words():
+def test_combinations_are_put_in_words():
     assert combination(language("es"), "mining+brazil_nut?") == (
         "concesión minera + concesión de castaña (vigencia desconocida)"
     )

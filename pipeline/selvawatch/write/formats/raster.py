@@ -12,6 +12,8 @@ from rasterio.io import MemoryFile
 
 from selvawatch.core.files import replacing
 from selvawatch.core.raster_layers import LAYERS, Layer
+from selvawatch.write.language.i18n import language
+from selvawatch.write.language.labels import layer_label, swatch_label
 from selvawatch.write.legend import LEGENDS, colour_table
 
 PRODUCT_LAYERS = ("status", "onset", "confirmed_on", "confidence", "reason")
@@ -85,12 +87,13 @@ def write_layers(
 
 
 def _tags(layer: Layer, provenance: Mapping[str, str]) -> dict[str, str]:
+    spanish = language("es")
     tags = {
         "description": layer.description,
-        "descripcion": layer.label_es,
+        "descripcion": layer_label(spanish, layer),
         "unit": "days since 1970-01-01" if layer.unit == "day" else layer.unit,
     }
     for swatch in LEGENDS.get(layer.name, ()):
-        tags[f"code_{swatch.code:03d}"] = f"{swatch.label_en} | {swatch.label_es}"
+        tags[f"code_{swatch.code:03d}"] = f"{swatch.label} | {swatch_label(spanish, swatch)}"
     tags |= {f"selvawatch_{key}": value for key, value in provenance.items()}
     return dict(sorted(tags.items()))

@@ -22,6 +22,8 @@ from selvawatch.core.days import to_date
 from selvawatch.core.files import canonical_json, replacing, write_text
 from selvawatch.core.schema import Column, Table, Tier
 from selvawatch.errors import TableError
+from selvawatch.write.language.i18n import language
+from selvawatch.write.language.labels import column_label
 from selvawatch.write.language.sanitise import cell
 from selvawatch.write.tiers import Released
 
@@ -197,7 +199,7 @@ def dictionary_rows(table: Table) -> list[tuple[str, ...]]:
     return [
         (
             column.name,
-            column.label_es,
+            column_label(language("es"), column),
             column.description,
             column.dtype,
             column.unit,

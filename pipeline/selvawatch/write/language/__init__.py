@@ -1,1 +1,1 @@
-"""Words: English in the code, Spanish in the catalogue, texts from outside made harmless."""
+"""Words: English in the code, Spanish in the catalogue alone, texts from outside made harmless."""

@@ -32,8 +32,10 @@ class Language:
         """Locale of numbers and dates."""
         return LOCALES[self.code]
 
-    def text(self, message: str) -> str:
-        """An English message in this language."""
+    def text(self, message: str, context: str = "") -> str:
+        """An English message in this language; `context` tells apart messages that are alike in English."""
+        if context:
+            return self.translations.pgettext(context, message)
         return self.translations.gettext(message)
 
     def plural(self, single: str, many: str, count: int) -> str:
@@ -89,6 +91,6 @@ def language(code: str) -> Language:
     return Language(code, gettext.GNUTranslations(compiled))
 
 
-def N_(message: str) -> str:  # noqa: N802  (the name that gettext tools observation for)
+def N_(message: str) -> str:  # noqa: N802  (the name that gettext tools look for)
     """The message as it is: marks text to be translated where it is printed."""
     return message

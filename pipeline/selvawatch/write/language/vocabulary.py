@@ -129,20 +129,19 @@ VOCABULARIES = {
 }
 """English words by vocabulary and code; the catalogues hold the Spanish ones."""
 
-PAIRS: dict[str, Mapping[str, tuple[str, str]]] = {
+SENTENCES: dict[str, Mapping[str, str]] = {
     "cause_reason": REASONS,
     "rank_reason": RANK_REASONS,
     "withdrawn": WITHDRAWN_REASONS,
     "scene_reason": SCENE_REASONS,
 }
-"""Words that stand in English and Spanish where the codes are made, by vocabulary and code."""
+"""Sentences kept where their codes are made, by vocabulary (their context in the catalogues) and code."""
 
 
 def word(language: Language, vocabulary: str, code: str) -> str:
     """The words for a code; an unknown code comes back readable: underscores as spaces, on one line."""
-    if vocabulary in PAIRS and code in PAIRS[vocabulary]:
-        english, spanish = PAIRS[vocabulary][code]
-        return _inline(spanish if language.code == "es" else english)
+    if sentence := SENTENCES.get(vocabulary, {}).get(code):
+        return _inline(language.text(sentence, vocabulary))
     message = VOCABULARIES.get(vocabulary, {}).get(code)
     if message is None:
         return single_line(code.replace("_", " "), 60)
