@@ -23,7 +23,7 @@ from selvawatch.store.folders import Store
 from selvawatch.store.ledger import RunRow
 from selvawatch.store.run_files import write_seen, write_tracked
 from selvawatch.write.formats.vector import write_geoparquet
-from selvawatch.write.tiers import apply
+from selvawatch.write.tiers import Gate, apply
 
 ROOT = Path(__file__).resolve().parents[2]
 WEST, SOUTH, SIDE = 330_000.0, 8_560_000.0, 100_000.0
@@ -238,7 +238,11 @@ def write_decade(
             write_seen(run / "internal", zones.snapshots)
         attributed = attribute_events(site, zones, tracked, to_day(day), site.digest, store)
         (run / "restricted").mkdir()
-        released = apply(ALERTS, attributed.alerts, Tier.RESTRICTED, site.config.tiers, to_day(day))
+        released = apply(
+            ALERTS,
+            attributed.alerts,
+            Gate(tier=Tier.RESTRICTED, rule=site.config.tiers, data_day=to_day(day)),
+        )
         told = {"run_id": run_id, "zones_sha256": zones.register.version, "version": "0"}
         write_geoparquet(run / "restricted" / "alerts.parquet", released, told)
         row = RunRow(sequence=number, run_id=run_id, area="all", until_day=to_day(day), result={"failed": {}})

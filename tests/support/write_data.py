@@ -141,8 +141,8 @@ def bulletin(
 ) -> Bulletin:
     """A bulletin over made-up alerts; `hostile`: harmful texts wherever a layer or archive may bring text."""
     frame = real_alerts(count) if not hostile else hostile_alerts()
-    released = tiers.apply(ALERTS, frame, tier, rule, DATA_DAY)
-    kept = tiers.apply(CELLS, cells(count), tier, rule, DATA_DAY)
+    released = tiers.apply(ALERTS, frame, tiers.Gate(tier=tier, rule=rule, data_day=DATA_DAY))
+    kept = tiers.apply(CELLS, cells(count), tiers.Gate(tier=tier, rule=rule, data_day=DATA_DAY))
     evil = HOSTILE if hostile else ("",) * len(HOSTILE)
     west, south, east, north = -70.22, -12.90, -70.02, -12.70
     area = shapely.Polygon(

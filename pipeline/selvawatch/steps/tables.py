@@ -46,7 +46,7 @@ from selvawatch.write.formats.vector import (
 from selvawatch.write.language.i18n import language
 from selvawatch.write.language.labels import table_title
 from selvawatch.write.language.vocabulary import combination
-from selvawatch.write.tiers import Released, apply
+from selvawatch.write.tiers import Gate, Released, apply
 
 log = logging.getLogger(__name__)
 
@@ -84,7 +84,7 @@ def make_table(site: Site, store: Store, request: TableRequest) -> MadeTable:
     columns = tuple(one for one in (PRODUCT, *spec.columns) if one.name in frame.columns)
     table = Table(name=spec.name, description=spec.description, columns=columns)
     return MadeTable(
-        released=apply(table, frame, request.tier, site.config.tiers, day),
+        released=apply(table, frame, Gate(tier=request.tier, rule=site.config.tiers, data_day=day)),
         provenance=_provenance(site, zones, request, day) | source,
     )
 
@@ -282,8 +282,9 @@ def _run_pieces(
         return pieces, faces
     rule = site.config.tiers
     published = gpd.read_parquet(folder / "restricted" / "alerts.parquet")
-    alerts = apply(ALERTS, published, tier, rule, run.until_day, isolated, cells=tracked.cells)
-    cells = apply(CELLS, tracked.cells, tier, rule, run.until_day, isolated, of=alerts)
+    gate = Gate(tier=tier, rule=rule, data_day=run.until_day, isolated=isolated)
+    alerts = apply(ALERTS, published, gate, cells=tracked.cells)
+    cells = apply(CELLS, tracked.cells, gate, of=alerts)
     return of_cells(pieces, set(cells.frame["cell_id"])), faces
 
 

@@ -33,9 +33,12 @@ def as_known(alerts: gpd.GeoDataFrame, cells: pd.DataFrame, newest_day: int) -> 
     known.loc[late, "confirmed_on"] = pd.NaT
     known.loc[late, "ha_lo"] = 0.0
     known.loc[late & (known["status"] == "confirmed"), ["status", "confidence"]] = ["provisional", "low"]
-    if "rank_reasons" in known.columns:
-        known["rank_reasons"] = [_older(codes) for codes in known["rank_reasons"]]
-    return known
+    return without_recent_reasons(known) if "rank_reasons" in known.columns else known
+
+
+def without_recent_reasons(alerts: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """Alerts without the ranking reasons that speak of the last weeks."""
+    return alerts.assign(rank_reasons=[_older(codes) for codes in alerts["rank_reasons"]])
 
 
 def _cut_back(known: gpd.GeoDataFrame, cut: np.ndarray, old: gpd.GeoDataFrame) -> None:

@@ -1,5 +1,6 @@
 """The one place every output passes: who sees which rows, columns and coordinates."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import geopandas as gpd
@@ -13,7 +14,7 @@ from selvawatch.core.schema import Column, Table, Tier
 from selvawatch.core.tables import RIGHTS
 from selvawatch.errors import TableError
 from selvawatch.register.register import Register
-from selvawatch.write.delay import as_known
+from selvawatch.write.delay import as_known, without_recent_reasons
 
 LOCATION_COLUMNS = ("lon", "lat", "utm_e", "utm_n", "geometry")
 """Columns that say where: below their tier they are given on the rule's grid, not withheld."""
@@ -102,64 +103,115 @@ def _release(*, table: Table, frame: pd.DataFrame, tier: Tier, data_day: int, wi
     return released
 
 
-def newest_day(tier: Tier, rule: TierRule, data_day: int) -> int:
-    """The latest day this tier may learn of."""
-    return data_day - rule.delay_days if tier == Tier.PUBLIC else data_day
+Ranking = Callable[[gpd.GeoDataFrame, pd.DataFrame, int], pd.DataFrame]
+"""`rank`, `score` and `rank_reasons` by event id, of alerts, CELLS and the last day they speak of."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gate:
+    """For whom rows are released, by which rule, and as of which day."""
+
+    tier: Tier
+    rule: TierRule
+    data_day: int
+    """The run's data day."""
+    isolated: shapely.Geometry | None = None
+    """Ground of isolated peoples in the CRS of the rows; None where no layer says where that is."""
+
+    @property
+    def newest_day(self) -> int:
+        """The latest day the tier may learn of."""
+        return self.data_day - self.rule.delay_days if self.tier == Tier.PUBLIC else self.data_day
+
+    @property
+    def delays(self) -> bool:
+        """Whether the tier learns of things later than the restricted one."""
+        return self.newest_day < self.data_day
 
 
 def apply(
     table: Table,
     frame: pd.DataFrame,
-    tier: Tier,
-    rule: TierRule,
-    data_day: int,
-    isolated: shapely.Geometry | None = None,
+    gate: Gate,
     *,
     cells: pd.DataFrame | None = None,
+    rank: Ranking | None = None,
     of: "Released | None" = None,
 ) -> Released:
     """The rows of a checked frame that a tier may have, with what it was not given.
 
-    isolated: ground of isolated peoples in the frame's CRS; rows within the rule's buffer of it, and rows
-    whose `isolated_peoples` says yes, go to the restricted tier alone. `frame` is not changed.
+    Rows within the rule's buffer of isolated peoples, and rows whose `isolated_peoples` says yes, go to the
+    restricted tier alone. `frame` is not changed.
 
     cells: CELLS of the same alerts or events; the public tier then gets those that still grow as they were
     known when the delay began, instead of not at all. of: alerts already released; rows of other events are
-    held back. Below the restricted tier ranks are counted anew: their gaps would tell how many rows, and how
-    urgent ones, were withheld.
+    held back.
+
+    rank: ranks the alerts that the tier keeps, from these rows and the cells known by its newest day alone:
+    the score, the reasons and the gaps between ranks of all alerts would tell of those withheld. The
+    restricted tier keeps all rows and the ranking that they come with. Without it a lower tier's ranks are
+    only counted anew.
     """
     checked = table.check(frame)
     before = len(checked)
-    if cells is not None and tier == Tier.PUBLIC and rule.delay_days > 0:
-        checked = table.check(as_known(checked, cells, newest_day(tier, rule, data_day)))
+    if cells is not None and gate.delays:
+        checked = table.check(as_known(checked, cells, gate.newest_day))
     if of is not None:
         checked = checked[checked["event_id"].isin(of.frame["event_id"])].reset_index(drop=True)
-    unknown = _unchecked(checked, tier, isolated)
-    protected = _near_isolated(checked, tier, rule, isolated)
-    if rule.withhold_unchecked:
+    unknown = _unchecked(checked, gate)
+    protected = _near_isolated(checked, gate)
+    if gate.rule.withhold_unchecked:
         protected |= unknown
-    recent = _too_recent(checked, tier, rule, data_day) & ~protected
+    recent = _too_recent(checked, gate) & ~protected
     kept = checked[~(protected | recent)].reset_index(drop=True)
-    if "rank" in kept.columns and tier != Tier.RESTRICTED:
-        kept["rank"] = kept["rank"].rank(method="first").astype("int64")
+    if "rank" in kept.columns and gate.tier != Tier.RESTRICTED:
+        kept = _ranked(table, kept, gate, cells, rank)
+    return _cut(
+        table,
+        kept,
+        gate,
+        recent=int(recent.sum()) + before - len(checked),
+        protected=int(protected.sum()),
+        unchecked=int((unknown & ~protected & ~recent).sum()),
+    )
+
+
+def _ranked(
+    table: Table, kept: pd.DataFrame, gate: Gate, cells: pd.DataFrame | None, rank: Ranking | None
+) -> pd.DataFrame:
+    """The rows kept, ranked among themselves, first rank first."""
+    if rank is None or cells is None:
+        return kept.assign(rank=kept["rank"].rank(method="first").astype("int64"))
+    known = cells[(cells["onset_latest"] <= pd.Timestamp(to_date(gate.newest_day))).to_numpy()]
+    ranks = rank(kept, known, gate.newest_day).reindex(kept["event_id"])
+    ranked = kept.assign(**{name: ranks[name].to_numpy() for name in ("rank", "score", "rank_reasons")})
+    if gate.delays:
+        ranked = without_recent_reasons(ranked)
+    return table.check(ranked.sort_values("rank", kind="stable").reset_index(drop=True))
+
+
+def _cut(
+    table: Table, kept: pd.DataFrame, gate: Gate, *, recent: int, protected: int, unchecked: int
+) -> Released:
+    """Rows with the columns and the places that the tier may see, and counts of the rows withheld."""
     located = _is_located(table)
-    columns = tuple(column for column in table.columns if _may_have(column, tier, located))
+    columns = tuple(column for column in table.columns if _may_have(column, gate.tier, located))
     names = [column.name for column in columns]
-    coarsened = located and any(column.tier > tier for column in columns)
+    coarsened = located and any(column.tier > gate.tier for column in columns)
     if coarsened:
-        kept = _on_grid(table, kept, rule.grid_m)
+        kept = _on_grid(table, kept, gate.rule.grid_m)
     left_out = tuple(column.name for column in table.columns if column.name not in names)
     return _release(
         table=replace(table, columns=columns),
         frame=_frame(kept, names),
-        tier=tier,
-        data_day=data_day,
+        tier=gate.tier,
+        data_day=gate.data_day,
         withheld=Withheld(
-            recent=int(recent.sum()) + before - len(checked),
-            protected=int(protected.sum()),
+            recent=recent,
+            protected=protected,
             columns=left_out,
             coarsened=coarsened,
-            unchecked=int((unknown & ~protected & ~recent).sum()),
+            unchecked=unchecked,
         ),
     )
 
@@ -222,32 +274,30 @@ def _may_have(column: Column, tier: Tier, located: bool) -> bool:
     return column.tier <= tier or (located and column.name in LOCATION_COLUMNS)
 
 
-def _near_isolated(
-    frame: pd.DataFrame, tier: Tier, rule: TierRule, isolated: shapely.Geometry | None
-) -> np.ndarray:
+def _near_isolated(frame: pd.DataFrame, gate: Gate) -> np.ndarray:
     near = np.zeros(len(frame), bool)
-    if tier == Tier.RESTRICTED:
+    if gate.tier == Tier.RESTRICTED:
         return near
     if ISOLATED in frame.columns:
         near |= (frame[ISOLATED] == "yes").to_numpy(bool)
-    if isolated is not None and not isolated.is_empty and "geometry" in frame.columns:
-        shapely.prepare(isolated)
+    if gate.isolated is not None and not gate.isolated.is_empty and "geometry" in frame.columns:
+        shapely.prepare(gate.isolated)
         geometries = frame["geometry"].to_numpy()
-        near |= shapely.dwithin(isolated, geometries, rule.isolated_buffer_m)
+        near |= shapely.dwithin(gate.isolated, geometries, gate.rule.isolated_buffer_m)
     return near
 
 
-def _unchecked(frame: pd.DataFrame, tier: Tier, isolated: shapely.Geometry | None) -> np.ndarray:
-    if tier == Tier.RESTRICTED or isolated is not None or ISOLATED not in frame.columns:
+def _unchecked(frame: pd.DataFrame, gate: Gate) -> np.ndarray:
+    if gate.tier == Tier.RESTRICTED or gate.isolated is not None or ISOLATED not in frame.columns:
         return np.zeros(len(frame), bool)
     return (frame[ISOLATED] == "unknown").to_numpy(bool)
 
 
-def _too_recent(frame: pd.DataFrame, tier: Tier, rule: TierRule, data_day: int) -> np.ndarray:
+def _too_recent(frame: pd.DataFrame, gate: Gate) -> np.ndarray:
     recent = np.zeros(len(frame), bool)
-    if tier != Tier.PUBLIC:
+    if gate.tier != Tier.PUBLIC:
         return recent
-    newest = pd.Timestamp(to_date(newest_day(tier, rule, data_day)))
+    newest = pd.Timestamp(to_date(gate.newest_day))
     for name in DATES:
         if name in frame.columns:
             recent |= (frame[name] > newest).to_numpy(bool)

@@ -37,7 +37,6 @@ WIDE: set[str] = {
     "steps.scenes.list_scenes",
     "steps.tile.state.advance_state",
     "validate.judge_series.validate_series",
-    "write.tiers.apply",
 }
 """Functions that still have too many parameters; nothing may join them."""
 

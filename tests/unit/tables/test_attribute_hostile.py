@@ -17,7 +17,7 @@ from selvawatch.steps.tables import MadeTable, plot_table, write_table
 from selvawatch.tables import TABLES, TableOptions, build
 from selvawatch.write.bulletin.pdf import write_pdf
 from selvawatch.write.language.i18n import language
-from selvawatch.write.tiers import TierRule, apply
+from selvawatch.write.tiers import Gate, TierRule, apply
 from write_data import HOSTILE, bulletin
 
 FIRST = ("=", "+", "-", "@", "\t", "\r")
@@ -54,7 +54,7 @@ def made_table(made_inputs, name, **options):
     spec = TABLES[name]
     columns = tuple(one for one in spec.columns if one.name in frame.columns)
     table = Table(name=spec.name, description=spec.description, columns=columns)
-    released = apply(table, frame, Tier.RESTRICTED, RULE, made.TODAY)
+    released = apply(table, frame, Gate(tier=Tier.RESTRICTED, rule=RULE, data_day=made.TODAY))
     return MadeTable(released=released, provenance={"table": name, "evil": HOSTILE[3], HOSTILE[3]: "x"})
 
 

@@ -11,7 +11,7 @@ from selvawatch.tables import TABLES as ANALYSTS_TABLES
 from selvawatch.write.formats.raster import PRODUCT_LAYERS
 from selvawatch.write.formats.vector import feature_collection
 from selvawatch.write.schemas import layers_schema, schemas, table_schema, write_schemas
-from selvawatch.write.tiers import apply
+from selvawatch.write.tiers import Gate, apply
 from write_data import DATA_DAY, RULE, alerts
 
 COMMITTED = Path(__file__).resolve().parents[3] / "outputs" / "schemas"
@@ -46,7 +46,7 @@ def test_every_table_and_the_layers_have_a_schema():
 
 @pytest.mark.parametrize("tier", list(Tier))
 def test_alerts_of_every_tier_keep_to_their_schema(tier):
-    released = apply(ALERTS, alerts(), tier, RULE, DATA_DAY + 10_000)
+    released = apply(ALERTS, alerts(), Gate(tier=tier, rule=RULE, data_day=DATA_DAY + 10_000))
     rows = [feature["properties"] for feature in feature_collection(released)["features"]]
     assert rows
     schema = table_schema(ALERTS)
@@ -54,7 +54,7 @@ def test_alerts_of_every_tier_keep_to_their_schema(tier):
 
 
 def test_a_row_that_breaks_the_schema_is_noticed():
-    released = apply(ALERTS, alerts(1), Tier.RESTRICTED, RULE, DATA_DAY)
+    released = apply(ALERTS, alerts(1), Gate(tier=Tier.RESTRICTED, rule=RULE, data_day=DATA_DAY))
     row = feature_collection(released)["features"][0]["properties"] | {"status": "gone", "extra": 1}
     del row["ha"]
     assert _breaks(table_schema(ALERTS), row) == ["ha is missing", "status is 'gone'", "extra is unknown"]

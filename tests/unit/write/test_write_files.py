@@ -30,7 +30,9 @@ TILE = Grid(crs=CRS, resolution=10.0, tile_px=256).tile("x0144y3352")
 
 def released(tier=Tier.RESTRICTED, table=ALERTS, frame=None, rule=OPEN_RULE):
     return tiers.apply(
-        table, alerts(len(HOSTILE), district=list(HOSTILE)) if frame is None else frame, tier, rule, DATA_DAY
+        table,
+        alerts(len(HOSTILE), district=list(HOSTILE)) if frame is None else frame,
+        tiers.Gate(tier=tier, rule=rule, data_day=DATA_DAY),
     )
 
 
@@ -163,7 +165,9 @@ def test_the_dictionary_names_every_column_of_every_table(tmp_path):
 def test_a_geopackage_of_a_plain_table_is_refused_and_nothing_is_left(tmp_path):
     columns = tuple(column for column in CELLS.columns if column.dtype != "geometry")
     flat = pd.DataFrame(cells(3).drop(columns="geometry"))
-    plain = tiers.apply(replace(CELLS, columns=columns), flat, Tier.PUBLIC, OPEN_RULE, DATA_DAY)
+    plain = tiers.apply(
+        replace(CELLS, columns=columns), flat, tiers.Gate(tier=Tier.PUBLIC, rule=OPEN_RULE, data_day=DATA_DAY)
+    )
     with pytest.raises(TableError, match="CSV"):
         vector.write_gpkg(tmp_path / "x.gpkg", plain, PROVENANCE)
     assert list(tmp_path.iterdir()) == []

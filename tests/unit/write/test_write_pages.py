@@ -96,7 +96,9 @@ def test_bodies_and_norms_that_nobody_verified_are_marked_as_such(code, note):
 
     def shown(**checked):
         frame = content.alerts.frame.assign(**checked)
-        told = tiers.apply(ALERTS, frame, Tier.RESTRICTED, OPEN_RULE, content.alerts.data_day)
+        told = tiers.apply(
+            ALERTS, frame, tiers.Gate(tier=Tier.RESTRICTED, rule=OPEN_RULE, data_day=content.alerts.data_day)
+        )
         changed = replace(content, alerts=told)
         return " ".join(Page(html(changed, language(code))).shown.split())
 
@@ -142,8 +144,16 @@ def test_below_restricted_no_page_shows_a_picture_or_an_exact_place(tier):
 def test_no_public_page_tells_how_many_alerts_are_protected():
     frame = real_alerts(8).assign(isolated_peoples=["yes"] * 7 + ["no"])
     shown = bulletin(Tier.PUBLIC)
-    content = replace(shown, alerts=tiers.apply(ALERTS, frame, Tier.PUBLIC, OPEN_RULE, DATA_DAY))
-    same = replace(shown, alerts=tiers.apply(ALERTS, frame.iloc[7:], Tier.PUBLIC, OPEN_RULE, DATA_DAY))
+    content = replace(
+        shown,
+        alerts=tiers.apply(ALERTS, frame, tiers.Gate(tier=Tier.PUBLIC, rule=OPEN_RULE, data_day=DATA_DAY)),
+    )
+    same = replace(
+        shown,
+        alerts=tiers.apply(
+            ALERTS, frame.iloc[7:], tiers.Gate(tier=Tier.PUBLIC, rule=OPEN_RULE, data_day=DATA_DAY)
+        ),
+    )
     assert content.alerts.withheld.protected == 7
     for make in (html, text, message, map_page):
         assert make(content, language("es")) == make(same, language("es"))
@@ -193,7 +203,7 @@ def test_headline_hectares_are_those_of_cells_in_the_period_and_not_of_whole_eve
         onset=pd.to_datetime(["2026-02-01", "2025-02-01", "2026-03-01", "2026-03-01"]),
     )
     released = (
-        tiers.apply(table, one, Tier.RESTRICTED, OPEN_RULE, DATA_DAY)
+        tiers.apply(table, one, tiers.Gate(tier=Tier.RESTRICTED, rule=OPEN_RULE, data_day=DATA_DAY))
         for table, one in ((ALERTS, frame), (CELLS, loss))
     )
     told = headline(*released, to_day("2026-01-01"), DATA_DAY)
@@ -232,7 +242,12 @@ def test_a_bulletin_of_another_day_or_table_is_refused():
     with pytest.raises(TableError, match="another day"):
         replace(content, run=replace(content.run, data_day=DATA_DAY - 1))
     with pytest.raises(TableError, match="table cells"):
-        replace(content, alerts=tiers.apply(CELLS, cells(), Tier.PUBLIC, OPEN_RULE, DATA_DAY))
+        replace(
+            content,
+            alerts=tiers.apply(
+                CELLS, cells(), tiers.Gate(tier=Tier.PUBLIC, rule=OPEN_RULE, data_day=DATA_DAY)
+            ),
+        )
 
 
 def test_a_map_carries_its_backdrop_inside():

@@ -22,7 +22,11 @@ from write_data import CRS, DATA_DAY, HOSTILE, OPEN_RULE, alerts, bulletin, host
 
 
 def released(tier=Tier.RESTRICTED, frame=None, table=ALERTS):
-    return tiers.apply(table, real_alerts() if frame is None else frame, tier, OPEN_RULE, DATA_DAY)
+    return tiers.apply(
+        table,
+        real_alerts() if frame is None else frame,
+        tiers.Gate(tier=tier, rule=OPEN_RULE, data_day=DATA_DAY),
+    )
 
 
 @pytest.mark.parametrize("write", [write_kml, write_gpx])

@@ -10,12 +10,15 @@ import shapely
 
 import selvawatch
 from attribute_made import box, register
+from selvawatch.attribute.rank import RankingRule, rank
 from selvawatch.core.days import to_date
 from selvawatch.core.schema import Table, column
+from selvawatch.core.settings import load
 from selvawatch.core.tables import ALERTS, CELLS, RIGHTS, Tier
 from selvawatch.errors import TableError
+from selvawatch.site import default_site
 from selvawatch.write.language.sanitise import cell, escaped, single_line
-from selvawatch.write.tiers import LOCATION_COLUMNS, Released, TierRule, apply, newest_day, release_attributed
+from selvawatch.write.tiers import LOCATION_COLUMNS, Gate, Released, TierRule, apply, release_attributed
 from write_data import CRS, DATA_DAY, OPEN_RULE, RULE, alerts, cells, restricted_names
 
 DATES = ["first_detected", "confirmed_on", "onset", "onset_earliest", "onset_latest", "last_grown"]
@@ -24,7 +27,7 @@ DATES = ["first_detected", "confirmed_on", "onset", "onset_earliest", "onset_lat
 def test_nothing_but_a_gate_makes_what_writers_take():
     with pytest.raises(TypeError, match="gates of write.tiers"):
         Released()
-    released = apply(ALERTS, alerts(3), Tier.PUBLIC, OPEN_RULE, DATA_DAY)
+    released = apply(ALERTS, alerts(3), Gate(tier=Tier.PUBLIC, rule=OPEN_RULE, data_day=DATA_DAY))
     with pytest.raises(TypeError):
         replace(released, frame=alerts(3))
 
@@ -66,22 +69,22 @@ def test_rows_of_rights_that_a_tier_may_not_see_do_not_pass_the_gate():
 
 
 def test_public_rows_hold_no_day_newer_than_the_delay():
-    released = apply(ALERTS, alerts(14), Tier.PUBLIC, RULE, DATA_DAY)
-    newest = pd.Timestamp(to_date(newest_day(Tier.PUBLIC, RULE, DATA_DAY)))
+    released = apply(ALERTS, alerts(14), Gate(tier=Tier.PUBLIC, rule=RULE, data_day=DATA_DAY))
+    newest = pd.Timestamp(to_date(Gate(tier=Tier.PUBLIC, rule=RULE, data_day=DATA_DAY).newest_day))
     assert 0 < len(released.frame) < 14
     assert (released.frame[DATES] <= newest).all(axis=None)
     assert released.withheld.recent == 14 - len(released.frame)
 
 
 def test_the_delay_counts_from_the_data_day_and_not_from_today():
-    first = apply(ALERTS, alerts(14), Tier.PUBLIC, RULE, DATA_DAY)
-    later = apply(ALERTS, alerts(14), Tier.PUBLIC, RULE, DATA_DAY + 60)
+    first = apply(ALERTS, alerts(14), Gate(tier=Tier.PUBLIC, rule=RULE, data_day=DATA_DAY))
+    later = apply(ALERTS, alerts(14), Gate(tier=Tier.PUBLIC, rule=RULE, data_day=DATA_DAY + 60))
     assert len(later.frame) > len(first.frame)
 
 
 @pytest.mark.parametrize("tier", list(Tier))
 def test_no_column_above_the_tier_goes_out_but_places_on_the_grid(tier):
-    released = apply(ALERTS, alerts(), tier, OPEN_RULE, DATA_DAY)
+    released = apply(ALERTS, alerts(), Gate(tier=tier, rule=OPEN_RULE, data_day=DATA_DAY))
     above = {column.name for column in ALERTS.columns if column.tier > tier}
     assert set(released.frame.columns) & above <= set(LOCATION_COLUMNS)
     assert [column.name for column in released.table.columns] == list(released.frame.columns)
@@ -91,7 +94,7 @@ def test_no_column_above_the_tier_goes_out_but_places_on_the_grid(tier):
 @pytest.mark.parametrize("tier", [Tier.PUBLIC, Tier.PARTNER])
 def test_below_restricted_every_place_is_a_square_of_the_grid(tier):
     exact = alerts()
-    frame = apply(ALERTS, exact, tier, OPEN_RULE, DATA_DAY).frame
+    frame = apply(ALERTS, exact, Gate(tier=tier, rule=OPEN_RULE, data_day=DATA_DAY)).frame
     bounds = shapely.bounds(np.asarray(frame.geometry, object))
     assert (bounds % 1000 == 0).all()
     assert (bounds[:, 2:] - bounds[:, :2] == 1000).all()
@@ -108,7 +111,7 @@ def test_two_places_in_one_square_cannot_be_told_apart():
         shapely.box(*[369_100, 8_582_100, 369_150, 8_582_180]),
         shapely.box(369_800, 8_582_900, 369_840, 8_582_950),
     ]
-    out = apply(ALERTS, frame, Tier.PUBLIC, OPEN_RULE, DATA_DAY).frame
+    out = apply(ALERTS, frame, Gate(tier=Tier.PUBLIC, rule=OPEN_RULE, data_day=DATA_DAY)).frame
     for name in ("utm_e", "utm_n", "lon", "lat"):
         assert out[name].nunique() == 1
     assert out.geometry.iloc[0].equals(out.geometry.iloc[1])
@@ -116,16 +119,16 @@ def test_two_places_in_one_square_cannot_be_told_apart():
 
 def test_distances_below_restricted_are_no_finer_than_the_grid():
     frame = alerts(distance_road_m=[123.0, 780.0, np.nan, 2600.0, 5.0, 9.0], road_km=[103.4] * 6)
-    out = apply(ALERTS, frame, Tier.PUBLIC, OPEN_RULE, DATA_DAY).frame
+    out = apply(ALERTS, frame, Gate(tier=Tier.PUBLIC, rule=OPEN_RULE, data_day=DATA_DAY)).frame
     assert out["distance_road_m"].tolist()[:2] == [0.0, 1000.0] and np.isnan(out["distance_road_m"][2])
     assert out["road_km"].tolist() == [103.0] * 6
-    whole = apply(ALERTS, frame, Tier.RESTRICTED, OPEN_RULE, DATA_DAY).frame
+    whole = apply(ALERTS, frame, Gate(tier=Tier.RESTRICTED, rule=OPEN_RULE, data_day=DATA_DAY)).frame
     assert whole["distance_road_m"][0] == 123.0
 
 
 def test_restricted_gets_everything_unchanged():
     frame = alerts()
-    released = apply(ALERTS, frame, Tier.RESTRICTED, RULE, DATA_DAY)
+    released = apply(ALERTS, frame, Gate(tier=Tier.RESTRICTED, rule=RULE, data_day=DATA_DAY))
     assert len(released.frame) == len(frame) and released.withheld.columns == ()
     assert released.frame.geometry.geom_equals(frame.geometry).all()
 
@@ -133,44 +136,46 @@ def test_restricted_gets_everything_unchanged():
 @pytest.mark.parametrize("tier", [Tier.PUBLIC, Tier.PARTNER])
 def test_rows_near_isolated_peoples_leave_only_restricted(tier):
     frame = alerts(isolated_peoples=["yes", "no", "unknown", "no", "no", "yes"])
-    released = apply(ALERTS, frame, tier, OPEN_RULE, DATA_DAY)
+    released = apply(ALERTS, frame, Gate(tier=tier, rule=OPEN_RULE, data_day=DATA_DAY))
     assert (released.withheld.protected, released.withheld.unchecked) == (2, 1)
     assert "isolated_peoples" not in released.frame.columns
     strict = apply(
         ALERTS,
         frame,
-        tier,
-        TierRule(delay_days=0, grid_m=1000, isolated_buffer_m=0, withhold_unchecked=True),
-        DATA_DAY,
+        Gate(
+            tier=tier,
+            rule=TierRule(delay_days=0, grid_m=1000, isolated_buffer_m=0, withhold_unchecked=True),
+            data_day=DATA_DAY,
+        ),
     )
     assert (len(strict.frame), strict.withheld.unchecked) == (3, 0)
-    assert len(apply(ALERTS, frame, Tier.RESTRICTED, OPEN_RULE, DATA_DAY).frame) == 6
+    assert len(apply(ALERTS, frame, Gate(tier=Tier.RESTRICTED, rule=OPEN_RULE, data_day=DATA_DAY)).frame) == 6
 
 
 def test_the_buffer_of_a_reserve_holds_back_alerts_and_cells():
     for table, frame in ((ALERTS, alerts()), (CELLS, cells())):
         reserve = frame.geometry.iloc[0].buffer(100)
-        out = apply(table, frame, Tier.PARTNER, RULE, DATA_DAY, isolated=reserve)
+        out = apply(table, frame, Gate(tier=Tier.PARTNER, rule=RULE, data_day=DATA_DAY, isolated=reserve))
         assert out.withheld.protected == sum(frame.geometry.distance(reserve) <= RULE.isolated_buffer_m) > 1
 
 
 def test_the_register_loses_its_holders_and_its_outlines_below_restricted():
     frame = alerts(table=RIGHTS)
     for tier in (Tier.PUBLIC, Tier.PARTNER):
-        released = apply(RIGHTS, frame, tier, RULE, DATA_DAY)
+        released = apply(RIGHTS, frame, Gate(tier=tier, rule=RULE, data_day=DATA_DAY))
         assert len(released.frame) == len(frame)
         assert not restricted_names(RIGHTS) & set(released.frame.columns)
 
 
 def test_an_empty_table_passes():
-    released = apply(ALERTS, alerts(0), Tier.PUBLIC, RULE, DATA_DAY)
+    released = apply(ALERTS, alerts(0), Gate(tier=Tier.PUBLIC, rule=RULE, data_day=DATA_DAY))
     assert len(released.frame) == 0 and released.frame.crs == "EPSG:32719"
 
 
 def test_the_frame_given_is_not_changed():
     frame = alerts()
     before = frame.copy(deep=True)
-    apply(ALERTS, frame, Tier.PUBLIC, RULE, DATA_DAY)
+    apply(ALERTS, frame, Gate(tier=Tier.PUBLIC, rule=RULE, data_day=DATA_DAY))
     pd.testing.assert_frame_equal(frame, before)
 
 
@@ -223,20 +228,22 @@ def fronts():
 
 def test_a_front_that_still_grows_is_told_as_it_was_when_the_delay_began():
     frame, loss = fronts()
-    assert len(apply(ALERTS, frame, Tier.PUBLIC, RULE, DATA_DAY).frame) == 0
-    released = apply(ALERTS, frame, Tier.PUBLIC, RULE, DATA_DAY, cells=loss)
+    assert len(apply(ALERTS, frame, Gate(tier=Tier.PUBLIC, rule=RULE, data_day=DATA_DAY)).frame) == 0
+    released = apply(ALERTS, frame, Gate(tier=Tier.PUBLIC, rule=RULE, data_day=DATA_DAY), cells=loss)
     (row,) = released.frame.to_dict("records")
     assert (row["event_id"], row["ha"], row["ha_lo"], row["ha_hi"]) == ("old", 5.0, 4.0, 6.0)
     assert (row["last_grown"], row["onset"]) == (pd.Timestamp("2026-04-01"), pd.Timestamp("2026-04-01"))
     assert row["rank_reasons"] == "core mining" and released.withheld.recent == 1
-    newest = pd.Timestamp(to_date(newest_day(Tier.PUBLIC, RULE, DATA_DAY)))
+    newest = pd.Timestamp(to_date(Gate(tier=Tier.PUBLIC, rule=RULE, data_day=DATA_DAY).newest_day))
     assert all(row[name] <= newest for name in DATES)
 
 
 def test_a_confirmation_within_the_delay_is_not_told_yet():
     frame, loss = fronts()
     frame["confirmed_on"] = pd.to_datetime(["2026-06-01", "2026-06-25"])
-    (row,) = apply(ALERTS, frame, Tier.PUBLIC, RULE, DATA_DAY, cells=loss).frame.to_dict("records")
+    (row,) = apply(
+        ALERTS, frame, Gate(tier=Tier.PUBLIC, rule=RULE, data_day=DATA_DAY), cells=loss
+    ).frame.to_dict("records")
     assert (row["status"], row["confidence"], row["ha_lo"]) == ("provisional", "low", 0.0)
     assert pd.isna(row["confirmed_on"])
 
@@ -244,14 +251,17 @@ def test_a_confirmation_within_the_delay_is_not_told_yet():
 def test_without_delay_and_above_public_the_cells_change_nothing():
     frame, loss = fronts()
     for tier, rule in ((Tier.PUBLIC, OPEN_RULE), (Tier.PARTNER, RULE), (Tier.RESTRICTED, RULE)):
-        whole, cut = (apply(ALERTS, frame, tier, rule, DATA_DAY, cells=one) for one in (None, loss))
+        whole, cut = (
+            apply(ALERTS, frame, Gate(tier=tier, rule=rule, data_day=DATA_DAY), cells=one)
+            for one in (None, loss)
+        )
         pd.testing.assert_frame_equal(pd.DataFrame(whole.frame), pd.DataFrame(cut.frame))
 
 
 def test_cells_of_events_that_were_not_released_are_held_back():
     frame, loss = fronts()
-    released = apply(ALERTS, frame, Tier.PUBLIC, RULE, DATA_DAY, cells=loss)
-    kept = apply(CELLS, loss, Tier.PUBLIC, RULE, DATA_DAY, of=released)
+    released = apply(ALERTS, frame, Gate(tier=Tier.PUBLIC, rule=RULE, data_day=DATA_DAY), cells=loss)
+    kept = apply(CELLS, loss, Gate(tier=Tier.PUBLIC, rule=RULE, data_day=DATA_DAY), of=released)
     assert kept.frame["ha"].tolist() == [2.0, 3.0] and kept.frame["ha"].sum() == released.frame["ha"].sum()
 
 
@@ -259,8 +269,68 @@ def test_cells_of_events_that_were_not_released_are_held_back():
 def test_ranks_of_a_lower_tier_have_no_gaps_that_tell_of_withheld_alerts(tier):
     near = ["yes", "no", "yes", "no", "no", "yes"]
     frame = alerts(6, isolated_peoples=near, rank=[1, 2, 3, 4, 5, 6])
-    seen = apply(ALERTS, frame, tier, RULE, DATA_DAY + 10_000)
-    whole = apply(ALERTS, frame, Tier.RESTRICTED, RULE, DATA_DAY + 10_000)
+    seen = apply(ALERTS, frame, Gate(tier=tier, rule=RULE, data_day=DATA_DAY + 10_000))
+    whole = apply(ALERTS, frame, Gate(tier=Tier.RESTRICTED, rule=RULE, data_day=DATA_DAY + 10_000))
     assert seen.frame["rank"].tolist() == [1, 2, 3]
     assert seen.frame["event_id"].tolist() == [frame["event_id"][at] for at in (1, 3, 4)]
     assert whole.frame["rank"].tolist() == [1, 2, 3, 4, 5, 6]
+
+
+RANKING = load(RankingRule, default_site() / "models" / "ranking.toml")
+
+
+def ranked(kept, cells, newest_day):
+    return rank(kept, cells, RANKING, newest_day)
+
+
+def neighbours():
+    """Three alerts of one cause and size: two side by side, the first of them near isolated peoples."""
+    spots = [shapely.box(x, 8_581_000, x + 100, 8_581_100) for x in (370_000, 370_200, 390_000)]
+    return alerts(
+        3,
+        event_id=["hidden", "near", "far"],
+        version=[1, 1, 1],
+        change=["new"] * 3,
+        confidence=["high"] * 3,
+        mining_probability=[0.9] * 3,
+        near_water=["far"] * 3,
+        isolated_peoples=["yes", "no", "no"],
+        protected=["core", "core", "out"],
+        ha=[9.0, 3.0, 3.0],
+        geometry=spots,
+    )
+
+
+def released(tier, rule=OPEN_RULE, frame=None, day=DATA_DAY):
+    """Alerts as a run gives them to a tier: ranked all, then passed through the gate."""
+    frame, loss = neighbours() if frame is None else frame, cells(3)
+    ranks = ranked(frame, loss, day).reindex(frame["event_id"])
+    frame = frame.assign(**{name: ranks[name].to_numpy() for name in ranks.columns})
+    gate = Gate(tier=tier, rule=rule, data_day=day)
+    return frame, apply(ALERTS, frame.sort_values("rank"), gate, cells=loss, rank=ranked).frame
+
+
+@pytest.mark.parametrize("tier", [Tier.PUBLIC, Tier.PARTNER])
+def test_an_alert_whose_only_neighbour_is_withheld_is_not_beside_one(tier):
+    everything, seen = released(tier)
+    reasons = everything.set_index("event_id")["rank_reasons"]
+    assert "beside" in reasons["near"].split()
+    assert seen["event_id"].tolist() == ["near", "far"] and seen["rank"].tolist() == [1, 2]
+    assert not any("beside" in codes.split() for codes in seen["rank_reasons"])
+    alone = released(tier, frame=neighbours()[1:].reset_index(drop=True))[1]
+    names = ["event_id", "rank", *[name for name in ("score", "rank_reasons") if name in seen]]
+    pd.testing.assert_frame_equal(pd.DataFrame(seen[names]), pd.DataFrame(alone[names]))
+
+
+def test_the_restricted_tier_keeps_the_ranking_of_all():
+    everything, seen = released(Tier.RESTRICTED)
+    names = ["event_id", "rank", "score", "rank_reasons"]
+    expected = everything.sort_values("rank").reset_index(drop=True)[names]
+    pd.testing.assert_frame_equal(pd.DataFrame(seen[names]), pd.DataFrame(expected), check_dtype=False)
+
+
+def test_a_delayed_tier_is_not_ranked_by_what_happened_since():
+    frame = neighbours().assign(isolated_peoples="no")
+    _, seen = released(Tier.PUBLIC, RULE, frame, DATA_DAY + 10_000)
+    assert len(seen) == 3
+    assert not any({"growth", "news"} & set(codes.split()) for codes in seen["rank_reasons"])

@@ -10,6 +10,7 @@ import shapely
 from pyproj import Transformer
 
 from selvawatch.attribute.accountings import ACCOUNTINGS, CLOCKS
+from selvawatch.attribute.rank import rank
 from selvawatch.core.days import to_date, to_day
 from selvawatch.core.grid import Tile
 from selvawatch.core.schema import Table, Tier
@@ -48,7 +49,7 @@ from selvawatch.write.formats.vector import (
 )
 from selvawatch.write.language.i18n import language
 from selvawatch.write.run_provenance import Run
-from selvawatch.write.tiers import Released, apply
+from selvawatch.write.tiers import Gate, Released, apply
 
 TABLE_NAMES = ("loss_by_type", "loss_by_zone", "loss_by_period")
 """Tables that every run writes."""
@@ -96,11 +97,16 @@ def publish(
 ) -> Published:
     """Write everything of one tier below a folder."""
     rule, day = site.config.tiers, run_content.run.data_day
-    isolated = run_content.attributed.zones.isolated
+    gate = Gate(tier=tier, rule=rule, data_day=day, isolated=run_content.attributed.zones.isolated)
+    found, loss = run_content.attributed.alerts, run_content.tracked.cells
     alerts = apply(
-        ALERTS, run_content.attributed.alerts, tier, rule, day, isolated, cells=run_content.tracked.cells
+        ALERTS,
+        found,
+        gate,
+        cells=loss,
+        rank=lambda kept, known, newest_day: rank(kept, known, site.ranking_rule, newest_day),
     )
-    cells = apply(CELLS, run_content.tracked.cells, tier, rule, day, isolated, of=alerts)
+    cells = apply(CELLS, loss, gate, of=alerts)
     inputs = run_content.attributed.inputs(site, set(cells.frame["cell_id"]))
     numbers = headline(alerts, cells, run_content.run.since_day, day)
     files = _write_alerts(folder, alerts, run_content.run)
@@ -188,7 +194,7 @@ def _write_tables(folder: Path, inputs: TableInputs, tier: Tier, site: Site, run
             description=spec.description,
             columns=tuple(one for one in spec.columns if one.name in frame.columns),
         )
-        released = apply(kind, frame, tier, site.config.tiers, run.data_day)
+        released = apply(kind, frame, Gate(tier=tier, rule=site.config.tiers, data_day=run.data_day))
         files[f"{name}-csv"] = write_csv(folder / f"{name}.csv", released)
         files[f"{name}-parquet"] = write_geoparquet(folder / f"{name}.parquet", released, run.provenance)
         kinds.append(kind)
