@@ -11,7 +11,7 @@ from selvawatch.core.settings import load
 from selvawatch.detect.model import Model
 from selvawatch.prepare.mask import Screening
 from selvawatch.validate.judge_raster import validate_raster
-from selvawatch.validate.judge_series import validate_series
+from selvawatch.validate.judge_series import LabelChoice, validate_series
 from selvawatch.validate.loss_map import validate_loss
 from selvawatch.validate.mining_chips import validate_mining
 
@@ -49,8 +49,7 @@ def test_raw_cloudy_points_are_told_apart_from_bands_alone(reference_data, model
         *series(reference_data / "s2-t20lkp-raw-series"),
         model,
         screening,
-        positive=["Deforestation"],
-        negative=["Forest"],
+        labels=LabelChoice(positive=["Deforestation"], negative=["Forest"]),
     )
     assert (report.n, report.tp + report.fn) == (250, 32)
     assert report.auc >= 0.95
@@ -63,8 +62,7 @@ def test_composites_of_rondonia_are_told_apart(reference_data, model, screening)
         *series(reference_data / "s2-rondonia-timeseries"),
         model,
         screening,
-        positive=["Deforestation"],
-        negative=["Forest"],
+        labels=LabelChoice(positive=["Deforestation"], negative=["Forest"]),
     )
     assert (report.n, report.tp + report.fn) == (337, 93)
     assert report.auc >= 0.95
@@ -76,8 +74,7 @@ def test_stable_forest_raises_few_false_alarms(reference_data, model, screening)
         *series(reference_data / "landsat-stable-forest-nbr"),
         model,
         screening,
-        negative=["all"],
-        exclude="possible_real_change",
+        labels=LabelChoice(negative=["all"], exclude="possible_real_change"),
         history_years=3,
     )
     assert report.n == 774

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from selvawatch.calibrate.operating_points import OperatingPoint, operating_points
+from selvawatch.calibrate.operating_points import KnownLoss, OperatingPoint, operating_points
 from selvawatch.detect.model import Model
 from selvawatch.validate.detection import baselines_of, known_to
 from selvawatch.validate.judge_raster import RESOLUTION
@@ -42,9 +42,7 @@ def calibrate_on_cube(
         baselines,
         reason,
         [observation for observation in observations if observation.day > cube.history_end],
-        cube.break_day,
-        kinds,
-        resolution=RESOLUTION,
+        KnownLoss(lost_on=cube.break_day, kinds=kinds, resolution=RESOLUTION),
         factors=factors,
         workers=workers,
     )

@@ -53,22 +53,35 @@ class OperatingPoint:
     """Each kind of loss, by name."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownLoss:
+    """What truly happened on each pixel of a cube."""
+
+    lost_on: np.ndarray
+    """(y, x) int: day of loss, days since 1970-01-01; 0 = never lost."""
+    kinds: np.ndarray
+    """(y, x) text: kind of loss; empty where never lost."""
+    resolution: float
+    """Side of a pixel, metres."""
+
+    def years_of_1000_km2(self, pixel_years: float) -> float:
+        """Years in which 1,000 km2 were watched, of the years in which pixels were."""
+        return pixel_years * self.resolution**2 / _M2_OF_1000_KM2
+
+
 def operating_points(
     model: Model,
     baselines: xr.Dataset,
     reason: xr.DataArray,
     observations: Iterable[Observation],
-    lost_on: np.ndarray,
-    kinds: np.ndarray,
+    truth: KnownLoss,
     *,
-    resolution: float,
     factors: Sequence[float],
     workers: int = 1,
 ) -> list[OperatingPoint]:
     """One point for each factor, in order; a factor whose thresholds the model refuses is left out.
 
-    lost_on: (y, x) day of loss, 0 = never lost. kinds: (y, x) text, kind of loss; empty where never lost.
-    resolution: metres of a pixel.
+    baselines, reason: (y, x) as `detect.baseline` gives them. observations: in order of day.
     """
     shown = list(observations)
     points = []
@@ -77,12 +90,12 @@ def operating_points(
             scaled = scaled_model(model, factor)
         except ValueError:
             continue
-        state = fusion.start(scaled, reason, resolution=resolution)
+        state = fusion.start(scaled, reason, resolution=truth.resolution)
         state = fusion.advance(scaled, baselines, state, shown, workers=workers)
         confirmed_on = fusion.layers(state)["confirmed_on"].to_numpy().astype(np.int64)
         watched = reason.to_numpy() == Reason.MONITORED
         days = (shown[0].day, shown[-1].day) if shown else (0, 0)
-        points.append(_point(scaled, factor, confirmed_on, watched, lost_on, kinds, days, resolution))
+        points.append(_point(scaled, factor, confirmed_on, watched, truth, days))
     return points
 
 
@@ -126,17 +139,16 @@ def _point(
     factor: float,
     confirmed_on: np.ndarray,
     watched: np.ndarray,
-    lost_on: np.ndarray,
-    kinds: np.ndarray,
+    truth: KnownLoss,
     days: tuple[int, int],
-    resolution: float,
 ) -> OperatingPoint:
     first, last = days
+    lost_on, kinds = truth.lost_on, truth.kinds
     stable = watched & (lost_on == 0)
     alarmed = stable & (confirmed_on > 0)
     until = np.where(alarmed, confirmed_on, last)
     pixel_years = float((until - first)[stable].sum() / _DAYS_OF_YEAR)
-    years_of_1000_km2 = pixel_years * resolution**2 / _M2_OF_1000_KM2
+    years_of_1000_km2 = truth.years_of_1000_km2(pixel_years)
     count = int(alarmed.sum())
     low = stats.chi2.ppf(0.025, 2 * count) / 2 if count else 0.0
     high = stats.chi2.ppf(0.975, 2 * count + 2) / 2

@@ -48,7 +48,7 @@ def series(
     as_json: JsonOption = False,
 ) -> None:
     """Accuracy on points with a time series each; labels are read only to score."""
-    from selvawatch.validate.judge_series import ALL, validate_series
+    from selvawatch.validate.judge_series import ALL, LabelChoice, validate_series
 
     loaded = _load(site)
     _print_report(
@@ -57,9 +57,7 @@ def series(
             points,
             _detector(loaded, detector),
             loaded.recipe.screening,
-            positive=positive or [],
-            negative=negative or [ALL],
-            exclude=exclude,
+            labels=LabelChoice(positive=positive or [], negative=negative or [ALL], exclude=exclude),
             history_years=history_years,
             sensor=sensor,
         ),

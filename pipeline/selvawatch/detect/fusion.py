@@ -9,6 +9,7 @@ confirmed or withdrawn; the last observation and the number of observations.
 import math
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import groupby, pairwise
 
 import numpy as np
@@ -17,7 +18,7 @@ import xarray as xr
 from selvawatch.core.observation import Observation
 from selvawatch.core.raster_layers import LAYERS
 from selvawatch.core.status import Confidence, Reason, Status
-from selvawatch.detect.evidence import EvidenceRule
+from selvawatch.detect.evidence import EvidenceRule, PreparedObservation
 from selvawatch.detect.kernels import fusion as kernels
 from selvawatch.detect.kernels.evidence import scratch
 from selvawatch.detect.model import Model
@@ -198,6 +199,17 @@ class _Steps:
 
     def step(self, pool: ThreadPoolExecutor, day: int, observations: list[Observation]) -> None:
         """Add the observations of one day, which are in order of stream."""
+        known = self._known(day, observations)
+        prepared = [
+            observation for observation in map(self._rule.prepare, known) if observation.is_informative
+        ]
+        if not prepared:
+            return
+        _over(pool, partial(self._add, day, prepared), self._pixels, self._workers)
+        _over(pool, partial(self._decide, day), self._shape[0], self._workers)
+
+    def _known(self, day: int, observations: list[Observation]) -> list[Observation]:
+        """Those of streams that the model knows, each stream once."""
         known = [observation for observation in observations if self._model.knows(observation.stream)]
         for before, after in pairwise(known):
             if before.stream == after.stream:
@@ -206,59 +218,53 @@ class _Steps:
                     where=f"{after.stream}, day {day}",
                     do="merge same-day scenes before detecting",
                 )
-        prepared = [
-            observation for observation in map(self._rule.prepare, known) if observation.is_informative
-        ]
-        if not prepared:
-            return
+        return known
 
+    def _add(self, day: int, prepared: list[PreparedObservation], first: int, last: int) -> None:
+        """Add a day's evidence to the sums of flat pixels first..last."""
         kinds = [observation.kind for observation in prepared]
         firsts = [kind not in kinds[:number] for number, kind in enumerate(kinds)]
-
-        def add(first: int, last: int) -> None:
-            lanes = scratch(_PIECE)
-            evidence = {"optical": np.empty(_PIECE, np.int16), "radar": np.empty(_PIECE, np.int16)}
-            for start in range(first, last, _PIECE):
-                stop = min(start + _PIECE, last)
-                for observation, first_of_run in zip(prepared, firsts, strict=True):
-                    observation.add(
-                        evidence[observation.kind], start, stop, first_of_run=first_of_run, lanes=lanes
-                    )
-                _add_day(
-                    evidence["optical"],
-                    evidence["radar"],
-                    "optical" in kinds,
-                    "radar" in kinds,
-                    start,
-                    stop,
-                    day,
-                    self._limits,
-                    self._arrays["flags"],
-                    *self._slots,
-                    self._arrays["last_look"],
-                    self._arrays["looks_total"],
-                    self._active,
+        lanes = scratch(_PIECE)
+        evidence = {"optical": np.empty(_PIECE, np.int16), "radar": np.empty(_PIECE, np.int16)}
+        for start in range(first, last, _PIECE):
+            stop = min(start + _PIECE, last)
+            for observation, first_of_run in zip(prepared, firsts, strict=True):
+                observation.add(
+                    evidence[observation.kind], start, stop, first_of_run=first_of_run, lanes=lanes
                 )
-
-        def decide(first: int, last: int) -> None:
-            _decide(
-                first,
-                last,
-                *self._shape,
-                self._distance,
-                self._model.support.neighbours,
+            _add_day(
+                evidence["optical"],
+                evidence["radar"],
+                "optical" in kinds,
+                "radar" in kinds,
+                start,
+                stop,
                 day,
-                self._model.close_after_days,
-                self._levels,
-                self._active,
+                self._limits,
                 self._arrays["flags"],
                 *self._slots,
-                self._arrays["provisional_on"],
-                self._arrays["decided_on"],
+                self._arrays["last_look"],
+                self._arrays["looks_total"],
+                self._active,
             )
 
-        _over(pool, add, self._pixels, self._workers)
-        _over(pool, decide, self._shape[0], self._workers)
+    def _decide(self, day: int, first: int, last: int) -> None:
+        """Move the statuses of rows first..last after a day."""
+        _decide(
+            first,
+            last,
+            *self._shape,
+            self._distance,
+            self._model.support.neighbours,
+            day,
+            self._model.close_after_days,
+            self._levels,
+            self._active,
+            self._arrays["flags"],
+            *self._slots,
+            self._arrays["provisional_on"],
+            self._arrays["decided_on"],
+        )
 
 
 def _over(pool: ThreadPoolExecutor, work: Callable[[int, int], None], size: int, workers: int) -> None:

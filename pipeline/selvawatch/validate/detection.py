@@ -12,10 +12,8 @@ from selvawatch.core.days import to_times
 from selvawatch.core.observation import Observation
 from selvawatch.core.stack import NODATA
 from selvawatch.core.status import Reason
-from selvawatch.detect.baseline import fit_baselines, forest_reason, name_of
-from selvawatch.detect.charts.bayts import bayts_processes
-from selvawatch.detect.charts.chart_models import BaytsSettings, ChartDetector, Detector, base_of
-from selvawatch.detect.charts.protocol import processes
+from selvawatch.detect.baseline import fit_baselines, forest_reason
+from selvawatch.detect.charts.chart_models import ChartDetector, Detector, base_of
 from selvawatch.detect.evidence import EvidenceRule
 from selvawatch.detect.fusion import advance, layers, start
 from selvawatch.detect.model import Model
@@ -92,11 +90,14 @@ def _watch_chart(
 ) -> Watched:
     monitored = reason.to_numpy() == Reason.MONITORED
     settings = detector.settings
-    if isinstance(settings, BaytsSettings):
-        densities = {(one.stream, one.index): one for one in settings.densities}
-        wanted = list(densities)
-    else:
-        wanted = [_charted(detector, baselines)]
+    wanted = settings.charted(baselines)
+    if not wanted:
+        raise LayerError(
+            f"{detector.name} needs a stable history and there is none",
+            where="validate",
+            got=[" ".join(pair) for pair in settings.pairs],
+            do="give history years, or another detector",
+        )
     read: set[tuple[str, str]] = set()
     met: set[str] = set()
 
@@ -108,19 +109,13 @@ def _watch_chart(
             )
             yield observation
 
-    if isinstance(settings, BaytsSettings):
-        forest = xr.DataArray(monitored, dims=("y", "x"))
-        days = bayts_processes(
-            settings.chart, densities, noted(), forest, quantile=settings.quantile, since=0
-        )
-    else:
-        stream, index = wanted[0]
-        days = processes(settings.chart, detector.base, baselines, noted(), stream=stream, index=index)
+    forest = xr.DataArray(monitored, dims=("y", "x"))
+    days = settings.processes(detector.base, baselines, noted(), forest)
     score = np.full(monitored.shape, -np.inf)
     alarm, last = np.zeros(monitored.shape, np.int64), 0
     for day, process in days:
         last, alarm = day, process["alarm"].to_numpy().astype(np.int64)
-        np.maximum(score, settings.chart.reach(process), out=score)
+        np.maximum(score, settings.reach(process), out=score)
     names = [" ".join(pair) for pair in wanted if pair in read]
     if not names:
         raise LayerError(
@@ -136,21 +131,6 @@ def _watch_chart(
         watched=monitored,
         last_day=last,
         notes=(f"{detector.name} reads {', '.join(names)}",),
-    )
-
-
-def _charted(detector: ChartDetector, baselines: xr.Dataset) -> tuple[str, str]:
-    """The stream and index that a chart of residuals reads: the first of its list that has a baseline."""
-    settings = detector.settings
-    reads = () if isinstance(settings, BaytsSettings) else settings.reads
-    for index in reads:
-        if (baselines[name_of(index.stream, index.index, "sigma")].to_numpy() > 0).any():
-            return index.stream, index.index
-    raise LayerError(
-        f"{detector.name} needs a stable history and there is none",
-        where="validate",
-        got=[f"{one.stream} {one.index}" for one in reads],
-        do="give history years, or another detector",
     )
 
 
@@ -286,7 +266,7 @@ def _numbers(detector: Detector) -> dict[str, JsonValue]:
         settings = detector.settings
         return {
             "kind": settings.kind,
-            "chart": asdict(settings.chart),
+            "chart": asdict(settings)["chart"],
             "baselines": base_of(detector).name,
             "version": settings.version,
         }

@@ -34,11 +34,28 @@ ALL = "all"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LabelChoice:
+    """Which labels of the points mean what; labels are read only to score."""
+
+    positive: Sequence[str] = ()
+    """Labels that mean loss. Without any, only false alarms are counted."""
+    negative: Sequence[str] = (ALL,)
+    """Labels that mean no loss; `all`: every point that is not positive. Points of other labels are watched,
+    but not judged.
+    """
+    exclude: str | None = None
+    """Column of the points that is true where a point is not judged."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Result:
     watched: Watched
     first_day: np.ndarray
     """(1, columns) int: first day of monitoring of each column of the grid."""
     notes: tuple[str, ...]
+
+
+_EVERY_LABEL = LabelChoice()
 
 
 def validate_series(
@@ -47,9 +64,7 @@ def validate_series(
     detector: Detector,
     screening: Screening,
     *,
-    positive: Sequence[str] = (),
-    negative: Sequence[str] = (ALL,),
-    exclude: str | None = None,
+    labels: LabelChoice = _EVERY_LABEL,
     history_years: float | None = None,
     sensor: str | None = None,
 ) -> ValidationReport:
@@ -59,11 +74,8 @@ def validate_series(
     ----------
     screening
         Rule that leaves clouds and shadows out, from bands alone; not used for series of ready indices.
-    positive, negative
-        Labels that mean loss, and no loss; `all` as a negative: every point that is not positive. Points of
-        other labels are watched, but not judged. Without positives only false alarms are counted.
-    exclude
-        Column of the points that is true where a point is not judged.
+    labels
+        Which labels mean loss, which no loss, and which points are not judged.
     history_years
         Years of each point's series that are its stable history; None: no history, the fallback is used: the
         high quantile of all points of a day, and how far a point lies from it over its first clear
@@ -80,9 +92,9 @@ def validate_series(
     indices, share = clear_indices(series_path, series, screening)
     stream = sensor or ("sentinel-2" if series.bands else "landsat")
     observations = known_to(base_of(detector), observations_of(series.days, stream, indices))
-    result = _watched(detector, observations, history_years, scored=bool(positive))
-    points = read_points(points_path, series.pids, exclude)
-    lost, judged = _labelled(points_path, points, positive, negative)
+    result = _watched(detector, observations, history_years, scored=bool(labels.positive))
+    points = read_points(points_path, series.pids, labels.exclude)
+    lost, judged = _labelled(points_path, points, labels)
     confirmed_on = result.watched.confirmed_on[0, ::GAP]
     monitored = result.watched.watched[0, ::GAP]
     years = np.where(
@@ -109,9 +121,9 @@ def validate_series(
                 "points": len(series.pids),
                 "stream": stream,
                 "indices": [*sorted({name for observation in observations for name in observation.values})],
-                "positive": list(positive),
-                "negative": list(negative),
-                "exclude": exclude,
+                "positive": list(labels.positive),
+                "negative": list(labels.negative),
+                "exclude": labels.exclude,
                 "history_years": history_years,
                 "from": iso(int(series.days[0])),
                 "until": iso(int(series.days[-1])),
@@ -151,9 +163,8 @@ def clear_indices(
     return indices, float(clear.sum() / max(1, observed))
 
 
-def _labelled(
-    path: Path, points: Points, positive: Sequence[str], negative: Sequence[str]
-) -> tuple[np.ndarray, np.ndarray]:
+def _labelled(path: Path, points: Points, labels: LabelChoice) -> tuple[np.ndarray, np.ndarray]:
+    positive, negative = labels.positive, labels.negative
     known = sorted(set(points.labels.tolist()))
     for label in (*positive, *(name for name in negative if name != ALL)):
         if label not in known:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import geopandas as gpd
@@ -73,55 +73,87 @@ def validate_loss(
             "no reference point on the map is lost", where=reference_path, got=points.lost_labels
         )
     units = estimators.outcomes(points.lost[inside], sample.lost[inside], np.zeros(int(inside.sum()), bool))
-    counts = estimators.confusion(units)
-    notes = (
-        [f"{int((~inside).sum())} points lie outside the map and were left out"] if (~inside).any() else []
-    )
+    left_out = int((~inside).sum())
     result, design, note = _estimate(points, sample, inside)
+    if result is None:
+        blocks = degree_blocks(points.lon[inside], points.lat[inside], BLOCK_DEGREES)
+        figures = _sample_figures(units, blocks)
+    else:
+        figures = _design_figures(
+            result, "ha" if points.stratum_areas is None else "that of the stratum areas"
+        )
     parameters: dict[str, JsonValue] = {
         "loss_labels": list(points.lost_labels),
         "loss_values": [float(value) for value in loss_values],
         "years": None if years is None else list(years),
         "design": design,
     }
-    if result is None:
-        blocks = degree_blocks(points.lon[inside], points.lat[inside], BLOCK_DEGREES)
-        ci95 = estimators.block_bootstrap(units, blocks)
-        users, producers, f1 = counts.users_accuracy, counts.producers_accuracy, counts.f1
-    else:
-        users, producers = _known(result.users_accuracy.value), _known(result.producers_accuracy.value)
-        f1 = 2 * users * producers / (users + producers) if users and producers else None
-        named = {
-            "users_accuracy": result.users_accuracy,
-            "producers_accuracy": result.producers_accuracy,
-            "overall_accuracy": result.overall_accuracy,
-            "loss_area": result.area,
-        }
-        ci95 = {name: e.interval for name, e in named.items() if math.isfinite(e.standard_error)}
-        parameters |= {
-            "overall_accuracy": result.overall_accuracy.value,
-            "loss_area": result.area.value,
-            "mapped_loss_area": result.mapped_area.value,
-            "area_unit": "ha" if points.stratum_areas is None else "that of the stratum areas",
-        }
-        low, high = result.area.interval
-        notes.append(
-            f"area of loss {result.area.value:.0f} (95 % interval {low:.0f} to {high:.0f}), mapped "
-            f"{result.mapped_area.value:.0f}, in {parameters['area_unit']}; overall accuracy "
-            f"{100 * result.overall_accuracy.value:.1f} %"
-        )
+    notes = [f"{left_out} points lie outside the map and were left out"] if left_out else []
+    counts = estimators.confusion(units)
     return ValidationReport(
         n=int(inside.sum()),
         tp=counts.tp,
         fp=counts.fp,
         fn=counts.fn,
         tn=counts.tn,
-        users_accuracy=users,
-        producers_accuracy=producers,
-        f1=f1,
-        ci95=ci95,
+        users_accuracy=figures.users,
+        producers_accuracy=figures.producers,
+        f1=figures.f1,
+        ci95=figures.ci95,
         method=Method(
-            detector=f"map {Path(str(map_path)).name}", parameters=parameters, notes=(*notes, *note)
+            detector=f"map {Path(str(map_path)).name}",
+            parameters=parameters | figures.parameters,
+            notes=(*notes, *figures.notes, *note),
+        ),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Figures:
+    users: float | None
+    producers: float | None
+    f1: float | None
+    ci95: dict[str, tuple[float, float]]
+    parameters: dict[str, JsonValue] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+def _sample_figures(units: np.ndarray, blocks: np.ndarray) -> _Figures:
+    """Accuracies of the sample alone; units, blocks: as `estimators.block_bootstrap` reads them."""
+    counts = estimators.confusion(units)
+    return _Figures(
+        users=counts.users_accuracy,
+        producers=counts.producers_accuracy,
+        f1=counts.f1,
+        ci95=estimators.block_bootstrap(units, blocks),
+    )
+
+
+def _design_figures(result: StratifiedAccuracy, unit: str) -> _Figures:
+    """Design-based accuracies and area, the area in `unit`."""
+    users, producers = _known(result.users_accuracy.value), _known(result.producers_accuracy.value)
+    named = {
+        "users_accuracy": result.users_accuracy,
+        "producers_accuracy": result.producers_accuracy,
+        "overall_accuracy": result.overall_accuracy,
+        "loss_area": result.area,
+    }
+    low, high = result.area.interval
+    return _Figures(
+        users=users,
+        producers=producers,
+        f1=2 * users * producers / (users + producers) if users and producers else None,
+        ci95={name: e.interval for name, e in named.items() if math.isfinite(e.standard_error)},
+        parameters={
+            "overall_accuracy": result.overall_accuracy.value,
+            "loss_area": result.area.value,
+            "mapped_loss_area": result.mapped_area.value,
+            "area_unit": unit,
+        },
+        notes=(
+            f"area of loss {result.area.value:.0f} (95 % interval {low:.0f} to {high:.0f}), mapped "
+            f"{result.mapped_area.value:.0f}, in {unit}; overall accuracy "
+            f"{100 * result.overall_accuracy.value:.1f} %",
         ),
     )
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from detect_made import START, fused, monitored, quiet_baselines, random_looks
-from selvawatch.calibrate.operating_points import chosen, operating_points, scaled_model
+from selvawatch.calibrate.operating_points import KnownLoss, chosen, operating_points, scaled_model
 
 MODEL = fused()
 SHAPE = (20, 20)
@@ -24,9 +24,7 @@ def points():
         noisy,
         monitored(SHAPE),
         observations,
-        lost_on,
-        kinds,
-        resolution=30.0,
+        KnownLoss(lost_on=lost_on, kinds=kinds, resolution=30.0),
         factors=(0.1, 0.7, 1.0, 1.3, 1.6, 99.0),
     )
 

@@ -16,12 +16,13 @@ from selvawatch.detect.model import Model
 from selvawatch.errors import LayerError
 from selvawatch.prepare.mask import Screening
 from selvawatch.validate.judge_raster import validate_cube, validate_raster
-from selvawatch.validate.judge_series import validate_series
+from selvawatch.validate.judge_series import LabelChoice, validate_series
 from selvawatch.validate.report import Method, ValidationReport
 from selvawatch.validate.scoring import Judgements, judge
 
 ROOT = Path(__file__).parents[3]
 METHOD = Method(detector="made up")
+FOREST_OR_LOST = LabelChoice(positive=["Lost"], negative=["Forest"])
 
 
 @pytest.fixture(scope="module")
@@ -122,7 +123,7 @@ def points(tmp_path_factory):
 
 
 def test_points_that_turn_to_soil_under_clouds_are_found_after_their_break(points, model, screening):
-    report = validate_series(*points, model, screening, positive=["Lost"], negative=["Forest"])
+    report = validate_series(*points, model, screening, labels=FOREST_OR_LOST)
     assert report.n == 150
     assert report.f1 >= 0.95
     assert report.auc >= 0.99
@@ -136,10 +137,8 @@ def test_labels_change_no_judgement_of_the_detector(points, model, screening, tm
     frame = pd.read_parquet(points[1])
     swapped = frame.assign(label=np.where(frame["label"] == "Lost", "Forest", "Lost"))
     swapped.drop(columns="break_date").to_parquet(tmp_path / "swapped.parquet")
-    right = validate_series(*points, model, screening, positive=["Lost"], negative=["Forest"])
-    wrong = validate_series(
-        points[0], tmp_path / "swapped.parquet", model, screening, positive=["Lost"], negative=["Forest"]
-    )
+    right = validate_series(*points, model, screening, labels=FOREST_OR_LOST)
+    wrong = validate_series(points[0], tmp_path / "swapped.parquet", model, screening, labels=FOREST_OR_LOST)
     assert right.tp + right.fp == wrong.tp + wrong.fp
     assert (wrong.fp, wrong.tp) == (right.tp, right.fp)
     assert wrong.auc == pytest.approx(1 - right.auc)
@@ -149,7 +148,9 @@ def test_all_as_negative_is_every_other_point_that_is_not_excluded(points, model
     frame = pd.read_parquet(points[1])
     frame["odd"] = np.arange(len(frame)) % 2 == 1
     frame.to_parquet(tmp_path / "odd.parquet")
-    report = validate_series(points[0], tmp_path / "odd.parquet", model, screening, exclude="odd")
+    report = validate_series(
+        points[0], tmp_path / "odd.parquet", model, screening, labels=LabelChoice(exclude="odd")
+    )
     assert report.n == 75
     assert (report.f1, report.auc) == (None, None)
     # all 25 lost points of even number but one, which breaks too near the end for two clear observations
@@ -157,18 +158,18 @@ def test_all_as_negative_is_every_other_point_that_is_not_excluded(points, model
 
 
 @pytest.mark.parametrize(
-    ("options", "message"),
+    ("labels", "options", "message"),
     [
-        ({"positive": ["Mine"]}, "no point has the label Mine.*Forest.*Lost"),
-        ({"negative": ["Pasture"]}, "no point has the label Pasture"),
-        ({"positive": ["Lost"], "history_years": 5}, "the history takes all observations"),
-        ({"positive": ["Lost"], "exclude": "cloudy"}, "a column is missing.*cloudy"),
-        ({"positive": ["Lost"], "sensor": "modis"}, "reads none of the observations"),
+        ({"positive": ["Mine"]}, {}, "no point has the label Mine.*Forest.*Lost"),
+        ({"negative": ["Pasture"]}, {}, "no point has the label Pasture"),
+        ({"positive": ["Lost"]}, {"history_years": 5}, "the history takes all observations"),
+        ({"positive": ["Lost"], "exclude": "cloudy"}, {}, "a column is missing.*cloudy"),
+        ({"positive": ["Lost"]}, {"sensor": "modis"}, "reads none of the observations"),
     ],
 )
-def test_a_question_that_cannot_be_answered_is_one_line(points, model, screening, options, message):
+def test_a_question_that_cannot_be_answered_is_one_line(points, model, screening, labels, options, message):
     with pytest.raises(LayerError, match=message) as error:
-        validate_series(*points, model, screening, **options)
+        validate_series(*points, model, screening, labels=LabelChoice(**labels), **options)
     assert "\n" not in str(error.value)
 
 
@@ -177,7 +178,11 @@ def test_no_positive_point_left_is_one_line(points, model, screening, tmp_path):
     frame.assign(odd=frame["label"] == "Lost").to_parquet(tmp_path / "none.parquet")
     with pytest.raises(LayerError, match="no positive point is left"):
         validate_series(
-            points[0], tmp_path / "none.parquet", model, screening, positive=["Lost"], exclude="odd"
+            points[0],
+            tmp_path / "none.parquet",
+            model,
+            screening,
+            labels=LabelChoice(positive=["Lost"], exclude="odd"),
         )
 
 
@@ -205,7 +210,12 @@ def test_a_history_of_its_own_is_used_where_years_are_given(model, screening, tm
         {"pid": [f"p{number}" for number in range(10)], "label": ["Lost"] + ["Forest"] * 9}
     ).to_parquet(tmp_path / "p.parquet")
     report = validate_series(
-        tmp_path / "s.parquet", tmp_path / "p.parquet", model, screening, positive=["Lost"], history_years=3
+        tmp_path / "s.parquet",
+        tmp_path / "p.parquet",
+        model,
+        screening,
+        labels=LabelChoice(positive=["Lost"]),
+        history_years=3,
     )
     assert (report.tp, report.fp, report.fn, report.tn) == (1, 0, 0, 9)
     assert report.false_alarms_per_100_px_years == 0

@@ -4,14 +4,17 @@ import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import groupby
+from typing import Literal
 
 import numpy as np
 import xarray as xr
 
 from selvawatch.core.observation import Observation
 from selvawatch.core.stack import decode
+from selvawatch.detect.charts.chart_settings import ChartSettings, Pair
 from selvawatch.detect.charts.process import blank, moved
 from selvawatch.detect.kernels import charts as kernels
+from selvawatch.detect.model import Model
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,3 +119,54 @@ def bayts_processes(
                 before=(("y", "x"), np.where(np.isnan(total), before, total).astype(np.float32))
             )
         yield day, process
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamDensities(Densities):
+    """Densities of one index of one stream, of values less the day's quantile over forest."""
+
+    stream: str
+    index: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BaytsSettings(ChartSettings):
+    """The bayts update."""
+
+    kind: Literal["bayts"]
+    chart: Bayts
+    quantile: float
+    """Quantile of a day's forest that is taken off its values, 0-1."""
+    densities: tuple[StreamDensities, ...]
+
+    def __post_init__(self) -> None:
+        """Refuse a quantile that is none, and an index named twice."""
+        names = list(self.pairs)
+        if not 0 < self.quantile < 1 or not names or len(set(names)) != len(names):
+            raise ValueError(
+                f"need 0 < quantile < 1 and densities of each index once; got {self.quantile} and {names}"
+            )
+
+    @property
+    def pairs(self) -> tuple[Pair, ...]:
+        """Streams and indices that densities are known of."""
+        return tuple((densities.stream, densities.index) for densities in self.densities)
+
+    def charted(self, baselines: xr.Dataset) -> tuple[Pair, ...]:  # noqa: ARG002
+        """All of `pairs`: it needs no baseline."""
+        return self.pairs
+
+    def processes(
+        self,
+        base: Model,  # noqa: ARG002
+        baselines: xr.Dataset,  # noqa: ARG002
+        observations: Iterable[Observation],
+        forest: xr.DataArray,
+    ) -> Iterator[tuple[int, xr.Dataset]]:
+        """Day and process (y, x) after each day; values are held against the day's forest, not baselines."""
+        densities = dict(zip(self.pairs, self.densities, strict=True))
+        return bayts_processes(self.chart, densities, observations, forest, quantile=self.quantile, since=0)
+
+    def reach(self, process: xr.Dataset) -> np.ndarray:
+        """How far each pixel's open flag stands towards confirmation, (y, x) float64; 1 = confirmed."""
+        return self.chart.reach(process)

@@ -2,10 +2,12 @@
 
 import math
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import xarray as xr
 
+from selvawatch.detect.charts.chart_settings import ResidualChart
 from selvawatch.detect.charts.process import blank, moved
 from selvawatch.detect.kernels import charts as kernels
 
@@ -42,3 +44,11 @@ class Ewma:
         """How far each pixel stands towards its bound, (y, x) float64; above 1 = over it."""
         level = self.limit * math.sqrt(self.weight / (2 - self.weight))
         return -process["process"].to_numpy().astype(np.float64) / level
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EwmaSettings(ResidualChart):
+    """An EWMA chart."""
+
+    kind: Literal["ewma"]
+    chart: Ewma

@@ -6,10 +6,12 @@ doi:10.1017/S0266466600166022); Zeileis et al. (2005, doi:10.1002/jae.776); Verb
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import xarray as xr
 
+from selvawatch.detect.charts.chart_settings import ResidualChart
 from selvawatch.detect.charts.process import blank, moved
 from selvawatch.detect.kernels import charts as kernels
 
@@ -105,6 +107,22 @@ class Mosum:
         x = _time(process)
         level = self.critical * np.sqrt(2 * np.maximum(np.log(x), 1))
         return np.where(x > 1, -process["process"].to_numpy() / level, 0.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CusumSettings(ResidualChart):
+    """A CUSUM chart."""
+
+    kind: Literal["cusum"]
+    chart: Cusum
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MosumSettings(ResidualChart):
+    """A MOSUM chart."""
+
+    kind: Literal["mosum"]
+    chart: Mosum
 
 
 def _time(process: xr.Dataset) -> np.ndarray:
