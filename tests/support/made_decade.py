@@ -22,7 +22,7 @@ from selvawatch.steps.run.attribute_events import attribute_events, read_zones
 from selvawatch.store.folders import Store
 from selvawatch.store.ledger import RunRow
 from selvawatch.store.run_files import write_seen, write_tracked
-from selvawatch.write.formats.vector import write_geoparquet
+from selvawatch.write.formats.geoparquet import write_geoparquet
 from selvawatch.write.tiers import Gate, apply
 
 ROOT = Path(__file__).resolve().parents[2]

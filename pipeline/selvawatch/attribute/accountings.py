@@ -11,6 +11,7 @@ from selvawatch.errors import SiteError, TableError
 from selvawatch.register.register import NOT_IN_FORCE, UNKNOWN, Register
 
 ACCOUNTINGS = ("exclusive", "inclusive", "fractional", "combination")
+"""Ways to count ground under several rights, as `Options.accounting` and the column name them."""
 CLOCKS = ("at-loss", "today")
 """Whether the rights of the day of the loss count, or those of today."""
 ADDITIVE = {"exclusive": True, "inclusive": False, "fractional": True, "combination": True}

@@ -13,8 +13,6 @@ from selvawatch.core.days import day_numbers
 from selvawatch.errors import LayerError
 from selvawatch.register.register import UNKNOWN, Register, Validity, validity
 
-"""Rights in force on the day of the loss, or on the day called today."""
-
 _FILL = 1e-6
 """Share of a cell that its pieces may miss: noise of the arithmetic, far above it an error."""
 

@@ -82,7 +82,7 @@ def export(
     """Write the alerts in a format for other programs."""
     from selvawatch.detect.encodings import ENCODINGS
     from selvawatch.errors import StoreError
-    from selvawatch.steps.products import copy_product
+    from selvawatch.steps.products import copy_alerts
 
     if form in ENCODINGS:
         from selvawatch.site import Site
@@ -99,7 +99,7 @@ def export(
         for path in write_encoded(Site.load(site_folder(site), site_file), store, form, out):
             typer.echo(path)
         return
-    typer.echo(copy_product(store, tier, f"alerts.{form}", out))
+    typer.echo(copy_alerts(store, tier, form, out))
 
 
 def bulletin(

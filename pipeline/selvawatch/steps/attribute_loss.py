@@ -1,6 +1,6 @@
 """Use case: a loss layer from elsewhere, on zones of the user's or on the site's register, as a file."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,10 +20,10 @@ from selvawatch.provenance import code_digest, code_version
 from selvawatch.register.layer_rows import date_spans
 from selvawatch.register.register import IN_FORCE, NOT_IN_FORCE, Register, validity
 from selvawatch.register.vector_files import read_vector, split_layer
-from selvawatch.write.formats.vector import write_csv, write_geoparquet, write_gpkg, write_provenance
-from selvawatch.write.tiers import Released, register_of_tier, release_attributed
+from selvawatch.write.formats.format_table import Content, format_for, write_rows
+from selvawatch.write.language.i18n import language
+from selvawatch.write.tiers import register_of_tier, release_attributed
 
-FORMATS = (".csv", ".parquet", ".gpkg")
 ZONE_ADDED = {
     "zone_layer": "Layer of the zone; empty: outside all zones.",
     "overlap_ha": "Shared ground, equal-area hectares.",
@@ -80,7 +80,7 @@ def attribute_file(
     loss, zones
         Vector files, as FILE[:layer]; loss may be a raster, read as `raster` says.
     out
-        .csv, .parquet or .gpkg.
+        File in a format that attributions go out in (`write.formats.format_table`).
     register
         Used where no zones are given: what the tier may be told of it (`register_of_tier`).
     date_field
@@ -88,13 +88,10 @@ def attribute_file(
 
     Raises
     ------
-    LayerError
-        For a file that cannot be read or used, an unknown format or field; nothing is written then.
+    LayerError, TableError
+        For a file that cannot be read or used, an unknown field or format; nothing is written then.
     """
-    if out.suffix.lower() not in FORMATS:
-        raise LayerError(
-            "unknown format", where=out, got=out.suffix or "no suffix", needed=", ".join(FORMATS)
-        )
+    format_for(out.suffix, Content.ATTRIBUTION, out)
     lost = read_loss(loss, crs=crs, raster=raster)
     date_field = date_field or ("first" if raster is not None else "")
     days = _days(lost, date_field)
@@ -117,7 +114,8 @@ def attribute_file(
     provenance = _provenance(loss, zones, register, area_field, date_field)
     day = int(days.max(initial=0)) if days is not None else 0
     table, rows = _typed(result)
-    _write(out, release_attributed(table, rows, tier, day, register=register), provenance)
+    released = release_attributed(table, rows, tier, day, register=register)
+    write_rows(out, released, provenance, language("es"), Content.ATTRIBUTION)
     outside = result[result["zone_layer"].isna()]
     measured = attribute_layer(lost, {}, equal_area=equal_area, area_field=area_field, repair=repair)
     return AttributedFile(
@@ -257,17 +255,6 @@ def _typed(result: gpd.GeoDataFrame) -> tuple[Table, gpd.GeoDataFrame]:
         columns=tuple(_column(str(name), rows[name]) for name in rows.columns),
     )
     return table, rows
-
-
-def _write(out: Path, released: Released, provenance: Mapping[str, str]) -> None:
-    suffix = out.suffix.lower()
-    if suffix == ".csv":
-        write_csv(out, released)
-        write_provenance(out, provenance)
-    elif suffix == ".parquet":
-        write_geoparquet(out, released, provenance)
-    else:
-        write_gpkg(out, released, provenance)
 
 
 def _column(name: str, values: pd.Series) -> Column:

@@ -10,6 +10,7 @@ import pandas as pd
 from selvawatch.core.files import replacing
 from selvawatch.errors import StoreError
 from selvawatch.store.folders import open_store
+from selvawatch.write.formats.format_table import Content, format_for
 
 TIERS = ("public", "restricted")
 """Tiers that every run publishes."""
@@ -43,6 +44,20 @@ def copy_product(store: str, tier: str, name: str, out: Path) -> Path:
     with replacing(out) as part:
         shutil.copyfile(path, part)
     return out
+
+
+def copy_alerts(store: str, tier: str, suffix: str, out: Path) -> Path:
+    """Copy the alerts of the current run in a format, by its suffix without the dot, and return the file.
+
+    Raises
+    ------
+    TableError
+        For a suffix of none of the formats that alerts go out in.
+    StoreError
+        As `product_path`.
+    """
+    form = format_for(f".{suffix}", Content.ALERTS, "alerts")
+    return copy_product(store, tier, f"alerts{form.suffix}", out)
 
 
 def read_alerts(store: str, tier: str) -> list[dict[str, Any]]:

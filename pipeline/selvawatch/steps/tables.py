@@ -36,21 +36,13 @@ from selvawatch.store.loss_products import products
 from selvawatch.store.run_files import read_seen, read_tracked
 from selvawatch.tables import TABLES, TableInputs, TableSpec, build
 from selvawatch.write.bulletin.plots import draw_bars
-from selvawatch.write.formats.vector import (
-    write_csv,
-    write_dictionary,
-    write_geoparquet,
-    write_provenance,
-    write_xlsx,
-)
+from selvawatch.write.formats.format_table import Content, write_rows
 from selvawatch.write.language.i18n import language
 from selvawatch.write.language.labels import table_title
 from selvawatch.write.language.vocabulary import combination
 from selvawatch.write.tiers import Gate, Released, apply
 
 log = logging.getLogger(__name__)
-
-FORMATS = (".csv", ".parquet", ".xlsx")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,23 +105,14 @@ PRODUCT = Column(
 
 
 def write_table(out: Path, made: MadeTable) -> Path:
-    """Write a table as .csv, .parquet or .xlsx and return the path.
+    """Write a table in a format that tables go out in (see `write.formats.format_table`) and return the path.
 
-    A workbook holds its dictionary and provenance itself. Beside a CSV or Parquet file stands the bilingual
-    dictionary (`NAME-diccionario.csv`), beside a CSV its provenance (`NAME-procedencia.json`); a Parquet file
-    has it in its metadata, under `selvawatch`.
+    Raises
+    ------
+    TableError
+        For the suffix of another format.
     """
-    suffix = out.suffix.lower()
-    released, provenance = made.released, made.provenance
-    if suffix not in FORMATS:
-        raise TableError("unknown format", where=out, got=suffix or "no suffix", needed=FORMATS)
-    if suffix == ".xlsx":
-        return write_xlsx(out, released, provenance)
-    write_dictionary(out.with_name(f"{out.stem}-diccionario.csv"), (released.table,))
-    if suffix == ".parquet":
-        return write_geoparquet(out, released, provenance)
-    write_provenance(out, provenance)
-    return write_csv(out, released)
+    return write_rows(out, made.released, made.provenance, language("es"), Content.TABLE)
 
 
 def _provenance(site: Site, zones: Zones, request: TableRequest, day: int) -> dict[str, str]:

@@ -263,7 +263,7 @@ def test_the_output_of_an_unknown_format(place, refused, loss, tmp_path):
         "--zones",
         loss,
     ]
-    refused(place, words, "out.shp", "unknown format", "needed .csv, .parquet, .gpkg")
+    refused(place, words, "out.shp", "unknown format", "needed .parquet, .gpkg, .csv")
 
 
 def test_a_place_that_cannot_be_written(place, refused, tmp_path):

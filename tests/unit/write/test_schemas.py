@@ -8,8 +8,8 @@ from selvawatch.core.raster_layers import LAYERS
 from selvawatch.core.schema import Tier
 from selvawatch.core.tables import ALERTS, TABLES
 from selvawatch.tables import TABLES as ANALYSTS_TABLES
+from selvawatch.write.formats.geojson import feature_collection
 from selvawatch.write.formats.raster import PRODUCT_LAYERS
-from selvawatch.write.formats.vector import feature_collection
 from selvawatch.write.schemas import layers_schema, schemas, table_schema, write_schemas
 from selvawatch.write.tiers import Gate, apply
 from write_data import DATA_DAY, RULE, alerts

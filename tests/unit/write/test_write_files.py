@@ -21,7 +21,13 @@ from selvawatch.core.raster_layers import LAYERS
 from selvawatch.core.tables import ALERTS, CELLS, Tier
 from selvawatch.errors import TableError
 from selvawatch.write import tiers
-from selvawatch.write.formats import raster, vector
+from selvawatch.write.formats import raster
+from selvawatch.write.formats.companions import write_dictionary
+from selvawatch.write.formats.csv_file import write_csv
+from selvawatch.write.formats.geojson import write_geojson
+from selvawatch.write.formats.geoparquet import write_geoparquet
+from selvawatch.write.formats.gpkg import write_gpkg
+from selvawatch.write.formats.xlsx import write_xlsx
 from selvawatch.write.legend import LEGENDS, colour_table
 from write_data import CRS, DATA_DAY, HOSTILE, OPEN_RULE, PROVENANCE, alerts, cells
 
@@ -37,11 +43,11 @@ def released(tier=Tier.RESTRICTED, table=ALERTS, frame=None, rule=OPEN_RULE):
 
 
 WRITERS = {
-    "parquet": lambda path, out: vector.write_geoparquet(path, out, PROVENANCE),
-    "gpkg": lambda path, out: vector.write_gpkg(path, out, PROVENANCE),
-    "geojson": lambda path, out: vector.write_geojson(path, out),
-    "csv": lambda path, out: vector.write_csv(path, out),
-    "xlsx": lambda path, out: vector.write_xlsx(path, out, PROVENANCE),
+    "parquet": lambda path, out: write_geoparquet(path, out, PROVENANCE),
+    "gpkg": lambda path, out: write_gpkg(path, out, PROVENANCE),
+    "geojson": lambda path, out: write_geojson(path, out),
+    "csv": lambda path, out: write_csv(path, out),
+    "xlsx": lambda path, out: write_xlsx(path, out, PROVENANCE),
 }
 
 
@@ -75,7 +81,7 @@ def test_hostile_texts_come_back_as_they_went(tmp_path, suffix):
 
 
 def test_a_geopackage_keeps_real_dates_and_the_crs(tmp_path):
-    path = vector.write_gpkg(tmp_path / "alerts.gpkg", released(), PROVENANCE)
+    path = write_gpkg(tmp_path / "alerts.gpkg", released(), PROVENANCE)
     info = pyogrio.read_info(path)
     kinds = dict(zip(info["fields"], info["ogr_types"], strict=True))
     assert kinds["onset"] == "OFTDate" and kinds["ha"] == "OFTReal" and info["crs"] == CRS
@@ -88,12 +94,12 @@ def test_a_geopackage_of_single_and_multiple_polygons_is_read_back(tmp_path):
         frame.geometry.iloc[0],
         shapely.MultiPolygon([shapely.box(0, 0, 9, 9), shapely.box(20, 0, 29, 9)]),
     ]
-    path = vector.write_gpkg(tmp_path / "alerts.gpkg", released(frame=frame), PROVENANCE)
+    path = write_gpkg(tmp_path / "alerts.gpkg", released(frame=frame), PROVENANCE)
     assert gpd.read_file(path).area.round(3).tolist() == frame.area.round(3).tolist()
 
 
 def test_geoparquet_says_its_crs_its_box_and_where_it_comes_from(tmp_path):
-    path = vector.write_geoparquet(tmp_path / "alerts.parquet", released(), PROVENANCE)
+    path = write_geoparquet(tmp_path / "alerts.parquet", released(), PROVENANCE)
     metadata = pq.read_schema(path).metadata
     assert json.loads(metadata[b"selvawatch"]) == {**PROVENANCE, "tier": "restricted"}
     geo = json.loads(metadata[b"geo"])
@@ -103,9 +109,7 @@ def test_geoparquet_says_its_crs_its_box_and_where_it_comes_from(tmp_path):
 
 def test_a_column_without_a_value_is_text_in_geoparquet_as_in_other_runs(tmp_path):
     paths = [
-        vector.write_geoparquet(
-            tmp_path / f"{n}.parquet", released(frame=alerts(2, native_community=[n, n])), {}
-        )
+        write_geoparquet(tmp_path / f"{n}.parquet", released(frame=alerts(2, native_community=[n, n])), {})
         for n in (None, "a")
     ]
     first, second = (pq.read_schema(path) for path in paths)
@@ -114,7 +118,7 @@ def test_a_column_without_a_value_is_text_in_geoparquet_as_in_other_runs(tmp_pat
 
 
 def test_csv_opens_in_excel_and_in_python_alike(tmp_path):
-    path = vector.write_csv(tmp_path / "alerts.csv", released())
+    path = write_csv(tmp_path / "alerts.csv", released())
     raw = path.read_bytes()
     assert raw.startswith(b"\xef\xbb\xbf") and "líneas".encode() in raw
     rows = list(csv.DictReader(raw.decode("utf-8-sig").splitlines(keepends=True)))
@@ -125,7 +129,7 @@ def test_csv_opens_in_excel_and_in_python_alike(tmp_path):
 
 
 def test_xlsx_holds_no_formula_and_a_dictionary_of_every_column(tmp_path):
-    path = vector.write_xlsx(tmp_path / "alerts.xlsx", released(), PROVENANCE)
+    path = write_xlsx(tmp_path / "alerts.xlsx", released(), PROVENANCE)
     book = openpyxl.load_workbook(path)
     assert book.sheetnames == ["datos", "diccionario", "procedencia"]
     cells_ = [cell for row in book["datos"].iter_rows() for cell in row]
@@ -157,7 +161,7 @@ def test_public_files_hold_no_exact_place_and_no_holder(tmp_path):
 
 
 def test_the_dictionary_names_every_column_of_every_table(tmp_path):
-    path = vector.write_dictionary(tmp_path / "diccionario.csv", (ALERTS, CELLS))
+    path = write_dictionary(tmp_path / "diccionario.csv", (ALERTS, CELLS))
     rows = list(csv.reader(path.read_text("utf-8-sig").splitlines(keepends=True)))
     assert len(rows) == 1 + len(ALERTS.columns) + len(CELLS.columns)
 
@@ -169,7 +173,7 @@ def test_a_geopackage_of_a_plain_table_is_refused_and_nothing_is_left(tmp_path):
         replace(CELLS, columns=columns), flat, tiers.Gate(tier=Tier.PUBLIC, rule=OPEN_RULE, data_day=DATA_DAY)
     )
     with pytest.raises(TableError, match="CSV"):
-        vector.write_gpkg(tmp_path / "x.gpkg", plain, PROVENANCE)
+        write_gpkg(tmp_path / "x.gpkg", plain, PROVENANCE)
     assert list(tmp_path.iterdir()) == []
 
 

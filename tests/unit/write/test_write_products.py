@@ -13,9 +13,11 @@ from selvawatch.errors import TableError
 from selvawatch.write import tiers
 from selvawatch.write.bulletin.bulletin_model import Reference, TileCoverage
 from selvawatch.write.bulletin.overview import Mark, overview_svg
-from selvawatch.write.formats import vector
-from selvawatch.write.formats.exports import FORMATS, export
-from selvawatch.write.formats.points import write_gpx, write_kml
+from selvawatch.write.formats.companions import write_dictionary
+from selvawatch.write.formats.geojson import write_geojson
+from selvawatch.write.formats.geoparquet import write_geoparquet
+from selvawatch.write.formats.gpx import write_gpx
+from selvawatch.write.formats.kml import write_kml
 from selvawatch.write.formats.stac_catalogue import Product, write_stac
 from selvawatch.write.language.i18n import language
 from write_data import CRS, DATA_DAY, HOSTILE, OPEN_RULE, alerts, bulletin, hostile_alerts, real_alerts
@@ -63,16 +65,6 @@ def test_events_go_to_the_field_too_and_rights_do_not(tmp_path):
         write_gpx(tmp_path / "r.gpx", released(frame=alerts(2, table=RIGHTS), table=RIGHTS), language("es"))
 
 
-@pytest.mark.parametrize("suffix", FORMATS)
-def test_every_format_has_a_writer(tmp_path, suffix):
-    assert export(tmp_path / f"a.{suffix}", released(), {"run_id": "1"}, language("es")).stat().st_size > 500
-
-
-def test_an_unknown_format_is_refused_with_the_known_ones(tmp_path):
-    with pytest.raises(TableError, match=r"shp.*gpkg"):
-        export(tmp_path / "a.shp", released(), {}, language("es"))
-
-
 def products(folder):
     out = released()
     return (
@@ -81,15 +73,15 @@ def products(folder):
             title="Alertas",
             geometry=shapely.box(-70.2, -12.9, -70, -12.7),
             files={
-                "geoparquet": vector.write_geoparquet(folder / "tables" / "alerts.parquet", out, {}),
-                "dictionary": vector.write_dictionary(folder / "tables" / "diccionario.csv", (ALERTS, CELLS)),
+                "geoparquet": write_geoparquet(folder / "tables" / "alerts.parquet", out, {}),
+                "dictionary": write_dictionary(folder / "tables" / "diccionario.csv", (ALERTS, CELLS)),
             },
         ),
         Product(
             id="x0001y0002",
             title="x0001y0002",
             geometry=shapely.box(-70.1, -12.8, -70, -12.7),
-            files={"geojson": vector.write_geojson(folder / "tiles" / "x.geojson", out)},
+            files={"geojson": write_geojson(folder / "tiles" / "x.geojson", out)},
             properties={"proj:code": CRS},
         ),
     )

@@ -36,24 +36,16 @@ from selvawatch.write.bulletin.bulletin_model import (
     loss_table,
 )
 from selvawatch.write.bulletin.map_page import write_map
-from selvawatch.write.formats.points import write_gpx, write_kml
+from selvawatch.write.formats.companions import write_dictionary
+from selvawatch.write.formats.format_table import FORMATS, write_alerts
 from selvawatch.write.formats.raster import write_layers
 from selvawatch.write.formats.stac_catalogue import Product, write_stac
-from selvawatch.write.formats.vector import (
-    write_csv,
-    write_dictionary,
-    write_geojson,
-    write_geoparquet,
-    write_gpkg,
-    write_xlsx,
-)
 from selvawatch.write.language.i18n import language
 from selvawatch.write.run_provenance import Run
-from selvawatch.write.tiers import Gate, Released, apply
+from selvawatch.write.tiers import Gate, apply
 
 TABLE_NAMES = ("loss_by_type", "loss_by_zone", "loss_by_period")
 """Tables that every run writes."""
-
 
 OLD_LAYER_DAYS = 365
 """Age from which a layer of the register is called old in the bulletin, days."""
@@ -109,7 +101,7 @@ def publish(
     cells = apply(CELLS, loss, gate, of=alerts)
     inputs = run_content.attributed.inputs(site, set(cells.frame["cell_id"]))
     numbers = headline(alerts, cells, run_content.run.since_day, day)
-    files = _write_alerts(folder, alerts, run_content.run)
+    files = write_alerts(folder, alerts, run_content.run.provenance, language("es"))
     tables = _write_tables(folder / "tables", inputs, tier, site, run_content.run)
     content = Bulletin(
         run=run_content.run,
@@ -164,19 +156,6 @@ def publish(
     )
 
 
-def _write_alerts(folder: Path, alerts: Released, run: Run) -> dict[str, Path]:
-    spanish = language("es")
-    return {
-        "geoparquet": write_geoparquet(folder / "alerts.parquet", alerts, run.provenance),
-        "gpkg": write_gpkg(folder / "alerts.gpkg", alerts, run.provenance),
-        "geojson": write_geojson(folder / "alerts.geojson", alerts),
-        "csv": write_csv(folder / "alerts.csv", alerts),
-        "xlsx": write_xlsx(folder / "alerts.xlsx", alerts, run.provenance),
-        "kml": write_kml(folder / "alerts.kml", alerts, spanish),
-        "gpx": write_gpx(folder / "alerts.gpx", alerts, spanish),
-    }
-
-
 def _write_tables(folder: Path, inputs: TableInputs, tier: Tier, site: Site, run: Run) -> dict[str, Path]:
     """Every table in all accountings and on both clocks, as Parquet and CSV, and their dictionary."""
     files: dict[str, Path] = {}
@@ -195,8 +174,9 @@ def _write_tables(folder: Path, inputs: TableInputs, tier: Tier, site: Site, run
             columns=tuple(one for one in spec.columns if one.name in frame.columns),
         )
         released = apply(kind, frame, Gate(tier=tier, rule=site.config.tiers, data_day=run.data_day))
-        files[f"{name}-csv"] = write_csv(folder / f"{name}.csv", released)
-        files[f"{name}-parquet"] = write_geoparquet(folder / f"{name}.parquet", released, run.provenance)
+        for form in (FORMATS["csv"], FORMATS["geoparquet"]):
+            path = folder / f"{name}{form.suffix}"
+            files[f"{name}-{form.suffix[1:]}"] = form.write(path, released, run.provenance, language("es"))
         kinds.append(kind)
     files["dictionary"] = write_dictionary(folder / "diccionario.csv", (ALERTS, *kinds))
     return files

@@ -15,7 +15,7 @@ from selvawatch.write.bulletin.bulletin_model import Bulletin
 from selvawatch.write.bulletin.overview import LINES, tile_shade
 from selvawatch.write.bulletin.presentation import AlertView, alert_views, data_address
 from selvawatch.write.bulletin.shell import common_values, environment, packaged_file, policy
-from selvawatch.write.formats.vector import lonlat
+from selvawatch.write.formats.rows import lonlat
 from selvawatch.write.language.i18n import N_, Language
 
 LEAFLET = "leaflet-1.9.4"

@@ -12,6 +12,7 @@ import shapely
 
 from selvawatch.core.days import to_date
 from selvawatch.core.files import file_digest, write_text
+from selvawatch.write.formats.format_table import FORMATS
 from selvawatch.write.run_provenance import Run
 
 FILE_EXTENSION = "https://stac-extensions.github.io/file/v2.1.0/schema.json"
@@ -20,19 +21,13 @@ _SHA256_MULTIHASH = "1220"
 """Prefix of a multihash: sha2-256, 32 bytes."""
 _MEDIA_TYPES = {
     ".tif": pystac.MediaType.COG,
-    ".parquet": "application/vnd.apache.parquet",
-    ".gpkg": pystac.MediaType.GEOPACKAGE,
-    ".geojson": pystac.MediaType.GEOJSON,
     ".json": pystac.MediaType.JSON,
-    ".csv": "text/csv",
-    ".xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-    ".kml": pystac.MediaType.KML,
-    ".gpx": "application/gpx+xml",
     ".html": pystac.MediaType.HTML,
     ".txt": pystac.MediaType.TEXT,
     ".pdf": pystac.MediaType.PDF,
     ".jpg": pystac.MediaType.JPEG,
 }
+"""Media types of what is no table of rows, by suffix; those of tables stand in the table of formats."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,9 +95,10 @@ def _asset(folder: Path, path: Path) -> pystac.Asset:
     resolved = path.resolve()
     resolved.relative_to(folder.resolve())
     roles = ["metadata"] if path.name.startswith("diccionario") else ["data"]
+    media_types = _MEDIA_TYPES | {entry.suffix: entry.media_type for entry in FORMATS.values()}
     return pystac.Asset(
         str(resolved),
-        media_type=_MEDIA_TYPES.get(path.suffix, "application/octet-stream"),
+        media_type=media_types.get(path.suffix, "application/octet-stream"),
         roles=roles,
         extra_fields={
             "file:size": path.stat().st_size,

@@ -1,0 +1,64 @@
+"""Files that stand beside tables: the bilingual data dictionary and what a table was made from."""
+
+import csv
+import json
+from collections.abc import Mapping
+from io import StringIO
+from pathlib import Path
+
+from selvawatch.core.files import replacing, write_text
+from selvawatch.core.schema import Table, Tier
+from selvawatch.write.language.i18n import language
+from selvawatch.write.language.labels import column_label
+from selvawatch.write.language.sanitise import cell
+
+DICTIONARY_HEAD = (
+    "columna / column",
+    "significado",
+    "meaning",
+    "tipo / type",
+    "unidad / unit",
+    "valores / values",
+    "nivel / tier",
+)
+"""Columns of a data dictionary."""
+_TIER_WORDS = {
+    Tier.PUBLIC: "público / public",
+    Tier.PARTNER: "socios / partner",
+    Tier.RESTRICTED: "restringido / restricted",
+}
+
+
+def dictionary_rows(table: Table) -> list[tuple[str, ...]]:
+    """One row for each column of a table under `DICTIONARY_HEAD`, Spanish and English side by side."""
+    spanish = language("es")
+    return [
+        (
+            column.name,
+            column_label(spanish, column),
+            column.description,
+            column.dtype,
+            column.unit,
+            " | ".join(column.choices),
+            _TIER_WORDS[column.tier],
+        )
+        for column in table.columns
+    ]
+
+
+def write_dictionary(path: Path, tables: tuple[Table, ...]) -> Path:
+    """Write the bilingual data dictionary of some tables as CSV (UTF-8 with BOM) and return the path."""
+    text = StringIO()
+    writer = csv.writer(text, lineterminator="\r\n")
+    writer.writerow(["tabla / table", *DICTIONARY_HEAD])
+    for table in tables:
+        writer.writerows([cell(part) for part in (table.name, *row)] for row in dictionary_rows(table))
+    with replacing(path) as part:
+        part.write_bytes(b"\xef\xbb\xbf" + text.getvalue().encode())
+    return path
+
+
+def write_provenance(path: Path, provenance: Mapping[str, str]) -> Path:
+    """Write what a CSV was made from beside it, as `NAME-procedencia.json`, and return that path."""
+    text = json.dumps(dict(provenance), indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+    return write_text(path.with_name(f"{path.stem}-procedencia.json"), text)

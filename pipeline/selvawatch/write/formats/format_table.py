@@ -1,0 +1,186 @@
+"""The one table of file formats for rows: what each is called, what goes in it, and by which function."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from selvawatch.errors import TableError
+from selvawatch.write.formats.companions import write_dictionary, write_provenance
+from selvawatch.write.formats.csv_file import write_csv
+from selvawatch.write.formats.geojson import write_geojson
+from selvawatch.write.formats.geoparquet import write_geoparquet
+from selvawatch.write.formats.gpkg import write_gpkg
+from selvawatch.write.formats.gpx import write_gpx
+from selvawatch.write.formats.kml import write_kml
+from selvawatch.write.formats.xlsx import write_xlsx
+from selvawatch.write.language.i18n import Language
+from selvawatch.write.tiers import Released
+
+Writer = Callable[[Path, Released, Mapping[str, str], Language], Path]
+"""Writes rows with their provenance, in a language, to a path and returns it; equal inputs, equal bytes."""
+
+
+class Content(StrEnum):
+    """What rows are written of."""
+
+    ALERTS = "alerts"
+    """Every run and `alerts export`: rows with geometry, cause and status."""
+    TABLE = "table"
+    """`table --out`: rows without geometry."""
+    ATTRIBUTION = "attribution"
+    """`attribute --out`: rows with geometry and columns that the user's layers brought."""
+
+
+class Companion(StrEnum):
+    """What a reader needs beside the rows."""
+
+    DICTIONARY = "dictionary"
+    PROVENANCE = "provenance"
+
+
+COMPANIONS: Mapping[Content, frozenset[Companion]] = {
+    Content.ALERTS: frozenset(),
+    Content.TABLE: frozenset({Companion.DICTIONARY, Companion.PROVENANCE}),
+    Content.ATTRIBUTION: frozenset({Companion.PROVENANCE}),
+}
+"""What stands in another file where the format does not hold it; a run has its dictionary and catalogue."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Format:
+    """A file format: one function and this entry."""
+
+    name: str
+    """Key of the file in a run's catalogue."""
+    suffix: str
+    """Suffix of its files, with the dot."""
+    media_type: str
+    contents: frozenset[Content]
+    """What it can be written of; a format with `Content.ALERTS` is written by every run."""
+    holds: frozenset[Companion] = frozenset()
+    """What its file says itself."""
+    write: Writer
+
+
+def _rows_alone(write: Callable[[Path, Released], Path]) -> Writer:
+    return lambda path, released, _provenance, _lang: write(path, released)
+
+
+def _with_provenance(write: Callable[[Path, Released, Mapping[str, str]], Path]) -> Writer:
+    return lambda path, released, provenance, _lang: write(path, released, provenance)
+
+
+def _in_language(write: Callable[[Path, Released, Language], Path]) -> Writer:
+    return lambda path, released, _provenance, lang: write(path, released, lang)
+
+
+_ENTRIES = (
+    Format(
+        name="geoparquet",
+        suffix=".parquet",
+        media_type="application/vnd.apache.parquet",
+        contents=frozenset(Content),
+        holds=frozenset({Companion.PROVENANCE}),
+        write=_with_provenance(write_geoparquet),
+    ),
+    Format(
+        name="gpkg",
+        suffix=".gpkg",
+        media_type="application/geopackage+sqlite3",
+        contents=frozenset({Content.ALERTS, Content.ATTRIBUTION}),
+        holds=frozenset({Companion.PROVENANCE}),
+        write=_with_provenance(write_gpkg),
+    ),
+    Format(
+        name="geojson",
+        suffix=".geojson",
+        media_type="application/geo+json",
+        contents=frozenset({Content.ALERTS}),
+        write=_rows_alone(write_geojson),
+    ),
+    Format(
+        name="csv",
+        suffix=".csv",
+        media_type="text/csv",
+        contents=frozenset(Content),
+        write=_rows_alone(write_csv),
+    ),
+    Format(
+        name="xlsx",
+        suffix=".xlsx",
+        media_type="application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+        contents=frozenset({Content.ALERTS, Content.TABLE}),
+        holds=frozenset(Companion),
+        write=_with_provenance(write_xlsx),
+    ),
+    Format(
+        name="kml",
+        suffix=".kml",
+        media_type="application/vnd.google-earth.kml+xml",
+        contents=frozenset({Content.ALERTS}),
+        write=_in_language(write_kml),
+    ),
+    Format(
+        name="gpx",
+        suffix=".gpx",
+        media_type="application/gpx+xml",
+        contents=frozenset({Content.ALERTS}),
+        write=_in_language(write_gpx),
+    ),
+)
+
+FORMATS: dict[str, Format] = {entry.name: entry for entry in _ENTRIES}
+"""Formats by name."""
+
+
+def formats_of(content: Content) -> tuple[Format, ...]:
+    """The formats that something can be written in, in the order of the table."""
+    return tuple(entry for entry in FORMATS.values() if content in entry.contents)
+
+
+def format_for(suffix: str, content: Content, where: str | Path = "") -> Format:
+    """The format of a suffix (with its dot, in any case); `where` is named in the error.
+
+    Raises
+    ------
+    TableError
+        For a suffix that the content cannot be written in.
+    """
+    known = {entry.suffix: entry for entry in formats_of(content)}
+    if suffix.lower() not in known:
+        raise TableError("unknown format", where=where, got=suffix or "no suffix", needed=", ".join(known))
+    return known[suffix.lower()]
+
+
+def write_rows(
+    path: Path, released: Released, provenance: Mapping[str, str], lang: Language, content: Content
+) -> Path:
+    """Write rows in the format of the path's suffix, and beside them what the format cannot hold; the path.
+
+    Beside a table stand its bilingual dictionary (`NAME-diccionario.csv`) and its provenance
+    (`NAME-procedencia.json`), beside an attribution its provenance, each where the file itself has none.
+
+    Raises
+    ------
+    TableError
+        For a suffix that the content cannot be written in, or rows that the format cannot hold.
+    """
+    form = format_for(path.suffix, content, path)
+    missing = COMPANIONS[content] - form.holds
+    form.write(path, released, provenance, lang)
+    if Companion.DICTIONARY in missing:
+        write_dictionary(path.with_name(f"{path.stem}-diccionario.csv"), (released.table,))
+    if Companion.PROVENANCE in missing:
+        write_provenance(path, provenance)
+    return path
+
+
+def write_alerts(
+    folder: Path, alerts: Released, provenance: Mapping[str, str], lang: Language
+) -> dict[str, Path]:
+    """Write alerts as `folder/alerts.*` in every format they go out in; the paths by name of format."""
+    return {
+        form.name: form.write(folder / f"alerts{form.suffix}", alerts, provenance, lang)
+        for form in formats_of(Content.ALERTS)
+    }
