@@ -157,7 +157,7 @@ def _nothing(index: IndexModel, shape: tuple[int, int]) -> np.ndarray:
 def _fit(
     stack: xr.DataArray, forest: np.ndarray | None, near: np.ndarray | None, index: IndexModel, workers: int
 ) -> np.ndarray | da.Array:
-    """Settled planes of one index, (terms + EXTRA, y, x) int16."""
+    """Quantised planes of one index, (terms + EXTRA, y, x) int16."""
     days = np.array([to_day(time) for time in stack["time"].values], np.int64)
     rule = index.reference
     if stack.chunks is None:

@@ -64,7 +64,7 @@ class EventRule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventFrame:
-    """Where events lie and how they are named."""
+    """An event frame: where events lie, in which CRS their hectares are taken, and how they are named."""
 
     grid: Grid
     equal_area: CRS
@@ -189,7 +189,7 @@ def patch_labels(pixels: Pixels, onset_gap_days: int, frozen: np.ndarray) -> np.
     """Patch number of each pixel, int64, numbered by first pixel in row and column order.
 
     Pixels belong together when they touch (8 neighbours), their onsets are no further apart than the gap, and
-    they have the same `frozen` code (closed events, which take in nothing any more; -1 elsewhere).
+    they have the same `frozen` code (closed events, to which nothing is added any more; -1 elsewhere).
     """
     from scipy.sparse import coo_array  # slow to import, and tables need only the rule above
     from scipy.sparse.csgraph import connected_components

@@ -1,6 +1,4 @@
-"""Take scenes in: each stream and day becomes one observation file, once; a bad scene is recorded and stops
-nothing.
-"""
+"""Ingest: each stream and day becomes one observation file, once; a bad scene is recorded, no more."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -22,7 +20,7 @@ from selvawatch.sources.sensors.sensor_table import stream_of
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SceneRecord:
-    """What became of one scene on one tile."""
+    """A scene record: what became of one scene on one tile."""
 
     scene_id: str
     sensor: str

@@ -9,7 +9,7 @@ from selvawatch.prepare.ingest import SceneRecord
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObservationKey:
-    """One observation that a state has taken in."""
+    """One observation that a state was made of."""
 
     day: int
     stream: str

@@ -30,7 +30,7 @@ _STATE = re.compile(r"\b(estado peruano|gobierno|ministerio|municipalidad|sernan
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LayerSnapshot:
-    """A layer as it was taken on one day."""
+    """A layer snapshot: a layer as its publisher had it on one day."""
 
     entry: LayerEntry
     date: dt.date

@@ -26,7 +26,7 @@ def scene_rows(
 ) -> list[SceneRow]:
     """Rows of the tiles that a run brought up, and of what it found and cannot place.
 
-    A scene that a state holds is read, whatever is listed since: on days that are settled a newer product
+    A scene that a state holds is read, whatever is listed since: on days that are frozen a newer product
     comes too late. known: rows of the runs before. One whose scene a tile's state no longer holds is
     superseded where its item, or its acquisition, is listed in a newer version, and else unread, for it is
     not listed any more.

@@ -8,16 +8,16 @@ from selvawatch.prepare.ingest import SceneRecord
 from selvawatch.sources.sensors.sensor_table import stream_of
 
 LATE = "late"
-"""Reason code of a scene that came after the days it could change were settled."""
+"""Reason code of a scene that came after the days it could change were frozen."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FrozenDays:
-    """The days of a tile that later scenes no longer change, under the baseline in force."""
+    """The frozen days of a tile: later scenes no longer change them, under the baseline in force."""
 
     first_day: int = 0
     last_day: int = -1
-    """Both included; last before first: nothing is settled."""
+    """Both included; last before first: no day is frozen."""
     scene_records: tuple[SceneRecord, ...] = field(default=())
     """What became of the scenes of those days."""
 
@@ -28,7 +28,7 @@ class FrozenDays:
 def frozen_days(
     scene_records: Sequence[SceneRecord], first_day: int, until_day: int, buffer_days: int
 ) -> FrozenDays:
-    """What is settled once a tile was brought up to `until_day`: all but the last `buffer_days` days.
+    """What is frozen once a tile was brought up to `until_day`: all but the last `buffer_days` days.
 
     taken: every scene of the tile as its state knows them. first_day: first day of the monitoring; scenes of
     the history are not late, they wait for the next baseline in any case.
@@ -42,7 +42,7 @@ def frozen_days(
 
 
 def in_time(scenes: Sequence[Scene], past: FrozenDays) -> tuple[Scene, ...]:
-    """Scenes that may be read: those of open days, and those that settled days have taken in."""
+    """Scenes that may be read: those of open days, and those that frozen days were made of."""
     had = {one.key for one in past.scene_records if one.state == "read"}
     return tuple(scene for scene in scenes if scene.day not in past or scene.key in had)
 
@@ -52,7 +52,7 @@ def with_frozen_days(
 ) -> tuple[SceneRecord, ...]:
     """What became of every scene, by day, stream, id and digest.
 
-    Of open days as taken in now, of settled days as it was; what is new of those is too late.
+    Of open days as read now, of frozen days as it was; what is new of those is too late.
     """
     had = {one.key for one in past.scene_records}
     records = [one for one in scene_records if one.day not in past]

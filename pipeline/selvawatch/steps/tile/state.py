@@ -81,7 +81,7 @@ def _state(
     late.
 
     A replay begins at the newest kept state that has none of the late observations. A state is kept as of the
-    last day that will be settled when this run is committed. Where no observation came late it is left to age
+    last day that will be frozen when this run is committed. Where no observation came late it is left to age
     for as long as the buffer is, so that each observation is added twice at most and a replay never goes back
     further than two buffers and what is new.
     """
