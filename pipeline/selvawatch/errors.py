@@ -56,3 +56,7 @@ class TableError(SelvawatchError):
 
 class StoreError(SelvawatchError):
     """The store cannot be read or written, or was made by another version."""
+
+
+class DeliveryError(SelvawatchError):
+    """A message or channel cannot be used as it is; nothing was sent."""

@@ -1,36 +1,36 @@
-"""The list of tables, and the one way to make one."""
+"""The tables that the modules of this package declare, and the one way to make one."""
+
+import pkgutil
+from collections.abc import Iterable
+from importlib import import_module
 
 import pandas as pd
 
 from selvawatch.core.table_options import TableOptions
 from selvawatch.errors import TableError
-from selvawatch.tables import (
-    blocking,
-    comparisons,
-    concessions,
-    conflicts,
-    districts,
-    granted,
-    loss,
-    rights,
-    spda_charts,
-)
 from selvawatch.tables.base import TableInputs, TableSpec
 
-TABLES: dict[str, TableSpec] = {
-    spec.name: spec
-    for spec in (
-        *loss.SPECS,
-        *concessions.SPECS,
-        *granted.SPECS,
-        *conflicts.SPECS,
-        *blocking.SPECS,
-        *rights.SPECS,
-        *districts.SPECS,
-        *comparisons.SPECS,
-        *spda_charts.SPECS,
-    )
-}
+
+def read_specs(folders: Iterable[str]) -> dict[str, TableSpec]:
+    """Every table by name, in the order of names, of the `SPECS` of the modules in the package's folders.
+
+    Raises
+    ------
+    TableError
+        For two tables of one name.
+    """
+    specs: list[TableSpec] = []
+    for module in pkgutil.iter_modules(folders, f"{__package__}."):
+        if module.name != __name__:
+            specs += getattr(import_module(module.name), "SPECS", ())
+    specs.sort(key=lambda spec: spec.name)
+    for spec, following in zip(specs, specs[1:], strict=False):
+        if spec.name == following.name:
+            raise TableError("two tables have one name", where=__package__, got=spec.name)
+    return {spec.name: spec for spec in specs}
+
+
+TABLES = read_specs(import_module(__package__).__path__)
 """Tables by name."""
 
 
