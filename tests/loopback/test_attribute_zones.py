@@ -5,8 +5,10 @@ import datetime as dt
 import io
 import json
 import shutil
+import socket
 import sys
 import zipfile
+from pathlib import Path
 
 import geopandas as gpd
 import pytest
@@ -16,8 +18,11 @@ from geoserver import GeoServer, Layer, Manners
 from selvawatch.core.tables import RIGHT_TYPES
 from selvawatch.errors import LayerError, SourceError, StoreError
 from selvawatch.register.entries import Fetch, LayerEntry
-from selvawatch.register.geoservices import Client, arcgis_layer, wfs_layer
 from selvawatch.register.manifest import Manifest
+from selvawatch.register.services.arcgis import arcgis_layer
+from selvawatch.register.services.kinds import SERVICES
+from selvawatch.register.services.service import Client, LayerRequest
+from selvawatch.register.services.wfs import wfs_layer
 from selvawatch.register.snapshots import accept, records
 from selvawatch.site import Site, default_site
 from selvawatch.steps.doctor import examine
@@ -33,6 +38,8 @@ from selvawatch.steps.register import (
 )
 from selvawatch.steps.run.attribute_events import read_zones
 from selvawatch.store.folders import Store
+from selvawatch.web import guarded
+from selvawatch.web.retry import RetryRule
 
 FIRST, SECOND = dt.date(2026, 10, 1), dt.date(2026, 11, 1)
 CODES = {
@@ -84,9 +91,11 @@ def layer(count=130, **rest):
 
 @pytest.fixture
 def client():
-    return Client(
-        contact="tests@example.org", version="0", timeout_s=10, tries=3, wait_s=0, sleep=lambda _: None
-    )
+    return Client(contact="tests@example.org", version="0", timeout_s=10, rule=RetryRule(tries=3, wait_s=0))
+
+
+def request(url, name, folder=Path()):
+    return LayerRequest(url=url, layer=name, folder=folder)
 
 
 def cadastre(url, **fetch):
@@ -125,7 +134,7 @@ def site_with(entry, contact="tests@example.org"):
 
 def test_all_features_come_by_ranges_of_ids_with_dates_and_labels(client):
     with GeoServer([layer()]) as server:
-        frame = arcgis_layer(client, server.arcgis, "catastro minero", "")
+        frame = arcgis_layer(client, request(server.arcgis, "catastro minero"))
         assert len(frame) == 130
         assert frame["FEC_DENU"].dt.tz_convert(None).min() == dt.datetime(1970, 1, 1) - dt.timedelta(days=129)
         assert set(frame["ESTADO_label"]) == {"TITULADO", "TRAMITE"}
@@ -142,15 +151,15 @@ def test_a_layer_is_found_by_name_after_its_number_moved(client):
         moved = dataclasses.replace(layer(), number=number)
         other = Layer(name="Otra", number=12 - number, features=[])
         with GeoServer([other, moved]) as server:
-            assert len(arcgis_layer(client, server.arcgis, "Catastro Minero", "")) == 130
+            assert len(arcgis_layer(client, request(server.arcgis, "Catastro Minero"))) == 130
             with pytest.raises(SourceError, match="no such layer"):
-                arcgis_layer(client, server.arcgis, "Zonas", "")
+                arcgis_layer(client, request(server.arcgis, "Zonas"))
 
 
 @pytest.mark.parametrize("manners", [{"drop_first": 2}, {"half_answers": 2}])
 def test_drops_and_half_answers_are_asked_for_again(client, manners):
     with GeoServer([layer()], Manners(**manners)) as server:
-        assert len(arcgis_layer(client, server.arcgis, "Catastro Minero", "")) == 130
+        assert len(arcgis_layer(client, request(server.arcgis, "Catastro Minero"))) == 130
 
 
 @pytest.mark.parametrize(
@@ -166,15 +175,83 @@ def test_drops_and_half_answers_are_asked_for_again(client, manners):
 def test_what_is_not_whole_is_an_error_in_one_line(client, manners, message):
     with GeoServer([layer()], Manners(**manners)) as server:
         with pytest.raises(SourceError, match=message) as caught:
-            arcgis_layer(client, server.arcgis, "Catastro Minero", "")
+            arcgis_layer(client, request(server.arcgis, "Catastro Minero"))
         assert "\n" not in str(caught.value)
+
+
+@pytest.fixture
+def public_name(monkeypatch):
+    """A host of the open internet by its name, which the lookup leads to loopback."""
+    monkeypatch.setattr(guarded, "_named", set())
+    look_up = socket.getaddrinfo
+
+    def answer(host, *args, **kwargs):
+        return look_up("127.0.0.1" if host == "geo.example.org" else host, *args, **kwargs)
+
+    monkeypatch.setattr(socket, "getaddrinfo", answer)
+    return "geo.example.org"
+
+
+def test_a_service_leads_to_no_private_host_but_the_one_that_its_entry_names(client, tmp_path, public_name):
+    with GeoServer([layer()]) as server:
+        server.manners.moved = {"/arcgis/": server.root}
+        there = server.arcgis.replace("127.0.0.1", public_name)
+        (refused,) = fetch_zones(
+            site_with(cadastre(there)), Store(tmp_path / "a"), [], date=FIRST, client=client
+        )
+        assert "redirected to where it may not" in refused.error and "private" in refused.error
+        assert [one.split("?")[0] for one in server.manners.requests] == [
+            "/arcgis/rest/services/Público/Capa/MapServer"
+        ]
+        moved = server.arcgis.replace("/arcgis/", "/old/")
+        server.manners.moved = {"/old/": server.root}
+        (done,) = fetch_zones(
+            site_with(cadastre(moved)), Store(tmp_path / "b"), [], date=FIRST, client=client
+        )
+        assert done.error == "" and done.record.features == 130
+
+
+def test_a_name_in_a_reply_that_leads_to_a_private_address_is_refused(client, public_name):
+    with GeoServer([layer()]) as server:
+        server.manners.moved = {"/arcgis/": server.root.replace("127.0.0.1", public_name)}
+        with pytest.raises(SourceError, match="leads to a private address"):
+            arcgis_layer(client, request(server.arcgis, "Catastro Minero"))
+
+
+def test_a_service_is_given_the_time_it_asks_for(client, monkeypatch):
+    waits = []
+    monkeypatch.setattr("selvawatch.web.retry.time.sleep", waits.append)
+    with GeoServer([layer()], Manners(busy_first=2, busy_s=7)) as server:
+        assert len(arcgis_layer(client, request(server.arcgis, "Catastro Minero"))) == 130
+    assert waits == [7.0, 7.0]
+
+
+def test_a_kind_of_service_is_one_function_and_one_entry(client, tmp_path, monkeypatch):
+    asked = []
+
+    def listed_squares(client, request):
+        asked.append((request.url, request.layer, request.where))
+        rows = [{"CODIGOU": key, "LEYENDA": "TITULADO"} for key in client.get(request.url).decode().split()]
+        shapes = [shapely.Polygon(ring(number)) for number in range(len(rows))]
+        return gpd.GeoDataFrame(rows, geometry=shapes, crs=4326).assign(TIT_CONCES="X", FEC_DENU=None)
+
+    with pytest.raises(LayerError, match="unknown service"):
+        cadastre("http://127.0.0.1:9", kind="squares")
+    monkeypatch.setitem(SERVICES, "squares", listed_squares)
+    with GeoServer([]) as server:
+        server.files = {"list.txt": b"0100001 0100002"}
+        url = f"{server.root}/files/list.txt"
+        site = site_with(cadastre(url, kind="squares", where="all"))
+        (done,) = fetch_zones(site, Store(tmp_path), [], date=FIRST, client=client)
+    assert done.error == "" and done.record.features == 2
+    assert asked == [(url, "Catastro_Minero", "all")]
 
 
 def test_wfs_is_paged_and_counted(client):
     with GeoServer([layer()]) as server:
-        assert len(wfs_layer(client, server.wfs, "Catastro Minero", "")) == 130
+        assert len(wfs_layer(client, request(server.wfs, "Catastro Minero"))) == 130
     with GeoServer([layer()], Manners(lose=3)) as server, pytest.raises(SourceError, match="than it counted"):
-        wfs_layer(client, server.wfs, "Catastro Minero", "")
+        wfs_layer(client, request(server.wfs, "Catastro Minero"))
 
 
 def test_no_name_of_a_person_reaches_the_disk(client, tmp_path):
@@ -209,7 +286,6 @@ def test_snapshots_become_a_register_with_history(client, tmp_path):
     gone = register.rights[register.rights["recorded_to"].notna()]
     assert gone["source_key"].tolist() == ["0100001"]
     assert register.layer_dates() == {"mining-cadastre": "2026-11-01"}
-    assert register.oldest_days(dt.date(2026, 12, 1)) == 30
     assert register.rights["holder_type"].eq("natural_person").all()
 
 

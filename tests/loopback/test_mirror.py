@@ -17,7 +17,7 @@ from selvawatch.site import Site
 from selvawatch.sources import clip
 from selvawatch.sources.open import open_source
 from selvawatch.steps.mirror import mirror
-from selvawatch.web import range_file
+from selvawatch.web import range_file, retry
 
 EVERYWHERE = shapely.box(-75, -20, -60, 0)
 DAYS = (to_day("2024-01-01"), to_day("2024-12-31"))
@@ -29,7 +29,8 @@ AREA = SITE.areas[0]
 @pytest.fixture
 def served(tmp_path, monkeypatch):
     """Three scenes around a corner of an area, 320 px each; clips of them are smaller."""
-    monkeypatch.setattr(range_file, "PATIENCE", range_file.Patience(tries=2, wait_s=0.01, silence_s=0.5))
+    monkeypatch.setattr(retry, "RULE", retry.RetryRule(tries=2, wait_s=0.01))
+    monkeypatch.setattr(range_file, "PATIENCE", range_file.Patience(silence_s=0.5))
     x, y = _project(AREA.geometry.bounds[0], AREA.geometry.bounds[3])
     tile = Grid(crs=SITE.grid.crs, resolution=10, tile_px=320).tiles(shapely.Point(x, y).buffer(20))[0]
     west, _, _, north = tile.bounds

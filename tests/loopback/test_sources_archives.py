@@ -22,7 +22,7 @@ from selvawatch.prepare.mask import Screening
 from selvawatch.prepare.scene_indices import Recipe
 from selvawatch.sources.open import open_source
 from selvawatch.sources.source import Source
-from selvawatch.web.signing import library
+from selvawatch.web import retry, signing
 
 EVERYWHERE = shapely.box(-75, -20, -60, 0)
 YEAR = (to_day("2024-01-01"), to_day("2024-12-31"))
@@ -84,8 +84,7 @@ def served(archive, tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def _hurry(monkeypatch):
-    monkeypatch.setattr("selvawatch.sources.catalogues.stac_api._BACKOFF_S", 0.0)
-    monkeypatch.setattr("selvawatch.sources.catalogues.stac_api._RETRIES", 2)
+    monkeypatch.setattr(retry, "RULE", retry.RetryRule(tries=3, wait_s=0.01))
 
 
 @pytest.fixture
@@ -97,11 +96,9 @@ def computer(served, monkeypatch):
     monkeypatch.setenv("http_proxy", files.address)
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     monkeypatch.delenv("PC_SDK_SUBSCRIPTION_KEY", raising=False)
-    library().Settings.get.cache_clear()
-    library().TOKEN_CACHE.clear()
+    signing._tokens.clear()
     yield files
-    library().Settings.get.cache_clear()
-    library().TOKEN_CACHE.clear()
+    signing._tokens.clear()
 
 
 def test_addresses_are_signed_when_read_and_the_token_is_never_written_down(
@@ -156,9 +153,7 @@ def test_radar_is_named_as_unsearched_without_an_account(monkeypatch):
 
 
 def test_a_token_that_is_refused_leaves_the_scene_unread_and_one_that_is_late_does_not(computer, monkeypatch):
-    monkeypatch.setattr("selvawatch.web.signing.time.sleep", lambda _: None)
     monkeypatch.setenv("PC_SDK_SUBSCRIPTION_KEY", "a-key-that-must-not-be-told")
-    library().Settings.get.cache_clear()
     source = open_source("planetary-computer")
     landsat = source.search(EVERYWHERE, *YEAR).scenes[0]
     computer.tokens_fail = 99
@@ -172,7 +167,6 @@ def test_a_token_that_is_refused_leaves_the_scene_unread_and_one_that_is_late_do
 
 def test_a_subscription_key_follows_no_redirect(computer, monkeypatch):
     monkeypatch.setenv("PC_SDK_SUBSCRIPTION_KEY", "a-key-that-must-not-be-told")
-    library().Settings.get.cache_clear()
     source = open_source("planetary-computer")
     landsat = source.search(EVERYWHERE, *YEAR).scenes[0]
     monkeypatch.setattr(computer, "tokens_moved", f"{computer.address}/elsewhere")

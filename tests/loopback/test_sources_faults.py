@@ -1,4 +1,3 @@
-import time
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
@@ -18,7 +17,7 @@ from selvawatch.prepare.ingest import ingest_scenes
 from selvawatch.prepare.mask import Screening
 from selvawatch.prepare.scene_indices import Recipe
 from selvawatch.sources.open import open_source
-from selvawatch.web import range_file, throttle
+from selvawatch.web import range_file, retry, throttle
 
 EVERYWHERE = shapely.box(-75, -20, -60, 0)
 YEAR = (to_day("2024-01-01"), to_day("2024-12-31"))
@@ -46,8 +45,9 @@ PASSES = {"dead", "short", "drip", "long", "endless"}
 
 @pytest.fixture(autouse=True)
 def _hurry(monkeypatch):
-    brief = range_file.Patience(tries=3, wait_s=0.02, longest_wait_s=3.0, silence_s=0.5)
-    monkeypatch.setattr(range_file, "PATIENCE", brief)
+    brief = retry.RetryRule(tries=3, wait_s=0.02, longest_wait_s=3.0)
+    monkeypatch.setattr(retry, "RULE", brief)
+    monkeypatch.setattr(range_file, "PATIENCE", range_file.Patience(silence_s=0.5))
 
 
 @pytest.fixture(scope="module")
@@ -116,13 +116,15 @@ def test_an_answer_that_does_not_end_is_left_after_what_was_asked_for(served):
     served.faults, place = {"late/red": "endless"}, "/sentinel-2-c1-l2a/late/red.tif"
     served.sent.clear()
     with pytest.raises(OSError, match="more than was asked for"):
-        range_file.fetch(f"{served.address}{place}", 0, 100, range_file.Patience(tries=1))
+        range_file.fetch(
+            f"{served.address}{place}", 0, 100, range_file.Patience(rule=retry.RetryRule(tries=1))
+        )
     assert served.sent[place] < 20_000_000
 
 
 def test_a_whole_file_of_untold_length_has_the_size_it_ends_with_and_no_other(served):
     served.faults = {"late/red": "unmeasured"}
-    place, once = "sentinel-2-c1-l2a/late/red.tif", range_file.Patience(tries=1)
+    place, once = "sentinel-2-c1-l2a/late/red.tif", range_file.Patience(rule=retry.RetryRule(tries=1))
     content = (served.folder / place).read_bytes()
     address = f"{served.address}/{place}"
     assert range_file.fetch(address, 0, len(content), once) == (content, len(content))
@@ -168,8 +170,8 @@ def test_a_remote_file_reads_as_the_file_does(served):
 
 def test_a_catalogue_that_asks_for_hours_is_asked_again_after_two_minutes(served, monkeypatch):
     waits = []
-    clock = SimpleNamespace(sleep=waits.append, time=time.time)
-    monkeypatch.setattr("urllib3.util.retry.time", clock)
+    monkeypatch.setattr(retry, "RULE", retry.RetryRule())
+    monkeypatch.setattr(retry, "time", SimpleNamespace(sleep=waits.append))
     served.faults = {"catalog.json": "busy-for-hours"}
     served.requests.clear()
     source = open_source(f"stac:{served.address}/catalog.json")
@@ -178,9 +180,7 @@ def test_a_catalogue_that_asks_for_hours_is_asked_again_after_two_minutes(served
 
 
 @pytest.mark.parametrize("fault", ["dead", "loop"])
-def test_a_catalogue_that_stays_ill_is_one_clear_error(served, fault, monkeypatch):
-    monkeypatch.setattr("selvawatch.sources.catalogues.stac_api._BACKOFF_S", 0.0)
-    monkeypatch.setattr("selvawatch.sources.catalogues.stac_api._RETRIES", 2)
+def test_a_catalogue_that_stays_ill_is_one_clear_error(served, fault):
     served.faults = {"catalog.json": fault}
     with pytest.raises(SourceError, match="cannot be searched"):
         open_source(f"stac:{served.address}/catalog.json").search(EVERYWHERE, *YEAR)

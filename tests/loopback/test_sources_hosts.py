@@ -17,7 +17,7 @@ from selvawatch.core.days import to_day
 from selvawatch.core.grid import Grid
 from selvawatch.errors import SceneError, SourceError
 from selvawatch.sources.open import open_source
-from selvawatch.web import guarded, range_file, throttle
+from selvawatch.web import client, guarded, range_file, retry, throttle
 from selvawatch.web.addresses import remote as checked
 
 EVERYWHERE = shapely.box(-75, -20, -60, 0)
@@ -29,13 +29,12 @@ BANDS = ("blue", "green", "red", "nir", "swir16", "swir22")
 
 @pytest.fixture(autouse=True)
 def _alone(monkeypatch):
-    monkeypatch.setattr(range_file, "PATIENCE", range_file.Patience(tries=2, wait_s=0.01, silence_s=0.5))
-    monkeypatch.setattr("selvawatch.sources.catalogues.stac_api._BACKOFF_S", 0.0)
-    monkeypatch.setattr("selvawatch.sources.catalogues.stac_api._RETRIES", 1)
+    monkeypatch.setattr(retry, "RULE", retry.RetryRule(tries=2, wait_s=0.01))
+    monkeypatch.setattr(range_file, "PATIENCE", range_file.Patience(silence_s=0.5))
     monkeypatch.setattr(guarded, "_named", set())
-    range_file._connections.cache_clear()
+    client.connections.cache_clear()
     yield
-    range_file._connections.cache_clear()
+    client.connections.cache_clear()
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +53,7 @@ def served(archive):
 
 
 def _lookup(monkeypatch, names):
-    """Observation some names up as given; all others as ever."""
+    """Look some names up as given; all others as ever."""
     ask = socket.getaddrinfo
 
     def answer(host, port, *args, **kwargs):
@@ -157,13 +156,13 @@ def test_a_link_of_a_static_catalogue_to_where_it_may_not_is_recorded_and_the_re
 
 
 def test_a_year_of_an_api_is_found_with_three_requests(archive, tmp_path, monkeypatch):
-    asked, send = [], guarded.GuardedAdapter.send
+    asked, send = [], client.GuardedAdapter.send
 
     def counted(self, request, *args, **kwargs):
         asked.append(request.url)
         return send(self, request, *args, **kwargs)
 
-    monkeypatch.setattr(guarded.GuardedAdapter, "send", counted)
+    monkeypatch.setattr(client.GuardedAdapter, "send", counted)
     with stac_api.serve(archive, "http://cogs.example.org", tmp_path) as api:
         assert open_source(f"stac:{api}").search(EVERYWHERE, *YEAR).found == 1
     assert len(asked) <= 3
@@ -196,7 +195,7 @@ def test_a_redirected_read_gives_back_its_turn_and_waits_for_one_at_the_next_hos
             yield
         turns.append(f"left {host}")
 
-    monkeypatch.setattr(range_file, "turn_at", turn_at)
+    monkeypatch.setattr(client, "turn_at", turn_at)
     served.faults = {"S/red": "moved"}
     assert range_file.RemoteFile(f"http://stac.example.org:{served.port}/sentinel-2-c1-l2a/S/red.tif").size
     assert turns == [f"{said} {name}.example.org" for name in ("stac", "cogs") for said in ("at", "left")]

@@ -16,6 +16,7 @@ from selvawatch.core.grid import Grid
 from selvawatch.errors import SceneError, SourceError
 from selvawatch.sources.open import open_source
 from selvawatch.sources.scene_pixels import read_scene
+from selvawatch.web.retry import RetryRule
 
 EVERYWHERE = shapely.box(-75, -20, -60, 0)
 YEAR = (to_day("2024-01-01"), to_day("2024-12-31"))
@@ -144,7 +145,7 @@ def test_a_file_that_is_gone_is_unreadable_and_names_no_host(archive):
 
 
 def test_a_catalogue_that_does_not_answer_is_one_clear_error(monkeypatch):
-    monkeypatch.setattr("selvawatch.sources.catalogues.stac_api._RETRIES", 0)
+    monkeypatch.setattr("selvawatch.web.retry.RULE", RetryRule(tries=1))
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]

@@ -31,6 +31,11 @@ class Manners:
     lose: int = 0
     """Features that queries leave out, though the list of ids has them."""
     down: bool = False
+    busy_first: int = 0
+    """Requests that are told to come back after `busy_s` seconds before any goes through."""
+    busy_s: int = 1
+    moved: dict[str, str] = field(default_factory=dict)
+    """Where requests are redirected to, by the beginning of their path: a root, below /arcgis/."""
     error_in_reply: str = ""
     leads_to: str = ""
     """A local file that the features asked for are said to lie in, in words that GDAL follows."""
@@ -150,6 +155,19 @@ def _handler(served: GeoServer) -> type[BaseHTTPRequestHandler]:
             manners.agents.append(agent)
             if manners.down:
                 self.send_error(503)
+                return
+            if manners.busy_first > 0:
+                manners.busy_first -= 1
+                self.send_response(429)
+                self.send_header("Retry-After", str(manners.busy_s))
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+                return
+            if start := next((start for start in manners.moved if path.startswith(start)), ""):
+                self.send_response(302)
+                self.send_header("Location", manners.moved[start] + self.path.replace(start, "/arcgis/", 1))
+                self.send_header("Content-Length", "0")
+                self.end_headers()
                 return
             if manners.needs_browser and not agent.startswith("Mozilla/5.0"):
                 self.send_error(418)

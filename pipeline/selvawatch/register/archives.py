@@ -9,7 +9,10 @@ import time
 import zipfile
 from pathlib import Path
 
+import geopandas as gpd
+
 from selvawatch.errors import SourceError
+from selvawatch.register.vector_files import read_vector
 
 TOOLS: dict[str, tuple[str, ...]] = {
     "bsdtar": ("-x", "-f", "{archive}", "-C", "{folder}"),
@@ -23,6 +26,9 @@ TOOLS: dict[str, tuple[str, ...]] = {
 UNPACKED = (".rar", ".7z")
 """Suffixes that need one of them."""
 
+PACKED = (".zip", *UNPACKED)
+"""Suffixes of archives."""
+
 SECONDS = 600.0
 """Longest that a tool may take."""
 
@@ -30,6 +36,27 @@ LARGEST_BYTES = 4 * 1024**3
 """Most that an archive may hold, bytes: hundreds of times the layers of the register."""
 
 _MAGIC = {".rar": b"Rar!", ".7z": b"7z\xbc\xaf\x27\x1c"}
+
+
+def read_archive(path: Path, layer: str, *, crs: str, encoding: str, folder: Path) -> gpd.GeoDataFrame:
+    """A layer of the vector file in an archive, WGS 84.
+
+    layer: its name in a file of several, or empty. crs, encoding: those of a file that does not state them.
+    folder: where it is unpacked; whoever gives it takes it away.
+
+    Raises
+    ------
+    SourceError, LayerError
+        When the archive cannot be opened, or holds no layer that can be read.
+    """
+
+    def read(file: str) -> gpd.GeoDataFrame:
+        named = f"{file}:{layer}" if layer else file
+        return read_vector(named, crs="EPSG:4326", declared_crs=crs, encoding=encoding)
+
+    if path.suffix.lower() == ".zip":
+        return read(in_zip(path))
+    return read(str(unpack(path, folder / "unpacked")))
 
 
 def in_zip(path: Path) -> str:

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 
 from selvawatch.core.tables import RIGHT_KINDS, RIGHT_TYPES
 from selvawatch.errors import LayerError
+from selvawatch.register.services.kinds import SERVICES
 
 UNATTRIBUTED = ("reference", "context")
 KINDS = (*RIGHT_KINDS, *UNATTRIBUTED)
-SERVICES = ("arcgis", "wfs", "file", "archive")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +33,7 @@ class Fetch:
     """How a layer is asked for at its publisher."""
 
     kind: str
-    """`arcgis` (REST), `wfs`, `file` (any vector file) or `archive` (a zip of one)."""
+    """`arcgis` (REST), `wfs`, `file` (any vector file) or `archive` (of one): `register.services.kinds`."""
     url: str
     layer: str
     """Name of the layer at the service; a number only where it has no stable name."""
@@ -49,7 +49,7 @@ class Fetch:
     def __post_init__(self) -> None:
         """Refuse a service that nothing can ask."""
         if self.kind not in SERVICES:
-            raise LayerError("unknown service", where=self.url, got=self.kind, needed=SERVICES)
+            raise LayerError("unknown service", where=self.url, got=self.kind, needed=list(SERVICES))
         if not 0 <= self.max_lost_share <= 1:
             raise LayerError("max_lost_share is no share", where=self.url, got=self.max_lost_share)
 

@@ -33,10 +33,6 @@ class LayerState:
     sha256: str
     """Digest of the latest snapshot's file."""
 
-    def age_days(self, today: dt.date) -> int:
-        """Days since the latest snapshot."""
-        return (today - self.date).days
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Register:
@@ -55,10 +51,6 @@ class Register:
     def layer_dates(self) -> dict[str, str]:
         """ISO date of the latest snapshot by layer name."""
         return {one.entry.name: one.date.isoformat() for one in self.layers}
-
-    def oldest_days(self, today: dt.date) -> int:
-        """Age of the oldest layer in days; 0 without layers."""
-        return max((one.age_days(today) for one in self.layers), default=0)
 
     def without(self, layers: Collection[str], types: Collection[str] = ()) -> "Register":
         """The register as if it had never held some layers and types; itself where it holds none of them."""

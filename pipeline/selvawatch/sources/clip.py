@@ -21,7 +21,7 @@ from selvawatch.sources.reading.pixel_rule import window_on
 from selvawatch.sources.reading.tiff_blocks import read_stored
 from selvawatch.sources.scene_pixels import bytes_of, check_file, opened
 from selvawatch.sources.sensors.sensor_table import sensor_of
-from selvawatch.web.throttle import reason_of
+from selvawatch.web.retry import reason_of
 
 _COLLECTION = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
 _SHA256 = "1220"

@@ -41,8 +41,9 @@ from selvawatch.sources.sensors.scaling import physical, table_of
 from selvawatch.sources.sensors.sensor import Band, Scaling
 from selvawatch.sources.sensors.sensor_table import asset_of, scaling_of, sensor_of
 from selvawatch.web.range_file import RemoteFile
+from selvawatch.web.retry import reason_of
 from selvawatch.web.signing import PREFIX, address_of
-from selvawatch.web.throttle import AT_ONCE, reason_of
+from selvawatch.web.throttle import AT_ONCE
 
 Bytes = LocalBytes | RemoteFile
 """Where a file's bytes come from."""

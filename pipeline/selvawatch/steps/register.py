@@ -13,11 +13,12 @@ from selvawatch.attribute.faces import SLIVER_HA, faces_of
 from selvawatch.attribute.overlay import extent_of
 from selvawatch.core.files import replacing
 from selvawatch.errors import LayerError, SelvawatchError
-from selvawatch.register.archives import UNPACKED, in_zip, unpack
+from selvawatch.register.archives import PACKED, read_archive
 from selvawatch.register.entries import LayerEntry
-from selvawatch.register.geoservices import Client, fetch_layer
 from selvawatch.register.layer_rows import read_layer
 from selvawatch.register.manifest import Snapshot, read_register, site_snapshots
+from selvawatch.register.services.kinds import SERVICES
+from selvawatch.register.services.service import Client, LayerRequest
 from selvawatch.register.snapshots import ACCEPTED, SnapshotRecord, keep, records, stored_snapshots
 from selvawatch.register.vector_files import read_vector, split_layer
 from selvawatch.site import Site
@@ -91,12 +92,15 @@ def import_zone(site: Site, store: Store, layer: str, file: str, *, date: dt.dat
     """Keep a layer from a file (any vector format, or an archive of one) as if it had been fetched."""
     entry = site.manifest.entry(layer)
     path, inside = split_layer(file)
-    if path.suffix.lower() not in (".zip", *UNPACKED):
-        frame = _read(entry, file)
+    if path.suffix.lower() not in PACKED:
+        frame = read_vector(file, crs="EPSG:4326", declared_crs=entry.crs, encoding=entry.encoding)
     elif not path.exists():
         raise LayerError("no such file", where=path, do="give the path of a vector file or an archive of one")
     else:
-        frame = _from_archive(store, entry, path, inside or "")
+        with tempfile.TemporaryDirectory(dir=_folder(store, entry)) as scratch:
+            frame = read_archive(
+                path, inside or "", crs=entry.crs, encoding=entry.encoding, folder=Path(scratch)
+            )
     return _keep(site, store, entry, frame, date, path.name)
 
 
@@ -201,41 +205,17 @@ def _fetch(site: Site, store: Store, entry: LayerEntry, date: dt.date, client: C
     if entry.fetch is None:
         raise LayerError("the layer has no service", where=entry.name, do="take it in with `zones import`")
     fetch = entry.fetch
-    if fetch.kind in ("file", "archive"):
-        frame = _download(store, entry, client)
-    else:
-        frame = fetch_layer(client, fetch.kind, fetch.url, fetch.layer, fetch.where)
-    return _keep(site, store, entry, frame, date, f"{fetch.url} {fetch.layer}".strip())
-
-
-def _download(store: Store, entry: LayerEntry, client: Client) -> gpd.GeoDataFrame:
-    """A file or archive, read from a temporary copy that is gone afterwards."""
-    fetch = entry.fetch
-    if fetch is None:
-        raise LayerError("the layer has no service", where=entry.name)
-    suffix = Path(fetch.url).suffix.lower()
-    if fetch.kind == "archive" and suffix not in (".zip", *UNPACKED):
-        raise LayerError("unknown archive", where=entry.name, got=suffix, needed=(".zip", *UNPACKED))
     with tempfile.TemporaryDirectory(dir=_folder(store, entry)) as scratch:
-        path = Path(scratch) / f"download{suffix}"
-        path.write_bytes(client.get(fetch.url))
-        if fetch.kind == "archive":
-            return _from_archive(store, entry, path, fetch.layer)
-        return _read(entry, f"{path}:{fetch.layer}" if fetch.layer else str(path))
-
-
-def _from_archive(store: Store, entry: LayerEntry, path: Path, layer: str) -> gpd.GeoDataFrame:
-    """A layer of the vector file in an archive; what is unpacked is gone afterwards."""
-    if path.suffix.lower() == ".zip":
-        found = in_zip(path)
-        return _read(entry, f"{found}:{layer}" if layer else found)
-    with tempfile.TemporaryDirectory(dir=_folder(store, entry)) as folder:
-        found = str(unpack(path, Path(folder)))
-        return _read(entry, f"{found}:{layer}" if layer else found)
-
-
-def _read(entry: LayerEntry, file: str) -> gpd.GeoDataFrame:
-    return read_vector(file, crs="EPSG:4326", declared_crs=entry.crs, encoding=entry.encoding)
+        request = LayerRequest(
+            url=fetch.url,
+            layer=fetch.layer,
+            where=fetch.where,
+            crs=entry.crs,
+            encoding=entry.encoding,
+            folder=Path(scratch),
+        )
+        frame = SERVICES[fetch.kind](client, request)
+    return _keep(site, store, entry, frame, date, f"{fetch.url} {fetch.layer}".strip())
 
 
 def _folder(store: Store, entry: LayerEntry) -> Path:

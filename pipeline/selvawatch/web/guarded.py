@@ -1,4 +1,4 @@
-"""Connections that observation a name up once, refuse private addresses, and connect to what was checked.
+"""Connections that look a name up once, refuse private addresses, and connect to what was checked.
 
 A name that leads into the local network is refused before a byte is sent, and cannot lead elsewhere between
 check and connection. Hosts that a person named as a source may be anywhere. Through a proxy of the
@@ -8,17 +8,13 @@ environment names are looked up by the proxy, and nothing is checked here.
 import ipaddress
 import socket
 from typing import Any
-from urllib.parse import urlsplit
 
-import requests
 import urllib3
-from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import NameResolutionError, NewConnectionError
 
-from selvawatch.web.addresses import is_public, plain_host, remote
-from selvawatch.web.throttle import turn_at
+from selvawatch.web.addresses import is_public, plain_host
 
 _named: set[str] = set()
 
@@ -102,26 +98,3 @@ def guard(manager: urllib3.PoolManager) -> urllib3.PoolManager:
     """The manager itself, whose connections are now guarded."""
     manager.pool_classes_by_scheme = _POOLS
     return manager
-
-
-class GuardedAdapter(HTTPAdapter):
-    """For sessions of `requests` that search a catalogue: guarded connections, every hop's address checked, a
-    turn at the host until the answer is whole.
-    """
-
-    def __init__(self, catalogue_host: str, retries: urllib3.Retry) -> None:
-        self._catalogue_host = catalogue_host
-        super().__init__(max_retries=retries)
-
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        """Keep a guarded pool."""
-        super().init_poolmanager(*args, **kwargs)
-        guard(self.poolmanager)
-
-    def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
-        """The whole answer; ValueError when the address may not be opened."""
-        address = remote(request.url or "", self._catalogue_host)
-        with turn_at(urlsplit(address).hostname or ""):
-            reply = super().send(request, *args, **kwargs)
-            reply.content  # noqa: B018  (read within the turn)
-        return reply

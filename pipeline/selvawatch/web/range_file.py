@@ -6,45 +6,30 @@ addresses.
 """
 
 import bisect
-import contextlib
 import copy
-import functools
 import io
-import os
-import random
 import re
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from urllib.parse import urljoin, urlsplit
 
-import requests.certs
-import requests.utils
 import urllib3
 
-from selvawatch.web.addresses import remote
-from selvawatch.web.guarded import PrivateHostError, guard
-from selvawatch.web.throttle import AT_ONCE, UnreachableError, turn_at
+from selvawatch.web.client import opened
+from selvawatch.web.retry import PassingError, RetryRule, retried
 
 _HEAD_BYTES = 16_384
 _GAP_BYTES = 16_384
 _LEAST_BYTES = 65_536
 _CHUNK_BYTES = 120_000
-_REDIRECTS = 3
-_PROXIES = ("http_proxy", "https_proxy", "all_proxy")
-_AGAIN = (408, 429, 500, 502, 503, 504)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patience:
     """How long a server is waited for."""
 
-    tries: int = 5
-    """Times a request is made before it fails."""
-    wait_s: float = 1.0
-    """Seconds before the second try; doubled before each further one, and up to half as much again."""
-    longest_wait_s: float = 120.0
-    """Most seconds between two tries, also where the server asks for more."""
+    rule: RetryRule | None = None
+    """How often it is asked; None: the rule of every request (`web.retry.RULE`)."""
     silence_s: float = 30.0
     """Seconds without a byte after which a connection is given up."""
     slowest: float = 20_000.0
@@ -176,76 +161,13 @@ def fetch(address: str, first: int, end: int, patience: Patience) -> tuple[bytes
     OSError
         At once, where another try would change nothing.
     """
-    why, wait = "", 0.0
-    for attempt in range(patience.tries):
-        if attempt:
-            grown = patience.wait_s * 2 ** (attempt - 1) * (1 + random.random() / 2)
-            time.sleep(min(patience.longest_wait_s, max(wait, grown)))
-        wait = 0.0
-        try:
-            with _opened(address, first, end, patience) as reply:
-                if reply.status in (200, 206):
-                    return _content(reply, first, end, patience)
-                why = f"status {reply.status}"
-                if reply.status not in _AGAIN:
-                    raise OSError(why)
-                wait = _asked_wait(reply)
-        except urllib3.exceptions.HTTPError as error:
-            why = f"it breaks off ({type(error).__name__})"
-        except _BrokenError as error:
-            why = str(error)
-        except PrivateHostError as error:
-            raise OSError(str(error)) from None
-    raise UnreachableError(why)
 
+    def request() -> tuple[bytes, int]:
+        headers = {"Range": f"bytes={first}-{end - 1}"}
+        with opened(address, headers=headers, timeout_s=patience.silence_s) as reply:
+            return _content(reply, first, end, patience)
 
-class _BrokenError(Exception):
-    """An answer that is not what was asked for; worth another try."""
-
-
-@contextlib.contextmanager
-def _opened(address: str, first: int, end: int, patience: Patience) -> Iterator[urllib3.BaseHTTPResponse]:
-    """The answer to a range request, not read yet, closed on leaving; redirects lead only where an asset may
-    lie, and each host on the way gives a turn.
-    """
-    catalogue_host = urlsplit(address).hostname or ""
-    for _ in range(_REDIRECTS + 1):
-        with (
-            turn_at(urlsplit(address).hostname or ""),
-            contextlib.closing(_asked(address, first, end, patience)) as reply,
-        ):
-            position = reply.get_redirect_location()
-            if not position:
-                yield reply
-                return
-        address = urljoin(address, position)
-        try:
-            remote(address, catalogue_host)
-        except ValueError as error:
-            raise OSError(f"it is redirected to where it may not: {error}") from None
-    raise OSError("it is redirected in circles")
-
-
-def _asked(address: str, first: int, end: int, patience: Patience) -> urllib3.BaseHTTPResponse:
-    return _connections(_proxy_of(address), os.getpid()).urlopen(
-        "GET",
-        address,
-        headers={"Range": f"bytes={first}-{end - 1}", "Accept-Encoding": "identity"},
-        timeout=patience.silence_s,
-        preload_content=False,
-        redirect=False,
-        retries=False,
-    )
-
-
-def _asked_wait(reply: urllib3.BaseHTTPResponse) -> float:
-    """Seconds that an answer asks to wait, as a number or until a date; 0 where it does not, or says what is
-    neither.
-    """
-    try:
-        return urllib3.Retry().parse_retry_after(reply.headers.get("Retry-After", "0"))
-    except urllib3.exceptions.InvalidHeader:
-        return 0.0
+    return retried(request, patience.rule)
 
 
 def _content(reply: urllib3.BaseHTTPResponse, first: int, end: int, patience: Patience) -> tuple[bytes, int]:
@@ -256,43 +178,21 @@ def _content(reply: urllib3.BaseHTTPResponse, first: int, end: int, patience: Pa
         here += len(chunk)
         if here > end and reply.status == 200:
             if "Content-Length" not in reply.headers:
-                raise _BrokenError("it does not say how long it is")
+                raise PassingError("it does not say how long it is")
             break
         if here > end - first and reply.status == 206:
-            raise _BrokenError("it sends more than was asked for")
+            raise PassingError("it sends more than was asked for")
         lasted = time.monotonic() - began
         if lasted > patience.silence_s and here < lasted * patience.slowest:
-            raise _BrokenError("it comes too slowly")
+            raise PassingError("it comes too slowly")
     out = b"".join(parts)
     if reply.status == 200:
         size = int(reply.headers.get("Content-Length") or len(out))
         return out[first:end], size
     said = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+)", reply.headers.get("Content-Range", ""))
     if said is None or int(said[1]) != first or len(out) != int(said[2]) + 1 - first:
-        raise _BrokenError("the answer holds another range than it says")
+        raise PassingError("the answer holds another range than it says")
     size = int(said[3])
     if len(out) != min(end, size) - first:
-        raise _BrokenError("the answer holds another range than was asked for")
+        raise PassingError("the answer holds another range than was asked for")
     return out, size
-
-
-def _proxy_of(address: str) -> str:
-    """Address of the proxy that the environment names for an address; empty when there is none."""
-    if not any(name.lower() in _PROXIES for name in os.environ):
-        return ""
-    return requests.utils.select_proxy(address, requests.utils.get_environ_proxies(address, None)) or ""
-
-
-@functools.lru_cache(maxsize=8)
-def _connections(proxy: str, process: int) -> urllib3.PoolManager:  # noqa: ARG001
-    """Connections that are kept open between requests, of all threads of a process."""
-    authorities = os.environ.get("REQUESTS_CA_BUNDLE") or requests.certs.where()
-    if not proxy:
-        return guard(urllib3.PoolManager(maxsize=AT_ONCE, ca_certs=authorities))
-    user = urllib3.util.parse_url(proxy).auth
-    return urllib3.ProxyManager(
-        proxy,
-        maxsize=AT_ONCE,
-        ca_certs=authorities,
-        proxy_headers=urllib3.make_headers(proxy_basic_auth=user) if user else None,
-    )

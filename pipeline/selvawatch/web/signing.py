@@ -4,24 +4,49 @@ The token is fetched for a storage account and container, kept in the process's 
 it ends, and put into the address that is handed to the reader.
 """
 
+import datetime as dt
 import functools
+import json
 import logging
+import os
 import re
 import threading
-import time
-import warnings
-from collections.abc import Callable
-from typing import Any
-from urllib.parse import urlsplit
+from dataclasses import dataclass
+from urllib.parse import parse_qs, urlsplit
 
-from selvawatch.web.throttle import UnreachableError, turn_at
+from selvawatch.web.client import get
+from selvawatch.web.guarded import trust
+from selvawatch.web.retry import PassingError, UnreachableError, retried
 
 PREFIX = "planetary-computer:"
 """Begins the href of an asset that must be signed."""
+KEY_VARIABLE = "PC_SDK_SUBSCRIPTION_KEY"
+"""Variable of the environment that holds the key of an account; without it fewer requests are let through."""
+TOKENS_VARIABLE = "PC_SDK_SAS_URL"
+"""Variable of the environment that names another address to ask for tokens."""
+_TOKENS_URL = "https://planetarycomputer.microsoft.com/api/sas/v1/token"
 _STORAGE = ".blob.core.windows.net"
-_RETRIES = 4
+_OPEN_ACCOUNT = "ai4edatasetspublicassets"
+_SIGNED = frozenset(("st", "se", "sp"))
 _TIMEOUT_S = 30.0
+_LEAST_S = 60.0
 _guard = threading.Lock()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Token:
+    """A storage's signature."""
+
+    text: str
+    expiry: dt.datetime
+
+    @property
+    def left_s(self) -> float:
+        """Seconds for which it is still valid."""
+        return (self.expiry - dt.datetime.now(dt.UTC)).total_seconds()
+
+
+_tokens: dict[str, _Token] = {}
 
 
 def to_be_signed(href: str) -> str:
@@ -39,18 +64,18 @@ def address_of(href: str) -> str:
     """
     if not href.startswith(PREFIX):
         return href
-    sas = library()
-    settings = sas.Settings.get()
     plain = href.removeprefix(PREFIX)
     parts = urlsplit(plain)
     account, container = (parts.hostname or "").split(".")[0], parts.path.lstrip("/").split("/")[0]
-    where = f"{settings.sas_url}/{account}/{container}"
+    if account == _OPEN_ACCOUNT or _SIGNED & set(parse_qs(parts.query)):
+        return plain
+    where = f"{os.environ.get(TOKENS_VARIABLE) or _TOKENS_URL}/{account}/{container}"
     with _guard:
-        token = sas.TOKEN_CACHE.get(where)
-        if token is None or token.ttl() < 60:
-            sas.TOKEN_CACHE[where] = _token(where, settings.subscription_key, sas.SASToken)
+        token = _tokens.get(where)
+        if token is None or token.left_s < _LEAST_S:
+            token = _tokens[where] = _asked_token(where, os.environ.get(KEY_VARIABLE))
     _hush()
-    return str(sas.sign_url(plain))
+    return f"{plain}{'&' if parts.query else '?'}{token.text}"
 
 
 class _Unsigned(logging.Filter):
@@ -72,37 +97,21 @@ def _hush() -> None:
             logging.getLogger(name).addFilter(only)
 
 
-def library() -> Any:
-    """Planetary Computer's own signing module; it is heavy, and warns of its own age on being imported."""
-    with _guard, warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
-        from planetary_computer import sas
-    return sas
-
-
-def _token(where: str, key: str | None, read: Callable[..., object]) -> object:
+def _asked_token(where: str, key: str | None) -> _Token:
     """The token of a storage; a redirect is refused, for the key would go with it."""
-    import requests
+    trust(urlsplit(where).hostname or "")
+    headers = {"Ocp-Apim-Subscription-Key": key} if key else {}
 
-    why, refused = "", False
-    for attempt in range(_RETRIES + 1):
-        if attempt:
-            time.sleep(min(60.0, 2.0 ** (attempt - 1)))
+    def request() -> _Token:
+        content = get(where, headers=headers, timeout_s=_TIMEOUT_S, redirects=0)
         try:
-            with turn_at(urlsplit(where).hostname or ""):
-                reply = requests.get(
-                    where,
-                    headers={"Ocp-Apim-Subscription-Key": key} if key else None,
-                    timeout=_TIMEOUT_S,
-                    allow_redirects=False,
-                )
-            if reply.status_code == 200:
-                return read(**reply.json())
-            why = f"status {reply.status_code}"
-            if reply.status_code not in (429, 500, 502, 503, 504):
-                refused = True
-                break
-        except (requests.RequestException, ValueError) as error:
-            why = type(error).__name__
-    kind = OSError if refused else UnreachableError
-    raise kind(f"Planetary Computer gives no token ({why})")
+            answer = json.loads(content)
+            return _Token(text=str(answer["token"]), expiry=dt.datetime.fromisoformat(answer["msft:expiry"]))
+        except (ValueError, KeyError, TypeError) as error:
+            raise PassingError(type(error).__name__) from None
+
+    try:
+        return retried(request)
+    except OSError as error:
+        kind = UnreachableError if isinstance(error, UnreachableError) else OSError
+        raise kind(f"Planetary Computer gives no token ({error})") from None

@@ -4,11 +4,6 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-
-class UnreachableError(OSError):
-    """A host that does not answer, or not rightly, just now: worth another run, unlike a damaged file."""
-
-
 AT_ONCE = 8
 """Requests to one host at a time; archives ask for few (Earth Engine: 40 for a whole project)."""
 
@@ -23,8 +18,3 @@ def turn_at(host: str) -> Iterator[None]:
         gate = _gates.setdefault(host.lower(), threading.BoundedSemaphore(AT_ONCE))
     with gate:
         yield
-
-
-def reason_of(error: Exception) -> str:
-    """`unreachable` where another run may read what this one could not, else `unreadable`."""
-    return "unreachable" if isinstance(error, UnreachableError) else "unreadable"

@@ -7,7 +7,7 @@ import pytest
 import small_site
 from selvawatch.core.days import to_day
 from selvawatch.sources import scene_pixels
-from selvawatch.web.throttle import UnreachableError
+from selvawatch.web.retry import UnreachableError
 
 pytestmark = pytest.mark.slow
 

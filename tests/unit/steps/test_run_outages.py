@@ -10,7 +10,7 @@ from selvawatch.errors import SelvawatchError, SourceError
 from selvawatch.sources import open as opening
 from selvawatch.sources import scene_pixels
 from selvawatch.steps.run.monitor import monitor
-from selvawatch.web.throttle import UnreachableError
+from selvawatch.web.retry import UnreachableError
 
 pytestmark = pytest.mark.slow
 

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import shapely
 import xarray as xr
@@ -22,7 +22,7 @@ class ClosedSource:
     """A source that could not be opened: it says why when it is asked, so that others can go on."""
 
     name: str
-    why: SourceError
+    why: SourceError = field(compare=False)
 
     def search(self, geometry: shapely.Geometry, first_day: int, last_day: int) -> SearchResult:  # noqa: ARG002
         """Nothing; SourceError saying why it could not be opened."""

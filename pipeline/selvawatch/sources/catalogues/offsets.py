@@ -23,7 +23,7 @@ from selvawatch.sources.scene_pixels import bytes_of, check_file, opened
 from selvawatch.sources.sensors.sensor import Scaling
 from selvawatch.sources.sensors.sensor_table import DECIDED, asset_of, sensor_of, stated_scaling
 from selvawatch.sources.source import Problem
-from selvawatch.web.throttle import reason_of
+from selvawatch.web.retry import reason_of
 
 BY_DARK_TARGETS = "dark-targets"
 _UNTRUSTED = ("sentinel-2-l2a", "earthsearch:boa_offset_applied")

@@ -1,7 +1,6 @@
 """A STAC API or a static catalogue on the web as a source of scenes."""
 
 import json
-import re
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -20,15 +19,12 @@ from selvawatch.sources.scene_pixels import read_scene
 from selvawatch.sources.sensors.sensor_table import SENSORS
 from selvawatch.sources.source import SearchResult
 from selvawatch.web.addresses import remote
-from selvawatch.web.guarded import GuardedAdapter, trust
+from selvawatch.web.client import REDIRECTS, GuardedAdapter
+from selvawatch.web.guarded import trust
 from selvawatch.web.signing import to_be_signed
 
 _PAGE = 500
 _TIMEOUT_S = 60.0
-_RETRIES = 4
-_BACKOFF_S = 1.0
-_LONGEST_WAIT_S = 120.0
-_REDIRECTS = 3
 _MOST_ITEMS = 200_000
 _GONE = (400, 401, 403, 404, 410)
 
@@ -93,7 +89,7 @@ class StacSource:
         from pystac_client.warnings import NoConformsTo
         from requests import RequestException
 
-        io = _patient(urlsplit(self.url).hostname or "")
+        io = _guarded_io(urlsplit(self.url).hostname or "")
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", NoConformsTo)
@@ -112,9 +108,10 @@ class StacSource:
             else:
                 yield from _walked(self.url, io)
         except (APIError, STACError, RequestException, OSError, ValueError, KeyError) as error:
-            text = re.sub(r"HTTPS?ConnectionPool.*", "no answer", str(error).split("?")[0])[:200]
             raise SourceError(
-                "the catalogue cannot be searched", where=f"source {self.name}", got=text
+                "the catalogue cannot be searched",
+                where=f"source {self.name}",
+                got=str(error).split("?")[0][:200],
             ) from error
 
     def _resolve(self, address: str, href: str) -> str:
@@ -123,29 +120,11 @@ class StacSource:
         return to_be_signed(opened) if self.signed else opened
 
 
-def _patient(catalogue_host: str) -> Any:
-    """A connection that tries 429, 5xx and broken ones again, waits as long as it is told but not longer than
-    `_LONGEST_WAIT_S`, gives up, and opens nothing but what a catalogue on `own_host` may lead to.
+def _guarded_io(catalogue_host: str) -> Any:
+    """What pystac-client asks by: the one client's session, which opens nothing but what a catalogue on that
+    host may lead to.
     """
     from pystac_client.stac_api_io import StacApiIO
-    from urllib3.util import Retry
-
-    class Bounded(Retry):
-        """The newest versions alone take the longest wait as an argument."""
-
-        def parse_retry_after(self, retry_after: str) -> float:
-            """Seconds to wait."""
-            return min(_LONGEST_WAIT_S, super().parse_retry_after(retry_after))
-
-    retry = Bounded(
-        total=_RETRIES,
-        redirect=_REDIRECTS,
-        backoff_factor=_BACKOFF_S,
-        backoff_jitter=0.5,
-        backoff_max=60.0,
-        status_forcelist=(429, 500, 502, 503, 504),
-        allowed_methods=None,
-    )
 
     class Once(StacApiIO):  # type: ignore[misc,unused-ignore]
         """Reads the landing page once: the client asks for it again as the root of itself."""
@@ -161,9 +140,10 @@ def _patient(catalogue_host: str) -> Any:
                 self.pages = {**self.pages, key: str(super().read_text(source, *args, **kwargs))}
             return self.pages[key]
 
-    io = Once(max_retries=retry, timeout=_TIMEOUT_S)
+    io = Once(max_retries=None, timeout=_TIMEOUT_S)
+    io.session.max_redirects = REDIRECTS
     for scheme in ("http://", "https://"):
-        io.session.mount(scheme, GuardedAdapter(catalogue_host, retry))
+        io.session.mount(scheme, GuardedAdapter(catalogue_host))
     return io
 
 

@@ -24,7 +24,15 @@ from selvawatch.sources.reading.pixel_rule import align
 from selvawatch.sources.sensors.scaling import physical
 from selvawatch.sources.sensors.sensor import Band
 from selvawatch.sources.sensors.sensor_table import asset_of, scaling_of, sensor_of
-from selvawatch.web.throttle import UnreachableError, reason_of, turn_at
+from selvawatch.web.retry import (
+    PassingError,
+    StatusError,
+    UnreachableError,
+    is_passing,
+    reason_of,
+    retried,
+)
+from selvawatch.web.throttle import turn_at
 
 PREFIX = "earthengine:"
 """Begins the href of every asset; the image's id follows."""
@@ -37,8 +45,8 @@ ANGLE = "angle"
 """Band of the incidence angle, degrees."""
 MASKED = -32768
 """What a masked reflectance or backscatter comes as."""
-_RETRIES = 4
 _DEADLINE_MS = 180_000
+_FORBIDDEN = 403
 _PASSING = re.compile(
     r"quota|too many requests|rate limit|timed? ?out|deadline|unavailable|internal error|try again|capacity",
     re.IGNORECASE,
@@ -52,8 +60,8 @@ def ask(question: Callable[[Any], Any]) -> Any:
 
     Address and project come from EARTHENGINE_URL (default: the high-volume endpoint) and EARTHENGINE_PROJECT
     (default: the credentials' own); credentials are Google's application default ones, which include a
-    service account's key file named by GOOGLE_APPLICATION_CREDENTIALS. 429 and 5xx are tried again four
-    times, with growing waits.
+    service account's key file named by GOOGLE_APPLICATION_CREDENTIALS. What passes is tried again by
+    the rule of `web.retry`: 429, 5xx, rates that are exceeded, connections that break off.
 
     Raises
     ------
@@ -72,8 +80,7 @@ def ask(question: Callable[[Any], Any]) -> Any:
     try:
         with _guard:
             _begin(url, project, os.environ.get("GOOGLE_APPLICATION_CREDENTIALS", ""))
-        with turn_at(urlsplit(url).hostname or url):
-            return question(ee)
+        return retried(lambda: _answer(ee, question, urlsplit(url).hostname or url))
     except google.auth.exceptions.GoogleAuthError as error:
         _begin.cache_clear()
         raise SourceError(
@@ -83,13 +90,31 @@ def ask(question: Callable[[Any], Any]) -> Any:
             needed="a service account or application default credentials",
             do="set GOOGLE_APPLICATION_CREDENTIALS to a key file and EARTHENGINE_PROJECT to a project",
         ) from None
+
+
+def _answer(ee: Any, question: Callable[[Any], Any], host: str) -> Any:
+    """One try of a question; the library's own tries are off, for they know no Retry-After."""
+    try:
+        with turn_at(host):
+            return question(ee)
     except ee.EEException as error:
-        kind = UnreachableError if _PASSING.search(str(error)) else OSError
-        raise kind(message_of(error)) from None
+        raise _fault(error) from None
     except (ValueError, EOFError) as error:
         raise UnreachableError(f"Earth Engine's answer is broken ({type(error).__name__})") from None
     except OSError as error:
-        raise UnreachableError(f"Earth Engine does not answer ({type(error).__name__})") from None
+        raise PassingError(f"Earth Engine does not answer ({type(error).__name__})") from None
+
+
+def _fault(error: Exception) -> Exception:
+    """What an error of the library is to `web.retry`: a status, where a request had one."""
+    message, passing = message_of(error), bool(_PASSING.search(str(error)))
+    reply = getattr(error.__context__, "resp", {})
+    status = int(reply.get("status", 0))
+    if is_passing(status):
+        return StatusError(status, reply.get("retry-after"), message)
+    if status == _FORBIDDEN and passing:
+        return PassingError(message)
+    return UnreachableError(message) if passing else OSError(message)
 
 
 def message_of(error: Exception) -> str:
@@ -118,7 +143,7 @@ def _begin(url: str, project: str, key_file: str) -> None:  # noqa: ARG001
             got=message_of(error),
             do="check EARTHENGINE_PROJECT and the rights of the account",
         ) from None
-    ee.data.setMaxRetries(_RETRIES)
+    ee.data.setMaxRetries(0)
     ee.data.setDeadline(_DEADLINE_MS)
     ee.data.setDefaultWorkloadTag("selvawatch")
 

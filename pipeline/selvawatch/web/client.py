@@ -1,0 +1,163 @@
+"""The one client for everything that is asked on the web: guarded, at most so many requests a host, one rule
+of tries.
+"""
+
+import contextlib
+import functools
+import os
+from collections.abc import Iterator, Mapping
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+import requests
+import requests.certs
+import requests.utils
+import urllib3
+from requests.adapters import HTTPAdapter
+
+from selvawatch.web.addresses import remote
+from selvawatch.web.guarded import PrivateHostError, guard
+from selvawatch.web.retry import PassingError, RetryRule, StatusError, is_passing, retried
+from selvawatch.web.throttle import AT_ONCE, turn_at
+
+REDIRECTS = 3
+"""Redirects that are followed, each checked as an address of the catalogue is."""
+
+_PROXIES = ("http_proxy", "https_proxy", "all_proxy")
+_SUCCESSES = (200, 206)
+
+
+@contextlib.contextmanager
+def opened(
+    address: str, *, headers: Mapping[str, str], timeout_s: float, redirects: int = REDIRECTS
+) -> Iterator[urllib3.BaseHTTPResponse]:
+    """The answer to one GET (status 200 or 206), its body not read yet; it is closed on leaving.
+
+    Redirects lead only where an asset of a catalogue on the address's host may lie, and each host on the way
+    gives a turn, until the answer is closed. A body that breaks off while it is read is a `PassingError` too.
+
+    timeout_s: seconds without a byte after which the connection is given up. redirects: how many are
+    followed; without any, one is a status like others.
+
+    Raises
+    ------
+    PassingError, StatusError
+        For `web.retry.retried`.
+    OSError
+        Where another try would change nothing: it is redirected in circles, or to where it may not, or the
+        host's name leads to a private address.
+    """
+    catalogue_host = urlsplit(address).hostname or ""
+    for _ in range(redirects + 1):
+        with (
+            _faults_named(),
+            turn_at(urlsplit(address).hostname or ""),
+            contextlib.closing(_sent(address, headers, timeout_s)) as reply,
+        ):
+            position = reply.get_redirect_location() if redirects else None
+            if not position:
+                if reply.status not in _SUCCESSES:
+                    raise StatusError(reply.status, reply.headers.get("Retry-After"))
+                yield reply
+                return
+        address = urljoin(address, position)
+        try:
+            remote(address, catalogue_host)
+        except ValueError as error:
+            raise OSError(f"it is redirected to where it may not: {error}") from None
+    raise OSError("it is redirected in circles")
+
+
+def get(address: str, *, headers: Mapping[str, str], timeout_s: float, redirects: int = REDIRECTS) -> bytes:
+    """The body of the answer to one GET; it raises what `opened` does."""
+    with opened(address, headers=headers, timeout_s=timeout_s, redirects=redirects) as reply:
+        return reply.read()
+
+
+@contextlib.contextmanager
+def _faults_named() -> Iterator[None]:
+    """Give the faults of urllib3 and of the guard the names that `web.retry` knows."""
+    try:
+        yield
+    except urllib3.exceptions.HTTPError as error:
+        raise PassingError(f"it breaks off ({type(error).__name__})") from error
+    except PrivateHostError as error:
+        raise OSError(str(error)) from None
+
+
+def _sent(address: str, headers: Mapping[str, str], timeout_s: float) -> urllib3.BaseHTTPResponse:
+    return connections(_proxy_of(address), os.getpid()).urlopen(
+        "GET",
+        address,
+        headers={"Accept-Encoding": "identity", **headers},
+        timeout=timeout_s,
+        preload_content=False,
+        redirect=False,
+        retries=False,
+    )
+
+
+def _proxy_of(address: str) -> str:
+    """Address of the proxy that the environment names for an address; empty when there is none."""
+    if not any(name.lower() in _PROXIES for name in os.environ):
+        return ""
+    return requests.utils.select_proxy(address, requests.utils.get_environ_proxies(address, None)) or ""
+
+
+@functools.lru_cache(maxsize=8)
+def connections(proxy: str, process: int) -> urllib3.PoolManager:  # noqa: ARG001
+    """Connections that are kept open between requests, of all threads of a process."""
+    authorities = os.environ.get("REQUESTS_CA_BUNDLE") or requests.certs.where()
+    if not proxy:
+        return guard(urllib3.PoolManager(maxsize=AT_ONCE, ca_certs=authorities))
+    user = urllib3.util.parse_url(proxy).auth
+    return urllib3.ProxyManager(
+        proxy,
+        maxsize=AT_ONCE,
+        ca_certs=authorities,
+        proxy_headers=urllib3.make_headers(proxy_basic_auth=user) if user else None,
+    )
+
+
+class GuardedAdapter(HTTPAdapter):
+    """For a session of `requests` that belongs to a library (searches by pystac-client): guarded connections,
+    every hop's address checked, a turn at the host until the answer is read, the same rule of tries.
+    """
+
+    def __init__(self, catalogue_host: str, rule: RetryRule | None = None) -> None:
+        self._catalogue_host = catalogue_host
+        self._rule = rule
+        super().__init__(max_retries=0)
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        """Keep a guarded pool."""
+        super().init_poolmanager(*args, **kwargs)
+        guard(self.poolmanager)
+
+    def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
+        """The answer, read to its end.
+
+        Raises
+        ------
+        ValueError
+            When the address may not be opened.
+        UnreachableError
+            After all tries.
+        """
+        remote(request.url or "", self._catalogue_host)
+        return retried(lambda: self._attempt(request, *args, **kwargs), self._rule)
+
+    def _attempt(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
+        try:
+            with _faults_named(), turn_at(urlsplit(request.url or "").hostname or ""):
+                reply = super().send(request, *args, **kwargs)
+                reply.content  # noqa: B018  (read within the turn)
+        except (
+            requests.ConnectionError,
+            requests.Timeout,
+            requests.exceptions.ChunkedEncodingError,
+        ) as error:
+            raise PassingError(f"it breaks off ({type(error).__name__})") from error
+        if is_passing(reply.status_code, self._rule):
+            raise StatusError(reply.status_code, reply.headers.get("Retry-After"))
+        return reply
