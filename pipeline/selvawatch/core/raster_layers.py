@@ -42,7 +42,7 @@ LAYERS: dict[str, Layer] = {
             "Day of the first observation of the run of evidence that raised the alert.",
         ),
         _layer("onset_earliest", "uint16", 0, "day", "Last clear observation before the onset."),
-        _layer("onset_latest", "uint16", 0, "day", "First clear look at or after the onset."),
+        _layer("onset_latest", "uint16", 0, "day", "First clear observation at or after the onset."),
         _layer("provisional_on", "uint16", 0, "day", "Day the pixel became provisional."),
         _layer("confirmed_on", "uint16", 0, "day", "Day the pixel was confirmed."),
         _layer("withdrawn_on", "uint16", 0, "day", "Day the pixel was withdrawn."),

@@ -76,7 +76,7 @@ _R = Tier.RESTRICTED
 _WHEN = (
     column("onset", "date", "Median day on which the loss began."),
     column("onset_earliest", "date", "Last clear observation before the first loss.", nullable=True),
-    column("onset_latest", "date", "First look at or after the last loss."),
+    column("onset_latest", "date", "First observation at or after the last loss."),
 )
 
 EVENTS = Table(

@@ -13,7 +13,7 @@ class Run:
     run_id: str
     """Digest of the inputs."""
     since_day: int
-    """First day of the period told of."""
+    """First day of the period that the run reports on."""
     data_day: int
     """Last day of data; the date of every product."""
     version: str

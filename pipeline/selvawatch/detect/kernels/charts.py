@@ -1,4 +1,4 @@
-"""Control charts, a look at a time: a kernel moves every pixel's process in place and keeps its first alarm.
+"""Control charts: a kernel moves every process by an observation, in place, and keeps its first alarm.
 
 z is the residual in sigmas, loss negative, NaN where the pixel was not seen or has no baseline. alarm: day
 of the first alarm, 0 = none; a pixel that has one stays as it is.

@@ -89,7 +89,7 @@ def plan_run(
 
 
 def _refuse_the_past(store: Store, until_day: int) -> None:
-    """A state cannot be led back: what was told since would be untold."""
+    """A state cannot be led back: what was published since would be undone."""
     latest = max((row.until_day for row in store.ledger.tiles().values()), default=until_day)
     if until_day < latest:
         raise StoreError(

@@ -126,7 +126,7 @@ class Coverage:
     unplaced: int = 0
     """Scenes that were found and are of no known sensor, day or place."""
     superseded: tuple[SupersededScene, ...] = ()
-    """Told once: by the run that replaces them."""
+    """Reported once: by the run that replaces them."""
     unmonitored_ha: Mapping[Reason, float] = field(default_factory=dict)
     """Hectares not monitored, by reason."""
     monitored_ha: float = 0.0
@@ -205,7 +205,7 @@ class Bulletin:
     grid_m: float = 1000.0
     """Grid of the lower tiers, metres; what such a bulletin states."""
     top: int = 12
-    """How many alerts are told in full."""
+    """How many alerts are shown in full."""
     method: str = ""
     """Name of the detector and its model, one line."""
 
