@@ -51,6 +51,10 @@ CREATE TABLE alerts (
 ) WITHOUT ROWID;
 """
 
+_HOT_JOURNAL = ("SQLITE_READONLY_ROLLBACK", "SQLITE_READONLY_RECOVERY", "SQLITE_CANTOPEN")
+"""What SQLite tells a read-only reader of a file whose last transaction was cut off
+(https://www.sqlite.org/rescode.html#readonly_rollback)."""
+
 _FORGET_UNPLACED = "DELETE FROM scenes WHERE tile = '' AND run_id IN (SELECT run_id FROM runs WHERE area = ?)"
 
 
@@ -119,7 +123,7 @@ class AlertRow:
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """The ledger of a store; reading never changes a byte, `commit` is the one write."""
+    """The ledger of a store; `commit` is the one write, and reading changes no byte of a whole ledger."""
 
     path: Path
 
@@ -232,14 +236,42 @@ class Ledger:
         if not self.path.exists():
             return []
         try:
-            with contextlib.closing(
-                sqlite3.connect(f"file:{self.path}?mode=ro", uri=True, timeout=60)
-            ) as connection:
-                self._check_version(connection)
-                return connection.execute(query).fetchall()
+            try:
+                return self._read(query)
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorname not in _HOT_JOURNAL:
+                    raise
+                self._roll_back()
+                return self._read(query)
         except sqlite3.Error as error:
             raise StoreError(
                 "the ledger cannot be read", where=self.path, got=error, do="restore it from a copy"
+            ) from error
+
+    def _read(self, query: str) -> list[tuple]:
+        with contextlib.closing(
+            sqlite3.connect(f"file:{self.path}?mode=ro", uri=True, timeout=60)
+        ) as connection:
+            self._check_version(connection)
+            return connection.execute(query).fetchall()
+
+    def _roll_back(self) -> None:
+        """Undo what a run that was killed inside its commit left half written.
+
+        SQLite does so itself at the first read by who may write; a reader of read-only kind can only refuse.
+        """
+        try:
+            with contextlib.closing(
+                sqlite3.connect(f"file:{self.path}?mode=rw", uri=True, timeout=60)
+            ) as connection:
+                connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        except sqlite3.OperationalError as error:
+            raise StoreError(
+                "a run was killed inside its commit, and who reads may not undo it",
+                where=self.path,
+                got=error,
+                needed="leave to write the ledger and its folder, once",
+                do="run any command as who runs the monitoring",
             ) from error
 
 

@@ -1,5 +1,8 @@
 """The ledger and the store's folders: whole or absent, and reading changes nothing."""
 
+import signal
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
@@ -159,3 +162,45 @@ def test_only_what_is_kept_stays(tmp_path):
         (tmp_path / name / "file").write_text(name)
     assert prune(tmp_path, {"b", "x"}) == ["a", "c"]
     assert sorted(path.name for path in tmp_path.iterdir()) == [".half", "b"]
+
+
+CUT_OFF = """
+import os, signal, sqlite3, sys
+connection = sqlite3.connect(sys.argv[1], isolation_level=None)
+connection.execute("PRAGMA journal_mode = DELETE")
+connection.execute("PRAGMA cache_size = 4")
+connection.execute("BEGIN IMMEDIATE")
+connection.execute("UPDATE runs SET area = 'half written'")
+for number in range(4000):
+    connection.execute(
+        "INSERT INTO scenes VALUES ('x', ?, 'd', 's', 's', 1, 'read', '', 1.0, 'a')", (f"S{number:05d}",)
+    )
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+"""A commit that has spilled pages into the file when it is killed: the journal beside it is hot."""
+
+
+def killed_inside_its_commit(folder):
+    ledger = Ledger(folder / "ledger.sqlite")
+    row = RunRow(sequence=1, run_id="a", area="all", until_day=1, result={})
+    ledger.commit(row, tiles=[], scenes=[], alerts=[])
+    before = ledger.path.read_bytes()
+    done = subprocess.run([sys.executable, "-c", CUT_OFF, str(ledger.path)], check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert ledger.path.with_name("ledger.sqlite-journal").exists() and ledger.path.read_bytes() != before
+    return ledger, before
+
+
+def test_a_run_killed_inside_its_commit_leaves_the_ledger_of_before_to_the_next_reader(tmp_path):
+    ledger, before = killed_inside_its_commit(tmp_path)
+    assert [(run.run_id, run.area) for run in ledger.runs()] == [("a", "all")]
+    assert ledger.scenes() == [] and ledger.path.read_bytes() == before
+    assert [path.name for path in tmp_path.iterdir()] == ["ledger.sqlite"]
+
+
+def test_what_is_no_ledger_is_told_and_left_as_it_is(tmp_path):
+    path = tmp_path / "ledger.sqlite"
+    path.write_bytes(b"no database " * 400)
+    with pytest.raises(StoreError, match="cannot be read.*from a copy"):
+        Ledger(path).runs()
+    assert path.read_bytes() == b"no database " * 400
