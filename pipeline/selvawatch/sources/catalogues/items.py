@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+import numpy as np
 import shapely
 from shapely.geometry import shape
 
@@ -27,6 +28,19 @@ _KEPT = ("earthsearch:boa_offset_applied", "platform", "grid:code")
 _PROCESSING = ("s2:processing_baseline", "processing:version", "landsat:correction")
 _PROCESSED = ("processing:datetime", "s2:generation_time")
 _VOLATILE = ("created", "updated", "published")
+_MALFORMED = (
+    AttributeError,
+    IndexError,
+    KeyError,
+    OverflowError,
+    RecursionError,
+    TypeError,
+    ValueError,
+    shapely.errors.ShapelyError,
+)
+"""What a member of another type, length, depth or size than STAC has comes to: a problem of its item."""
+_VERSION = re.compile(r"[\w.+-]{0,32}")
+_MADE = re.compile(r"(\d{4}-\d\d-\d\d([T ][\d:.]{5,15}(Z|[+-]\d\d:?\d\d)?)?)?")
 _COORDINATES = re.compile(r"EPSG:\d{4,6}")
 
 
@@ -60,7 +74,13 @@ def collect(
         try:
             scene = _wanted(address, item, geometry, first_day, last_day, resolve)
         except UnusableError as error:
-            problems.append(Problem(scene_id=_label(address, item), reason=error.reason, text=str(error)))
+            problems.append(
+                Problem(scene_id=_label(address, item), reason=error.reason, text=_line(str(error)))
+            )
+            continue
+        except _MALFORMED as error:
+            why = f"its metadata cannot be read ({type(error).__name__})"
+            problems.append(Problem(scene_id=_label(address, item), reason="item", text=why))
             continue
         if scene is None:
             continue
@@ -154,7 +174,7 @@ def scene_from(
         footprint=footprint,
         assets=_assets(address, item, sensor, resolve),
         cloud_percent=float(cloud) if isinstance(cloud, int | float) and math.isfinite(cloud) else None,
-        processing=next((str(properties[key]) for key in _PROCESSING if properties.get(key)), ""),
+        processing=_stated(properties, _PROCESSING, _VERSION),
         orbit=orbit if sensor.radar else "",
         digest=_digest(item),
         properties=_kept(properties),
@@ -221,8 +241,16 @@ def _number(value: object) -> float | None:
 def _kept(properties: Item) -> dict[str, str | float]:
     """What else the sensors' rules and the order of versions need."""
     kept = {key: _plain(properties[key]) for key in _KEPT if key in properties}
-    made = next((str(properties[key]) for key in _PROCESSED if properties.get(key)), "")
+    made = _stated(properties, _PROCESSED, _MADE)
     return kept | ({"processed": made} if made else {})
+
+
+def _stated(properties: Item, keys: Iterable[str], form: re.Pattern[str]) -> str:
+    """The first stated of some properties that say how new a product is; products are put in order by it."""
+    text = next((str(properties[key]) for key in keys if properties.get(key)), "")
+    if not form.fullmatch(text):
+        raise UnusableError("item", f"how new it is cannot be read: {text[:40]!r}")
+    return text
 
 
 def _plain(value: object) -> str | float:
@@ -246,7 +274,8 @@ def _time(item: Item) -> dt.datetime:
 
 def _footprint(item: Item) -> shapely.Geometry:
     try:
-        footprint = shape(item.get("geometry") or {"type": "Polygon", "coordinates": []})
+        with np.errstate(invalid="ignore"):  # coordinates that are no numbers are refused below
+            footprint = shape(item.get("geometry") or {"type": "Polygon", "coordinates": []})
     except (
         AttributeError,
         IndexError,
@@ -256,16 +285,15 @@ def _footprint(item: Item) -> shapely.Geometry:
         shapely.errors.ShapelyError,
     ) as error:
         raise UnusableError("footprint", "its footprint cannot be read") from error
+    if not np.isfinite(shapely.get_coordinates(footprint)).all():
+        raise UnusableError("footprint", "its footprint is not in degrees")
     if footprint.is_empty or footprint.area == 0:
         raise UnusableError("footprint", "its footprint is empty")
     west, south, east, north = footprint.bounds
     box = item.get("bbox") or [west, south, east, north]
     if east - west > 180 or (len(box) in (4, 6) and box[0] > box[len(box) // 2]):
         raise UnusableError("footprint", "its footprint crosses the antimeridian")
-    if (
-        not all(math.isfinite(value) for value in (west, south, east, north))
-        or max(map(abs, (south, north))) > 90
-    ):
+    if max(map(abs, (south, north))) > 90:
         raise UnusableError("footprint", "its footprint is not in degrees")
     return footprint if footprint.is_valid else shapely.make_valid(footprint)
 
@@ -294,5 +322,9 @@ def _digest(item: Item) -> str:
 
 def _label(address: str, item: object) -> str:
     name = item.get("id") if isinstance(item, Mapping) else None
-    text = name if isinstance(name, str) and name else address
+    return _line(name if isinstance(name, str) and name else address)
+
+
+def _line(text: str) -> str:
+    """A text of a catalogue as one short line."""
     return "".join(char if char.isprintable() else "?" for char in text)[:200]
