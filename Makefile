@@ -27,10 +27,12 @@ demo: $(STAMP)   ## simulate an archive, run the whole pipeline over it through 
 test: $(STAMP)   ## the whole test suite, offline
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
-lint: $(STAMP)   ## ruff, mypy, import-linter
+lint: $(STAMP)   ## ruff, mypy, import-linter, deptry
 	$(BIN)/ruff check pipeline flows tests
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/deptry pipeline flows docs
+	$(BIN)/deptry tests tests/support tests/bench --exclude "\.venv" --ignore DEP002,DEP004
 
 bench: $(STAMP)  ## speed, as ratios within one run; never part of the tests
 	$(BIN)/python -m pytest tests/bench -m bench --benchmark-columns=min,median,max
