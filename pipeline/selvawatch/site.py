@@ -225,7 +225,11 @@ class Site:
     @property
     def zones_folder(self) -> Path:
         """Folder that the manifest's files are relative to."""
-        return _find(self.folder, self.config.zones).parent
+        return self.path_of(self.config.zones).parent
+
+    def path_of(self, name: str) -> Path:
+        """Where a file of the site is, by its path in the site; in the packaged site where it has none."""
+        return _find(self.folder, name)
 
     @property
     def grid(self) -> Grid:

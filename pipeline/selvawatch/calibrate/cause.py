@@ -44,8 +44,8 @@ def fit_cause(
     """The rule with centres, scales, biases and weights fitted; everything else as given.
 
     Features are centred on their mean and scaled by their standard deviation; a value that was not measured
-    counts as the mean. `ridge` is the precision of a normal prior on each weight of the rule (not on biases
-    and FLAGS); `weights` are those of the events.
+    counts as the mean, and a feature that is the same in all events says nothing. `ridge` is the precision of
+    a normal prior on each weight of the rule (not on biases and FLAGS); `weights` are those of the events.
     """
     classes = sorted(rule.bias)
     values = features[list(names)].to_numpy(np.float64)
@@ -53,6 +53,7 @@ def fit_cause(
     scale = np.atleast_1d(np.round(np.nanstd(values, 0), 4))
     flags = np.isin(list(names), FLAGS)
     centre[flags], scale[flags] = 0.0, 1.0
+    scale[scale == 0] = 1.0
     free = np.concatenate([[True], flags])
     standard = np.nan_to_num((values - centre) / scale)
     target = (causes.to_numpy()[:, None] == np.array(classes)[None]).astype(np.float64)
@@ -95,9 +96,9 @@ class Skill:
     accuracy: float
     """Share of events whose published cause is the true one."""
     mining_users_accuracy: float
-    """Share of the events published as mining that are."""
+    """Share of the events published as mining that are; NaN where none is."""
     mining_producers_accuracy: float
-    """Share of the mining events that are published as mining."""
+    """Share of the mining events that are published as mining; NaN where none is."""
     brier: float
     """Mean squared error of the mining probability."""
     brier_of_share: float
@@ -113,11 +114,16 @@ def skill(classified: pd.DataFrame, causes: pd.Series) -> Skill:
         events=len(truth),
         mining=int(truth.sum()),
         accuracy=float((classified["cause"].to_numpy() == causes.to_numpy()).mean()),
-        mining_users_accuracy=float(truth[said].mean()),
-        mining_producers_accuracy=float(said[truth].mean()),
+        mining_users_accuracy=_share(truth[said]),
+        mining_producers_accuracy=_share(said[truth]),
         brier=float(((probability - truth) ** 2).mean()),
         brier_of_share=float(((truth.mean() - truth) ** 2).mean()),
     )
+
+
+def _share(values: np.ndarray) -> float:
+    """Share of the values that are true; NaN of none."""
+    return float(values.mean()) if values.size else float("nan")
 
 
 def to_toml(rule: CauseRule) -> str:

@@ -105,14 +105,23 @@ def export(
 def bulletin(
     lang: Annotated[str, typer.Option(help="es or en.")] = "es",
     form: Annotated[
-        str, typer.Option("--format", help="html, txt or message (at most 1,000 characters).")
+        str,
+        typer.Option(
+            "--format", help="html, txt, message (at most 1,000 characters) or pdf (needs --out; an extra)."
+        ),
     ] = "html",
     store: StoreOption = "outputs",
     tier: TierOption = "public",
     out: Annotated[Path | None, typer.Option(help="File to write; default: print where it is.")] = None,
 ) -> None:
     """The bulletin of the current run."""
-    from selvawatch.steps.products import copy_product, product_path
+    from selvawatch.errors import StoreError
+    from selvawatch.steps.products import copy_product, product_path, write_bulletin_pdf
 
+    if form == "pdf" or (form == "html" and out is not None and out.suffix.lower() == ".pdf"):
+        if out is None:
+            raise StoreError("a PDF is made where it is asked for", got="no --out", do="give --out FILE.pdf")
+        typer.echo(write_bulletin_pdf(store, tier, lang, out))
+        return
     name = f"bulletin-{lang}-message.txt" if form == "message" else f"bulletin-{lang}.{form}"
     typer.echo(product_path(store, tier, name) if out is None else copy_product(store, tier, name, out))

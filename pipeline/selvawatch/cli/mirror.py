@@ -9,7 +9,11 @@ import typer
 from selvawatch.cli.options import (
     DEFAULT_SITE_FILE,
     AreaOption,
+    FirstOption,
     JsonOption,
+    LastOption,
+    MeasureOption,
+    RateOption,
     SiteFileOption,
     SiteOption,
     SourceOption,
@@ -21,16 +25,16 @@ from selvawatch.cli.options import (
 
 
 def mirror(
-    first: Annotated[str, typer.Option("--from", help="First day.")],
-    last: Annotated[str, typer.Option("--to", help="Last day.")],
+    first: FirstOption,
+    last: LastOption,
     to_folder: Annotated[Path, typer.Option("--to-folder", help="STAC folder that receives the copies.")],
     area: AreaOption = "all",
     source: SourceOption = None,
     site: SiteOption = None,
     site_file: SiteFileOption = DEFAULT_SITE_FILE,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say bytes and hours; copy nothing.")] = False,
-    rate_mb_s: Annotated[float, typer.Option(help="Megabytes a second that --dry-run reckons with.")] = 2.0,
-    measure: Annotated[bool, typer.Option(help="Measure that rate: up to 4 MB of a scene a sensor.")] = False,
+    rate_mb_s: RateOption = 2.0,
+    measure: MeasureOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Copy an area's scenes into a folder, clipped; a later run fetches only what is new."""

@@ -13,7 +13,12 @@ import typer
 from selvawatch.cli.options import (
     DEFAULT_SITE_FILE,
     AreaOption,
+    DaskOption,
+    FirstOption,
     JsonOption,
+    LastOption,
+    MeasureOption,
+    RateOption,
     SiteFileOption,
     SiteOption,
     SourceOption,
@@ -24,10 +29,6 @@ from selvawatch.cli.options import (
     the_source,
 )
 
-DaskOption = Annotated[
-    str | None,
-    typer.Option("--dask", metavar="ADDRESS", help="Tiles go to the dask cluster whose scheduler is there."),
-]
 UntilOption = Annotated[
     str, typer.Option("--until", help="Last day to take in, such as 2024-12-31, or today.")
 ]
@@ -115,14 +116,14 @@ def baseline(
 
 
 def scenes(
-    first: Annotated[str, typer.Option("--from", help="First day.")],
-    last: Annotated[str, typer.Option("--to", help="Last day.")],
+    first: FirstOption,
+    last: LastOption,
     area: AreaOption = "all",
     source: SourceOption = None,
     site: SiteOption = None,
     site_file: SiteFileOption = DEFAULT_SITE_FILE,
-    rate_mb_s: Annotated[float, typer.Option(help="Megabytes a second that hours are reckoned with.")] = 2.0,
-    measure: Annotated[bool, typer.Option(help="Measure that rate: up to 4 MB of a scene a sensor.")] = False,
+    rate_mb_s: RateOption = 2.0,
+    measure: MeasureOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """What there is, per sensor and month: found, cloud, covered, missing, megabytes and hours to expect."""

@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -22,7 +22,26 @@ SourceOption = Annotated[
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="End with one JSON object for machines.")]
+JsonLinesOption = Annotated[bool, typer.Option("--json", help="Print JSON, one object a line.")]
 TierOption = Annotated[str, typer.Option("--tier", help="public, partner or restricted.")]
+FirstOption = Annotated[str, typer.Option("--from", help="First day.")]
+LastOption = Annotated[str, typer.Option("--to", help="Last day.")]
+RateOption = Annotated[
+    float, typer.Option("--rate-mb-s", help="Megabytes a second that hours are reckoned with.")
+]
+MeasureOption = Annotated[
+    bool, typer.Option("--measure/--no-measure", help="Measure that rate: up to 4 MB of a scene a sensor.")
+]
+DaskOption = Annotated[
+    str | None,
+    typer.Option("--dask", metavar="ADDRESS", help="Tiles go to the dask cluster whose scheduler is there."),
+]
+CubeArgument = Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a synthetic reference cube.")]
+TagOption = Annotated[str, typer.Option("--tag", help="Tag of the cube.")]
+SensorsOption = Annotated[
+    Literal["optical", "radar", "all"], typer.Option("--sensors", help="What is looked at.")
+]
+WorkersOption = Annotated[int, typer.Option("--workers", min=1, help="Threads.")]
 
 DEFAULT_SITE_FILE = "aoi/site.toml"
 

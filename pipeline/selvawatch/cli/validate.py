@@ -2,9 +2,19 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from selvawatch.cli.options import (
+    CubeArgument,
+    JsonOption,
+    SensorsOption,
+    SiteOption,
+    TagOption,
+    WorkersOption,
+    site_folder,
+)
 
 if TYPE_CHECKING:
     from selvawatch.detect.charts.chart_models import Detector
@@ -13,11 +23,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Accuracy against a reference, with confidence intervals.", no_args_is_help=True)
 
-SiteOption = Annotated[
-    Path | None,
-    typer.Option("--site", help="Folder with aoi/ and models/; default: here, or the packaged site."),
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 DetectorOption = Annotated[
     str | None,
     typer.Option(
@@ -26,15 +31,16 @@ DetectorOption = Annotated[
         " default: the site's detector.",
     ),
 ]
+PositiveOption = Annotated[
+    list[str] | None, typer.Option("--positive", help="Label that means loss; may be repeated.")
+]
 
 
 @app.command()
 def series(
     table: Annotated[Path, typer.Argument(metavar="SERIES.parquet", help="pid, date, bands or one index.")],
     points: Annotated[Path, typer.Argument(metavar="POINTS.parquet", help="pid, lon, lat, label.")],
-    positive: Annotated[
-        list[str] | None, typer.Option(help="Label that means loss; may be repeated.")
-    ] = None,
+    positive: PositiveOption = None,
     negative: Annotated[
         list[str] | None, typer.Option(help="Label that means no loss; all: every other point.")
     ] = None,
@@ -102,10 +108,10 @@ def raster(
 
 @app.command()
 def cube(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a synthetic reference cube.")],
-    tag: Annotated[str, typer.Option(help="Tag of the cube.")] = "main",
-    sensors: Annotated[Literal["optical", "radar", "all"], typer.Option(help="What is looked at.")] = "all",
-    workers: Annotated[int, typer.Option(min=1, help="Threads.")] = 1,
+    folder: CubeArgument,
+    tag: TagOption = "main",
+    sensors: SensorsOption = "all",
+    workers: WorkersOption = 1,
     detector: DetectorOption = None,
     site: SiteOption = None,
     as_json: JsonOption = False,
@@ -133,9 +139,7 @@ def mining(
 def loss(
     loss_map: Annotated[str, typer.Argument(metavar="MAP", help="Raster, or polygons as FILE[:layer].")],
     reference: Annotated[Path, typer.Argument(metavar="REFERENCE.csv", help="Interpreted points.")],
-    positive: Annotated[
-        list[str] | None, typer.Option(help="Label that means loss; may be repeated.")
-    ] = None,
+    positive: PositiveOption = None,
     loss_value: Annotated[
         list[float] | None, typer.Option(help="Map value that means loss; default: all but 0.")
     ] = None,
@@ -164,7 +168,6 @@ def loss(
 
 
 def _load(folder: Path | None) -> "Site":
-    from selvawatch.cli.options import site_folder
     from selvawatch.site import Site
 
     return Site.load(site_folder(folder))

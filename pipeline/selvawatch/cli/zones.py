@@ -3,21 +3,14 @@
 import datetime as dt
 import json
 from dataclasses import asdict
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from selvawatch.cli.options import site_folder
+from selvawatch.cli.options import JsonLinesOption, SiteOption, StoreOption, site_folder
 
 app = typer.Typer(help="Layers of the register: fetch, import, accept, status, check.", no_args_is_help=True)
 
-SiteOption = Annotated[
-    Path | None,
-    typer.Option("--site", help="Folder with aoi/ and models/; default: here, or the packaged site."),
-]
-StoreOption = Annotated[str, typer.Option("--store", help="Folder with the results.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 DateOption = Annotated[
     dt.datetime | None,
     typer.Option("--date", formats=["%Y-%m-%d"], help="Day the layer was taken; default: today."),
@@ -34,7 +27,7 @@ def fetch(
     date: DateOption = None,
     site: SiteOption = None,
     store: StoreOption = "outputs",
-    as_json: JsonOption = False,
+    as_json: JsonLinesOption = False,
 ) -> None:
     """Ask the publishers; a layer that fails keeps its last snapshot."""
     from selvawatch.site import Site
@@ -53,7 +46,7 @@ def fetch(
             typer.echo(
                 f"{outcome.layer}: {outcome.record.features} features, {outcome.record.sha256[:12]}{held}"
             )
-    if any(one.record is None for one in done):
+    if any(outcome.record is None for outcome in done):
         raise typer.Exit(1)
 
 
@@ -95,7 +88,7 @@ def status(
     date: DateOption = None,
     site: SiteOption = None,
     store: StoreOption = "outputs",
-    as_json: JsonOption = False,
+    as_json: JsonLinesOption = False,
 ) -> None:
     """How old each layer is, and what is missing."""
     from selvawatch.site import Site

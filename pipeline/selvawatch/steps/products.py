@@ -10,6 +10,7 @@ import pandas as pd
 from selvawatch.core.files import replacing
 from selvawatch.errors import StoreError
 from selvawatch.store.folders import open_store
+from selvawatch.write.bulletin.pdf import write_pdf
 from selvawatch.write.formats.format_table import Content, format_for
 
 TIERS = ("public", "restricted")
@@ -58,6 +59,18 @@ def copy_alerts(store: str, tier: str, suffix: str, out: Path) -> Path:
     """
     form = format_for(f".{suffix}", Content.ALERTS, "alerts")
     return copy_product(store, tier, f"alerts{form.suffix}", out)
+
+
+def write_bulletin_pdf(store: str, tier: str, lang: str, out: Path) -> Path:
+    """Write the bulletin of the current run as PDF and return the file; StoreError as `product_path`.
+
+    Raises
+    ------
+    TableError
+        When the extra `pdf` is not installed.
+    """
+    page = product_path(store, tier, f"bulletin-{lang}.html")
+    return write_pdf(out, page.read_text(encoding="utf-8"), page.parent.parent.name)
 
 
 def read_alerts(store: str, tier: str) -> list[dict[str, Any]]:

@@ -1,7 +1,9 @@
 """Every command that reads or serves what a run made, and the site folders that people make themselves."""
 
 import json
+import sys
 from dataclasses import replace
+from types import SimpleNamespace
 
 import geopandas as gpd
 import openpyxl
@@ -102,6 +104,38 @@ def test_bulletin_says_where_it_is_or_copies_it(small_run, store, command, tmp_p
     assert command(*words).out.strip() == str(path)
     command(*words, "--out", tmp_path / "copy")
     assert (tmp_path / "copy").read_bytes() == path.read_bytes()
+
+
+def test_a_bulletin_as_pdf_without_its_extra_is_an_error_of_one_line(store, command, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "weasyprint", None)  # an import of it fails
+    out = tmp_path / "bulletin.pdf"
+    for words in (["--format", "pdf", "--out", out], ["--out", out]):
+        line = command("bulletin", "--store", store, *words).error
+        assert "weasyprint" in line and "selvawatch[pdf]" in line and not out.exists()
+    assert "--out" in command("bulletin", "--store", store, "--format", "pdf").error
+
+
+def test_a_bulletin_is_made_as_pdf_of_the_page_of_the_tier(small_run, store, command, tmp_path, monkeypatch):
+    drawn = {}
+
+    class Writer:
+        def __init__(self, string, url_fetcher):
+            drawn["page"], drawn["fetcher"] = string, url_fetcher
+
+        def write_pdf(self, path, identifier):
+            path.write_bytes(b"%PDF-" + identifier)
+
+    def fetcher(**options):
+        return options
+
+    urls = SimpleNamespace(URLFetcher=fetcher)
+    monkeypatch.setitem(sys.modules, "weasyprint", SimpleNamespace(HTML=Writer, urls=urls))
+    out = tmp_path / "bulletin.pdf"
+    said = command("bulletin", "--store", store, "--lang", "en", "--format", "pdf", "--out", out)
+    assert (said.code, said.out.strip()) == (0, str(out))
+    assert drawn["page"] == (small_run.products / "public" / "bulletin-en.html").read_text(encoding="utf-8")
+    assert drawn["fetcher"]["allowed_protocols"] == ["data"]
+    assert out.read_bytes() == b"%PDF-" + small_run.products.name[:32].encode()
 
 
 @pytest.mark.parametrize("words", [["alerts", "list"], ["alerts", "show", "X"], ["bulletin"]])

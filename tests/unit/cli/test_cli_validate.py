@@ -197,3 +197,6 @@ def test_calibrate_gives_a_line_for_each_factor_with_fewer_alarms_at_higher_thre
     assert points[0]["false_alarms"] >= points[1]["false_alarms"]
     assert {kind["kind"] for kind in points[0]["power"]} <= {"soil", "pond"}
     assert sum(kind["pixels"] for kind in points[0]["power"]) > 0
+    named = CliRunner().invoke(whole, ["calibrate", "cube", *words[1:], "--json"]).stdout
+    assert json.loads(named) == points  # the form without a name stays
+    assert CliRunner().invoke(whole, ["calibrate", "--tag", "tiny", str(cube_folder)]).exit_code == 0

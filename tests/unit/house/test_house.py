@@ -18,7 +18,6 @@ PUBLIC_CALLS = {"selvawatch.table"}
 """What a notebook calls: parameters by name, as many as the command has options."""
 
 LONG: set[str] = {
-    "cli.attribute.attribute",
     "detect.fusion._Steps.step",
     "simulate.archive.rights_register.write_register",
     "steps.run.monitor._finish",

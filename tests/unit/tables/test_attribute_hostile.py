@@ -15,6 +15,7 @@ from selvawatch.core.schema import Table, Tier
 from selvawatch.core.table_options import TableRequest
 from selvawatch.steps.tables import MadeTable, plot_table, write_table
 from selvawatch.tables import TABLES, TableOptions, build
+from selvawatch.write.bulletin.bulletin import html
 from selvawatch.write.bulletin.pdf import write_pdf
 from selvawatch.write.language.i18n import language
 from selvawatch.write.tiers import Gate, TierRule, apply
@@ -131,7 +132,7 @@ def test_a_product_takes_no_hostile_name():
 def test_a_pdf_of_hostile_texts_is_made_and_runs_nothing(tmp_path):
     pytest.importorskip("weasyprint", reason="the PDF writer is an extra: pip install 'selvawatch[pdf]'")
     content = bulletin(Tier.RESTRICTED, hostile=True)
-    made_pdf = write_pdf(tmp_path / "a.pdf", content, language("es")).read_bytes()
+    made_pdf = write_pdf(tmp_path / "a.pdf", html(content, language("es")), content.run.run_id).read_bytes()
     assert made_pdf.startswith(b"%PDF-")
     for word in (b"/JavaScript", b"/JS ", b"/Launch", b"/OpenAction << /S /JavaScript", b"/SubmitForm"):
         assert word not in made_pdf
