@@ -42,8 +42,8 @@ WIDE: set[str] = {
 OPEN_KEYWORDS = {
     "core.schema.column": "a column's fields by name, checked by Column; spelt out in every table of columns",
     "detect.charts.process.blank": "its keywords are the names of a chart's own layers",
-    "web.guarded.GuardedAdapter.init_poolmanager": "overrides a method of requests",
-    "web.guarded.GuardedAdapter.send": "overrides a method of requests",
+    "web.client.GuardedAdapter.init_poolmanager": "overrides a method of requests",
+    "web.client.GuardedAdapter.send": "overrides a method of requests",
 }
 """Public functions with open keyword arguments, and why."""
 
