@@ -17,22 +17,10 @@ from selvawatch.attribute.roads import road_kilometres
 from selvawatch.attribute.rules import Rules, contexts, rule_changes
 from selvawatch.attribute.seniority import later_mining
 from selvawatch.core.days import day_numbers
-from selvawatch.core.tables import ALERTS, CELLS, EVENTS
+from selvawatch.core.tables import ALERTS, CELLS, CONCESSION_TYPES, EVENTS
 from selvawatch.register.manifest import References
 from selvawatch.register.register import IN_FORCE, NOT_IN_FORCE, Register
 
-CONCESSIONS = (
-    "mining",
-    "mining_application",
-    "timber",
-    "brazil_nut",
-    "other_non_timber",
-    "ecotourism",
-    "conservation",
-    "reforestation",
-    "wildlife",
-)
-"""Types of right that are concessions or asked to be."""
 _WATER_STEPS = ((0.0, "in_water"), (50.0, "under_50_m"), (100.0, "under_100_m"), (500.0, "under_500_m"))
 SITE_HALF = 0.5
 """Share of the ground that a title must cover for the site proxy, as planetGOLD's rule is put in place."""
@@ -152,7 +140,7 @@ def _rights(table: pd.DataFrame, cut: Pieces, position: np.ndarray, setting: Set
     rows = rights.iloc[held["right"].to_numpy()].assign(event=position[held["piece"].to_numpy()])
     rows = rows[rows["kind"] == "right"].drop_duplicates(["event", "right_id"])
     table["overlap_n"] = rows.groupby("event").size().reindex(range(len(table)), fill_value=0).to_numpy()
-    concessions = rows[rows["type"].isin(CONCESSIONS)]
+    concessions = rows[rows["type"].isin(CONCESSION_TYPES)]
     for column, name, of in (
         ("right_id", "overlap_list", rows),
         ("type", "concession_type", concessions),

@@ -7,6 +7,7 @@ __all__ = [
     "CAUSES",
     "CELLS",
     "CHANGES",
+    "CONCESSION_TYPES",
     "CONFIDENCES",
     "EVENTS",
     "HOLDER_TYPES",
@@ -32,7 +33,7 @@ CONFIDENCES = ("low", "high", "highest")
 CAUSES = ("mining", "agriculture", "road", "river", "natural", "unknown")
 CHANGES = ("new", "grown", "merged", "reduced", "confirmed", "closed", "reclassified", "withdrawn", "stable")
 RIGHT_KINDS = ("right", "zone", "aside", "place")
-RIGHT_TYPES = (
+CONCESSION_TYPES = (
     "mining",
     "mining_application",
     "timber",
@@ -42,6 +43,10 @@ RIGHT_TYPES = (
     "conservation",
     "reforestation",
     "wildlife",
+)
+"""Types of right that are concessions or asked to be."""
+RIGHT_TYPES = (
+    *CONCESSION_TYPES,
     "native_community",
     "farm_plot",
     "other_right",

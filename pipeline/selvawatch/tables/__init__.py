@@ -1,4 +1,7 @@
-"""Tables that analysts pull: `TABLES` names them, `build` makes one."""
+"""Tables that analysts pull: `TABLES` names them, `build` makes one of `TableInputs` and `TableOptions`.
+
+`table_settings.TableSettings` is what `aoi/tables.toml` holds for them.
+"""
 
 from selvawatch.core.table_options import TableOptions
 from selvawatch.tables.base import TableInputs, TableSpec

@@ -161,7 +161,7 @@ def periods_of(inputs: TableInputs, options: TableOptions) -> PeriodSet:
 
 
 def counted_pieces(inputs: TableInputs, options: TableOptions) -> np.ndarray:
-    """Which pieces count: not withdrawn, and in the area asked for."""
+    """Which pieces count: not withdrawn, and in the area asked for; bool (piece,)."""
     kept = inputs.pieces.frame["status"].isin(COUNTED_STATUSES).to_numpy()
     if options.area:
         names = set(inputs.register.rights["name"][inputs.register.rights["type"] == "area"])
@@ -173,6 +173,8 @@ def counted_pieces(inputs: TableInputs, options: TableOptions) -> np.ndarray:
 
 def district_of(inputs: TableInputs, kind: str) -> np.ndarray:
     """Name of the area or district of each piece (today's outlines); `none` where it lies in no such place.
+
+    Text (piece,).
 
     Raises
     ------
@@ -198,7 +200,7 @@ def district_of(inputs: TableInputs, kind: str) -> np.ndarray:
 
 
 def dimension(inputs: TableInputs, name: str) -> np.ndarray:
-    """Label of each piece in one of `DIMENSIONS`."""
+    """Label of each piece in one of `DIMENSIONS`, text (piece,); `no_period` where it has no onset."""
     frame = inputs.pieces.frame
     if name in ("year", "month"):
         stamps = frame["onset"].to_numpy("datetime64[M]" if name == "month" else "datetime64[Y]")
@@ -248,8 +250,8 @@ def added(
         if name not in table:
             table.insert(0, name, dimension(inputs, name)[piece])
     weight = np.asarray(rows["weight"], np.float64)
-    for name, one in part.items():
-        table[name] = weight * (ha * one)[piece]
+    for name, share in part.items():
+        table[name] = weight * (ha * share)[piece]
     table["ha"] = table[options.measure]
     table["ha_lo"] = rows["weight_lo"].to_numpy() * (lo * part[options.measure])[piece]
     table["ha_hi"] = rows["weight_hi"].to_numpy() * (hi * part[options.measure])[piece]

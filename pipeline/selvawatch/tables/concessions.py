@@ -6,9 +6,10 @@ import numpy as np
 import pandas as pd
 
 from selvawatch.attribute.accountings import OUTSIDE, account
-from selvawatch.attribute.describe import CONCESSIONS, site_categories
+from selvawatch.attribute.describe import site_categories
 from selvawatch.core.schema import column, columns
 from selvawatch.core.table_options import TableOptions
+from selvawatch.core.tables import CONCESSION_TYPES
 from selvawatch.errors import TableError
 from selvawatch.register.register import NOT_IN_FORCE
 from selvawatch.tables.base import (
@@ -121,7 +122,7 @@ def _concession_weights(inputs: TableInputs, options: TableOptions) -> pd.DataFr
         accounting=options.accounting,
         clock=options.clock,
         over="type",
-        only=CONCESSIONS,
+        only=CONCESSION_TYPES,
     )
     return rows[counted_pieces(inputs, options)[rows["piece"].to_numpy()]].reset_index(drop=True)
 

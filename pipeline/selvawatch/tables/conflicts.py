@@ -37,8 +37,8 @@ def overlap_conflicts(inputs: TableInputs, options: TableOptions) -> pd.DataFram
     begin_a, begin_b = begun[pairs["right_a"]], begun[pairs["right_b"]]
     known = (begin_a < NEVER) & (begin_b < NEVER)
     swap = known & (begin_b < begin_a)
-    one, other = pairs["right_a"].to_numpy(), pairs["right_b"].to_numpy()
-    pairs["right_a"], pairs["right_b"] = np.where(swap, other, one), np.where(swap, one, other)
+    first, second = pairs["right_a"].to_numpy(), pairs["right_b"].to_numpy()
+    pairs["right_a"], pairs["right_b"] = np.where(swap, second, first), np.where(swap, first, second)
     pairs["order_known"] = known & (begin_a != begin_b)
     keys = ["right_a", "right_b"]
     table = pairs.groupby(keys, as_index=False).agg(ha=("ha", "sum"), order_known=("order_known", "first"))
@@ -153,9 +153,9 @@ def water_distance(inputs: TableInputs, mining: pd.DataFrame) -> dict[str, float
     )
     if not len(water):
         return {}
-    one = mining.drop_duplicates("right_id")
-    shapes = inputs.register.rights.geometry.to_numpy()[one["right"].to_numpy()]
-    return dict(zip(one["right_id"], nearest(np.asarray(shapes, object), water), strict=True))
+    titles = mining.drop_duplicates("right_id")
+    shapes = inputs.register.rights.geometry.to_numpy()[titles["right"].to_numpy()]
+    return dict(zip(titles["right_id"], nearest(np.asarray(shapes, object), water), strict=True))
 
 
 SPECS = (

@@ -91,30 +91,32 @@ def displacement_rings(inputs: TableInputs, options: TableOptions) -> pd.DataFra
     labels.append(f"beyond {edges[-1]:g} km (control)")
     kept = np.flatnonzero(counted_pieces(inputs, options))
     shape = far.geometry.to_numpy()[kept]
-    one, ring, shared = cut(shape, np.array(rings, object))
-    share = shapely.area(shared) / shapely.area(shape)[one]
-    onset = day_numbers(far["onset"], -1)[kept][one]
+    piece, ring, shared = cut(shape, np.array(rings, object))
+    share = shapely.area(shared) / shapely.area(shape)[piece]
+    onset = day_numbers(far["onset"], -1)[kept][piece]
     last = inputs.pieces.today + 1 if settings.end is None else to_day(settings.end)
     bounds = {"before": (to_day(settings.start), to_day(settings.day)), "after": (to_day(settings.day), last)}
-    side = np.full(len(one), "", object)
+    side = np.full(len(piece), "", object)
     for name, (start, end) in bounds.items():
         side[(start <= onset) & (onset < end)] = name
     rows = pd.DataFrame(
-        {"piece": kept[one], "ring": np.array(labels, object)[ring], "side": side, "weight": share}
+        {"piece": kept[piece], "ring": np.array(labels, object)[ring], "side": side, "weight": share}
     )
     rows = rows.assign(weight_lo=rows["weight"], weight_hi=rows["weight"])[side != ""]
     table = added(inputs, replace(options, by=()), rows, ["ring", "side"])
     every = pd.MultiIndex.from_product([labels, list(bounds)], names=["ring", "side"])
     table = table.set_index(["ring", "side"]).reindex(every, fill_value=0).reset_index()
-    days = table["side"].map({name: watched_days(inputs, *one) for name, one in bounds.items()})
+    days = table["side"].map({name: watched_days(inputs, *span) for name, span in bounds.items()})
     table["days"] = days
-    table["watched"] = table["side"].map({name: coverage(inputs, *one) for name, one in bounds.items()})
+    table["watched"] = table["side"].map({name: coverage(inputs, *span) for name, span in bounds.items()})
     table["ha_per_month"] = np.where(days > 0, table["ha"] / np.maximum(days, 1) * DAYS_PER_MONTH, np.nan)
     before = table[table["side"] == "before"].set_index("ring")["ha_per_month"]
     ratio = table["ha_per_month"] / table["ring"].map(before.where(before > 0))
     table["ratio_to_before"] = ratio.where(table["side"] == "after")
-    table["from_day"] = table["side"].map({name: to_date(one[0]).isoformat() for name, one in bounds.items()})
-    table["to_day"] = table["side"].map({name: to_date(one[1]).isoformat() for name, one in bounds.items()})
+    table["from_day"] = table["side"].map(
+        {name: to_date(span[0]).isoformat() for name, span in bounds.items()}
+    )
+    table["to_day"] = table["side"].map({name: to_date(span[1]).isoformat() for name, span in bounds.items()})
     return counted_once(table, inputs, options)
 
 
@@ -126,13 +128,13 @@ def front_age(inputs: TableInputs, options: TableOptions) -> pd.DataFrame:
     kept = np.flatnonzero(dated)
     shape = frame.geometry.to_numpy()[kept]
     squares = _squares(shape, size)
-    one, square, shared = cut(
+    piece, square, shared = cut(
         shape, shapely.box(squares[:, 0], squares[:, 1], squares[:, 0] + size, squares[:, 1] + size)
     )
-    share = shapely.area(shared) / shapely.area(shape)[one]
-    rows = pd.DataFrame({"piece": kept[one], "cell": square, "weight": share})
+    share = shapely.area(shared) / shapely.area(shape)[piece]
+    rows = pd.DataFrame({"piece": kept[piece], "cell": square, "weight": share})
     rows = rows.assign(
-        weight_lo=rows["weight"], weight_hi=rows["weight"], year=dimension(inputs, "year")[kept[one]]
+        weight_lo=rows["weight"], weight_hi=rows["weight"], year=dimension(inputs, "year")[kept[piece]]
     )
     by_year = added(inputs, replace(options, by=()), rows, ["cell", "year"])
     fronts = by_year[by_year["loss_mining"] >= least].groupby("cell")["year"].min()

@@ -67,8 +67,8 @@ def loss_by_period(inputs: TableInputs, options: TableOptions) -> pd.DataFrame:
     bounds = dict(zip(periods.names, periods.bounds(), strict=True))
     today = inputs.pieces.today + 1
     table["watched"] = [
-        coverage(inputs, bounds[one][0], min(bounds[one][1], today)) if one in bounds else ""
-        for one in table["period"]
+        coverage(inputs, bounds[period][0], min(bounds[period][1], today)) if period in bounds else ""
+        for period in table["period"]
     ]
     table.loc[table["watched"] == "no", ["share", "share_pct"]] = np.nan
     plain = replace(options, accounting="combination")

@@ -46,8 +46,8 @@ def build(name: str, inputs: TableInputs, options: TableOptions) -> pd.DataFrame
         raise TableError("unknown table", got=name, needed=sorted(TABLES), do="see `selvawatch table list`")
     spec = TABLES[name]
     table = spec.build(inputs, options)
-    order = [one.name for one in spec.columns if one.name in table.columns]
-    if strange := [one for one in table.columns if one not in order]:
+    order = [column.name for column in spec.columns if column.name in table.columns]
+    if strange := [name for name in table.columns if name not in order]:
         raise TableError("columns without a description", where=f"table {name}", got=strange)
     table = table[order].reset_index(drop=True)
     table.attrs = {"table": name, "description": spec.description}

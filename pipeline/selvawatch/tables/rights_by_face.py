@@ -58,7 +58,7 @@ def face_rights(inputs: TableInputs, faces: Faces, *, today: bool = False) -> pd
 
 
 def faces_under(inputs: TableInputs, faces: Faces, kind: str) -> np.ndarray:
-    """Which faces lie under a type today, in force or of unknown validity."""
+    """Which faces lie under a type today, in force or of unknown validity; bool (face,)."""
     face = np.repeat(np.arange(len(faces)), np.diff(faces.starts))
     on = (inputs.register.rights["type"] == kind).to_numpy()[faces.members]
     state = validity(inputs.register.rights).states(

@@ -6,7 +6,7 @@ import shapely
 from affine import Affine
 from PIL import Image
 
-from selvawatch.write.bulletin.pictures import PICTURE_BYTES, Window, pair, quicklook
+from selvawatch.write.bulletin.pictures import PICTURE_BYTES, Window, pair
 from write_data import scenery
 
 AT = Affine(10, 0, 368_640, 0, -10, 8_581_120)
@@ -80,9 +80,3 @@ def test_other_bands_than_the_eye_sees_are_stretched_by_themselves():
     values = scenery() * 8
     first, _ = pair(window(values, natural=False), window(values, natural=False), OUTLINE)
     assert 40 < image(first).mean() < 215
-
-
-def test_a_quicklook_keeps_the_shape_of_its_ground():
-    wide = np.tile(scenery(60), (1, 1, 30))
-    size = Image.open(BytesIO(quicklook(window(wide)))).size
-    assert size == (900, 30)

@@ -108,14 +108,14 @@ def _values(content: Bulletin, lang: Language) -> dict[str, Any]:
         "tables": [table_view(table, lang) for table in content.tables],
         "sensors": [
             {
-                "name": word(lang, "sensor", one.sensor),
-                "searched": one.searched,
-                "why": single_line(one.why, 160),
-                "read": lang.number(one.scenes_read),
-                "unread": lang.number(one.scenes_unread),
-                "last": lang.day(one.last_day) or "–",
+                "name": word(lang, "sensor", sensor.sensor),
+                "searched": sensor.searched,
+                "why": single_line(sensor.why, 160),
+                "read": lang.number(sensor.scenes_read),
+                "unread": lang.number(sensor.scenes_unread),
+                "last": lang.day(sensor.last_day) or "–",
             }
-            for one in seen.sensors
+            for sensor in seen.sensors
         ],
         **_unread(content, lang),
         "unmonitored": [

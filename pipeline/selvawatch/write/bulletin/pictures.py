@@ -60,17 +60,6 @@ def pair(before: Window, after: Window, outline: shapely.Geometry, *, side: int 
     return first, second
 
 
-def quicklook(window: Window, *, side: int = 900) -> bytes:
-    """A JPEG of a window alone, to lie under a map; its longest side is at most `side` pixels."""
-    image = Image.fromarray(_painted(window, _stretch(window, window)))
-    scale = side / max(image.size)
-    if scale < 1:
-        image = image.resize(
-            (round(image.width * scale), round(image.height * scale)), Image.Resampling.BILINEAR
-        )
-    return _jpeg(image, limit=10 * PICTURE_BYTES)
-
-
 @dataclass(frozen=True, slots=True)
 class _Stretch:
     """Range of each colour, and how strongly the dark is lifted."""

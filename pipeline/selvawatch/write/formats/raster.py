@@ -25,7 +25,13 @@ def write_layer(
 ) -> Path:
     """Write one layer as a COG and return its path; equal inputs give equal bytes.
 
-    values: (y, x) of the layer's type, north up. Coded layers get the legend's colours and labels.
+    values: (y, x) of the layer's type, unit and nodata, north up. Coded layers get the legend's colours and
+    labels.
+
+    Raises
+    ------
+    ValueError
+        For values of another type or shape.
     """
     if values.dtype != np.dtype(layer.dtype) or values.ndim != 2:
         raise ValueError(
