@@ -26,7 +26,7 @@ from selvawatch.errors import SiteError
 from selvawatch.events.cause import CauseRule
 from selvawatch.events.patches import EventFrame, EventRule
 from selvawatch.prepare.mask import Screening
-from selvawatch.prepare.scene_indices import Recipe
+from selvawatch.prepare.scene_indices import IndexRule, Recipe
 from selvawatch.register.manifest import Manifest, site_snapshots
 from selvawatch.tables.table_settings import TableSettings
 from selvawatch.write.tiers import TierRule
@@ -119,6 +119,7 @@ class Models:
     detector: str = "models/fused.toml"
     common: str = "models/common.toml"
     screening: str = "models/screening.toml"
+    indices: str = "models/indices.toml"
     cause: str = "models/cause.toml"
     events: str = "models/events.toml"
     ranking: str = "models/ranking.toml"
@@ -195,7 +196,7 @@ class Site:
         """
         config = load(SiteFile, folder / file)
         used = {"site": folder / file, "areas": folder / config.areas}
-        for name in ("detector", "common", "screening", "cause", "events", "ranking"):
+        for name in ("detector", "common", "screening", "indices", "cause", "events", "ranking"):
             used[name] = _find(folder, getattr(config.models, name))
         for name in ("zones", "rules", "priorities", "periods", "tables"):
             used[name] = _find(folder, getattr(config, name))
@@ -210,7 +211,9 @@ class Site:
             areas=_read_areas(used["areas"]),
             model=load(Model, used["detector"]),
             common_shift=load(CommonShift, used["common"]),
-            recipe=Recipe(screening=load(Screening, used["screening"])),
+            recipe=Recipe(
+                screening=load(Screening, used["screening"]), index_rule=load(IndexRule, used["indices"])
+            ),
             event_rule=load(EventRule, used["events"]),
             cause_rule=load(CauseRule, used["cause"]),
             ranking_rule=load(RankingRule, used["ranking"]),

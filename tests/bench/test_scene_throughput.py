@@ -26,7 +26,7 @@ from selvawatch.core.settings import load
 from selvawatch.prepare.indices import INDICES
 from selvawatch.prepare.ingest import ingest_scenes
 from selvawatch.prepare.mask import SCREENED_BANDS, Screening
-from selvawatch.prepare.scene_indices import Recipe, observe_scene
+from selvawatch.prepare.scene_indices import IndexRule, Recipe, observe_scene
 from selvawatch.sources.open import open_source
 from selvawatch.sources.scene_pixels import read_scene
 from selvawatch.sources.sensors.sensor_table import asset_of, sensor_of
@@ -34,7 +34,10 @@ from selvawatch.sources.sensors.sensor_table import asset_of, sensor_of
 THREADS = 2
 DISTINCT, TIMES = 2, 2
 ROUNDS, KEPT_ROUNDS = 10, 4
-RECIPE = Recipe(screening=load(Screening, ROOT / "models" / "screening.toml"))
+RECIPE = Recipe(
+    screening=load(Screening, ROOT / "models" / "screening.toml"),
+    index_rule=load(IndexRule, ROOT / "models" / "indices.toml"),
+)
 TILE = scene_archive.TILE
 GDAL = {
     "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",
@@ -86,7 +89,7 @@ def layers_of(scene: Scene) -> list[str]:
 
 
 def halo_of(scene: Scene) -> int:
-    return RECIPE.radar_box_px // 2 if sensor_of(scene).radar else RECIPE.screening.halo_px(10)
+    return RECIPE.index_rule.radar_box_px // 2 if sensor_of(scene).radar else RECIPE.screening.halo_px(10)
 
 
 def bare(scene: Scene) -> int:

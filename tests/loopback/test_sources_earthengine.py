@@ -17,7 +17,7 @@ from selvawatch.errors import SceneError, SourceError
 from selvawatch.prepare.ingest import ingest_scenes
 from selvawatch.prepare.mask import Screening
 from selvawatch.prepare.observation_files import observation_path, read_observation
-from selvawatch.prepare.scene_indices import Recipe
+from selvawatch.prepare.scene_indices import IndexRule, Recipe
 from selvawatch.site import Site
 from selvawatch.sources.catalogues.earth_engine import EarthEngineSource
 from selvawatch.sources.earthengine import pixels
@@ -31,7 +31,10 @@ from small_site import AREA, lay_site
 
 EVERYWHERE = shapely.box(-75, -20, -60, 0)
 DAYS = (to_day("2022-12-01"), to_day("2024-08-31"))
-RECIPE = Recipe(screening=load(Screening, ROOT / "models" / "screening.toml"))
+RECIPE = Recipe(
+    screening=load(Screening, ROOT / "models" / "screening.toml"),
+    index_rule=load(IndexRule, ROOT / "models" / "indices.toml"),
+)
 OPTICAL = ("blue", "green", "red", "nir", "swir16", "swir22")
 
 

@@ -12,11 +12,14 @@ from selvawatch.core.stack import encode
 from selvawatch.prepare.ingest import ingest_scenes, scenes_on
 from selvawatch.prepare.mask import Screening
 from selvawatch.prepare.observation_files import list_days, open_stack
-from selvawatch.prepare.scene_indices import Recipe
+from selvawatch.prepare.scene_indices import IndexRule, Recipe
 from selvawatch.sources.open import open_source
 from selvawatch.sources.scene_pixels import read_scene
 
-RECIPE = Recipe(screening=load(Screening, ROOT / "models" / "screening.toml"))
+RECIPE = Recipe(
+    screening=load(Screening, ROOT / "models" / "screening.toml"),
+    index_rule=load(IndexRule, ROOT / "models" / "indices.toml"),
+)
 
 
 def grid(x=0.0, y=0.0):

@@ -25,16 +25,15 @@ Reader = Callable[[Scene, Tile, Sequence[str], int], xr.Dataset]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Recipe:
-    """How scenes become observations."""
+class IndexRule:
+    """Which indices are made of scenes, and how: `models/indices.toml`."""
 
-    screening: Screening
-    optical: tuple[str, ...] = ("ndvi", "nbr", "mndwi")
-    """Indices taken from optical scenes, where the sensor can give them."""
-    radar: tuple[str, ...] = ("vv", "vh")
-    """Indices taken from radar scenes."""
-    radar_box_px: int = 3
-    """Side of the square that radar power is averaged over, pixels (odd); 3 keeps pits of 0.1 ha at 10 m."""
+    optical: tuple[str, ...]
+    """Indices of optical scenes, where the sensor can give them."""
+    radar: tuple[str, ...]
+    """Indices of radar scenes."""
+    radar_box_px: int
+    """Side of the square that radar power is averaged over, pixels (odd)."""
 
     def __post_init__(self) -> None:
         """Refuse unknown indices and an even box."""
@@ -43,14 +42,26 @@ class Recipe:
         if self.radar_box_px < 1 or self.radar_box_px % 2 == 0:
             raise ValueError(f"radar_box_px is {self.radar_box_px}, need an odd number from 1")
 
+    def wanted(self, scene: Scene) -> tuple[str, ...]:
+        """Indices that a scene of that kind should give."""
+        return self.radar if sensor_of(scene).radar else self.optical
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """How scenes become observations."""
+
+    screening: Screening
+    index_rule: IndexRule
+
     @property
     def digest(self) -> str:
         """Digest of all its numbers."""
-        return digest(asdict(self))
+        return digest({"screening": asdict(self.screening), **asdict(self.index_rule)})
 
     def indices(self, scene: Scene) -> tuple[str, ...]:
-        """Indices that are taken from a scene, in the order of `INDICES`."""
-        wanted = self.radar if sensor_of(scene).radar else self.optical
+        """Indices that are made of a scene, in the order of `INDICES`."""
+        wanted = self.index_rule.wanted(scene)
         given = indices_of(scene)
         return tuple(name for name in INDICES if name in wanted and name in given)
 
@@ -93,7 +104,7 @@ def observe_scene(
             reason="index",
             where=f"scene {scene.id}",
             got=", ".join(indices_of(scene)) or "none",
-            needed=", ".join(recipe.radar if sensor.radar else recipe.optical),
+            needed=", ".join(recipe.index_rule.wanted(scene)),
         )
     if sensor.ready:
         values, clear = _ready(scene, tile, names, read, halo_px)
@@ -162,11 +173,12 @@ def _radar(
     scene: Scene, tile: Tile, names: Sequence[str], recipe: Recipe, read: Reader, halo_px: int
 ) -> tuple[dict[str, np.ndarray], np.ndarray]:
     """Backscatter in dB of power averaged over a small square; a pixel without data stays so."""
-    halo = recipe.radar_box_px // 2
+    side = recipe.index_rule.radar_box_px
+    halo = side // 2
     data = read(scene, tile, names, halo + halo_px)
     values = {}
     for name in names:
-        mean = boxcar(data[name].values, recipe.radar_box_px)
+        mean = boxcar(data[name].values, side)
         seen = np.ones(mean.shape, bool)
         values[name] = stored(INDICES[name].of({name: mean}), INDICES[name].scale, seen)
     return values, np.logical_and.reduce([index != NODATA for index in values.values()])

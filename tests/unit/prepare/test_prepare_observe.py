@@ -26,7 +26,7 @@ from selvawatch.prepare.observation_files import (
     read_tags,
     write_observation,
 )
-from selvawatch.prepare.scene_indices import Recipe, SceneObservation, boxcar, daily, observe_scene
+from selvawatch.prepare.scene_indices import IndexRule, Recipe, SceneObservation, boxcar, daily, observe_scene
 from selvawatch.sources.open import open_source
 from selvawatch.sources.scene_pixels import read_scene
 
@@ -36,7 +36,16 @@ TILE = GRID.tile("x0800y18000")
 WEST, SOUTH, EAST, NORTH = TILE.bounds
 FOREST = {"blue": 0.026, "green": 0.046, "red": 0.026, "nir": 0.3, "swir16": 0.15, "swir22": 0.06}
 CLOUD = {"blue": 0.7, "green": 0.69, "red": 0.68, "nir": 0.72, "swir16": 0.45, "swir22": 0.4}
-RECIPE = Recipe(screening=load(Screening, ROOT / "models" / "screening.toml"))
+RECIPE = Recipe(
+    screening=load(Screening, ROOT / "models" / "screening.toml"),
+    index_rule=load(IndexRule, ROOT / "models" / "indices.toml"),
+)
+
+
+def with_rule(**changes):
+    return dataclasses.replace(RECIPE, index_rule=dataclasses.replace(RECIPE.index_rule, **changes))
+
+
 MARGIN = 160
 
 
@@ -202,7 +211,7 @@ def test_a_ready_index_goes_through_untouched(tmp_path):
 
 def test_a_scene_that_gives_no_index_of_the_recipe_says_so(tmp_path):
     ready(tmp_path, "N", np.full((48, 48), 0.5))
-    recipe = dataclasses.replace(RECIPE, optical=("nbr",))
+    recipe = with_rule(optical=("nbr",))
     with pytest.raises(SceneError, match="no index") as caught:
         observe_scene(search(tmp_path)[0], TILE, recipe, read_scene)
     assert caught.value.reason == "index"
@@ -210,9 +219,9 @@ def test_a_scene_that_gives_no_index_of_the_recipe_says_so(tmp_path):
 
 def test_a_recipe_refuses_what_it_cannot_make():
     with pytest.raises(ValueError, match="unknown indices"):
-        dataclasses.replace(RECIPE, optical=("evi",))
+        with_rule(optical=("evi",))
     with pytest.raises(ValueError, match="odd number"):
-        dataclasses.replace(RECIPE, radar_box_px=4)
+        with_rule(radar_box_px=4)
 
 
 def make_look(day=19875, seed=1, shape=(48, 48), stream="sentinel-2"):
@@ -395,7 +404,7 @@ def test_a_reprocessed_scene_or_another_recipe_is_taken_anew(tmp_path):
     again = [dataclasses.replace(scene, digest="new") if scene.id == "C" else scene for scene in scenes]
     ingest_scenes(again, TILE, RECIPE, tmp_path / "out", read)
     assert reads == ["C"]
-    ingest_scenes(again, TILE, dataclasses.replace(RECIPE, optical=("nbr",)), tmp_path / "out", read)
+    ingest_scenes(again, TILE, with_rule(optical=("nbr",)), tmp_path / "out", read)
     assert reads == ["C", "A", "B", "C", "D"]
 
 
