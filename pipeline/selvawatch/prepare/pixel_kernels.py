@@ -35,7 +35,11 @@ def flag(
     lines: slope and offset that bring each band to Sentinel-2's space, by turns; thresholds: those of
     `mask.Screening` from hot_slope to shadow_mndwi, in its order. Without a branch, so that the compiler may
     work on many pixels at once.
+
+    Bands: (pixels,) float32 reflectance, NaN = not seen; lines: (10,) and thresholds: (10,) float32; out:
+    (pixels,) uint8.
     """
+    # numbers that hold for every pixel
     hot_slope, haze_hot, haze_red_to_blue, haze_nir = (
         thresholds[0],
         thresholds[1],
@@ -48,12 +52,14 @@ def flag(
     red_slope, red_offset, nir_slope, nir_offset = lines[4], lines[5], lines[6], lines[7]
     swir16_slope, swir16_offset = lines[8], lines[9]
     for pixel in range(out.size):
+        # reflectance in the space of Sentinel-2
         blue = blues[pixel] * blue_slope + blue_offset
         green = greens[pixel] * green_slope + green_offset
         red = reds[pixel] * red_slope + red_offset
         nir = nirs[pixel] * nir_slope + nir_offset
         swir16 = swir16s[pixel] * swir16_slope + swir16_offset
         total = blue + green + red + nir + swir16
+        # haze, bright cloud, dark ground that is no water
         haze = (blue - hot_slope * red > haze_hot) & (red < haze_red_to_blue * blue) & (nir > haze_nir)
         cloud = (red > bright_red) & (nir > bright_nir) & (swir16 < bright_swir16_to_nir * nir)
         dark = (nir < shadow_nir) & (swir16 < shadow_swir16)
@@ -110,6 +116,8 @@ def store_difference(
     lines: slope and offset of the first band, and of the second, that are applied before. usable becomes
     False where it is not defined; where a pixel is not usable, what is written says nothing. Without a
     branch, so that the compiler may work on many pixels at once.
+
+    Bands: float32; lines: (4,) float32; usable: bool; out: int16.
     """
     zero = np.float32(0)
     slope, offset, other_slope, other_offset = lines[0], lines[1], lines[2], lines[3]

@@ -1,7 +1,8 @@
 """Control charts: a kernel moves every process by an observation, in place, and keeps its first alarm.
 
 z is the residual in sigmas, loss negative, NaN where the pixel was not seen or has no baseline. alarm: day
-of the first alarm, 0 = none; a pixel that has one stays as it is.
+of the first alarm, 0 = none; a pixel that has one stays as it is. Arrays are (pixels,) unless stated
+otherwise: z, process, history (observations) float32, count and window int32, flagged and alarm uint16 days.
 """
 
 import numba as nb

@@ -33,7 +33,7 @@ _READ = nb.types.Array(nb.int16, 1, "C", readonly=True)
 
 
 def scratch(pixels: int) -> np.ndarray:
-    """Scratch that a span of that many pixels needs."""
+    """Scratch that a span of that many pixels needs: (lanes * LANE * SLOTS,) float32, not cleared."""
     return np.empty(-(-pixels // LANE) * LANE * SLOTS, np.float32)
 
 
@@ -75,6 +75,8 @@ def _evidence_kernel(terms: int, spatial_too: bool, added: bool) -> Callable[...
         stop: int,
         lanes: np.ndarray,
     ) -> None:
+        """`add_index` for one number of terms, with or without a spatial reference, adding or comparing."""
+        # numbers that hold for every pixel
         nodata = np.int16(-32768)
         zero, one = np.float32(0), np.float32(1)
         both, sign = side == BOTH, np.float32(side)
@@ -90,12 +92,14 @@ def _evidence_kernel(terms: int, spatial_too: bool, added: bool) -> Callable[...
         expected = np.empty(LANE, np.float32)
         for first in range(start, stop, LANE):
             last = first + min(LANE, stop - first)
+            # a lane of pixels, its scratch, and its coefficients
             base = (first - start) * SLOTS
             lane = lanes[base : base + SLOTS * LANE]
             value, spreads = values[first:last], sigma[first:last]
             c0, c1, c2 = coefficients[0, first:last], coefficients[1, first:last], coefficients[2, first:last]
             c3, c4 = coefficients[min(3, terms - 1), first:last], coefficients[min(4, terms - 1), first:last]
             c5, c6 = coefficients[min(5, terms - 1), first:last], coefficients[min(6, terms - 1), first:last]
+            # the prediction: terms @ basis
             for p in range(value.size):
                 predicted = np.float32(c0[p]) * a0
                 predicted = fma(np.float32(c1[p]), a1, predicted)
@@ -107,6 +111,7 @@ def _evidence_kernel(terms: int, spatial_too: bool, added: bool) -> Callable[...
                     predicted = fma(np.float32(c5[p]), a5, predicted)
                     predicted = fma(np.float32(c6[p]), a6, predicted)
                 expected[p] = predicted
+            # the departure in sigmas, by the history or the spatial reference, and its ratio in nats
             for p in range(value.size):
                 spread = np.float32(spreads[p])
                 predicted = expected[p]
@@ -130,6 +135,7 @@ def _evidence_kernel(terms: int, spatial_too: bool, added: bool) -> Callable[...
                 ratio = slope * (departure - middle)
                 ratio = ratio if ratio > bottom else bottom
                 ratio = ratio if ratio < top else top
+                # what the lane holds of the indices before, and this one with them
                 before = empty if first_index else lane[p]
                 stored = unseen if first_index else lane[LANE + p]
                 if added:
@@ -176,8 +182,11 @@ def add_index(
     history.
 
     sigma > 0: the prediction is terms @ basis; sigma < 0: `reference` (NaN: none today) plus terms @ basis,
-    with sigma -sigma, which only the kernel for `spatial_too` reads; 0: no baseline. own, spatial: gain,
+    with sigma -sigma, which only the kernel for `spatial_too` reads; 0: no baseline. temporal, spatial: gain,
     centre, low, high, sigma floor (stored units) of either kind.
+
+    values, sigma: (pixels,) int16, stored units, -32768 = not seen; terms: (K, pixels) int16; basis: (K,)
+    float32; temporal, spatial: (5,) float32; lanes: float32 of `scratch(stop - start)`.
     """
     _EVIDENCE_KERNELS[basis.size, spatial_too, added](
         values,
@@ -221,10 +230,11 @@ def quantise(
 ) -> None:
     """Add one observation's evidence of pixels start..stop, in whole units, to `out`, of those pixels alone.
 
-    The day's first observation clears it.
-    The sum of n <= 3 indices (`added`) is divided by 1 + (n - 1) * correlation and clipped: at `high` where
-    the least departure is `UNKNOWN`, at `veiled` where it is above `departure`, at `unveiled` elsewhere.
-    `out` is -32768 where no observation saw the pixel.
+    The day's first observation clears it. The sum of n <= 3 indices (`added`) is divided by 1 + (n - 1) *
+    correlation and clipped: at `high` where the least departure is `UNKNOWN`, at `veiled` where it is above
+    `departure`, at `unveiled` elsewhere. `out` is -32768 where no observation saw the pixel.
+
+    lanes: float32 of `scratch(stop - start)`; out: (stop - start,) int16.
     """
     nodata = np.int16(-32768)
     zero, one, two, three = np.float32(0), np.float32(1), np.float32(2), np.float32(3)
@@ -233,9 +243,11 @@ def quantise(
         base = (first - start) * SLOTS
         lane = lanes[base : base + SLOTS * LANE]
         said = out[first - start : first - start + min(LANE, stop - first)]
+        # the first observation of a day begins anew
         if first_of_run:
             for p in range(said.size):
                 said[p] = nodata
+        # one ratio of all indices, clipped by the veil, in whole units, to what the day has
         for p in range(said.size):
             ratio = lane[p]
             seen = ratio > UNKNOWN

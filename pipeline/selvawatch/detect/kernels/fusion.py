@@ -52,6 +52,7 @@ def _page(
     zero, byte = np.int16(0), np.int16(255)
     nothing, one, most = np.uint8(0), np.uint8(1), np.uint8(255)
     never, longest = np.uint16(0), np.uint16(255)
+    # the sum, between 0 and 255
     for p in range(total.size):
         before = np.int16(total[p])
         after = np.int16(before + lane[p])
@@ -61,6 +62,7 @@ def _page(
         lane[2 * LANE + p] = before
         lane[3 * LANE + p] = after
         total[p] = np.uint8(after)
+    # the run: where it begins, the gap before it, its observations
     for p in range(since.size):
         seen = lane[p] != MISSING
         free = lane[LANE + p] == zero
@@ -118,7 +120,11 @@ def add_day(
     limits: rows optical, radar, joint: day_low, day_high, provisional; limits[2, 3] is the least that radar
     may say in the joint sum. A pixel that is not monitored, or that nobody saw, keeps its state. `active`:
     see `ABOVE`, `OPEN`.
+
+    optical, radar: (stop - start,) int16, `MISSING` = not seen; limits: (3, 4) int16; all others (pixels,) of
+    the types of `detect.fusion.STATE`, active uint8.
     """
+    # numbers that hold for every pixel, and scratch of three lanes of evidence
     zero, one = np.int16(0), np.int16(1)
     today, most = np.uint16(day), np.uint16(65535)
     status_bits, reason_bits = np.uint8(STATUS_BITS), np.uint8(REASON_BITS << REASON_SHIFT)
@@ -133,6 +139,7 @@ def add_day(
     for first in range(start, stop, LANE):
         last = first + min(LANE, stop - first)
         flag = flags[first:last]
+        # evidence of each kind, clipped to what one day may say
         if has_optical:
             said_o = optical[first - start : last - start]
             for p in range(flag.size):
@@ -149,6 +156,7 @@ def add_day(
                 said = said if said < high_r else high_r
                 usable = (said_r[p] != MISSING) & (flag[p] & reason_bits == np.uint8(0))
                 radio[p] = said if usable else MISSING
+        # the joint evidence, and whether its run stands fast
         for p in range(flag.size):
             saw_o, saw_r = scratch[p] != MISSING, scratch[4 * LANE + p] != MISSING
             weak = scratch[4 * LANE + p]
@@ -160,6 +168,7 @@ def add_day(
             status = flag[p] & status_bits
             decided = (status == np.uint8(CONFIRMED)) | (status == np.uint8(CLOSED))
             scratch[9 * LANE + p] = one if decided else zero
+        # the three sums
         if has_optical:
             _page(
                 optic, today, sum_o[first:last], since_o[first:last], gap_o[first:last], count_o[first:last]
@@ -169,12 +178,14 @@ def add_day(
                 radio, today, sum_r[first:last], since_r[first:last], gap_r[first:last], count_r[first:last]
             )
         _page(joint, today, sum_j[first:last], since_j[first:last], gap_j[first:last], count_j[first:last])
+        # last observation and number of observations
         newest, counted = last_observed[first:last], count_total[first:last]
         for p in range(newest.size):
             seen = joint[p] != MISSING
             newest[p] = today if seen else newest[p]
             count = counted[p]
             counted[p] = np.uint16(count + np.uint16(1)) if seen & (count != most) else count
+        # what `decide` has to see to
         activity, by_o, by_r, by_j = (
             active[first:last],
             sum_o[first:last],
@@ -228,9 +239,13 @@ def decide(
     """Move the status of the open pixels of rows first..last by at most one legal move, in place.
 
     levels: rows optical, radar, joint: withdrawn, provisional, confirmed, confirmed alone. Neighbours count
-    by what they knew that day: their own sums, never their status. On confirmation the run that confirmed
-    is kept in the place of the joint run.
+    by what they knew that day: their own sums, never their status. On confirmation the run that confirmed is
+    kept in the place of the joint run.
+
+    levels: (3, 4) int64, whole units of evidence; all others (rows * columns,) of the types of
+    `detect.fusion.STATE`, active uint8.
     """
+    # pixels that may move today, a block at a time
     stop = last * columns
     least = np.minimum(levels[:, 2], levels[:, 3])
     moving = np.empty(256, np.int64)
@@ -244,6 +259,7 @@ def decide(
             p = moving[number]
             flag = flags[p]
             status = flag & STATUS_BITS
+            # none or withdrawn: provisional
             if status == NONE or status == WITHDRAWN:  # noqa: SIM109 (numba compiles no `in` on a tuple as fast)
                 flags[p] = (flag & (REASON_BITS << REASON_SHIFT)) | PROVISIONAL
                 provisional_on[p] = day
@@ -251,12 +267,14 @@ def decide(
                 continue
             if status == CLOSED:
                 continue
+            # provisional and calm: withdrawn
             provisional = status == PROVISIONAL
             calm = sum_o[p] <= levels[0, 0] and sum_r[p] <= levels[1, 0] and sum_j[p] <= levels[2, 0]
             if provisional and calm:
                 flags[p] = (flag & (REASON_BITS << REASON_SHIFT)) | WITHDRAWN
                 decided_on[p] = day
                 continue
+            # a sum at its confirmation: how many neighbours stand with it
             news_o = sum_o[p] >= least[0] and flag & OPTICAL_BIT == 0
             news_r = sum_r[p] >= least[1] and flag & RADAR_BIT == 0
             if news_o or news_r or (provisional and sum_j[p] >= least[2]):
@@ -267,6 +285,7 @@ def decide(
                         for x in (column - distance, column, column + distance):
                             if 0 <= y < rows and 0 <= x < columns and (y != row or x != column):
                                 near += active[y * columns + x] & ABOVE
+                # confirmed, with the run that confirmed in the place of the joint one
                 at = 2 if near >= neighbours else 3
                 by_o = sum_o[p] >= levels[0, at]
                 by_r = sum_r[p] >= levels[1, at]
@@ -282,6 +301,7 @@ def decide(
                         since_j[p], gap_j[p], count_j[p] = since_o[p], gap_o[p], count_o[p]
                     elif not by_j:
                         since_j[p], gap_j[p], count_j[p] = since_r[p], gap_r[p], count_r[p]
+            # confirmed long ago: closed
             if status == CONFIRMED and close_after > 0 and day - decided_on[p] >= close_after:
                 flag = (flag & (0xFF ^ STATUS_BITS)) | CLOSED
             flags[p] = flag

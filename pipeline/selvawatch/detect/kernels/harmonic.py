@@ -24,11 +24,6 @@ EXTRA = 4
 """Planes after the coefficients: sigma, observations, share kept (percent), shift (twentieths)."""
 
 
-def trig_columns(harmonics: int) -> int:
-    """Columns of the table of angles that a fit of that many harmonics reads."""
-    return 4 * harmonics + 1
-
-
 @nb.njit(
     "void(float32[::1], float32[::1], float32[:,::1], int64, int64)",
     nogil=True,
@@ -40,6 +35,9 @@ def _sum_group(sums: np.ndarray, group: np.ndarray, trig: np.ndarray, date: int,
 
     Cos and sin of one order share the loads of weights and values, so that the sums wait for arithmetic and
     not for the cache. Column 0 of the table is 1.
+
+    sums: (6H + 3) lanes; group: 8 lanes, four of weights and four of values; trig: (dates, 4H + 1); all
+    float32.
     """
     w0, w1, w2, w3 = (
         group[:LANE],
@@ -51,6 +49,7 @@ def _sum_group(sums: np.ndarray, group: np.ndarray, trig: np.ndarray, date: int,
     y2, y3 = group[6 * LANE : 7 * LANE], group[7 * LANE : 8 * LANE]
     columns, terms = 4 * harmonics + 1, 2 * harmonics + 1
     t0, t1, t2, t3 = trig[date], trig[date + 1], trig[date + 2], trig[date + 3]
+    # sums of weights x angles: observations, then cos and sin of 1..2H
     total = sums[:LANE]
     for p in range(LANE):
         total[p] += (w0[p] + w1[p]) + (w2[p] + w3[p])
@@ -62,6 +61,7 @@ def _sum_group(sums: np.ndarray, group: np.ndarray, trig: np.ndarray, date: int,
         for p in range(LANE):
             even[p] = fma(w3[p], a3, fma(w2[p], a2, fma(w1[p], a1, fma(w0[p], a0, even[p]))))
             odd[p] = fma(w3[p], b3, fma(w2[p], b2, fma(w1[p], b1, fma(w0[p], b0, odd[p]))))
+    # sums of values x angles: values, then cos and sin of 1..H
     total = sums[columns * LANE : (columns + 1) * LANE]
     for p in range(LANE):
         total[p] += (y0[p] + y1[p]) + (y2[p] + y3[p])
@@ -73,6 +73,7 @@ def _sum_group(sums: np.ndarray, group: np.ndarray, trig: np.ndarray, date: int,
         for p in range(LANE):
             even[p] = fma(y3[p], a3, fma(y2[p], a2, fma(y1[p], a1, fma(y0[p], a0, even[p]))))
             odd[p] = fma(y3[p], b3, fma(y2[p], b2, fma(y1[p], b1, fma(y0[p], b0, odd[p]))))
+    # sum of squares
     total = sums[(columns + terms) * LANE : (columns + terms + 1) * LANE]
     for p in range(LANE):
         total[p] = fma(y3[p], y3[p], fma(y2[p], y2[p], fma(y1[p], y1[p], fma(y0[p], y0[p], total[p]))))
@@ -94,6 +95,7 @@ def _fit_kernel(harmonics: int) -> Callable[..., None]:
     columns = 4 * harmonics + 1
     n_sums = columns + terms + 1
 
+    # places in the lanes of one group of pixels: coefficients first, then these four
     centre, bound, walk, reach = terms * LANE, (terms + 1) * LANE, (terms + 2) * LANE, (terms + 3) * LANE
 
     @nb.njit(
@@ -110,6 +112,10 @@ def _fit_kernel(harmonics: int) -> Callable[..., None]:
         weight: np.ndarray,
         value: np.ndarray,
     ) -> None:
+        """Weights and centred values of one date without what lies further off than the bound.
+
+        observation: (LANE,) int16; lane: (terms + 4) lanes; weight, value: (LANE,) float32, out.
+        """
         a0, a1, a2 = trig[date, 0], trig[date, 1], trig[date, 2]
         a3, a4 = trig[date, min(3, terms - 1)], trig[date, min(4, terms - 1)]
         a5, a6 = trig[date, min(5, terms - 1)], trig[date, min(6, terms - 1)]
@@ -128,6 +134,7 @@ def _fit_kernel(harmonics: int) -> Callable[..., None]:
         "void(int16[::1], float32[::1], float32[:,::1], int64)", nogil=True, cache=True, error_model="numpy"
     )
     def step(observation: np.ndarray, lane: np.ndarray, trig: np.ndarray, date: int) -> None:
+        """Move the walk of kept residuals by one date, and keep how far it came; lane: (terms + 4) lanes."""
         a0, a1, a2 = trig[date, 0], trig[date, 1], trig[date, 2]
         a3, a4 = trig[date, min(3, terms - 1)], trig[date, min(4, terms - 1)]
         a5, a6 = trig[date, min(5, terms - 1)], trig[date, min(6, terms - 1)]
@@ -169,7 +176,12 @@ def _fit_kernel(harmonics: int) -> Callable[..., None]:
         kept_variance: np.ndarray,
         out: np.ndarray,
     ) -> None:
+        """The fit of `fit` for one number of harmonics; trig: (dates, padded to fours, 4H + 1) float32.
+
+        kept_variance: (screens,) float32, of a normal that is cut off at each screen.
+        """
         zero, one = np.float32(0), np.float32(1)
+        # scratch: a tile of all dates, and the lanes of one group of its pixels
         padded = trig.shape[0]
         tile = np.full(padded * TILE, NODATA, np.int16)
         sums = np.empty(n_sums * LANE, np.float32)
@@ -181,6 +193,7 @@ def _fit_kernel(harmonics: int) -> Callable[..., None]:
         seen = np.empty(LANE, np.float32)
         for first in range(start, stop, TILE):
             size = min(TILE, stop - first)
+            # a tile of pixels, date behind date
             for t in range(stack.shape[0]):
                 near, far = tile[t * TILE : (t + 1) * TILE], stack[t, first : first + size]
                 for p in range(size):
@@ -188,6 +201,7 @@ def _fit_kernel(harmonics: int) -> Callable[..., None]:
                 for p in range(size, TILE):
                     near[p] = NODATA
             for at in range(0, size, LANE):
+                # values are centred on the first observation of each pixel
                 for p in range(LANE):
                     middle[p] = zero
                     lane[walk + p] = zero
@@ -196,11 +210,13 @@ def _fit_kernel(harmonics: int) -> Callable[..., None]:
                     observation = tile[t * TILE + at : t * TILE + at + LANE]
                     for p in range(LANE):
                         middle[p] = np.float32(observation[p]) if observation[p] != NODATA else middle[p]
+                # the first fit, then a refit for each screen
                 for stage in range(screens.size + 1):
                     for k in range(n_sums):
                         total = sums[k * LANE : (k + 1) * LANE]
                         for p in range(LANE):
                             total[p] = zero
+                    # sums of four dates at a time
                     for t in range(0, padded, 4):
                         for d in range(4):
                             observation = tile[(t + d) * TILE + at : (t + d) * TILE + at + LANE]
@@ -211,6 +227,7 @@ def _fit_kernel(harmonics: int) -> Callable[..., None]:
                             else:
                                 screen(observation, lane, trig, t + d, weight, value)
                         _sum_group(sums, group, trig, t, harmonics)
+                    # coefficients, sigma, and the bound of the next screen
                     if stage == 0:
                         for p in range(LANE):
                             seen[p] = sums[p]
@@ -221,6 +238,7 @@ def _fit_kernel(harmonics: int) -> Callable[..., None]:
                     far_off = screens[min(stage, screens.size - 1)]
                     for p in range(LANE):
                         lane[bound + p] = far_off * (sigma[p] if sigma[p] > one else one)
+                # the walk of what the last screen kept
                 for t in range(stack.shape[0]):
                     step(tile[t * TILE + at : t * TILE + at + LANE], lane, trig, t)
                 _write(
@@ -258,7 +276,11 @@ def _write(
     seen: np.ndarray,
     reach: np.ndarray,
 ) -> None:
-    """Write a lane's fit as stored numbers."""
+    """Write a lane's fit as stored numbers.
+
+    out: (terms + EXTRA, pixels) int16; sums: (6H + 3) lanes and beta: terms lanes of float32; centre, sigma,
+    seen, reach: (LANE,) float32.
+    """
     terms = 2 * harmonics + 1
     zero, one, top, byte = np.float32(0), np.float32(1), np.float32(32767), np.float32(255)
     for k in range(terms):
@@ -302,6 +324,8 @@ def fit(
     kept (percent) and the shift (reach of the walk of kept residuals over sigma * sqrt(observations), in
     twentieths); zeros but for the observations where there were too few. trig: (time, 4H + 1) float32: 1,
     then cos and sin of 1..2H times the yearly angle.
+
+    screens: (refits,) float32, sigmas.
     """
     padded = np.zeros((-(-trig.shape[0] // 4) * 4, trig.shape[1]), np.float32)
     padded[: trig.shape[0]] = trig

@@ -26,10 +26,11 @@ def solve(sums: np.ndarray, matrix: np.ndarray, beta: np.ndarray, harmonics: int
     """Coefficients of a lane from its sums, by Cholesky; a pixel without enough observations gets zeros.
 
     sums: (6H + 3) lanes: the 4H + 1 weight sums, the 2H + 1 value sums, the sum of squares. matrix: scratch
-    of K * K lanes. beta: K lanes, out.
+    of K * K lanes. beta: K lanes, out. K = 2H + 1; a lane is (LANE,) float32, one behind the other.
     """
     terms = 2 * harmonics + 1
     half, zero, one = np.float32(0.5), np.float32(0), np.float32(1)
+    # the lower triangle of the Gram matrix from the sums, by product-to-sum
     observations = sums[:LANE]
     for i in range(terms):
         for j in range(i + 1):
@@ -55,6 +56,7 @@ def solve(sums: np.ndarray, matrix: np.ndarray, beta: np.ndarray, harmonics: int
             if i == j:
                 for p in range(LANE):
                     cell[p] += ridge
+    # its Cholesky factor in place, pivots as reciprocals; 0 where a pixel has no fit
     for j in range(terms):
         pivot = matrix[(j * terms + j) * LANE : (j * terms + j + 1) * LANE]
         for k in range(j):
@@ -73,6 +75,7 @@ def solve(sums: np.ndarray, matrix: np.ndarray, beta: np.ndarray, harmonics: int
                 _add_product(cell, left, right)
             for p in range(LANE):
                 cell[p] *= pivot[p]
+    # forward substitution
     values = (4 * harmonics + 1) * LANE
     for i in range(terms):
         b = beta[i * LANE : (i + 1) * LANE]
@@ -85,6 +88,7 @@ def solve(sums: np.ndarray, matrix: np.ndarray, beta: np.ndarray, harmonics: int
         pivot = matrix[(i * terms + i) * LANE : (i * terms + i + 1) * LANE]
         for p in range(LANE):
             b[p] *= pivot[p]
+    # backward substitution
     for i in range(terms - 1, -1, -1):
         b = beta[i * LANE : (i + 1) * LANE]
         for k in range(i + 1, terms):
@@ -109,9 +113,12 @@ def spread_of(
     ridge: float,
     kept_variance: np.float32,
 ) -> None:
-    """Residual sigma of a lane, corrected for the variance that screening cut off; 0 without a fit."""
+    """Residual sigma of a lane, corrected for the variance that screening cut off; 0 without a fit. sums: (6H
+    + 3) lanes; beta: (2H + 1) lanes; sigma: (LANE,), out; all float32, stored units.
+    """
     terms = 2 * harmonics + 1
     zero, one = np.float32(0), np.float32(1)
+    # sum of squares less what the fit explains
     squares = sums[(6 * harmonics + 2) * LANE : (6 * harmonics + 3) * LANE]
     for p in range(LANE):
         sigma[p] = squares[p]
@@ -121,6 +128,7 @@ def spread_of(
         known, b = sums[at * LANE : (at + 1) * LANE], beta[i * LANE : (i + 1) * LANE]
         for p in range(LANE):
             sigma[p] -= b[p] * known[p] + weight * b[p] * b[p]
+    # over the degrees of freedom
     observations = sums[:LANE]
     for p in range(LANE):
         free = observations[p] - np.float32(terms)

@@ -15,8 +15,8 @@ def subtract(
 ) -> None:
     """Stored values (y, x) less the shift of their block into out, clipped and never wrapped.
 
-    shift: by row and column of blocks; rows, columns: block of each row and each column of the image.
-    `NODATA` stays.
+    stored, out: int16; shift: (blocks, blocks) int32, stored units, by row and column of blocks; rows: (y,)
+    and columns: (x,) int64, block of each row and each column of the image. `NODATA` stays.
     """
     for row in range(stored.shape[0]):
         of_row = shift[rows[row]]

@@ -56,6 +56,7 @@ def median_since(
         lanes = min(_LANES, pixels - first)
         for lane in range(lanes):
             count[lane] = 0
+        # values that count, in order of size
         for step in range(times):
             time = times - 1 - step if newest else step
             for lane in range(lanes):
@@ -69,6 +70,7 @@ def median_since(
                     position -= 1
                 kept[position, lane] = value
                 count[lane] = found + 1
+        # the middle one, or the mean of two
         for lane in range(lanes):
             found = count[lane]
             if found == 0:
