@@ -66,10 +66,10 @@ def attribute_layer(
         if zone.crs != loss.crs:
             raise LayerError("loss and zones are in two CRS", where=name, got=zone.crs, needed=loss.crs)
         shapes.append(_outlines(zone, name, repair))
-        one, other, shared = cut(outlines, shapes[-1])
-        rows = zone.drop(columns="geometry").iloc[other].reset_index(drop=True)
+        feature, row, shared = cut(outlines, shapes[-1])
+        rows = zone.drop(columns="geometry").iloc[row].reset_index(drop=True)
         rows = rows.rename(columns=lambda column: f"zone_{column}")
-        rows = rows.assign(zone_layer=name, _loss=one, _shared=shared, _order=other, _layer=len(parts))
+        rows = rows.assign(zone_layer=name, _loss=feature, _shared=shared, _order=row, _layer=len(parts))
         parts.append(rows)
     parts.append(_outside(loss, outlines, shapes, equal_area, len(parts)))
     table = pd.concat([part for part in parts if len(part)] or parts, ignore_index=True)
@@ -84,7 +84,7 @@ def attribute_layer(
     )
     loss_columns = loss_columns.iloc[index].reset_index(drop=True)
     zone_columns = [
-        one for one in table.columns if one not in (*ADDED, "_loss", "_shared", "_order", "_layer")
+        column for column in table.columns if column not in (*ADDED, "_loss", "_shared", "_order", "_layer")
     ]
     joined = pd.concat([loss_columns, table[zone_columns], table[list(ADDED)]], axis=1).assign(_feature=index)
     return gpd.GeoDataFrame(joined, geometry=shared, crs=loss.crs)
@@ -97,8 +97,8 @@ def _outside(
     all_zones = gpd.GeoDataFrame(geometry=np.concatenate(shapes), crs=loss.crs)
     faces = faces_of(all_zones, extent_of([loss]), equal_area=equal_area)
     uncovered = np.isin(faces.face, faces.outside())
-    one, _, shared = cut(outlines, faces.parts[uncovered])
-    shared_outlines = gpd.GeoSeries(shared, index=pd.Index(one, name="_loss"))
+    feature, _, shared = cut(outlines, faces.parts[uncovered])
+    shared_outlines = gpd.GeoSeries(shared, index=pd.Index(feature, name="_loss"))
     joined = {
         key: shapely.union_all(part.to_numpy()) for key, part in shared_outlines.groupby(level=0, sort=True)
     }

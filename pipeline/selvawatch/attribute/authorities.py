@@ -49,6 +49,8 @@ def authorities_of(
     Names are joined by `; ` in the order of the file; None where there is none (then nothing is verified).
     The day is today, since an alert is for who acts now; rights of unknown validity count, since their body
     is the one to ask. `group` is the position of each piece's group, of `count`.
+
+    group: (pieces,) int group of each piece; both answers: (groups,).
     """
     members = pieces.members
     kinds = register.rights["type"].to_numpy()[members["right"].to_numpy()]

@@ -192,6 +192,8 @@ def site_categories(
 
     One for each group of pieces, `area` its hectares; `undetermined` where the register has no layer of
     titles, or titles of unknown validity would decide.
+
+    group: (pieces,) int. area: (groups,) float. Object array of codes, (groups,).
     """
     count = len(area)
     if "mining" not in register.types_present():
@@ -214,7 +216,9 @@ def covered_ha(
     *,
     unknown: bool = False,
 ) -> np.ndarray:
-    """Hectares by group of pieces under these types in force at the loss (or also of unknown validity)."""
+    """Hectares by group of pieces under these types in force at the loss (or also of unknown validity).
+    group: (pieces,) int. (groups,) float64, hectares.
+    """
     members = cut.members
     on = np.isin(register.rights["type"].to_numpy()[members["right"].to_numpy()], kinds)
     state = members["at_loss"].to_numpy()
@@ -238,7 +242,7 @@ def _legal(
     lists = [sorted(used[index]) if index in used.index else [] for index in range(len(table))]
     table["legal_rules"] = np.array([" ".join(one) or None for one in lists], object)
     table["legal_citation"] = np.array(
-        ["; ".join(by_id[name].citation for name in one) or None for one in lists], object
+        ["; ".join(by_id[name].cited for name in one) or None for one in lists], object
     )
     table["legal_verified"] = [bool(one) and all(by_id[name].verified for name in one) for one in lists]
 
@@ -317,12 +321,14 @@ def _near_water(events: gpd.GeoDataFrame, setting: Setting, margin: np.ndarray) 
 
 
 def loss_years(onset: pd.Series) -> np.ndarray:
-    """Calendar year of each day of loss, float64; NaN where there is none."""
+    """(n,) float64: calendar year of each day of loss; NaN where there is none."""
     return pd.to_datetime(onset).dt.year.to_numpy(np.float64)
 
 
 def nearest(outlines: np.ndarray, targets: np.ndarray) -> np.ndarray:
-    """Distance in metres of each outline to the nearest target; NaN without targets."""
+    """(n,) float64: metres from each of n outlines to the nearest target; NaN without targets. Both object
+    arrays of geometries in one projected CRS.
+    """
     found = np.full(len(outlines), np.nan)
     if len(targets) and len(outlines):
         pairs, metres = shapely.STRtree(targets).query_nearest(
@@ -347,8 +353,3 @@ def _by_event(answers: pd.Series, position: np.ndarray, count: int) -> list[str]
         for event in np.unique(position[(answers == answer).to_numpy()]):
             found[event] = answer
     return found
-
-
-def day_of(values: pd.Series) -> np.ndarray:
-    """Days of a date column; -1 where missing."""
-    return day_numbers(values, -1)

@@ -45,12 +45,12 @@ class Faces:
         return tuple(self.members[self.starts[face] : self.starts[face + 1]].tolist())
 
     def slivers(self) -> np.ndarray:
-        """Numbers of the faces under rights that are smaller than `SLIVER_HA`."""
+        """(m,) int: numbers of the faces under rights that are smaller than `SLIVER_HA`."""
         counts = np.diff(self.starts)
         return np.flatnonzero((self.ha < SLIVER_HA) & (counts > 0))
 
     def outside(self) -> np.ndarray:
-        """Numbers of the faces under no right at all: measured ground, not a difference."""
+        """(m,) int: numbers of the faces under no right at all: measured ground, not a difference."""
         return np.flatnonzero(np.diff(self.starts) == 0)
 
     def frame(self) -> gpd.GeoDataFrame:

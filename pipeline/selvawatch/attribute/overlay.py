@@ -9,7 +9,7 @@ import pandas as pd
 import shapely
 
 from selvawatch.attribute.faces import Faces
-from selvawatch.core.days import day_numbers
+from selvawatch.core.days import NO_DAY, day_numbers
 from selvawatch.errors import LayerError
 from selvawatch.register.register import UNKNOWN, Register, Validity, validity
 
@@ -113,18 +113,20 @@ def cut(geometries: np.ndarray, parts: np.ndarray) -> tuple[np.ndarray, np.ndarr
     """Index of geometry, index of part and shared ground of every pair that shares some.
 
     A geometry inside a part is taken whole, without an intersection.
+
+    geometries, parts: object arrays of polygons in one CRS; the three answers: (pairs,).
     """
     if not len(geometries) or not len(parts):
         return np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, object)
-    part, one = shapely.STRtree(geometries).query(parts, predicate="intersects")
+    part, index = shapely.STRtree(geometries).query(parts, predicate="intersects")
     shapely.prepare(parts)
-    inside = shapely.covers(parts[part], geometries[one])
-    shape = geometries[one].copy()
-    shape[~inside] = shapely.intersection(geometries[one[~inside]], parts[part[~inside]])
+    inside = shapely.covers(parts[part], geometries[index])
+    shape = geometries[index].copy()
+    shape[~inside] = shapely.intersection(geometries[index[~inside]], parts[part[~inside]])
     solid = shapely.area(shape) > 0
-    part, one, shape = part[solid], one[solid], shape[solid]
-    order = np.lexsort((part, one))
-    return one[order], part[order], shape[order]
+    part, index, shape = part[solid], index[solid], shape[solid]
+    order = np.lexsort((part, index))
+    return index[order], part[order], shape[order]
 
 
 def _joined(
@@ -161,10 +163,10 @@ def _members(frame: pd.DataFrame, faces: Faces, register: Register, today: int) 
     right = faces.members[np.repeat(faces.starts[face], counts) + offset]
     dates = validity(register.rights)
     onset = day_numbers(frame["onset"], today)
-    earliest = day_numbers(frame["onset_earliest"], 0) if "onset_earliest" in frame else onset
-    latest = day_numbers(frame["onset_latest"], 0) if "onset_latest" in frame else onset
-    earliest = np.where(earliest == 0, onset, np.minimum(earliest, onset))
-    latest = np.where(latest == 0, onset, np.maximum(latest, onset))
+    earliest = day_numbers(frame["onset_earliest"]) if "onset_earliest" in frame else onset
+    latest = day_numbers(frame["onset_latest"]) if "onset_latest" in frame else onset
+    earliest = np.where(earliest == NO_DAY, onset, np.minimum(earliest, onset))
+    latest = np.where(latest == NO_DAY, onset, np.maximum(latest, onset))
     members = pd.DataFrame(
         {
             "piece": piece,

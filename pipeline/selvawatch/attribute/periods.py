@@ -49,7 +49,9 @@ class PeriodSet:
         return tuple(period.name for period in self.periods)
 
     def index(self, days: np.ndarray) -> np.ndarray:
-        """Position of the period of each day (int64); -1 in no period."""
+        """Position of the period of each day, int64 in the shape of days (int, since 1970-01-01); -1 in no
+        period.
+        """
         found = np.full(np.shape(days), -1, np.int64)
         for position, (start, end) in enumerate(self.bounds()):
             found[(start <= days) & (days < end)] = position

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from selvawatch.core.days import to_day_numbers
+from selvawatch.core.days import day_numbers
 from selvawatch.core.tables import CHANGES, CONFIDENCES, NEAR_WATER
 
 RANK_REASONS: dict[str, str] = {
@@ -133,7 +133,7 @@ def _parts(alerts: pd.DataFrame, cells: pd.DataFrame, rule: RankingRule, until_d
     )
     weights_of_zones = holds * pd.Series(rule.places)[holds.columns]
     ha = alerts["ha"].astype(float)
-    recent = cells[to_day_numbers(cells["onset"]) > until_day - rule.recent_days]
+    recent = cells[day_numbers(cells["onset"]) > until_day - rule.recent_days]
     grown = recent.groupby("event_id")["ha"].sum().reindex(alerts["event_id"]).fillna(0.0).to_numpy()
     parts = pd.DataFrame(index=alerts.index)
     strongest = weights_of_zones.max(axis=1)
@@ -158,9 +158,9 @@ def _clustered(geometry: np.ndarray, distance_m: float) -> np.ndarray:
     """Which geometries lie within a distance of an earlier one that is not itself beside another."""
     near = shapely.STRtree(geometry).query(geometry, predicate="dwithin", distance=distance_m)
     earlier: list[list[int]] = [[] for _ in geometry]
-    for one, other in near.T.tolist():
-        if other < one:
-            earlier[one].append(other)
+    for position, other in near.T.tolist():
+        if other < position:
+            earlier[position].append(other)
     clustered = np.zeros(len(geometry), np.bool_)
     for position, others in enumerate(earlier):
         clustered[position] = any(not clustered[other] for other in others)

@@ -34,6 +34,8 @@ def remining(events: gpd.GeoDataFrame, scars: gpd.GeoDataFrame, rule: ScarRule |
     and old enough; without any, without a rule, or where scars of unknown age would decide, it is `unknown`.
     Only losses whose published cause is mining can be `yes`.
 
+    (events,).
+
     Parameters
     ----------
     events

@@ -65,6 +65,8 @@ def river_water(
     """Bodies of river water among patches of all tiles of one year, in an order of their own.
 
     Patches that touch across tiles are one body. rivers: lines or outlines of the river layer.
+
+    rivers: (m,) object array of geometries in the CRS of the patches.
     """
     joined = shapely.union_all(shapely.make_valid(np.array(list(patches), object)))
     bodies = shapely.get_parts(_touching(joined))
@@ -109,6 +111,9 @@ def river_distance(outlines: np.ndarray, years: np.ndarray, water: gpd.GeoDataFr
 
     0 means shared ground; what only touches is a millimetre away. Two years count, since early in a year few
     observations are clear, and since the water that stood before a loss is what the loss was near.
+
+    outlines: (n,) object array of polygons in metres. years: (n,) float, NaN where the year is not known; so
+    is what comes back.
     """
     found = np.full(len(outlines), np.nan)
     shapes = water.geometry.to_numpy()
@@ -121,14 +126,16 @@ def river_distance(outlines: np.ndarray, years: np.ndarray, water: gpd.GeoDataFr
 
 
 def nearest_distance(outlines: np.ndarray, targets: np.ndarray) -> np.ndarray:
-    """Metres to the nearest target; 0 only where the insides meet, a millimetre where borders touch."""
+    """Metres to the nearest target; 0 only where the insides meet, a millimetre where borders touch. (n,)
+    float64; outlines (n,) and targets: object arrays of geometries in metres.
+    """
     found = np.full(len(outlines), np.nan)
     if not len(targets) or not len(outlines):
         return found
     tree = shapely.STRtree(targets)
     pairs, metres = tree.query_nearest(outlines, return_distance=True, all_matches=False)
     found[pairs[0]] = np.maximum(metres, _TOUCH_M)
-    one, other = tree.query(outlines, predicate="intersects")
-    inside = ~shapely.touches(outlines[one], targets[other])
-    found[np.unique(one[inside])] = 0.0
+    outline, target = tree.query(outlines, predicate="intersects")
+    inside = ~shapely.touches(outlines[outline], targets[target])
+    found[np.unique(outline[inside])] = 0.0
     return found

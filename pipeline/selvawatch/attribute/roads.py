@@ -18,6 +18,8 @@ def road_kilometres(
     Kilometres are counted along the road between the two checked marks around the place. It cannot be told
     beyond the marks, on a road with fewer than two, or where another road is nearer.
 
+    outlines, points: (n,) and (m,) object arrays of geometries in metres; (n,) float64 comes back.
+
     Parameters
     ----------
     roads

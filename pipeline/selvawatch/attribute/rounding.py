@@ -9,6 +9,8 @@ def largest_remainder(values: np.ndarray, *, total: float = 100.0, digits: int =
     What plain rounding down leaves over goes, unit by unit, to the largest remainders; of equal remainders to
     the larger value, then to the first. All zero stays all zero. float64, rounded to `digits`.
 
+    values: (n,) float, not negative, no NaN.
+
     Raises
     ------
     ValueError

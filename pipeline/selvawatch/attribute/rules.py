@@ -10,7 +10,7 @@ from selvawatch.attribute.authorities import Authority
 from selvawatch.attribute.overlay import Pieces
 from selvawatch.attribute.remining import ScarRule
 from selvawatch.attribute.river_water import WaterRule
-from selvawatch.core.days import day_numbers, to_day
+from selvawatch.core.days import NO_DAY, day_numbers, to_day
 from selvawatch.core.tables import RIGHT_TYPES
 from selvawatch.errors import SiteError
 from selvawatch.register.register import IN_FORCE, NOT_IN_FORCE, UNKNOWN, Register
@@ -59,6 +59,11 @@ class Rule:
         if strange := [one for one in self.types if one not in RIGHT_TYPES]:
             raise SiteError("unknown types", where=f"rule {self.id}", got=strange, needed=RIGHT_TYPES)
 
+    @property
+    def cited(self) -> str:
+        """Norm and article, and whom or what they bind."""
+        return f"{self.citation} ({self.scope})" if self.scope else self.citation
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
@@ -90,13 +95,15 @@ def contexts(
     is an allowed area, with or without a mining title in force. Where the validity of a zone or title that
     would decide is unknown, or no rule says anything, it is `undetermined`. Nothing here says what anybody
     did there, and no class says that something is within or against the law.
+
+    river_m is (n,) float64, a row for each piece.
     """
     count = len(pieces)
     right = pieces.members["right"].to_numpy()
     piece = pieces.members["piece"].to_numpy()
     kinds = register.rights["type"].to_numpy()[right]
     state = pieces.members["at_loss"].to_numpy()
-    onset = day_numbers(pieces.frame["onset"], -1)
+    onset = day_numbers(pieces.frame["onset"])
     undated = pieces.frame["onset"].isna().to_numpy()
     sure = {effect: np.zeros(count, bool) for effect in EFFECTS}
     maybe = {effect: np.zeros(count, bool) for effect in EFFECTS}
@@ -132,10 +139,10 @@ def rule_changes(
     """
     frame, members = pieces.frame, pieces.members
     kinds = register.rights["type"].to_numpy()[members["right"].to_numpy()]
-    onset = day_numbers(frame["onset"], -1)
-    first = day_numbers(frame["onset_earliest"], -1)
-    last = day_numbers(frame["onset_latest"], -1)
-    first, last = np.where(first < 0, onset, first), np.where(last < 0, onset, last)
+    onset = day_numbers(frame["onset"])
+    first = day_numbers(frame["onset_earliest"])
+    last = day_numbers(frame["onset_latest"])
+    first, last = np.where(first == NO_DAY, onset, first), np.where(last == NO_DAY, onset, last)
     found = np.zeros(len(pieces), bool)
     for rule in rules.rule:
         days = [to_day(day) for day in (rule.start, rule.end) if day is not None]

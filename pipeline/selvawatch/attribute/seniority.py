@@ -12,7 +12,7 @@ MINING = ("mining", "mining_application")
 
 
 def begin_days(register: Register) -> np.ndarray:
-    """Day on which each row began to be claimed: its application, else its first day in force (int64).
+    """(n,) int64: day on which each row began to be claimed: its application, else its first day in force.
 
     Rows without either have a day so far ahead that nothing comes after it.
     """

@@ -26,6 +26,8 @@ def with_unseen(
     observation.
 
     So the rule learns what is left to say where nothing was seen; `share` is the weight of each copy.
+
+    Weights: (3 events,) float64.
     """
     no_water = features.assign(unseen_water=1.0, **dict.fromkeys(WATER, np.nan))
     nothing = no_water.assign(unseen_ndvi=1.0, **dict.fromkeys(OPTICAL, np.nan))

@@ -41,25 +41,24 @@ def iso(day: int) -> str:
 
 
 def to_times(days: np.ndarray) -> np.ndarray:
-    """datetime64[ns] of an array of days, for the `time` coordinate."""
+    """datetime64[ns] of days, in their shape, for the `time` coordinate; int days since 1970-01-01."""
     return np.asarray(days, np.int64).astype("datetime64[D]").astype("datetime64[ns]")
 
 
 def to_stamps(days: np.ndarray) -> np.ndarray:
-    """datetime64[ms] of days; NaT for 0 (never)."""
+    """datetime64[ms] of int days, in their shape; NaT for `NO_DAY`."""
     days = np.asarray(days, np.int64)
     stamps = days.astype("datetime64[D]").astype("datetime64[ms]")
-    stamps[days == 0] = np.datetime64("NaT")
+    stamps[days == NO_DAY] = np.datetime64("NaT")
     return stamps
 
 
-def to_day_numbers(stamps: pd.Series) -> np.ndarray:
-    """int64 days of a date column; 0 where empty."""
-    days = stamps.to_numpy("datetime64[ms]").astype("datetime64[D]")
-    return np.where(np.isnat(days), 0, days.astype(np.int64))
+def day_numbers(values: pd.Series | np.ndarray, missing: int = NO_DAY) -> np.ndarray:
+    """int64 days since 1970-01-01 of dates or times without a zone, in their shape; `missing` for NaT.
 
-
-def day_numbers(values: pd.Series, missing: int) -> np.ndarray:
-    """Days since 1970-01-01 (int64) of dates; `missing` where there is none."""
-    days = values.to_numpy("datetime64[D]")
-    return np.where(np.isnat(days), missing, days.astype(np.int64))
+    Another `missing` than `NO_DAY` is for borders that stand open: a day before or after all others.
+    """
+    dates = (
+        values.to_numpy("datetime64[D]") if isinstance(values, pd.Series) else values.astype("datetime64[D]")
+    )
+    return np.where(np.isnat(dates), missing, dates.astype(np.int64))

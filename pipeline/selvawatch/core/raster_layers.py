@@ -20,7 +20,7 @@ class Layer:
     """English; with the name, the id of the layer's label in the catalogues of `write.language`."""
 
     def empty(self, shape: tuple[int, int]) -> np.ndarray:
-        """A raster full of nodata."""
+        """A raster full of nodata. shape: rows and columns; of the layer's type."""
         return np.full(shape, self.nodata, self.dtype)
 
 

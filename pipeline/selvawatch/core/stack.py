@@ -16,7 +16,9 @@ DECIBEL_SCALE = 1e-2
 
 
 def encode(values: np.ndarray, scale: float) -> np.ndarray:
-    """int16 of physical values; what is not finite becomes `NODATA`, the rest is clipped, never wrapped."""
+    """int16 of physical values of any shape, in units of `scale`; what is not finite becomes `NODATA`, the
+    rest is clipped, never wrapped.
+    """
     values = np.asarray(values, np.float32)
     finite = np.isfinite(values)
     stored = np.rint(np.where(finite, values, 0) / np.float32(scale))
@@ -24,7 +26,7 @@ def encode(values: np.ndarray, scale: float) -> np.ndarray:
 
 
 def decode(stored: np.ndarray, scale: float) -> np.ndarray:
-    """float32 physical values of a stored array; NaN where not observed."""
+    """float32 physical values of a stored int16 array, in its shape; NaN where it is `NODATA`."""
     stored = np.asarray(stored)
     return np.where(
         stored == NODATA, np.float32(np.nan), stored.astype(np.float32) * np.float32(scale)

@@ -31,11 +31,6 @@ MOVES: dict[Status, frozenset[Status]] = {
 """Every legal move; staying is always legal."""
 
 
-def is_legal(before: Status, after: Status) -> bool:
-    """Whether a status may follow another between two observations."""
-    return before == after or after in MOVES[before]
-
-
 class Confidence(IntEnum):
     """How sure; the digits are those of the integrated-alert encoding (2 low, 3 high, 4 highest)."""
 

@@ -7,7 +7,7 @@ import dask.array as da
 import numpy as np
 import xarray as xr
 
-from selvawatch.core.days import to_day
+from selvawatch.core.days import day_numbers
 from selvawatch.core.stack import NODATA, check_stack
 from selvawatch.core.status import Reason
 from selvawatch.detect import harmonic
@@ -158,7 +158,7 @@ def _fit(
     stack: xr.DataArray, forest: np.ndarray | None, near: np.ndarray | None, index: IndexModel, workers: int
 ) -> np.ndarray | da.Array:
     """Quantised planes of one index, (terms + EXTRA, y, x) int16."""
-    days = np.array([to_day(time) for time in stack["time"].values], np.int64)
+    days = day_numbers(stack["time"].values)
     rule = index.reference
     if stack.chunks is None:
         values = stack.to_numpy()

@@ -67,6 +67,8 @@ class PreparedObservation:
         """Add the evidence of pixels start..stop to `out`, int16 units; a day's first observation clears it.
 
         out: of those pixels alone. lanes: scratch of `kernels.scratch` for that many pixels; None: made here.
+
+        out: (stop - start,) int16. lanes: float32 of `kernels.scratch`.
         """
         if lanes is None:
             lanes = kernels.scratch(stop - start)

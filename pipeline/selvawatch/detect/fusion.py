@@ -89,6 +89,8 @@ def advance(
 
     workers: threads over pieces of the tile.
 
+    baselines: as `detect.baseline.fit_baselines` gives them, (y, x). state: (y, x), variables `STATE`.
+
     Raises
     ------
     StackError

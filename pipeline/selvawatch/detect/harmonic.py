@@ -7,7 +7,7 @@ import dask.array as da
 import numpy as np
 import xarray as xr
 
-from selvawatch.core.days import to_day
+from selvawatch.core.days import day_numbers
 from selvawatch.core.stack import check_stack
 from selvawatch.detect.kernels import harmonic as kernels
 from selvawatch.detect.model import Harmonic
@@ -50,7 +50,7 @@ def fit(stack: xr.DataArray, rule: Harmonic, *, workers: int = 1) -> xr.Dataset:
         raise StackError(
             "a history is not int16", got=stack.dtype, needed="int16 with a scale", do="encode it first"
         )
-    days = np.array([to_day(time) for time in stack["time"].values], np.int64)
+    days = day_numbers(stack["time"].values)
     planes = rule.terms + kernels.EXTRA
     if stack.chunks is None:
         fitted = fit_block(stack.values, days, rule, workers)

@@ -127,6 +127,8 @@ class SpatialReference:
         The median difference of those observations is drawn towards `offset` by the ratio of noise to spread
         (empirical Bayes); without an observation it is `offset`, with sigma sqrt(spread^2 + noise^2). All in
         units of the index.
+
+        difference, observations and both answers are arrays of one shape.
         """
         prior = (self.noise / self.spread) ** 2
         level = (observations * np.where(observations > 0, difference, 0) + prior * self.offset) / (

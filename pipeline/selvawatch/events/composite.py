@@ -3,6 +3,7 @@
 import numpy as np
 import xarray as xr
 
+from selvawatch.core.days import day_numbers
 from selvawatch.core.stack import check_stack
 from selvawatch.detect.kernels.since import median_since
 
@@ -43,7 +44,7 @@ def _composite(stack: xr.DataArray, since: xr.DataArray, observations: int, *, n
     if observations < 1:
         raise ValueError(f"observations is {observations}, need at least 1")
     check_stack(stack)
-    days = stack["time"].values.astype("datetime64[D]").astype(np.int64)
+    days = day_numbers(stack["time"].values)
     first = since.drop_vars([name for name in since.coords if name not in since.dims])
     if stack.chunks is not None:
         first = first.chunk({"y": stack.chunks[1], "x": stack.chunks[2]})

@@ -9,7 +9,7 @@ import pandas as pd
 import shapely
 import xarray as xr
 
-from selvawatch.core.days import to_day_numbers
+from selvawatch.core.days import day_numbers
 from selvawatch.core.grid import Tile
 from selvawatch.events.detected import Detected
 
@@ -117,7 +117,7 @@ def features(
     frame["old_mine_share"] = _ratio(total.ring_old, total.ring)
     frame["forest_share"] = _ratio(total.ring_green, total.ring)
     frame["unseen_ndvi"], frame["unseen_water"] = total.seen == 0, total.wet_seen == 0
-    onset = to_day_numbers(cells["onset"])
+    onset = day_numbers(cells["onset"])
     growth = pd.DataFrame({"event_id": cells["event_id"], "onset": onset}).groupby("event_id")["onset"]
     frame["log_ha"] = np.log(events["ha"].to_numpy(np.float64))
     frame["log_onsets"] = np.log(growth.nunique().reindex(frame.index).to_numpy(np.float64))

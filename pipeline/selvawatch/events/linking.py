@@ -36,6 +36,8 @@ class Links:
 def link(labels: np.ndarray, owners: np.ndarray, patches: int, previous: pd.DataFrame) -> Links:
     """Links by shared pixels: an event goes on where most of it is, a patch bears its oldest event's id.
 
+    labels, owners: (n,) int, a row for each pixel of the patches.
+
     Parameters
     ----------
     labels

@@ -47,7 +47,9 @@ class Outlines:
 
 
 def outlines(pixels: Pixels, labels: np.ndarray, event_frame: EventFrame) -> Outlines:
-    """Polygons and hectares of every patch; labels run from 0 without gaps."""
+    """Polygons and hectares of every patch; labels run from 0 without gaps. labels: (n,) int, a patch number
+    for each of the pixels.
+    """
     order = np.lexsort((pixels.status, pixels.onset, labels))
     pixels, labels = pixels.select(order), labels[order]
     new_cell = np.ones(len(pixels), np.bool_)

@@ -103,7 +103,7 @@ class Pixels:
         return len(self.column)
 
     def select(self, which: np.ndarray) -> "Pixels":
-        """The pixels at positions, or where a mask is True."""
+        """The pixels at positions, or where a mask is True. which: (m,) int positions, or (n,) bool."""
         return Pixels(**{field.name: getattr(self, field.name)[which] for field in fields(self)})
 
 
@@ -200,16 +200,16 @@ def patch_labels(pixels: Pixels, onset_gap_days: int, frozen: np.ndarray) -> np.
     columns = pixels.column - pixels.column.min() + 1
     width = int(columns.max()) + 2
     keys = (pixels.row - pixels.row.min()) * width + columns
-    ones, others = [], []
+    pixels_here, pixels_there = [], []
     for step in (1, width - 1, width, width + 1):
         there = np.minimum(np.searchsorted(keys, keys + step), count - 1)
         like = keys[there] == keys + step
         like &= np.abs(pixels.onset - pixels.onset[there]) <= onset_gap_days
         like &= frozen == frozen[there]
-        ones.append(np.flatnonzero(like))
-        others.append(there[like])
-    one, other = np.concatenate(ones), np.concatenate(others)
-    links = coo_array((np.ones(len(one), np.bool_), (one, other)), shape=(count, count))
+        pixels_here.append(np.flatnonzero(like))
+        pixels_there.append(there[like])
+    here, there = np.concatenate(pixels_here), np.concatenate(pixels_there)
+    links = coo_array((np.ones(len(here), np.bool_), (here, there)), shape=(count, count))
     _, found = connected_components(links, directed=False)
     _, first, inverse = np.unique(found, return_index=True, return_inverse=True)
     rank = np.empty(len(first), np.int64)
@@ -222,6 +222,8 @@ def mostly_lost(pixels: Pixels, labels: np.ndarray, rule: EventRule) -> np.ndarr
 
     A sensor of 30 m, a radar box and mixed pixels spread a loss over its rim; the fall of the first
     observations tells what was lost. A pixel whose fall was not measured is kept.
+
+    labels: (n,) int patch of each pixel; so is what comes back.
     """
     known = np.flatnonzero(np.isfinite(pixels.fall))
     if not known.size:

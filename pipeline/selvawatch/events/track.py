@@ -9,7 +9,7 @@ import pandas as pd
 import shapely
 from pyproj import Transformer
 
-from selvawatch.core.days import to_date, to_stamps
+from selvawatch.core.days import to_date, to_day, to_stamps
 from selvawatch.core.status import Confidence, Status
 from selvawatch.core.tables import CELLS, EVENTS
 from selvawatch.events.linking import Links, link, new_ids
@@ -213,7 +213,7 @@ def _inherit(row: dict, parent: Mapping) -> None:
     """Let a row keep what its event already was: first days and the confidence reached."""
     for name in ("first_detected", "confirmed_on"):
         if pd.notna(parent[name]):
-            day = int(pd.Timestamp(parent[name]).to_datetime64().astype("datetime64[D]").astype(np.int64))
+            day = to_day(pd.Timestamp(parent[name]).to_datetime64())
             row[name] = min(row[name], day) if row[name] else day
     row["confidence"] = max(row["confidence"], int(Confidence[parent["confidence"].upper()]))
 

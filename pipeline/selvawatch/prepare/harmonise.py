@@ -46,12 +46,14 @@ def adjustment(space: str, band: str) -> tuple[float, float]:
 
 
 def lines_of(space: str, bands: Sequence[str]) -> np.ndarray:
-    """Slope and offset of `adjustment` for each band, by turns, float32."""
+    """(2 x bands,) float32: slope and offset of `adjustment` for each band, by turns."""
     return np.array([adjustment(space, band) for band in bands], np.float32).reshape(-1)
 
 
 def to_msi(bands: Mapping[str, np.ndarray], space: str) -> dict[str, np.ndarray]:
-    """Bands in MSI's space, float32; bands of other kinds and NaN pass through unchanged."""
+    """Bands in MSI's space, float32; bands of other kinds and NaN pass through unchanged. bands: reflectance
+    0-1, of any one shape.
+    """
     adjusted = {}
     for name, values in bands.items():
         slope, offset = adjustment(space, name)

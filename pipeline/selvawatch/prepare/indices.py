@@ -15,7 +15,8 @@ _DB = np.float32(10 / np.log(10))
 
 
 def normalised_difference(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """(first - second) / (first + second) in -1..1; NaN where the sum is not positive or a band is missing.
+    """(first - second) / (first + second) in -1..1, float32 in the shape of both; NaN where the sum is not
+    positive or a band is NaN.
 
     Atmospheric correction leaves slightly negative reflectances over dark water; they count as 0.
     """
@@ -24,7 +25,9 @@ def normalised_difference(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 
 
 def stored(physical: np.ndarray, scale: float, usable: np.ndarray) -> np.ndarray:
-    """int16 of float32 physical values as `core.stack.encode` makes them; `NODATA` where not usable."""
+    """int16 of float32 physical values as `core.stack.encode` makes them, in their shape; `NODATA` where not
+    finite, or not usable (bool of the same shape).
+    """
     with np.errstate(invalid="ignore", over="ignore"):
         return np.asarray(store(physical, np.float32(scale), usable))
 
@@ -55,7 +58,7 @@ def without_halo(values: np.ndarray, halo: int) -> np.ndarray:
 
 
 def decibel(power: np.ndarray) -> np.ndarray:
-    """Backscatter in dB of linear power; NaN where the power is not positive."""
+    """Backscatter in dB of linear power of any shape; NaN where the power is NaN or not positive."""
     out = np.full(np.shape(power), np.nan, np.float32)
     np.log(power, out=out, where=np.greater(power, 0))
     out *= _DB
@@ -63,7 +66,7 @@ def decibel(power: np.ndarray) -> np.ndarray:
 
 
 def linear(db: np.ndarray) -> np.ndarray:
-    """Linear power of backscatter in dB."""
+    """Linear power of backscatter in dB, in its shape; NaN stays NaN."""
     return np.exp(np.asarray(db, np.float32) / _DB)
 
 

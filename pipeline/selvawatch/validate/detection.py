@@ -58,6 +58,8 @@ def watch(
     baselines, reason: as `detect.baseline` gives them. resolution: metres of a pixel. scored: False leaves
     all scores at 0, which is faster.
 
+    baselines and reason: (y, x).
+
     Raises
     ------
     LayerError

@@ -57,13 +57,15 @@ def outcomes(lost: np.ndarray, confirmed: np.ndarray, early: np.ndarray) -> np.n
 
 
 def confusion(units: np.ndarray) -> Confusion:
-    """Counts over the rows of `outcomes`."""
+    """Counts over the rows of `outcomes`. units: (n, 4) int."""
     tp, fp, fn, tn = (int(count) for count in np.asarray(units).sum(axis=0))
     return Confusion(tp, fp, fn, tn)
 
 
 def auc(scores: np.ndarray, lost: np.ndarray) -> float | None:
-    """Area under the ROC curve (Mann-Whitney, ties half); None unless both kinds occur."""
+    """Area under the ROC curve (Mann-Whitney, ties half); None unless both kinds occur. scores: (n,) float
+    without NaN; lost: (n,) bool.
+    """
     lost = np.asarray(lost, bool)
     positive, negative = int(lost.sum()), int((~lost).sum())
     if not positive or not negative:
@@ -76,19 +78,6 @@ def _auc(up: np.ndarray, down: np.ndarray) -> np.ndarray:
     """AUC along the last axis from counts of lost (`up`) and other units (`down`) at rising scores."""
     below = np.cumsum(down, axis=-1) - down
     return _divided((up * (below + down / 2)).sum(axis=-1), up.sum(axis=-1) * down.sum(axis=-1))
-
-
-def wilson(successes: int, trials: int) -> tuple[float, float] | None:
-    """95 % Wilson score interval of a share (doi:10.1080/01621459.1927.10502953); None without trials."""
-    if not trials:
-        return None
-    z = float(stats.norm.ppf((1 + _LEVEL) / 2))
-    share = successes / trials
-    centre = (share + z * z / (2 * trials)) / (1 + z * z / trials)
-    half = z / (1 + z * z / trials) * float(np.sqrt(share * (1 - share) / trials + (z / (2 * trials)) ** 2))
-    low = 0.0 if successes == 0 else max(0.0, centre - half)
-    high = 1.0 if successes == trials else min(1.0, centre + half)
-    return low, high
 
 
 def rate_interval(events: int, exposure: float) -> tuple[float, float] | None:
@@ -117,6 +106,8 @@ def block_bootstrap(units: np.ndarray, blocks: np.ndarray) -> dict[str, tuple[fl
     """95 % percentile intervals of the accuracies from the rows of `outcomes`, blocks resampled whole.
 
     Empty with fewer than two blocks; an accuracy that is undefined in every replicate is left out.
+
+    units: (n, 4) int. blocks: (n,) int or text, the block of each row.
     """
     index, drawn = resamples(blocks)
     if not drawn.size:
@@ -132,7 +123,9 @@ def block_bootstrap(units: np.ndarray, blocks: np.ndarray) -> dict[str, tuple[fl
 
 
 def auc_bootstrap(scores: np.ndarray, lost: np.ndarray, blocks: np.ndarray) -> tuple[float, float] | None:
-    """95 % percentile interval of the AUC, blocks resampled whole; None with fewer than two blocks."""
+    """95 % percentile interval of the AUC, blocks resampled whole; None with fewer than two blocks. scores:
+    (n,) float without NaN; lost: (n,) bool; blocks: (n,).
+    """
     index, drawn = resamples(blocks)
     if not drawn.size:
         return None
@@ -149,7 +142,9 @@ def auc_bootstrap(scores: np.ndarray, lost: np.ndarray, blocks: np.ndarray) -> t
 def statistic_bootstrap(
     values: np.ndarray, blocks: np.ndarray, statistic: Callable[[np.ndarray], float]
 ) -> tuple[float, float] | None:
-    """95 % percentile interval of a statistic of values; None with fewer than two blocks of them."""
+    """95 % percentile interval of a statistic of values; None with fewer than two blocks of them. values:
+    (n,) float without NaN; blocks: (n,).
+    """
     index, drawn = resamples(blocks, REPLICATES // 4)
     if not drawn.size:
         return None

@@ -197,6 +197,8 @@ def sample_map(
 ) -> MapSample:
     """What a loss map says at points in degrees; non-zero, or one of `loss_values`, is loss.
 
+    lon, lat: (n,) float, WGS 84.
+
     Raises
     ------
     LayerError

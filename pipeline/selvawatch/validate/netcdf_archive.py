@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from selvawatch.core.days import NO_DAY
+from selvawatch.core.days import NO_DAY, day_numbers
 from selvawatch.core.observation import Observation
 from selvawatch.core.stack import encode
 from selvawatch.errors import LayerError
@@ -199,7 +199,7 @@ def _joined(first: Observation, second: Observation) -> Observation:
 def _days(path: Path, name: str, values: np.ndarray) -> np.ndarray:
     """(n,) int days of a coordinate: dates, decimal years, or days since 1970-01-01."""
     if np.issubdtype(values.dtype, np.datetime64):
-        return values.astype("datetime64[D]").astype(np.int64)
+        return day_numbers(values)
     numbers = np.asarray(values, float)
     if not np.isfinite(numbers).all():
         raise LayerError(f"coordinate {name} has gaps", where=path)
@@ -217,8 +217,8 @@ def from_decimal_years(years: np.ndarray) -> np.ndarray:
     """int64 days of decimal years (2016.0 = 2016-01-01), nearest day; NaN and 0 become `NO_DAY`."""
     known = np.isfinite(years) & (years > 0)
     year = np.floor(np.where(known, years, 1970)).astype(np.int64)
-    first = (year - 1970).astype("datetime64[Y]").astype("datetime64[D]").astype(np.int64)
-    after = (year - 1969).astype("datetime64[Y]").astype("datetime64[D]").astype(np.int64)
+    first = day_numbers((year - 1970).astype("datetime64[Y]"))
+    after = day_numbers((year - 1969).astype("datetime64[Y]"))
     part = np.where(known, years, 1970) - year
     return np.where(known, first + np.rint(part * (after - first)).astype(np.int64), NO_DAY)
 
@@ -231,7 +231,7 @@ def _only_dates(dataset: xr.Dataset) -> str | None:
 def _plane_days(path: Path, dataset: xr.Dataset, name: str) -> np.ndarray:
     values = _plane(path, dataset, name)
     if np.issubdtype(values.dtype, np.datetime64):
-        return np.where(np.isnat(values), NO_DAY, values.astype("datetime64[D]").astype(np.int64))
+        return day_numbers(values)
     return _numeric_days(values.astype(float))
 
 

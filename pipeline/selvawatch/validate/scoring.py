@@ -102,18 +102,20 @@ def _delays(
 
 
 def square_blocks(rows: np.ndarray, columns: np.ndarray, side: int) -> np.ndarray:
-    """Block number of each pixel: squares of `side` pixels."""
+    """(n,) int block number of each pixel: squares of `side` pixels; rows, columns: (n,) int."""
     return (np.asarray(rows) // side) * 1_000_000 + np.asarray(columns) // side
 
 
 def degree_blocks(lon: np.ndarray, lat: np.ndarray, side: float) -> np.ndarray:
-    """Block number of each point: squares of `side` degrees."""
+    """(n,) int block number of each point: squares of `side` degrees; lon, lat: (n,) float, degrees."""
     return np.floor(np.asarray(lat) / side).astype(np.int64) * 1_000_000 + np.floor(
         np.asarray(lon) / side
     ).astype(np.int64)
 
 
 def watched_years(confirmed_on: np.ndarray, first_day: int | np.ndarray, last_day: int) -> np.ndarray:
-    """Years for which each unit was watched: from the first day to its confirmation, or to the last day."""
+    """Years for which each unit was watched: from the first day to its confirmation, or to the last day;
+    float of the shape of confirmed_on (int days, 0 = never).
+    """
     until = np.where(confirmed_on != NO_DAY, confirmed_on, last_day)
     return np.asarray(np.maximum(until - first_day, 0) / DAYS_PER_YEAR)

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pyarrow
 
-from selvawatch.core.days import NO_DAY
+from selvawatch.core.days import day_numbers
 from selvawatch.core.observation import Observation
 from selvawatch.core.stack import NODATA, encode
 from selvawatch.errors import LayerError
@@ -81,7 +81,11 @@ def read_series(path: Path) -> PointSeries:
         dates = pd.to_datetime(frame["date"], utc=True).dt.tz_localize(None)
     except (ValueError, TypeError) as error:
         raise LayerError("column date holds no dates", where=path, got=error) from error
-    day = dates.to_numpy().astype("datetime64[D]").astype(np.int64)
+    if dates.isna().any():
+        raise LayerError(
+            "column date has gaps", where=path, got=f"{int(dates.isna().sum())} rows without one"
+        )
+    day = day_numbers(dates)
     pids, point = np.unique(frame["pid"].astype(str).to_numpy(), return_inverse=True)
     days, when = np.unique(day, return_inverse=True)
     values = {
@@ -133,8 +137,7 @@ def read_points(path: Path, pids: Sequence[str], exclude: str | None = None) -> 
     nowhere = np.arange(count, dtype=float)
     break_day = None
     if BREAK_COLUMN in frame:
-        dates = pd.to_datetime(frame[BREAK_COLUMN]).to_numpy().astype("datetime64[D]")
-        break_day = np.where(np.isnat(dates), NO_DAY, dates.astype(np.int64))
+        break_day = day_numbers(pd.to_datetime(frame[BREAK_COLUMN]))
     return Points(
         lon=frame["lon"].to_numpy(float) if "lon" in frame else nowhere,
         lat=frame["lat"].to_numpy(float) if "lat" in frame else nowhere,

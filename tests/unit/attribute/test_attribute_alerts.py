@@ -175,7 +175,10 @@ def test_legal_context_follows_zones_titles_and_days():
         "undetermined",  # no rule says anything
         "undetermined",  # before the rule and the zone
     ]
-    assert table["legal_citation"].tolist()[3] == "DL 1100, anexo 1; DU 012-2010"
+    corridor, exclusion = RULES.rule[2], RULES.rule[0]
+    assert table["legal_citation"].tolist()[3] == (
+        f"DL 1100, anexo 1 ({corridor.scope}); DU 012-2010 ({exclusion.scope})"
+    )
     assert not table["legal_verified"].any()
     text = table.to_csv().lower()
     assert "illegal" not in text

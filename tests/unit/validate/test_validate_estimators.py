@@ -53,13 +53,6 @@ def test_accuracies_without_anything_to_count_are_none():
     assert (counts.users_accuracy, counts.producers_accuracy, counts.f1) == (None, None, None)
 
 
-def test_wilson_matches_the_worked_value_of_the_literature():
-    # Newcombe 1998 (Statistics in Medicine 17:857-872), table I: 81 of 263 and 0 of 20.
-    assert estimators.wilson(81, 263) == pytest.approx((0.2553, 0.3662), abs=5e-5)
-    assert estimators.wilson(0, 20) == pytest.approx((0.0, 0.1611), abs=5e-5)
-    assert estimators.wilson(0, 0) is None
-
-
 def test_no_false_alarm_still_has_an_upper_bound():
     low, high = estimators.rate_interval(0, 100.0)
     assert low == 0.0

@@ -27,7 +27,9 @@ class Densities:
     loss_sd: float
 
     def ratio(self, values: np.ndarray) -> np.ndarray:
-        """Log-likelihood ratio of not forest against forest, of physical values; NaN where NaN."""
+        """Log-likelihood ratio of not forest against forest, of physical values; NaN where NaN. values: of
+        any shape, in units of the index.
+        """
         forest = -0.5 * ((values - self.forest_mean) / self.forest_sd) ** 2 - math.log(self.forest_sd)
         loss = -0.5 * ((values - self.loss_mean) / self.loss_sd) ** 2 - math.log(self.loss_sd)
         return np.asarray(loss - forest)
@@ -51,12 +53,12 @@ class Bayts:
 
     def start(self, like: xr.DataArray) -> xr.Dataset:
         """The process before the first observation: `before`, `total` float32, `flagged`, `alarm` uint16
-        days.
+        days. like: any (y, x) array of the pixels.
         """
         return blank(like, before=np.float32, total=np.float32, flagged=np.uint16)
 
     def bounded(self, ratio: np.ndarray) -> np.ndarray:
-        """A log-likelihood ratio under block weighting."""
+        """A log-likelihood ratio (nats, any shape) under block weighting; NaN stays NaN."""
         most = math.log((1 - self.weight) / self.weight)
         return np.clip(ratio, -most, most)
 
@@ -153,7 +155,7 @@ class BaytsSettings(ChartSettings):
         return tuple((densities.stream, densities.index) for densities in self.densities)
 
     def charted(self, baselines: xr.Dataset) -> tuple[Pair, ...]:  # noqa: ARG002
-        """All of `pairs`: it needs no baseline."""
+        """All of `pairs`: it needs no baseline. baselines: (y, x), not read."""
         return self.pairs
 
     def processes(

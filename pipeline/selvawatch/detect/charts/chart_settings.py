@@ -77,7 +77,9 @@ class ResidualChart(ChartSettings):
         return tuple((reading.stream, reading.index) for reading in self.reads)
 
     def charted(self, baselines: xr.Dataset) -> tuple[Pair, ...]:
-        """The first of `pairs` with a baseline on any pixel; none where no history was stable."""
+        """The first of `pairs` with a baseline on any pixel; none where no history was stable. baselines: (y,
+        x) as `detect.baseline.fit_baselines` gives them.
+        """
         for stream, index in self.pairs:
             if (baselines[name_of(stream, index, "sigma")].to_numpy() > 0).any():
                 return ((stream, index),)

@@ -29,11 +29,15 @@ class Ewma:
             raise ValueError(f"need 0 < weight <= 1, limit > 0, bound > 0; got {self}")
 
     def start(self, observations: xr.DataArray) -> xr.Dataset:
-        """The process at 0: `process` float32, `alarm` uint16."""
+        """The process at 0, (y, x): `process` float32, `alarm` uint16; observations: (y, x) count of the
+        history, not used.
+        """
         return blank(observations, process=np.float32)
 
     def update(self, process: xr.Dataset, residual: xr.DataArray, day: int) -> xr.Dataset:
-        """The process after one more observation; residual in sigmas, loss negative, NaN = not seen."""
+        """The process after one more observation; residual: (y, x) float32 in sigmas, loss negative, NaN =
+        not seen.
+        """
 
         def step(z: np.ndarray, parts: dict[str, np.ndarray]) -> None:
             kernels.ewma(z, day, self.weight, self.limit, self.bound, parts["process"], parts["alarm"])

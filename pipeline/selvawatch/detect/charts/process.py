@@ -19,6 +19,8 @@ def moved(
     """A new process: copies of all parts, moved by `step`, which gets residuals and parts by pixel.
 
     What is not finite was not seen.
+
+    process: parts (y, x), or (slot, y, x). residual: (y, x), taken as float32.
     """
     parts = {str(name): process[name].to_numpy().copy() for name in process}
     pixels = residual.size

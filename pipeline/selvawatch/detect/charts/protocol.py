@@ -58,6 +58,8 @@ def processes(
     """Day and process after each of one stream's observations, in order of day; other observations are left
     out.
 
+    baselines, processes: (y, x).
+
     Raises
     ------
     StackError

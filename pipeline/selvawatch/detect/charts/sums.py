@@ -29,12 +29,16 @@ class Cusum:
             raise ValueError(f"critical is {self.critical}, need more than 0")
 
     def start(self, observations: xr.DataArray) -> xr.Dataset:
-        """The process at 0: `process`, `history` float32, `count` int32, `alarm` uint16."""
+        """The process at 0, (y, x): `process`, `history` float32, `count` int32, `alarm` uint16;
+        observations: (y, x) screened observations of the history.
+        """
         process = blank(observations, process=np.float32, count=np.int32)
         return process.assign(history=observations.astype(np.float32).variable)
 
     def update(self, process: xr.Dataset, residual: xr.DataArray, day: int) -> xr.Dataset:
-        """The process after one more observation; residual in sigmas, loss negative, NaN = not seen."""
+        """The process after one more observation; residual: (y, x) float32 in sigmas, loss negative, NaN =
+        not seen.
+        """
 
         def step(z: np.ndarray, parts: dict[str, np.ndarray]) -> None:
             kernels.cusum(
@@ -83,7 +87,9 @@ class Mosum:
         )
 
     def update(self, process: xr.Dataset, residual: xr.DataArray, day: int) -> xr.Dataset:
-        """The process after one more observation; residual in sigmas, loss negative, NaN = not seen."""
+        """The process after one more observation; residual: (y, x) float32 in sigmas, loss negative, NaN =
+        not seen.
+        """
 
         def step(z: np.ndarray, parts: dict[str, np.ndarray]) -> None:
             kernels.mosum(

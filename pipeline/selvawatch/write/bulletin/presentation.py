@@ -122,7 +122,7 @@ def _alert_view(
         rights_today=combination(language, today) if today and today != at_loss else "",
         zones=", ".join(words(language, "type", _text(row, "zones"))),
         legal=word(language, "legal_context", row["legal_context"]) if _text(row, "legal_context") else "",
-        citation=single_line(_text(row, "legal_citation"), 200),
+        citation=single_line(_text(row, "legal_citation"), 600),
         citation_verified=bool(row["legal_verified"]),
         authority=single_line(_text(row, "authority"), 200),
         authority_verified=bool(row["authority_verified"]),
