@@ -41,13 +41,15 @@ def without_common_shift(
     """The observation with each block's common shift taken off; of a stream that the model does not know, as
     it is.
 
-    The shift of a block is what three quarters of its forest share: the upper quartile of residuals
-    (observed - predicted), less what noise alone would give, where that is negative, or the lower one where
-    that is positive. So a block may lose up to three quarters of its forest before the loss is taken for
-    a shift, and `most` bounds even that. After the spatial normalisation of Hamunyela et al. (2016, Remote
-    Sensing of Environment 172, 126-138); the quartiles and the bound are ours.
+    The shift of a block is what three quarters of its forest share: the upper quartile of residuals (observed
+    - predicted), less what noise alone would give, where that is negative, or the lower one where that is
+    positive. So a block may lose up to three quarters of its forest before the loss is taken for a shift, and
+    `most` bounds even that. After the spatial normalisation of Hamunyela et al. (2016, Remote Sensing of
+    Environment 172, 126-138); the quartiles and the bound are ours.
 
     corner: where the observation begins on the grid; None: at its anchor.
+
+    baselines: (y, x) as `detect.baseline.fit_baselines` gives them.
     """
     if not model.knows(observation.stream):
         return observation
@@ -73,10 +75,12 @@ def block_shifts(
     rule: CommonShift,
     corner: Corner | None = None,
 ) -> np.ndarray:
-    """Common shift of every block that an image meets, (rows, columns) of blocks, float32 in stored units;
-    0 = unknown.
+    """Common shift of every block that an image meets, (rows, columns) of blocks, float32 in stored units; 0
+    = unknown.
 
     stored: (y, x) int16. terms: (term, y, x), sigma: (y, x), in stored units; only sigma > 0 counts.
+
+    basis: (term,) float32.
     """
     step = rule.step_px
     of_rows, of_columns = _blocks(stored.shape, rule, corner)

@@ -27,6 +27,8 @@ def gfw_date_conf(layers: xr.Dataset) -> xr.DataArray:
 
     Confidence 2 low (provisional), 3 high (confirmed), 4 highest (confirmed by optical and by radar).
 
+    layers: (y, x) as `detect.fusion.layers` gives them.
+
     Raises
     ------
     LayerError
@@ -39,7 +41,9 @@ def gfw_date_conf(layers: xr.Dataset) -> xr.DataArray:
 
 
 def radd_alert(layers: xr.Dataset) -> xr.DataArray:
-    """RADD `Alert`, (y, x) uint8: 2 unconfirmed, 3 confirmed; 0 = no alert."""
+    """RADD `Alert`, (y, x) uint8: 2 unconfirmed, 3 confirmed; 0 = no alert. layers: (y, x) as
+    `detect.fusion.layers` gives them.
+    """
     status = layers["status"].to_numpy()
     value = np.where(_alerts(layers), np.where(status == Status.PROVISIONAL, 2, 3), 0)
     return _layer(layers, value, np.uint8, "Alert", 0)
@@ -47,6 +51,8 @@ def radd_alert(layers: xr.Dataset) -> xr.DataArray:
 
 def radd_date(layers: xr.Dataset) -> xr.DataArray:
     """RADD `Date`, (y, x) uint16: YYDOY (24184 = day 184 of 2024); 0 = no alert.
+
+    layers: (y, x) as `detect.fusion.layers` gives them.
 
     Raises
     ------
@@ -75,6 +81,8 @@ def dist_status(layers: xr.Dataset) -> xr.DataArray:
 
     0 none, 4 first observation, 5 provisional, 6 confirmed, 8 confirmed and finished (closed). Our evidence
     knows no fraction of vegetation, so the classes below half (1-3, 7) are never given.
+
+    layers: (y, x) as `detect.fusion.layers` gives them.
     """
     status, observations = layers["status"].to_numpy(), layers["looks"].to_numpy()
     value = np.select(
@@ -93,6 +101,8 @@ def dist_status(layers: xr.Dataset) -> xr.DataArray:
 
 def dist_date(layers: xr.Dataset) -> xr.DataArray:
     """DIST-ALERT VEG-DIST-DATE, (y, x) int16: days since 2020-12-31; 0 = no alert, -1 = no data.
+
+    layers: (y, x) as `detect.fusion.layers` gives them.
 
     Raises
     ------

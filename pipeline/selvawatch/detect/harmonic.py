@@ -80,7 +80,9 @@ def fit(stack: xr.DataArray, rule: Harmonic, *, workers: int = 1) -> xr.Dataset:
 
 
 def fit_block(block: np.ndarray, days: np.ndarray, rule: Harmonic, workers: int) -> np.ndarray:
-    """(terms + EXTRA, rows, columns) int16 planes of a (time, rows, columns) int16 block."""
+    """(terms + EXTRA, rows, columns) int16 planes of a (time, rows, columns) int16 block. days: (time,)
+    int64.
+    """
     dates, rows, columns = block.shape
     pixels = rows * columns
     flat = np.ascontiguousarray(block).reshape(dates, pixels)

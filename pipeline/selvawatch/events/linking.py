@@ -95,8 +95,10 @@ def new_ids(
     """An id such as `MDD-240612-7KQ4` for each wanted patch: prefix, onset, digest of where it began.
 
     It began on the pixel of earliest onset (northernmost, then westernmost), of which only the square of
-    `_SQUARE_M` enters the digest: ids are public, and a finer place could be found by trying. No id is
-    given twice.
+    `_SQUARE_M` enters the digest: ids are public, and a finer place could be found by trying. No id is given
+    twice.
+
+    labels: (n,) int, the patch of each pixel.
     """
     used = set(ids_before)
     order = np.lexsort((pixels.column, pixels.row, pixels.onset, labels))

@@ -116,6 +116,8 @@ def polygons(column: np.ndarray, row: np.ndarray, number: np.ndarray, grid: Grid
 
     Rings follow pixel edges and pixels that meet only at a corner stay apart (4-connected), so that every
     polygon is valid; the parts are in canonical order.
+
+    column, row: (pixels,) int64 in the grid.
     """
     left, top = int(column.min()), int(row.min())
     width = int(column.max()) - left + 1

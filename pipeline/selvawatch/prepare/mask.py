@@ -121,6 +121,8 @@ def clear_pixels(
     What only the archive marks is not: its layers carry margins of their own where they need them, and where
     they take bright ground for cloud a margin would hide the mine around it. resolution: metres of a pixel;
     space: as in `flags`.
+
+    bands: (y, x) float32 reflectance by name, NaN = no data.
     """
     flagged = flags(bands, rule, space)
     clear = flagged == CLEAR

@@ -160,7 +160,7 @@ def _run(values: np.ndarray, half: int, out: np.ndarray) -> None:
 @numba.njit("void(uint8[:, ::1], uint8, int64, float64, uint8[:, ::1])", nogil=True, cache=True)
 def mark_patches(flags: np.ndarray, kind: int, half: int, needed: float, out: np.ndarray) -> None:
     """1 into out (y, x) where a flag is of a kind and so are at least so many in the square of 2 * half + 1
-    pixels around it, nothing counted outside the image; else 0.
+    pixels around it, nothing counted outside the image; else 0. flags and out: uint8.
     """
     rows, columns = flags.shape
     below, around = np.zeros(columns, np.int32), np.empty(columns, np.int32)
@@ -179,7 +179,9 @@ def mark_patches(flags: np.ndarray, kind: int, half: int, needed: float, out: np
 
 @numba.njit("void(uint8[:, ::1], int64, boolean[:, ::1])", nogil=True, cache=True)
 def clear_around(marks: np.ndarray, reach: int, clear: np.ndarray) -> None:
-    """False into clear (y, x) where a mark lies in the square of 2 * reach + 1 pixels around a pixel."""
+    """False into clear (y, x) where a mark lies in the square of 2 * reach + 1 pixels around a pixel. marks:
+    (y, x) uint8, 0 or 1; clear: bool.
+    """
     rows, columns = marks.shape
     below, around = np.zeros(columns, np.int32), np.empty(columns, np.int32)
     for row in range(-reach, rows):

@@ -115,7 +115,7 @@ def degree_blocks(lon: np.ndarray, lat: np.ndarray, side: float) -> np.ndarray:
 
 def watched_years(confirmed_on: np.ndarray, first_day: int | np.ndarray, last_day: int) -> np.ndarray:
     """Years for which each unit was watched: from the first day to its confirmation, or to the last day;
-    float of the shape of confirmed_on (int days, 0 = never).
+    float of the shape of confirmed_on (int days, 0 = never). first_day: one day, or one for each unit.
     """
     until = np.where(confirmed_on != NO_DAY, confirmed_on, last_day)
     return np.asarray(np.maximum(until - first_day, 0) / DAYS_PER_YEAR)

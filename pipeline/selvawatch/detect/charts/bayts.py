@@ -77,6 +77,8 @@ class Bayts:
         """How far each pixel's open flag stands towards confirmation, (y, x) float64; 1 = confirmed.
 
         Without a flag: what the last observation said for forest, on the same scale (0 or below).
+
+        process: (y, x), as `start` and `update` give it.
         """
         level = math.log(self.confirm / (1 - self.confirm))
         last = np.minimum(process["before"].to_numpy().astype(np.float64), 0)
@@ -170,5 +172,7 @@ class BaytsSettings(ChartSettings):
         return bayts_processes(self.chart, densities, observations, forest, quantile=self.quantile, since=0)
 
     def reach(self, process: xr.Dataset) -> np.ndarray:
-        """How far each pixel's open flag stands towards confirmation, (y, x) float64; 1 = confirmed."""
+        """How far each pixel's open flag stands towards confirmation, (y, x) float64; 1 = confirmed. process:
+        (y, x), as `start` and `update` give it.
+        """
         return self.chart.reach(process)

@@ -42,11 +42,15 @@ class ChartSettings(ABC):
 
         A process is a Dataset with at least `alarm` (uint16 day of the first alarm, 0 = none). forest: (y, x)
         bool, monitored pixels.
+
+        baselines: (y, x) as `detect.baseline.fit_baselines` gives them.
         """
 
     @abstractmethod
     def reach(self, process: xr.Dataset) -> np.ndarray:
-        """How far each pixel stands towards its bound, (y, x) float64; 1 = at it."""
+        """How far each pixel stands towards its bound, (y, x) float64; 1 = at it. process: (y, x), as `start`
+        and `update` give it.
+        """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,10 +96,14 @@ class ResidualChart(ChartSettings):
         observations: Iterable[Observation],
         forest: xr.DataArray,  # noqa: ARG002
     ) -> Iterator[tuple[int, xr.Dataset]]:
-        """Day and process (y, x) after each observation of the charted stream; the forest does not matter."""
+        """Day and process (y, x) after each observation of the charted stream; the forest does not matter.
+        baselines: (y, x).
+        """
         ((stream, index),) = self.charted(baselines)
         return processes(self.chart, base, baselines, observations, stream=stream, index=index)
 
     def reach(self, process: xr.Dataset) -> np.ndarray:
-        """How far each pixel stands towards its bound, (y, x) float64; 1 = at it."""
+        """How far each pixel stands towards its bound, (y, x) float64; 1 = at it. process: (y, x), as `start`
+        and `update` give it.
+        """
         return self.chart.reach(process)

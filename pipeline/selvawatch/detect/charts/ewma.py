@@ -45,7 +45,9 @@ class Ewma:
         return moved(process, residual, step)
 
     def reach(self, process: xr.Dataset) -> np.ndarray:
-        """How far each pixel stands towards its bound, (y, x) float64; above 1 = over it."""
+        """How far each pixel stands towards its bound, (y, x) float64; above 1 = over it. process: (y, x), as
+        `start` and `update` give it.
+        """
         level = self.limit * math.sqrt(self.weight / (2 - self.weight))
         return -process["process"].to_numpy().astype(np.float64) / level
 

@@ -7,7 +7,7 @@ import xarray as xr
 
 
 def blank(like: xr.DataArray, **parts: type) -> xr.Dataset:
-    """A Dataset (y, x) of zeros: the parts named, and `alarm` (uint16)."""
+    """A Dataset (y, x) of zeros: the parts named, and `alarm` (uint16). like: any (y, x) array."""
     shape = (like.sizes["y"], like.sizes["x"])
     types = {**parts, "alarm": np.uint16}
     return xr.Dataset({name: (("y", "x"), np.zeros(shape, dtype)) for name, dtype in types.items()})

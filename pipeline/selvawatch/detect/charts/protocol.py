@@ -29,11 +29,15 @@ class Chart(Protocol):
         """
 
     def reach(self, process: xr.Dataset) -> np.ndarray:
-        """How far each pixel stands towards its bound, (y, x) float64; above 1 = over it."""
+        """How far each pixel stands towards its bound, (y, x) float64; above 1 = over it. process: (y, x), as
+        `start` and `update` give it.
+        """
 
 
 def residual(baselines: xr.Dataset, model: Model, observation: Observation, index: str) -> xr.DataArray:
-    """Residual of an observation in sigmas, (y, x) float32, turned so that loss is negative; NaN: none."""
+    """Residual of an observation in sigmas, (y, x) float32, turned so that loss is negative; NaN: none.
+    baselines: (y, x) as `detect.baseline.fit_baselines` gives them.
+    """
     rule = next(each for each in model.stream(observation.stream).indices if each.index == index)
     terms = baselines[name_of(observation.stream, index, "terms")].to_numpy().astype(np.float32)
     sigma = baselines[name_of(observation.stream, index, "sigma")].to_numpy().astype(np.float32)
@@ -90,6 +94,8 @@ def alarms(
 ) -> xr.DataArray:
     """Day of each pixel's first alarm, (y, x) uint16, 0 = none, after one stream's observations in order of
     day.
+
+    baselines: (y, x) as `detect.baseline.fit_baselines` gives them.
 
     Raises
     ------

@@ -49,7 +49,7 @@ class Cusum:
 
     def reach(self, process: xr.Dataset) -> np.ndarray:
         """How far each pixel stands towards its bound, (y, x) float64; above 1 = over it, 0 before an
-        observation.
+        observation. process: (y, x), as `start` and `update` give it.
         """
         x = _time(process)
         late = np.maximum(x, 1 + 1e-9)
@@ -75,6 +75,8 @@ class Mosum:
         """The process at 0: `process`, `history`, `window`, `count`, `ring` (slot, y, x), `alarm`.
 
         A window begins empty: the history's residuals are not kept.
+
+        All (y, x) but `ring`; observations: (y, x) screened observations of the history.
         """
         history = observations.to_numpy().astype(np.float32)
         window = np.maximum(np.floor(history * self.share), 1).astype(np.int32)
@@ -108,7 +110,7 @@ class Mosum:
 
     def reach(self, process: xr.Dataset) -> np.ndarray:
         """How far each pixel stands towards its bound, (y, x) float64; above 1 = over it, 0 before an
-        observation.
+        observation. process: (y, x), as `start` and `update` give it.
         """
         x = _time(process)
         level = self.critical * np.sqrt(2 * np.maximum(np.log(x), 1))

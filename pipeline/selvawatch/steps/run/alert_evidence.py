@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
+from selvawatch.core.days import day_numbers
 from selvawatch.core.files import replacing
 from selvawatch.prepare.ingest import SceneRecord
 from selvawatch.site import Site
@@ -35,9 +36,9 @@ def with_evidence(
     outlines = {tile: site.grid.tile(tile).polygon for tile in sorted(states)}
     tree = shapely.STRtree(list(outlines.values()))
     names = np.array(list(outlines), object)
-    first = alerts["onset_earliest"].fillna(alerts["onset"]).to_numpy("datetime64[D]").astype(np.int64)
+    first = day_numbers(alerts["onset_earliest"].fillna(alerts["onset"]))
     last = alerts[["first_detected", "confirmed_on", "last_grown", "onset_latest"]].max(axis=1)
-    last_day = last.to_numpy("datetime64[D]").astype(np.int64)
+    last_day = day_numbers(last)
     lists = []
     for index, outline in enumerate(alerts.geometry.to_numpy()):
         tiles = names[np.sort(tree.query(outline, predicate="intersects"))]
