@@ -18,24 +18,19 @@ PUBLIC_CALLS = {"selvawatch.table"}
 """What a notebook calls: parameters by name, as many as the command has options."""
 
 LONG: set[str] = {
-    "detect.fusion._Steps.step",
     "simulate.archive.rights_register.write_register",
     "steps.run.monitor._finish",
     "steps.run.publish.publish",
-    "validate.loss_map.validate_loss",
 }
 """Functions that are still too long; nothing may join them."""
 
 WIDE: set[str] = {
-    "calibrate.operating_points._point",
-    "calibrate.operating_points.operating_points",
     "simulate.terrain.covers.Canvas.paint",
     "steps.attribute_loss.attribute_file",
     "steps.mirror.mirror",
     "steps.run.monitor._report",
     "steps.scenes.list_scenes",
     "steps.tile.state.advance_state",
-    "validate.judge_series.validate_series",
 }
 """Functions that still have too many parameters; nothing may join them."""
 
