@@ -21,6 +21,7 @@ from selvawatch.sources.sensors.reasons import SCENE_REASONS
 from selvawatch.steps.attribute_loss import ZONE_ADDED
 from selvawatch.steps.tables import PRODUCT
 from selvawatch.tables import TABLES as ANALYSTS_TABLES
+from selvawatch.write.formats.companions import DICTIONARY, DICTIONARY_WORDS
 from selvawatch.write.language import labels
 from selvawatch.write.language.i18n import LOCALES, language
 from selvawatch.write.language.vocabulary import SENTENCES, VOCABULARIES, combination, word, words
@@ -55,6 +56,7 @@ def ids_of_code_tables() -> set[tuple[str, str]]:
         *(labels.table_id(spec.name, spec.description) for spec in ANALYSTS_TABLES.values()),
         *(labels.layer_id(layer) for layer in LAYERS.values()),
         *((labels.LEGEND, swatch.label) for legend in LEGENDS.values() for swatch in legend),
+        *((DICTIONARY, message) for message in DICTIONARY_WORDS),
         *((name, sentence) for name, codes in SENTENCES.items() for sentence in codes.values()),
     }
 

@@ -12,25 +12,24 @@ from selvawatch.write.language.i18n import language
 from selvawatch.write.language.labels import column_label
 from selvawatch.write.language.sanitise import cell
 
-DICTIONARY_HEAD = (
-    "columna / column",
-    "significado",
-    "meaning",
-    "tipo / type",
-    "unidad / unit",
-    "valores / values",
-    "nivel / tier",
-)
-"""Columns of a data dictionary."""
-_TIER_WORDS = {
-    Tier.PUBLIC: "público / public",
-    Tier.PARTNER: "socios / partner",
-    Tier.RESTRICTED: "restringido / restricted",
-}
+DICTIONARY = "dictionary"
+"""Context of the words of a data dictionary in the catalogues."""
+MEANING = "meaning"
+DICTIONARY_COLUMNS = ("column", MEANING, "type", "unit", "values", "tier")
+"""What a data dictionary says of a column; the meaning in a column for each language."""
+DICTIONARY_WORDS = ("table", *DICTIONARY_COLUMNS, *(tier.name.lower() for tier in Tier))
+"""Messages of a data dictionary."""
+
+
+def dictionary_head() -> tuple[str, ...]:
+    """Heads of a data dictionary, Spanish and English: seven for the six of `DICTIONARY_COLUMNS`."""
+    spanish = language("es").text(MEANING, DICTIONARY)
+    heads = [(spanish, MEANING) if name == MEANING else (_both(name),) for name in DICTIONARY_COLUMNS]
+    return tuple(text for head in heads for text in head)
 
 
 def dictionary_rows(table: Table) -> list[tuple[str, ...]]:
-    """One row for each column of a table under `DICTIONARY_HEAD`, Spanish and English side by side."""
+    """One row for each column of a table under `dictionary_head`, Spanish and English side by side."""
     spanish = language("es")
     return [
         (
@@ -40,7 +39,7 @@ def dictionary_rows(table: Table) -> list[tuple[str, ...]]:
             column.dtype,
             column.unit,
             " | ".join(column.choices),
-            _TIER_WORDS[column.tier],
+            _both(column.tier.name.lower()),
         )
         for column in table.columns
     ]
@@ -50,7 +49,7 @@ def write_dictionary(path: Path, tables: tuple[Table, ...]) -> Path:
     """Write the bilingual data dictionary of some tables as CSV (UTF-8 with BOM) and return the path."""
     text = StringIO()
     writer = csv.writer(text, lineterminator="\r\n")
-    writer.writerow(["tabla / table", *DICTIONARY_HEAD])
+    writer.writerow([_both("table"), *dictionary_head()])
     for table in tables:
         writer.writerows([cell(part) for part in (table.name, *row)] for row in dictionary_rows(table))
     with replacing(path) as part:
@@ -62,3 +61,8 @@ def write_provenance(path: Path, provenance: Mapping[str, str]) -> Path:
     """Write what a CSV was made from beside it, as `NAME-procedencia.json`, and return that path."""
     text = json.dumps(dict(provenance), indent=1, sort_keys=True, ensure_ascii=False) + "\n"
     return write_text(path.with_name(f"{path.stem}-procedencia.json"), text)
+
+
+def _both(message: str) -> str:
+    """A word of a dictionary in Spanish and English."""
+    return f"{language('es').text(message, DICTIONARY)} / {message}"

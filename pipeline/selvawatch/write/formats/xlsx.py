@@ -10,7 +10,7 @@ import xlsxwriter
 from selvawatch.core.days import to_date
 from selvawatch.core.files import replacing
 from selvawatch.core.schema import Table
-from selvawatch.write.formats.companions import DICTIONARY_HEAD, dictionary_rows
+from selvawatch.write.formats.companions import dictionary_head, dictionary_rows
 from selvawatch.write.formats.rows import plain_value
 from selvawatch.write.language.sanitise import cell
 from selvawatch.write.tiers import Released
@@ -50,7 +50,7 @@ def write_xlsx(path: Path, released: Released, provenance: Mapping[str, str]) ->
 def _dictionary_sheet(book: Any, table: Table, head: Any, wrapped: Any) -> None:
     sheet = book.add_worksheet("diccionario")
     for position, (title, width) in enumerate(
-        zip(DICTIONARY_HEAD, (26, 34, 60, 10, 10, 40, 24), strict=True)
+        zip(dictionary_head(), (26, 34, 60, 10, 10, 40, 24), strict=True)
     ):
         sheet.write_string(0, position, title, head)
         sheet.set_column(position, position, width)
