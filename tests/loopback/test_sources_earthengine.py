@@ -23,13 +23,14 @@ from selvawatch.sources.catalogues.earth_engine import EarthEngineSource
 from selvawatch.sources.earthengine import pixels
 from selvawatch.sources.open import open_source
 from selvawatch.sources.scene_pixels import read_window
-from selvawatch.sources.sensors.quality import scl_clear
+from selvawatch.sources.sensors.quality import QualityThresholds, scl_clear
 from selvawatch.sources.sensors.sensor_table import SENSORS, stream_of
 from selvawatch.sources.source import Source
 from selvawatch.steps.mirror import mirror
 from small_site import AREA, lay_site
 
 EVERYWHERE = shapely.box(-75, -20, -60, 0)
+THRESHOLDS = QualityThresholds(cloud_score=0.6)
 DAYS = (to_day("2022-12-01"), to_day("2024-08-31"))
 RECIPE = Recipe(
     screening=load(Screening, ROOT / "models" / "screening.toml"),
@@ -258,8 +259,9 @@ def test_a_low_cloud_score_masks_what_the_scene_classification_let_pass(dark, ac
         source = open_source("earthengine")
         (there,) = source.search(EVERYWHERE, *DAYS).scenes
         data = source.read(there, tile, ["red"])
-        clear = SENSORS[there.sensor].clear({name: data[name].values for name in ("scl", "cloud_score")})
-        assert scl_clear({"scl": source.read(here, tile, ["red"])["scl"].values})[:48, :48].all()
+        layers = {name: data[name].values for name in ("scl", "cloud_score")}
+        clear = SENSORS[there.sensor].clear(layers, THRESHOLDS)
+        assert scl_clear({"scl": source.read(here, tile, ["red"])["scl"].values}, THRESHOLDS)[:48, :48].all()
         assert not clear[30:40, 30:40].any() and clear[:30, :48].all()
         assert clear[40:48, :48].all()
 

@@ -107,7 +107,7 @@ def observe_scene(
             needed=", ".join(recipe.index_rule.wanted(scene)),
         )
     if sensor.ready:
-        values, clear = _ready(scene, tile, names, read, halo_px)
+        values, clear = _ready(scene, tile, names, recipe, read, halo_px)
     elif sensor.radar:
         values, clear = _radar(scene, tile, names, recipe, read, halo_px)
     else:
@@ -155,13 +155,13 @@ def _share(usable: np.ndarray, halo_px: int) -> float:
 
 
 def _ready(
-    scene: Scene, tile: Tile, names: Sequence[str], read: Reader, halo_px: int
+    scene: Scene, tile: Tile, names: Sequence[str], recipe: Recipe, read: Reader, halo_px: int
 ) -> tuple[dict[str, np.ndarray], np.ndarray]:
     """Ready indices as they are: no screening of bands is possible, none of their pixels is averaged."""
     data = read(scene, tile, names, halo_px)
     values = {name: encode(data[name].values, INDICES[name].scale) for name in names}
     clear = np.logical_or.reduce([index != NODATA for index in values.values()])
-    quality = _quality(sensor_of(scene), data)
+    quality = _quality(sensor_of(scene), data, recipe)
     if quality is not None:
         clear &= quality
         for index in values.values():
@@ -205,7 +205,8 @@ def _optical(
     bands = dict.fromkeys((*SCREENED_BANDS, *(band for name in names for band in INDICES[name].bands)))
     data = read(scene, tile, tuple(bands), halo + halo_px)
     reflectance, space = {name: data[name].values for name in bands}, sensor.bandpass
-    clear_with_halo = clear_pixels(reflectance, _quality(sensor, data), recipe.screening, resolution, space)
+    quality = _quality(sensor, data, recipe)
+    clear_with_halo = clear_pixels(reflectance, quality, recipe.screening, resolution, space)
     clear = without_halo(clear_with_halo, halo).copy()
     values = {name: stored_without_halo(INDICES[name], reflectance, space, halo, clear) for name in names}
     for index in values.values():
@@ -213,8 +214,8 @@ def _optical(
     return values, clear
 
 
-def _quality(sensor: Sensor, data: xr.Dataset) -> np.ndarray | None:
+def _quality(sensor: Sensor, data: xr.Dataset, recipe: Recipe) -> np.ndarray | None:
     layers = {name: data[name].values for name in sensor.quality if name in data}
     if sensor.clear is None or not layers:
         return None
-    return sensor.clear(layers)
+    return sensor.clear(layers, recipe.screening.quality)

@@ -6,9 +6,10 @@ from selvawatch.errors import SourceError
 from selvawatch.sources.catalogues.combined import ClosedSource, CombinedSource
 from selvawatch.sources.catalogues.earth_engine import EarthEngineSource
 from selvawatch.sources.catalogues.folder import FolderSource
-from selvawatch.sources.catalogues.public_archives import ARCHIVES, open_archive
+from selvawatch.sources.catalogues.public_archives import ARCHIVES, collections_of, open_archive
 from selvawatch.sources.catalogues.stac_api import StacSource
-from selvawatch.sources.source import FAMILIES, Source
+from selvawatch.sources.sensors.sensor_table import FAMILIES
+from selvawatch.sources.source import Source
 
 KNOWN = (
     "earth-search",
@@ -36,7 +37,7 @@ def open_source(text: str) -> Source:
         is empty, or a sensor is named twice.
     """
     if text in ARCHIVES:
-        return _combined(text, [(family, text) for family in ARCHIVES[text].collections])
+        return _combined(text, [(family, text) for family in collections_of(text)])
     if _PART.match(text):
         pieces = _PART.split(text)[1:]
         return _combined(text, list(zip(pieces[::2], pieces[1::2], strict=True)))

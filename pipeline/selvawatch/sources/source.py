@@ -98,7 +98,3 @@ class Source(Protocol):
             When anything of it cannot be read; nothing is returned in part.
         """
         ...
-
-
-FAMILIES = ("sentinel-2", "landsat", "sentinel-1")
-"""Sensors that a site names a source for."""

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from selvawatch.core.stack import encode
-from selvawatch.prepare.harmonise import ETM_TO_OLI, MSI_TO_OLI, adjustment, to_msi
+from selvawatch.prepare.harmonise import adjustment, to_msi
 from selvawatch.prepare.indices import (
     INDICES,
     decibel,
@@ -14,6 +14,7 @@ from selvawatch.prepare.indices import (
     stored_without_halo,
 )
 from selvawatch.prepare.pixel_kernels import hide
+from selvawatch.sources.sensors.sensor_table import TO_OLI
 
 
 def difference_slow(first, second):
@@ -91,12 +92,12 @@ def test_forest_sand_and_pond_differ_in_the_indices():
     assert got["forest"]["ndvi"] > 0.8 > 0.3 > got["sand"]["ndvi"] > 0 > got["pond"]["ndvi"]
 
 
-@pytest.mark.parametrize("band", sorted(MSI_TO_OLI))
+@pytest.mark.parametrize("band", sorted(TO_OLI["msi"]))
 def test_landsat_comes_to_sentinel_2s_space_by_the_published_lines(band):
     msi = np.array([0.02, 0.1, 0.4], np.float32)
-    slope, offset = MSI_TO_OLI[band]
+    slope, offset = TO_OLI["msi"][band]
     np.testing.assert_allclose(to_msi({band: slope * msi + offset}, "oli")[band], msi, rtol=1e-4)
-    gain, shift = ETM_TO_OLI[band]
+    gain, shift = TO_OLI["etm"][band]
     etm = (slope * msi + offset - shift) / gain
     np.testing.assert_allclose(to_msi({band: etm.astype(np.float32)}, "etm")[band], msi, rtol=1e-3)
     np.testing.assert_array_equal(to_msi({band: msi}, "msi")[band], msi)

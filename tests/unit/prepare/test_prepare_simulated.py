@@ -13,7 +13,7 @@ from selvawatch.prepare.scene_indices import IndexRule, Recipe, observe_scene
 from selvawatch.simulate.terrain.causes import Cause
 from selvawatch.sources.open import open_source
 from selvawatch.sources.scene_pixels import read_scene
-from selvawatch.sources.sensors.quality import scl_clear
+from selvawatch.sources.sensors.quality import QualityThresholds, scl_clear
 
 RECIPE = Recipe(
     screening=load(Screening, ROOT / "models" / "screening.toml"),
@@ -59,7 +59,7 @@ def test_new_mines_stay_visible_through_the_masks(small_archive, small_tile):
         part = observe_scene(scene, small_tile, RECIPE, read_scene)
         scl = read_scene(scene, small_tile, ())["scl"].values
         for name, where in (("mine", mined & (onset < scene.day - 10)), ("forest", forest)):
-            sought = where & scl_clear({"scl": scl})
+            sought = where & scl_clear({"scl": scl}, QualityThresholds(cloud_score=0.6))
             share[name][0] += np.count_nonzero(sought & part.clear)
             share[name][1] += np.count_nonzero(sought)
             nbr[name].extend(part.values["nbr"][where & part.clear] * 1e-4)

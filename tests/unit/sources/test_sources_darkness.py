@@ -7,10 +7,13 @@ import pytest
 import shapely
 
 import stac_folder
+from conftest import ROOT
 from selvawatch.core.days import to_day
 from selvawatch.core.grid import Grid
 from selvawatch.core.scene import scene_from_json, scene_to_json
+from selvawatch.core.settings import load
 from selvawatch.errors import SceneError
+from selvawatch.prepare.mask import Screening
 from selvawatch.sources.catalogues import offsets
 from selvawatch.sources.open import open_source
 from selvawatch.sources.sensors.sensor_table import DECIDED, scaling_of
@@ -20,6 +23,7 @@ YEAR = (to_day("2024-01-01"), to_day("2024-12-31"))
 TILE = Grid(crs="EPSG:32719", resolution=10, tile_px=48).tile("x0800y18000")
 WEST, _, _, NORTH = TILE.bounds
 BANDS = ("blue", "green", "red", "nir", "swir16", "swir22")
+RULE = load(Screening, ROOT / "models" / "screening.toml").offset_rule
 FLAG = "earthsearch:boa_offset_applied"
 
 
@@ -70,7 +74,7 @@ def test_the_offset_that_puts_the_forest_right_is_used_and_written_down(
         properties=properties,
     )
     assert offsets.is_doubtful(found)
-    ((settled,), problems) = offsets.resolve_offsets([found], [])
+    ((settled,), problems) = offsets.resolve_offsets([found], [], RULE)
     assert problems == [] and settled.properties[DECIDED] == f"dark-targets:{stored_offset:g}"
     assert not offsets.is_doubtful(settled) and scene_from_json(scene_to_json(settled)) == settled
     got = open_source(f"folder:{tmp_path}").read(settled, TILE, ["red", "nir"])
@@ -80,14 +84,14 @@ def test_the_offset_that_puts_the_forest_right_is_used_and_written_down(
 
 def test_without_enough_clear_forest_the_scene_is_refused_with_its_reason(tmp_path):
     found, _ = scene(tmp_path, stored_offset=0.0, stated=-0.1, properties={FLAG: False}, forest=9)
-    (scenes, (problem,)) = offsets.resolve_offsets([found], [])
+    (scenes, (problem,)) = offsets.resolve_offsets([found], [], RULE)
     assert scenes == [] and problem.reason == "offset" and "too little clear forest" in problem.text
 
 
 def test_ground_that_no_offset_makes_a_forest_is_refused(tmp_path):
     found, _ = scene(tmp_path, stored_offset=0.0, stated=-0.1, properties={FLAG: False}, red=(0.4, 0.5))
     with pytest.raises(SceneError, match="so do the dark targets") as caught:
-        offsets.decided(found)
+        offsets.decided(found, RULE)
     assert caught.value.reason == "offset"
 
 
@@ -95,17 +99,17 @@ def test_metadata_that_agree_are_believed_and_no_pixel_is_read(tmp_path):
     found, _ = scene(tmp_path, stored_offset=0.0, collection="sentinel-2-c1-l2a", stated=-0.1)
     for path in (tmp_path / "sentinel-2-c1-l2a" / "S").glob("*.tif"):
         path.unlink()
-    assert offsets.resolve_offsets([found], []) == ([found], [])
+    assert offsets.resolve_offsets([found], [], RULE) == ([found], [])
     assert scaling_of(found, "red") == (1e-4, -0.1)
 
 
 def test_what_was_decided_once_is_not_read_again(tmp_path):
     found, _ = scene(tmp_path, stored_offset=0.0, stated=-0.1, properties={FLAG: False})
-    (settled,), _ = offsets.resolve_offsets([found], [])
+    (settled,), _ = offsets.resolve_offsets([found], [], RULE)
     for path in (tmp_path / "sentinel-2-l2a" / "S").glob("*.tif"):
         path.unlink()
-    assert offsets.resolve_offsets([found], [settled]) == ([settled], [])
-    assert offsets.resolve_offsets([found], [])[1][0].reason == "unreadable"
+    assert offsets.resolve_offsets([found], [settled], RULE) == ([settled], [])
+    assert offsets.resolve_offsets([found], [], RULE)[1][0].reason == "unreadable"
 
 
 def test_landsat_is_held_to_the_same(tmp_path):
@@ -126,4 +130,4 @@ def test_landsat_is_held_to_the_same(tmp_path):
     (found,) = open_source(f"folder:{tmp_path}").search(EVERYWHERE, *YEAR).scenes
     with pytest.raises(SceneError, match="contradict"):
         scaling_of(found, "red")
-    assert scaling_of(offsets.decided(found), "red") == (2.75e-5, -0.2)
+    assert scaling_of(offsets.decided(found, RULE), "red") == (2.75e-5, -0.2)

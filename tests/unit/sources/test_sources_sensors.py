@@ -11,6 +11,7 @@ from selvawatch.sources.sensors.sensor_table import SENSORS, missing, recognise,
 
 OPTICAL = ("blue", "green", "red", "nir", "swir16", "swir22", "scl")
 LANDSAT = ("blue", "green", "red", "nir08", "swir16", "swir22", "qa_pixel")
+THRESHOLDS = quality.QualityThresholds(cloud_score=0.6)
 MICROSOFT = ("B02", "B03", "B04", "B08", "B11", "B12", "SCL")
 
 
@@ -118,18 +119,21 @@ def test_orbits_are_streams_of_their_own():
 
 
 def test_scl_keeps_what_turbid_ponds_fall_in():
-    clear = quality.scl_clear({"scl": np.arange(12, dtype=np.uint8)})
+    clear = quality.scl_clear({"scl": np.arange(12, dtype=np.uint8)}, THRESHOLDS)
     assert np.flatnonzero(clear).tolist() == [2, 4, 5, 6, 7]
 
 
 def test_qa_pixel_keeps_water_and_drops_fill_cloud_shadow_and_snow():
     clear_land, water = 0b0000001001000000, 0b0000001011000000
     bits = np.array([clear_land, water, *(clear_land | 1 << bit for bit in range(6))], np.uint16)
-    assert quality.qa_pixel_clear({"qa_pixel": bits}).tolist() == [True, True] + [False] * 6
+    assert quality.qa_pixel_clear({"qa_pixel": bits}, THRESHOLDS).tolist() == [True, True] + [False] * 6
     saturated = np.array([0, 8] + [0] * 6, np.uint16)
-    assert quality.qa_pixel_clear({"qa_pixel": bits, "qa_radsat": saturated}).tolist() == [True] + [False] * 7
+    assert (
+        quality.qa_pixel_clear({"qa_pixel": bits, "qa_radsat": saturated}, THRESHOLDS).tolist()
+        == [True] + [False] * 7
+    )
 
 
 def test_fmask_drops_cloud_its_edge_shadow_snow_and_fill():
     codes = np.array([0, 32, 192, 2, 4, 8, 16, 255], np.uint8)
-    assert quality.fmask_clear({"fmask": codes}).tolist() == [True] * 3 + [False] * 5
+    assert quality.fmask_clear({"fmask": codes}, THRESHOLDS).tolist() == [True] * 3 + [False] * 5

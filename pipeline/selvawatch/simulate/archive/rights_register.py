@@ -43,74 +43,93 @@ FRACTIONS = {
 """Outlines as shares of the tile's side from its south-west corner (x, y); the north is up."""
 
 
+ZONES: dict[str, tuple[str, dict[str, str | float]]] = {
+    "native_communities": (
+        "community",
+        {
+            "nom_comuni": "Comunidad Simulada Uno",
+            "estado": "TITULADA",
+            "etnia": "-",
+            "area_titul": 1890.0,
+            "docleg": "RD SIM-0101-1988",
+            "fec_titulo": "1988-07-12",
+        },
+    ),
+    "protected_areas": (
+        "core",
+        {
+            "anp_codi": "SIM01",
+            "anp_nomb": "Reserva Simulada",
+            "anp_cate": "Reserva Nacional",
+            "anp_suleg": 2400.0,
+            "anp_balec": "DS SIM-048-2000",
+            "anp_felec": "2000-09-04",
+        },
+    ),
+    "buffer_zones": (
+        "buffer",
+        {
+            "anp_codi": "SIM01",
+            "anp_nomb": "Reserva Simulada",
+            "c_nomb": "Zona de amortiguamiento de la Reserva Simulada",
+            "za_super": 3700.0,
+            "za_balea": "RJ SIM-298-2001",
+            "za_felea": "2001-10-16",
+        },
+    ),
+    "mining_corridor": (
+        "corridor",
+        {
+            "nombre": "Zona de pequeña minería y minería artesanal (simulada)",
+            "norma": "DL SIM-1100",
+            "fec_inicio": "2012-02-19",
+        },
+    ),
+    "exclusion_zones": (
+        "exclusion",
+        {
+            "nombre": "Zona de exclusión minera (simulada)",
+            "norma": "DU SIM-012-2010",
+            "fec_inicio": "2010-02-18",
+        },
+    ),
+    "isolated_peoples": (
+        "isolated",
+        {
+            "nombre": "Reserva territorial simulada",
+            "norma": "RM SIM-0427-2002",
+            "fec_inicio": "2002-04-22",
+        },
+    ),
+    "oil_lots": (
+        "oil",
+        {
+            "lote": "SIM-76",
+            "contrato": "CONTRATO SIM-76",
+            "estado": "EXPLORACION",
+            "fec_inicio": "2006-05-02",
+            "fec_termino": "2017-05-02",
+        },
+    ),
+}
+"""Layers of one row: name of its outline, and its columns under their official names."""
+
+
 def write_register(path: Path, landscape: Landscape) -> Path:
     """Write every layer of the register into one GeoPackage and return its path."""
     tile = landscape.tile
     layers = {
         "mining_titles": mining_titles(tile, landscape.plan.seed, landscape.lines.streams),
         "forest_concessions": _forest_concessions(tile),
-        "native_communities": _zone(
-            tile,
-            ["community"],
-            nom_comuni=["Comunidad Simulada Uno"],
-            estado=["TITULADA"],
-            etnia=["-"],
-            area_titul=[1890.0],
-            docleg=["RD SIM-0101-1988"],
-            fec_titulo=["1988-07-12"],
-        ),
+        "native_communities": _zone(tile, "native_communities"),
         "farm_plots": _farm_plots(landscape),
-        "protected_areas": _zone(
-            tile,
-            ["core"],
-            anp_codi=["SIM01"],
-            anp_nomb=["Reserva Simulada"],
-            anp_cate=["Reserva Nacional"],
-            anp_suleg=[2400.0],
-            anp_balec=["DS SIM-048-2000"],
-            anp_felec=["2000-09-04"],
-        ),
-        "buffer_zones": _zone(
-            tile,
-            ["buffer"],
-            anp_codi=["SIM01"],
-            anp_nomb=["Reserva Simulada"],
-            c_nomb=["Zona de amortiguamiento de la Reserva Simulada"],
-            za_super=[3700.0],
-            za_balea=["RJ SIM-298-2001"],
-            za_felea=["2001-10-16"],
-        ),
-        "mining_corridor": _zone(
-            tile,
-            ["corridor"],
-            nombre=["Zona de pequeña minería y minería artesanal (simulada)"],
-            norma=["DL SIM-1100"],
-            fec_inicio=["2012-02-19"],
-        ),
-        "exclusion_zones": _zone(
-            tile,
-            ["exclusion"],
-            nombre=["Zona de exclusión minera (simulada)"],
-            norma=["DU SIM-012-2010"],
-            fec_inicio=["2010-02-18"],
-        ),
-        "isolated_peoples": _zone(
-            tile,
-            ["isolated"],
-            nombre=["Reserva territorial simulada"],
-            norma=["RM SIM-0427-2002"],
-            fec_inicio=["2002-04-22"],
-        ),
+        "protected_areas": _zone(tile, "protected_areas"),
+        "buffer_zones": _zone(tile, "buffer_zones"),
+        "mining_corridor": _zone(tile, "mining_corridor"),
+        "exclusion_zones": _zone(tile, "exclusion_zones"),
+        "isolated_peoples": _zone(tile, "isolated_peoples"),
         "water_margins": _water_margins(landscape),
-        "oil_lots": _zone(
-            tile,
-            ["oil"],
-            lote=["SIM-76"],
-            contrato=["CONTRATO SIM-76"],
-            estado=["EXPLORACION"],
-            fec_inicio=["2006-05-02"],
-            fec_termino=["2017-05-02"],
-        ),
+        "oil_lots": _zone(tile, "oil_lots"),
     }
     return write_layers(path, layers, landscape.plan.last_day.isoformat())
 
@@ -133,9 +152,10 @@ def as_dates(frame: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     return dated
 
 
-def _zone(tile: Tile, outlines: list[str], **columns: list[str] | list[float]) -> gpd.GeoDataFrame:
-    geometry = [outline(tile, name) for name in outlines]
-    return as_dates(gpd.GeoDataFrame(columns, geometry=geometry, crs=tile.grid.crs))
+def _zone(tile: Tile, layer: str) -> gpd.GeoDataFrame:
+    shape, columns = ZONES[layer]
+    rows = {name: [value] for name, value in columns.items()}
+    return as_dates(gpd.GeoDataFrame(rows, geometry=[outline(tile, shape)], crs=tile.grid.crs))
 
 
 def _forest_concessions(tile: Tile) -> gpd.GeoDataFrame:

@@ -11,7 +11,7 @@ from selvawatch.core.hectares import M2_PER_HA
 from selvawatch.simulate.noise import generator, smooth_field
 from selvawatch.simulate.simulation_plan import SimulationPlan
 from selvawatch.simulate.terrain.causes import Cause
-from selvawatch.simulate.terrain.covers import Canvas, Kind
+from selvawatch.simulate.terrain.covers import Canvas, Cover, Kind
 from selvawatch.simulate.terrain.lines import Lines
 from selvawatch.simulate.terrain.mines import Growth, mine
 from selvawatch.simulate.terrain.oldland import FLOODS, FULL, river_days
@@ -138,12 +138,14 @@ def _clearings(painter: _Painter, count: int, first: int, last: int, name: str) 
             painter.canvas.paint(
                 window,
                 share,
-                kind=Kind.CLEARING,
-                start=np.broadcast_to(felled, share.shape),
-                second=begins + int(rng.integers(25, 60)),
-                variety=0.3 * rng.standard_normal(share.shape, np.float32),
-                cause=Cause.AGRICULTURE,
-                front=front,
+                Cover(
+                    kind=Kind.CLEARING,
+                    start=np.broadcast_to(felled, share.shape),
+                    second=begins + int(rng.integers(25, 60)),
+                    variety=0.3 * rng.standard_normal(share.shape, np.float32),
+                    cause=Cause.AGRICULTURE,
+                    front=front,
+                ),
             )
             break
 
@@ -164,7 +166,9 @@ def _roads(painter: _Painter, first: int, last: int) -> None:
                 break
             share = disc(window, row, column, half) * (painter.old.share[window] < 0.3)
             day = min(last, begins + step // 2)
-            painter.canvas.paint(window, share, kind=Kind.ROAD, start=day, cause=Cause.ROAD, front=front)
+            painter.canvas.paint(
+                window, share, Cover(kind=Kind.ROAD, start=day, cause=Cause.ROAD, front=front)
+            )
     if painter.plan.changes.road_widening_m:
         _widen(painter, rng, first, last)
 
@@ -183,10 +187,12 @@ def _widen(painter: _Painter, rng: np.random.Generator, first: int, last: int) -
     painter.canvas.paint(
         FULL,
         share,
-        kind=Kind.ROAD,
-        start=np.broadcast_to(day, share.shape),
-        cause=Cause.ROAD,
-        front=painter.next_front(),
+        Cover(
+            kind=Kind.ROAD,
+            start=np.broadcast_to(day, share.shape),
+            cause=Cause.ROAD,
+            front=painter.next_front(),
+        ),
     )
 
 
@@ -208,10 +214,7 @@ def _blowdowns(painter: _Painter, first: int, last: int) -> None:
             painter.canvas.paint(
                 window,
                 share.astype(np.float32),
-                kind=Kind.BLOWDOWN,
-                start=day,
-                cause=Cause.NATURAL,
-                front=front,
+                Cover(kind=Kind.BLOWDOWN, start=day, cause=Cause.NATURAL, front=front),
             )
             break
 
@@ -233,8 +236,10 @@ def _river_banks(painter: _Painter) -> None:
             painter.canvas.paint(
                 FULL,
                 np.where(mask, share, 0).astype(np.float32),
-                kind=Kind.RIVER,
-                start=lost,
-                cause=Cause.RIVER,
-                front=painter.next_front() if mask.sum() >= 5 else 0,
+                Cover(
+                    kind=Kind.RIVER,
+                    start=lost,
+                    cause=Cause.RIVER,
+                    front=painter.next_front() if mask.sum() >= 5 else 0,
+                ),
             )

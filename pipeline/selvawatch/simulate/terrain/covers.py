@@ -37,6 +37,23 @@ class Kind(IntEnum):
     """Sand beside the river, under water in the rainy season."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cover:
+    """What is painted: numbers for all pixels of a window, or (y, x) arrays of its shape."""
+
+    kind: np.ndarray | Kind
+    start: np.ndarray | int
+    """First day."""
+    second: np.ndarray | int = NEVER
+    """See `Kind`."""
+    third: np.ndarray | int = NEVER
+    """See `Kind`."""
+    variety: np.ndarray | float = 0.0
+    """Standard normal: how this place differs from its like."""
+    cause: int = 0
+    front: int = 0
+
+
 class Canvas:
     """Rasters of one layer of covers while it is being painted; one cover for each pixel."""
 
@@ -52,32 +69,20 @@ class Canvas:
         self.cause = np.zeros(shape, np.uint8)
         self.front = np.zeros(shape, np.uint16)
 
-    def paint(
-        self,
-        window: tuple[slice, slice],
-        share: np.ndarray,
-        *,
-        kind: np.ndarray | Kind,
-        start: np.ndarray | int,
-        second: np.ndarray | int = NEVER,
-        third: np.ndarray | int = NEVER,
-        variety: np.ndarray | float = 0.0,
-        cause: int = 0,
-        front: int = 0,
-    ) -> int:
+    def paint(self, window: tuple[slice, slice], share: np.ndarray, cover: "Cover") -> int:
         """Paint a cover where it holds more of a pixel than what is there; return pixels newly half held."""
         before = self.share[window]
         wins = (share > before) & (before < 0.5) & (share > 0.02)
         gained = int((wins & (share >= 0.5)).sum())
         for raster, value in (
             (self.share, share),
-            (self.kind, kind),
-            (self.start, start),
-            (self.second, second),
-            (self.third, third),
-            (self.variety, variety),
-            (self.cause, cause),
-            (self.front, front),
+            (self.kind, cover.kind),
+            (self.start, cover.start),
+            (self.second, cover.second),
+            (self.third, cover.third),
+            (self.variety, cover.variety),
+            (self.cause, cover.cause),
+            (self.front, cover.front),
         ):
             view = raster[window]
             view[wins] = np.broadcast_to(np.asarray(value), wins.shape)[wins]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from selvawatch.simulate.terrain.covers import Canvas, Kind
+from selvawatch.simulate.terrain.covers import Canvas, Cover, Kind
 from selvawatch.simulate.terrain.shapes import blob, window_around
 
 
@@ -103,11 +103,13 @@ def _pit(
     return canvas.paint(
         window,
         share,
-        kind=np.where(rim < pond_rim, Kind.POND, Kind.SAND).astype(np.uint8),
-        start=day,
-        second=fills,
-        third=fills + int(rng.integers(60, 240)),
-        variety=float(rng.normal()) + 0.3 * rng.standard_normal(share.shape, np.float32),
-        cause=growth.cause,
-        front=growth.front,
+        Cover(
+            kind=np.where(rim < pond_rim, Kind.POND, Kind.SAND).astype(np.uint8),
+            start=day,
+            second=fills,
+            third=fills + int(rng.integers(60, 240)),
+            variety=float(rng.normal()) + 0.3 * rng.standard_normal(share.shape, np.float32),
+            cause=growth.cause,
+            front=growth.front,
+        ),
     )

@@ -7,7 +7,7 @@ import numpy as np
 from selvawatch.core.hectares import M2_PER_HA
 from selvawatch.simulate.noise import generator
 from selvawatch.simulate.simulation_plan import SimulationPlan
-from selvawatch.simulate.terrain.covers import ALWAYS, NEVER, Canvas, Kind
+from selvawatch.simulate.terrain.covers import ALWAYS, NEVER, Canvas, Cover, Kind
 from selvawatch.simulate.terrain.lines import Lines, River
 from selvawatch.simulate.terrain.mines import Growth, mine
 from selvawatch.simulate.terrain.shapes import parcel, window_around
@@ -54,7 +54,7 @@ def _river(canvas: Canvas, plan: SimulationPlan, river: River) -> None:
         now = river.water(step / len(FLOODS))
         dry_since = np.where((now < 0.5) & (first >= 0.5) & (dry_since == NEVER), day, dry_since)
     variety = generator(plan.seed, "river").standard_normal(first.shape, np.float32) * 0.3
-    canvas.paint(FULL, first, kind=Kind.RIVER, start=ALWAYS, second=dry_since, variety=variety)
+    canvas.paint(FULL, first, Cover(kind=Kind.RIVER, start=ALWAYS, second=dry_since, variety=variety))
 
 
 def _bars(canvas: Canvas, plan: SimulationPlan, river: River) -> None:
@@ -69,7 +69,7 @@ def _bars(canvas: Canvas, plan: SimulationPlan, river: River) -> None:
     share = np.clip(0.5 + 0.5 * width[None, :] - distance, 0, 1).astype(np.float32)
     share *= ((column > 1) & (width > 0.5))[None, :]
     canvas.paint(
-        FULL, share, kind=Kind.BAR, start=ALWAYS, variety=rng.standard_normal((size, size), np.float32)
+        FULL, share, Cover(kind=Kind.BAR, start=ALWAYS, variety=rng.standard_normal((size, size), np.float32))
     )
 
 
@@ -79,7 +79,7 @@ def _road(canvas: Canvas, rng: np.random.Generator, road: np.ndarray, half_width
     )
     share = np.clip(0.5 + half_width - distance, 0, 1).astype(np.float32)
     canvas.paint(
-        FULL, share, kind=Kind.ROAD, start=ALWAYS, variety=rng.standard_normal(share.shape, np.float32)
+        FULL, share, Cover(kind=Kind.ROAD, start=ALWAYS, variety=rng.standard_normal(share.shape, np.float32))
     )
 
 
@@ -119,5 +119,5 @@ def _farm(canvas: Canvas, rng: np.random.Generator, road: np.ndarray, area_px: t
         kind = Kind.PASTURE if rng.random() < 0.55 else Kind.CROP
         texture = 0.25 * rng.standard_normal(share.shape, np.float32) + float(rng.normal())
         burn = int(rng.integers(215, 268))
-        canvas.paint(window, share, kind=kind, start=ALWAYS, second=burn, variety=texture)
+        canvas.paint(window, share, Cover(kind=kind, start=ALWAYS, second=burn, variety=texture))
         return

@@ -15,7 +15,8 @@ from selvawatch.errors import SourceError
 from selvawatch.sources.catalogues.items import Item, collect
 from selvawatch.sources.earthengine.pixels import PREFIX, ask
 from selvawatch.sources.scene_pixels import read_scene
-from selvawatch.sources.source import FAMILIES, SearchResult
+from selvawatch.sources.sensors.sensor_table import FAMILIES
+from selvawatch.sources.source import SearchResult
 
 _HALF_YEAR = 183
 _TOO_MANY = ("5000 elements", "too large", "memory limit")

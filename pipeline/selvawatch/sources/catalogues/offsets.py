@@ -9,7 +9,7 @@ written down; else the scene is refused.
 
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ from rasterio.windows import Window
 from selvawatch.core.scene import Scene
 from selvawatch.errors import SceneError
 from selvawatch.sources.scene_pixels import bytes_of, check_file, opened
+from selvawatch.sources.sensors.quality import QualityThresholds
 from selvawatch.sources.sensors.sensor import Scaling
 from selvawatch.sources.sensors.sensor_table import DECIDED, asset_of, sensor_of, stated_scaling
 from selvawatch.sources.source import Problem
@@ -28,14 +29,42 @@ from selvawatch.web.retry import reason_of
 BY_DARK_TARGETS = "dark-targets"
 _UNTRUSTED = ("sentinel-2-l2a", "earthsearch:boa_offset_applied")
 _BAND = "red"
-_DARK = (0.0, 0.07)
-"""Red reflectance that a tenth of a scene's forest is below of, 0-1."""
-_TENTH = 10.0
-_SIDE = 512
-_LEAST_PIXELS = 500
 _VEGETATION = 4
 _WATER = 1 << 7
 _WORKERS = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DarkTargets:
+    """Where the red of dense forest must lie."""
+
+    lowest: float
+    """Least red reflectance that the chosen share of a scene's forest may be below of, 0-1."""
+    highest: float
+    """Most of it, 0-1."""
+    percentile: float
+    """Percent of the scene's forest whose upper border is compared."""
+    side_px: int
+    """Rows and columns at which the scene is read, pixels."""
+    minimum_pixels: int
+    """Clear pixels of forest among them, at least."""
+
+    def __post_init__(self) -> None:
+        """Refuse numbers that leave no range."""
+        if not self.lowest < self.highest:
+            raise ValueError(f"lowest is {self.lowest}, need less than highest ({self.highest})")
+        if not 0 < self.percentile < 100:
+            raise ValueError(f"percentile is {self.percentile}, need more than 0 and less than 100")
+        if self.side_px < 1:
+            raise ValueError(f"side_px is {self.side_px}, need 1 or more")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OffsetRule:
+    """How a doubtful offset is decided."""
+
+    dark_targets: DarkTargets
+    quality: QualityThresholds
 
 
 def is_doubtful(scene: Scene) -> bool:
@@ -62,7 +91,9 @@ def candidates(scene: Scene) -> set[Scaling]:
     return possible
 
 
-def resolve_offsets(scenes: Sequence[Scene], before: Iterable[Scene]) -> tuple[list[Scene], list[Problem]]:
+def resolve_offsets(
+    scenes: Sequence[Scene], before: Iterable[Scene], rule: OffsetRule
+) -> tuple[list[Scene], list[Problem]]:
     """The scenes with every doubtful offset decided, and those that could not be decided, as problems.
 
     before: scenes of an earlier plan; what was decided of the same item then is kept.
@@ -75,7 +106,7 @@ def resolve_offsets(scenes: Sequence[Scene], before: Iterable[Scene]) -> tuple[l
         if scene.item_key in known:
             return known[scene.item_key]
         try:
-            return decided(scene)
+            return decided(scene, rule)
         except SceneError as error:
             return Problem(scene_id=scene.id, reason=error.reason, text=str(error))
 
@@ -87,7 +118,7 @@ def resolve_offsets(scenes: Sequence[Scene], before: Iterable[Scene]) -> tuple[l
     )
 
 
-def decided(scene: Scene) -> Scene:
+def decided(scene: Scene, rule: OffsetRule) -> Scene:
     """The scene with the scale and offset that its dark targets speak for, and a note that they did.
 
     Raises
@@ -96,18 +127,18 @@ def decided(scene: Scene) -> Scene:
         Reason `offset`: none of the candidates, or several, put the forest where it must be, or too little
         of it is clear; other reasons: a file cannot be read.
     """
-    stored = _dark_stored(scene)
+    stored, dark = _dark_stored(scene, rule), rule.dark_targets
     possible = sorted(candidates(scene))
-    levels = {rule: stored * rule[0] + rule[1] for rule in possible} if stored is not None else {}
-    right = [rule for rule, level in levels.items() if _DARK[0] <= level <= _DARK[1]]
+    levels = {line: stored * line[0] + line[1] for line in possible} if stored is not None else {}
+    right = [line for line, level in levels.items() if dark.lowest <= level <= dark.highest]
     if len(right) != 1:
-        levels_text = ", ".join(f"{rule[1]:g} puts it at {level:.3f}" for rule, level in levels.items())
+        levels_text = ", ".join(f"{line[1]:g} puts it at {level:.3f}" for line, level in levels.items())
         raise SceneError(
             "metadata leave the offset open, and so do the dark targets",
             reason="offset",
             where=f"scene {scene.id}",
             got=levels_text or "too little clear forest",
-            needed=f"one offset that puts the forest's red at {_DARK[0]:g} to {_DARK[1]:g}",
+            needed=f"one offset that puts the forest's red at {dark.lowest:g} to {dark.highest:g}",
         )
     scale, offset = right[0]
     assets = dict(scene.assets)
@@ -119,15 +150,15 @@ def decided(scene: Scene) -> Scene:
     return replace(scene, assets=assets, properties={**scene.properties, **note})
 
 
-def _dark_stored(scene: Scene) -> float | None:
-    """Stored number that a tenth of the scene's clear forest is below of in red; None where there is little
-    forest.
+def _dark_stored(scene: Scene, rule: OffsetRule) -> float | None:
+    """Stored number that the chosen share of the scene's clear forest is below of in red; None where there is
+    little forest.
     """
-    sensor = sensor_of(scene)
+    sensor, dark = sensor_of(scene), rule.dark_targets
     try:
-        red = _small(scene, _BAND, (_SIDE, _SIDE))
+        red = _small(scene, _BAND, (dark.side_px, dark.side_px), dark.side_px)
         quality = {
-            name: _small(scene, name, red.shape)
+            name: _small(scene, name, red.shape, dark.side_px)
             for name, band in sensor.quality.items()
             if band.needed and sensor.asset(name, scene.assets)
         }
@@ -141,16 +172,16 @@ def _dark_stored(scene: Scene) -> float | None:
     if "scl" in quality:
         forest &= quality["scl"] == _VEGETATION
     elif sensor.clear is not None and quality:
-        forest &= sensor.clear(quality)
+        forest &= sensor.clear(quality, rule.quality)
         if "qa_pixel" in quality:
             forest &= (quality["qa_pixel"] & _WATER) == 0
     chosen = red[forest]
-    return float(np.percentile(chosen, _TENTH)) if chosen.size >= _LEAST_PIXELS else None
+    return float(np.percentile(chosen, dark.percentile)) if chosen.size >= dark.minimum_pixels else None
 
 
-def _small(scene: Scene, name: str, most: tuple[int, ...]) -> np.ndarray:
-    """A file at so many rows and columns at most, from its overviews; of a large one without any, 2048 px of
-    its middle. A coarser quality layer is spread to the size of the band.
+def _small(scene: Scene, name: str, most: tuple[int, ...], side: int) -> np.ndarray:
+    """A file at so many rows and columns at most, from its overviews; of a large one without any, four times
+    the side of its middle. A coarser quality layer is spread to the size of the band.
     """
     asset = asset_of(scene, name)
     with (
@@ -159,8 +190,8 @@ def _small(scene: Scene, name: str, most: tuple[int, ...]) -> np.ndarray:
     ):
         check_file(scene, asset, file, name)
         window = Window(0, 0, file.width, file.height)
-        if not file.overviews(asset.band) and max(file.shape) > 4 * _SIDE:
-            share = 4 * _SIDE / max(file.shape)
+        if not file.overviews(asset.band) and max(file.shape) > 4 * side:
+            share = 4 * side / max(file.shape)
             rows, columns = int(file.height * share), int(file.width * share)
             window = Window((file.width - columns) // 2, (file.height - rows) // 2, columns, rows)
         shape = most if name != _BAND else (min(most[0], file.height), min(most[1], file.width))

@@ -1,4 +1,4 @@
-"""The public archives by name: which collections of theirs are read for a sensor, and what that needs.
+"""The public archives by name, and what reading them needs; the collections are in the table of sensors.
 
 Earth Search keeps Sentinel-2 Collection 1 open to all (baseline 05.00 on, offset -0.1 always); its older
 `sentinel-2-l2a` states offsets that are not true, and its Landsat and Sentinel-1 lie in buckets whose reader
@@ -11,19 +11,18 @@ from dataclasses import dataclass
 
 from selvawatch.errors import SourceError
 from selvawatch.sources.catalogues.stac_api import StacSource
+from selvawatch.sources.sensors.sensor_table import SENSORS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Archive:
-    """A STAC API with known collections."""
+    """A STAC API whose collections the table of sensors names."""
 
     name: str
     url: str
     """Landing page."""
     url_variable: str
     """Variable of the environment that names another landing page (a mirror)."""
-    collections: Mapping[str, tuple[str, ...]]
-    """Collections by sensor."""
     signed: bool = False
     """Whether addresses are signed when they are opened."""
     keys: Mapping[str, str]
@@ -37,23 +36,26 @@ ARCHIVES: Mapping[str, Archive] = {
             name="earth-search",
             url="https://earth-search.aws.element84.com/v1",
             url_variable="EARTH_SEARCH_URL",
-            collections={"sentinel-2": ("sentinel-2-c1-l2a",)},
             keys={},
         ),
         Archive(
             name="planetary-computer",
             url="https://planetarycomputer.microsoft.com/api/stac/v1",
             url_variable="PLANETARY_COMPUTER_URL",
-            collections={
-                "sentinel-2": ("sentinel-2-l2a",),
-                "landsat": ("landsat-c2-l2",),
-                "sentinel-1": ("sentinel-1-rtc",),
-            },
             signed=True,
             keys={"sentinel-1": "PC_SDK_SUBSCRIPTION_KEY"},
         ),
     )
 }
+
+
+def collections_of(name: str) -> dict[str, tuple[str, ...]]:
+    """Collections of an archive that are read, by stream of their sensors."""
+    found: dict[str, tuple[str, ...]] = {}
+    for sensor in SENSORS.values():
+        if listed := sensor.archives.get(name):
+            found[sensor.stream] = tuple(dict.fromkeys((*found.get(sensor.stream, ()), *listed)))
+    return found
 
 
 def url_of(archive: Archive) -> str:
@@ -69,12 +71,12 @@ def open_archive(name: str, family: str) -> StacSource:
     SourceError
         When the archive does not keep the sensor, or a key that it needs is not set.
     """
-    archive = ARCHIVES[name]
-    if family not in archive.collections:
+    archive, collections = ARCHIVES[name], collections_of(name)
+    if family not in collections:
         raise SourceError(
             f"the archive keeps no {family} that can be read",
             where=f"source {name}",
-            needed=" or ".join(archive.collections),
+            needed=" or ".join(collections),
         )
     variable = archive.keys.get(family, "")
     if variable and not os.environ.get(variable):
@@ -86,6 +88,6 @@ def open_archive(name: str, family: str) -> StacSource:
     return StacSource(
         url=url_of(archive),
         name=name,
-        collections=archive.collections[family],
+        collections=collections[family],
         signed=archive.signed,
     )

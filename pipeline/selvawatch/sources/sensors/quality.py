@@ -1,43 +1,79 @@
 """What the archives' own quality layers say: True = usable. Turbid ponds and bright sand are kept."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
-_SCL_CLEAR = np.isin(np.arange(256), (2, 4, 5, 6, 7))
-_CLOUD_SCORE_CLEAR = 0.60
-_QA_PIXEL_UNCLEAR = 0b111111
-_FMASK_UNCLEAR = 0b011110
-_FMASK_FILL = 255
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QualityThresholds:
+    """Numbers that a site may set for quality layers that are scores, not codes."""
+
+    cloud_score: float
+    """Cloud Score+ (cs_cdf, 0-1) from which on a pixel is clear."""
+
+    def __post_init__(self) -> None:
+        """Refuse a score that cannot be one."""
+        if not 0 <= self.cloud_score <= 1:
+            raise ValueError(f"cloud_score is {self.cloud_score}, need 0 to 1")
 
 
-def scl_clear(quality: Mapping[str, np.ndarray]) -> np.ndarray:
+Clear = Callable[[Mapping[str, np.ndarray], QualityThresholds], np.ndarray]
+"""Bool (y, x): usable pixels, from quality layers by name, all (y, x) in the archive's own codes."""
+
+
+def classes_clear(layer: str, classes: Collection[int]) -> Clear:
+    """Usable where a uint8 layer of classes holds one of some."""
+    table = np.isin(np.arange(256), list(classes))
+
+    def clear(quality: Mapping[str, np.ndarray], thresholds: QualityThresholds) -> np.ndarray:  # noqa: ARG001
+        return np.asarray(np.take(table, quality[layer]))
+
+    return clear
+
+
+def bits_clear(layer: str, unclear: int, fill: int | None = None) -> Clear:
+    """Usable where a layer of bits has none of some set, and is not its fill."""
+
+    def clear(quality: Mapping[str, np.ndarray], thresholds: QualityThresholds) -> np.ndarray:  # noqa: ARG001
+        usable = (quality[layer] & unclear) == 0
+        if fill is not None:
+            usable &= quality[layer] != fill
+        return np.asarray(usable)
+
+    return clear
+
+
+_scl = classes_clear("scl", (2, 4, 5, 6, 7))
+_qa_pixel = bits_clear("qa_pixel", 0b111111)
+
+
+def scl_clear(quality: Mapping[str, np.ndarray], thresholds: QualityThresholds) -> np.ndarray:
     """True where Sen2Cor's scene classification (`scl`) is usable and Cloud Score+, where given, agrees.
 
     Classes 2 (dark), 4 (vegetation), 5 (bare), 6 (water) and 7 (unclassified) are kept: turbid mine ponds
     fall in 2, 6 and 7. No data, saturated, cloud shadow, clouds, cirrus and snow are not. A `cloud_score`
-    (cs_cdf, 0-1; below 0: none) from 0.60 on is clear: Pasquarella et al., CVPR Workshops 2023.
+    (cs_cdf, 0-1; below 0: none) from the threshold on is clear.
     """
-    clear = np.take(_SCL_CLEAR, quality["scl"])
+    clear = _scl(quality, thresholds)
     if "cloud_score" in quality:
         score = quality["cloud_score"]
-        clear &= (score < 0) | (score >= _CLOUD_SCORE_CLEAR)
-    return np.asarray(clear)
+        clear &= (score < 0) | (score >= thresholds.cloud_score)
+    return clear
 
 
-def qa_pixel_clear(quality: Mapping[str, np.ndarray]) -> np.ndarray:
+def qa_pixel_clear(quality: Mapping[str, np.ndarray], thresholds: QualityThresholds) -> np.ndarray:
     """True where Landsat Collection 2 `qa_pixel` is usable and `qa_radsat`, where given, says nothing is
     saturated.
 
     Fill, dilated cloud, cirrus, cloud, cloud shadow and snow (bits 0-5) are not usable; water (bit 7) is.
     """
-    clear = (quality["qa_pixel"] & _QA_PIXEL_UNCLEAR) == 0
+    clear = _qa_pixel(quality, thresholds)
     if "qa_radsat" in quality:
         clear &= quality["qa_radsat"] == 0
-    return np.asarray(clear)
+    return clear
 
 
-def fmask_clear(quality: Mapping[str, np.ndarray]) -> np.ndarray:
-    """True where the HLS `fmask` is usable: no cloud, its edge, shadow or snow (bits 1-4), no fill."""
-    fmask = quality["fmask"]
-    return np.asarray(((fmask & _FMASK_UNCLEAR) == 0) & (fmask != _FMASK_FILL))
+fmask_clear = bits_clear("fmask", 0b011110, fill=255)
+"""True where the HLS `fmask` is usable: no cloud, its edge, shadow or snow (bits 1-4), no fill."""

@@ -3,9 +3,8 @@
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
-import numpy as np
-
 from selvawatch.core.scene import Scene
+from selvawatch.sources.sensors.quality import Clear
 
 Scaling = tuple[float, float]
 """Scale and offset: physical = stored * scale + offset."""
@@ -40,10 +39,12 @@ class Sensor:
     """Bands by the project's name."""
     quality: Mapping[str, Band] = field(default_factory=dict)
     """Quality layers by name."""
-    clear: Callable[[Mapping[str, np.ndarray]], np.ndarray] | None = None
+    clear: Clear | None = None
     """Usable pixels from the quality layers; None: the sensor brings none."""
     collections: tuple[str, ...] = ()
     """Collections that list it; empty: any collection whose items have one of its bands (a ready index)."""
+    archives: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Those of them that are read of a public archive, by the archive's name."""
     platforms: tuple[str, ...] = ()
     """Platforms or constellations, lower case; empty: any."""
     indices: tuple[str, ...] = ()
@@ -59,7 +60,7 @@ class Sensor:
     orbit_needed: bool = False
     """Whether a scene without an orbit direction is refused."""
     bandpass: str = ""
-    """Space its reflectances are in: `msi`, `oli`, `etm` (`prepare.harmonise`); empty: none."""
+    """Space its reflectances are in, a key of `sources.sensors.sensor_table.TO_OLI`; empty: none."""
 
     @property
     def ready(self) -> bool:

@@ -1,6 +1,11 @@
 """Sensors as data: how to recognise one, where its bands are kept, and how stored numbers become physical
 ones.
 
+Spaces of reflectance: MSI (Sentinel-2A) to OLI, Claverie et al. 2018, doi:10.1016/j.rse.2018.09.002, table 5
+(its near-infrared is the narrow band 8A, and no adjustment is published for band 8 alone); ETM+ to OLI, Roy
+et al. 2016, doi:10.1016/j.rse.2015.12.024, table 2, surface reflectance by ordinary least squares (TM is
+taken as ETM+). Sentinel-2B and 2C are calibrated to 2A and left as they are.
+
 Collections of Earth Engine with dashes for slashes are those that `mirror` keeps of it (`earthengine_files`).
 """
 
@@ -50,6 +55,30 @@ def _reflectance(nodata: float, **assets: tuple[str, ...]) -> Mapping[str, Band]
     return MappingProxyType({name: Band(assets=keys, nodata=nodata) for name, keys in assets.items()})
 
 
+TO_OLI: dict[str, Mapping[str, tuple[float, float]]] = {
+    "msi": {
+        "blue": (0.9778, -0.0040),
+        "green": (1.0053, -0.0009),
+        "red": (0.9765, 0.0009),
+        "nir": (0.9983, -0.0001),
+        "swir16": (0.9987, -0.0011),
+        "swir22": (1.0030, -0.0012),
+    },
+    "oli": {},
+    "etm": {
+        "blue": (0.8474, 0.0003),
+        "green": (0.8483, 0.0088),
+        "red": (0.9047, 0.0061),
+        "nir": (0.8462, 0.0412),
+        "swir16": (0.8937, 0.0254),
+        "swir22": (0.9071, 0.0172),
+    },
+}
+"""Slope and offset by space and band: OLI = slope * space + offset; (1, 0) where a band has none."""
+
+FAMILIES = ("sentinel-2", "landsat", "sentinel-1")
+"""Streams that a site names a source for."""
+
 _OPTICAL = ("ndvi", "nbr", "ndmi", "mndwi")
 
 SENTINEL_2 = Sensor(
@@ -61,6 +90,7 @@ SENTINEL_2 = Sensor(
         "COPERNICUS/S2_SR_HARMONIZED",
         "COPERNICUS-S2_SR_HARMONIZED",
     ),
+    archives={"earth-search": ("sentinel-2-c1-l2a",), "planetary-computer": ("sentinel-2-l2a",)},
     platforms=("sentinel-2a", "sentinel-2b", "sentinel-2c", "sentinel-2"),
     bands=_reflectance(
         0,
@@ -86,6 +116,7 @@ LANDSAT_8 = Sensor(
     name="landsat-8",
     stream="landsat",
     collections=("landsat-c2-l2", "LANDSAT/LC08/C02/T1_L2", "LANDSAT-LC08-C02-T1_L2"),
+    archives={"planetary-computer": ("landsat-c2-l2",)},
     platforms=("landsat-8",),
     bands=_reflectance(
         0,
@@ -139,6 +170,7 @@ SENTINEL_1 = Sensor(
     name="sentinel-1",
     stream="sentinel-1",
     collections=("sentinel-1-rtc",),
+    archives={"planetary-computer": ("sentinel-1-rtc",)},
     platforms=("sentinel-1a", "sentinel-1b", "sentinel-1c", "sentinel-1d", "sentinel-1"),
     bands={
         "vv": Band(assets=("vv",), kind="power", nodata=-32768),
@@ -154,6 +186,7 @@ SENTINEL_1_GRD = replace(
     SENTINEL_1,
     name="sentinel-1-grd",
     collections=("COPERNICUS/S1_GRD", "COPERNICUS-S1_GRD"),
+    archives={},
     bands={
         "vv": Band(assets=("VV",), kind="power"),
         "vh": Band(assets=("VH",), kind="power", needed=False),
