@@ -8,10 +8,11 @@ import geopandas as gpd
 import pandas as pd
 
 from selvawatch.core.files import replacing
+from selvawatch.detect.encodings import ENCODINGS
 from selvawatch.errors import StoreError
 from selvawatch.store.folders import open_store
 from selvawatch.write.bulletin.pdf import write_pdf
-from selvawatch.write.formats.format_table import Content, format_for
+from selvawatch.write.formats.format_table import Content, formats_of
 
 TIERS = ("public", "restricted")
 """Tiers that every run publishes."""
@@ -52,13 +53,13 @@ def copy_alerts(store: str, tier: str, suffix: str, out: Path) -> Path:
 
     Raises
     ------
-    TableError
-        For a suffix of none of the formats that alerts go out in.
     StoreError
-        As `product_path`.
+        For a suffix of none of the formats that alerts go out in, or as `product_path`.
     """
-    form = format_for(f".{suffix}", Content.ALERTS, "alerts")
-    return copy_product(store, tier, f"alerts{form.suffix}", out)
+    known = [form.suffix.removeprefix(".") for form in formats_of(Content.ALERTS)]
+    if suffix not in known:
+        raise StoreError("unknown format", where="alerts", got=suffix, needed=", ".join([*known, *ENCODINGS]))
+    return copy_product(store, tier, f"alerts.{suffix}", out)
 
 
 def write_bulletin_pdf(store: str, tier: str, lang: str, out: Path) -> Path:

@@ -87,7 +87,7 @@ def test_export_and_bulletin_give_the_public_tier_unless_asked(small_run, store,
 def test_an_unknown_format_is_answered_with_the_known_ones(store, command, tmp_path):
     words = ["alerts", "export", "--format", "shp", "--store", store, "--out", tmp_path / "x.shp"]
     line = command(*words).error
-    assert "got .shp" in line and ".gpkg" in line and not (tmp_path / "x.shp").exists()
+    assert "got shp" in line and "gpkg" in line and "gfw" in line and not (tmp_path / "x.shp").exists()
 
 
 @pytest.mark.parametrize(
