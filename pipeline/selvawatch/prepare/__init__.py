@@ -1,1 +1,6 @@
-"""From scenes to observations: masks, one reflectance space, indices, same-day merge, files."""
+"""From scenes to observations: masks, one reflectance space, indices, same-day merge, files.
+
+`ingest.ingest_scenes` makes observation files of scenes by a `scene_indices.Recipe`, `observation_files`
+reads them, `observation_keys` says from which scenes each was made, `water_counts` counts open water of a
+year.
+"""

@@ -11,7 +11,7 @@ from pyproj import CRS
 
 from selvawatch.attribute.any_loss import ADDED, attribute_layer
 from selvawatch.attribute.loss_products import ENCODINGS, Product, loss_cells, read_raster_loss
-from selvawatch.core.days import to_day
+from selvawatch.core.days import day_numbers
 from selvawatch.core.files import digest, file_digest
 from selvawatch.core.schema import Column, Table, Tier, column
 from selvawatch.core.tables import RIGHTS
@@ -197,7 +197,7 @@ def _days(lost: gpd.GeoDataFrame, date_field: str) -> np.ndarray | None:
             needed="days, months or years as text, or milliseconds since 1970",
         )
     found = first + (last - first) / 2
-    return np.array([0 if pd.isna(one) else to_day(one.date()) for one in found], np.int64)
+    return day_numbers(found)
 
 
 def _named(zones: Sequence[str]) -> dict[str, str]:

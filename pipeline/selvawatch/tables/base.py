@@ -10,7 +10,7 @@ from selvawatch.attribute.accountings import ADDITIVE, Scale, account
 from selvawatch.attribute.faces import SLIVER_HA, Faces
 from selvawatch.attribute.overlay import Pieces
 from selvawatch.attribute.periods import PeriodSet, calendar
-from selvawatch.core.days import day_numbers
+from selvawatch.core.days import NO_DAY, day_numbers
 from selvawatch.core.schema import Column, column, columns
 from selvawatch.core.table_options import TableOptions
 from selvawatch.errors import TableError
@@ -112,8 +112,8 @@ def watched(inputs: TableInputs) -> tuple[int, int]:
     first = inputs.watched_from
     if first is None:
         frame = inputs.pieces.frame
-        days = np.concatenate([day_numbers(frame[name], -1) for name in ("onset", "onset_earliest")])
-        days = days[days >= 0]
+        days = np.concatenate([day_numbers(frame[name]) for name in ("onset", "onset_earliest")])
+        days = days[days > NO_DAY]
         first = int(days.min()) if len(days) else inputs.pieces.today + 1
     return first, inputs.pieces.today + 1
 

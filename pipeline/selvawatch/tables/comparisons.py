@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from selvawatch.attribute.overlay import Pieces
-from selvawatch.core.days import day_numbers, to_day
+from selvawatch.core.days import NO_DAY, day_numbers, to_day
 from selvawatch.core.schema import column, columns
 from selvawatch.core.table_options import TableOptions
 from selvawatch.errors import TableError
@@ -35,9 +35,9 @@ def published_comparison(inputs: TableInputs, options: TableOptions) -> pd.DataF
     """
     frame = inputs.pieces.frame
     kept = counted_pieces(inputs, replace(options, area="")) & (frame["cause"] == "mining").to_numpy()
-    onset = day_numbers(frame["onset"], -1)
-    low, high = day_numbers(frame["onset_earliest"], -1), day_numbers(frame["onset_latest"], -1)
-    low, high = np.where(low == -1, onset, low), np.where(high == -1, onset, high)
+    onset = day_numbers(frame["onset"])
+    low, high = day_numbers(frame["onset_earliest"]), day_numbers(frame["onset_latest"])
+    low, high = np.where(low == NO_DAY, onset, low), np.where(high == NO_DAY, onset, high)
     area = dimension(inputs, "area")
     records = []
     for figure in settings_of(inputs).published:

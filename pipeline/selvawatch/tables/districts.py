@@ -93,7 +93,7 @@ def displacement_rings(inputs: TableInputs, options: TableOptions) -> pd.DataFra
     shape = far.geometry.to_numpy()[kept]
     piece, ring, shared = cut(shape, np.array(rings, object))
     share = shapely.area(shared) / shapely.area(shape)[piece]
-    onset = day_numbers(far["onset"], -1)[kept][piece]
+    onset = day_numbers(far["onset"])[kept][piece]
     last = inputs.pieces.today + 1 if settings.end is None else to_day(settings.end)
     bounds = {"before": (to_day(settings.start), to_day(settings.day)), "after": (to_day(settings.day), last)}
     side = np.full(len(piece), "", object)

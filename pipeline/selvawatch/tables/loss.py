@@ -8,7 +8,7 @@ import pandas as pd
 
 from selvawatch.attribute.accountings import ADDITIVE, OUTSIDE
 from selvawatch.attribute.periods import PeriodSet
-from selvawatch.core.days import day_numbers
+from selvawatch.core.days import NO_DAY, day_numbers
 from selvawatch.core.schema import Column, column, columns
 from selvawatch.core.table_options import TableOptions
 from selvawatch.tables.base import (
@@ -123,11 +123,11 @@ def in_periods(inputs: TableInputs, rows: pd.DataFrame, periods: PeriodSet) -> p
     A piece whose loss may have happened in another period stands there too, with no weight but `weight_hi`.
     """
     frame = inputs.pieces.frame
-    onset = day_numbers(frame["onset"], -1)
-    first = day_numbers(frame["onset_earliest"], -1)
-    last = day_numbers(frame["onset_latest"], -1)
-    first = np.where(first == -1, onset, np.minimum(first, onset))
-    last = np.where(last == -1, onset, np.maximum(last, onset))
+    onset = day_numbers(frame["onset"])
+    first = day_numbers(frame["onset_earliest"])
+    last = day_numbers(frame["onset_latest"])
+    first = np.where(first == NO_DAY, onset, np.minimum(first, onset))
+    last = np.where(last == NO_DAY, onset, np.maximum(last, onset))
     undated = frame["onset"].isna().to_numpy()
     dated = np.where(undated, -1, periods.index(onset))
     bounds = periods.bounds()
