@@ -16,10 +16,10 @@ import rasterio
 import scene_archive
 import scene_table
 import shapely
-from range_server import serve_apart
 from rasterio.windows import from_bounds
 
 from conftest import ROOT
+from range_server import serve_apart
 from selvawatch.core.days import to_day
 from selvawatch.core.scene import Scene
 from selvawatch.core.settings import load

@@ -3,16 +3,11 @@
 import ast
 import json
 import os
-import signal
-import socket
 import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,6 +16,7 @@ from distributed import LocalCluster
 import small_site
 from command_line import PACKAGE
 from conftest import ROOT
+from processes import alive, answers, free_port, process
 from selvawatch.errors import SelvawatchError
 
 pytestmark = pytest.mark.slow
@@ -87,34 +83,10 @@ class Server:
         return {one["key"]: one for one in found}
 
 
-@contextmanager
-def process(words: list[str], settings: dict[str, str], log: Path) -> Iterator[subprocess.Popen]:
-    """A child with children of its own; all of them are gone afterwards."""
-    with log.open("w") as sink:
-        child = subprocess.Popen(
-            words, env=settings, stdout=sink, stderr=subprocess.STDOUT, start_new_session=True
-        )
-        try:
-            yield child
-        finally:
-            for sent in (signal.SIGTERM, signal.SIGKILL):
-                try:
-                    os.killpg(child.pid, sent)
-                except ProcessLookupError:
-                    break
-                try:
-                    child.wait(10)
-                except subprocess.TimeoutExpired:
-                    continue
-            child.wait(10)
-
-
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
     folder = tmp_path_factory.mktemp("prefect")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     settings = {key: value for key, value in os.environ.items() if not key.startswith("PREFECT_")} | {
         "PREFECT_HOME": str(folder),
         "PREFECT_API_URL": f"http://127.0.0.1:{port}/api",
@@ -133,23 +105,6 @@ def server(tmp_path_factory):
             assert child.poll() is None and time.monotonic() < until, log.read_text()
             time.sleep(0.3)
         yield Server(f"http://127.0.0.1:{port}/api", settings)
-
-
-def alive(group):
-    """Whether any process of a group is left."""
-    try:
-        os.killpg(group, 0)
-    except ProcessLookupError:
-        return False
-    return True
-
-
-def answers(url):
-    try:
-        with urllib.request.urlopen(url, timeout=5) as answer:
-            return answer.status == 200
-    except OSError:
-        return False
 
 
 def test_flows_are_thin():

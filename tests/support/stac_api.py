@@ -3,7 +3,6 @@
 import contextlib
 import json
 import shutil
-import socket
 import subprocess
 import sysconfig
 import time
@@ -12,6 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from processes import free_port
 
 
 @contextlib.contextmanager
@@ -33,9 +34,7 @@ def serve(root: Path, base: str, folder: Path) -> Iterator[str]:
     for path in sorted(root.glob("*/collection.json")):
         names.append(f"{path.parent.name}.json")
         (folder / names[-1]).write_text(json.dumps(json.loads(path.read_text()) | {"links": []}))
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     command = [program, "serve", "--addr", f"127.0.0.1:{port}", *names, "items.json"]
     with subprocess.Popen(
         command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
