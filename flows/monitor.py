@@ -8,7 +8,8 @@ from prefect.task_runners import ThreadPoolTaskRunner
 from prefect.tasks import exponential_backoff
 
 from selvawatch.steps.run.cluster import advance_on
-from selvawatch.steps.run.monitor import RunReport, finish, plan, report_rows, report_text
+from selvawatch.steps.run.monitor import finish, plan
+from selvawatch.steps.run.run_report import RunReport, report_rows, report_text
 from selvawatch.steps.tile.advance import advance_tile
 from selvawatch.store.run_plan import RunPlan
 

@@ -259,6 +259,13 @@ class Site:
         """Where events lie and how they are named."""
         return EventFrame(grid=self.grid, equal_area=self.equal_area, prefix=self.config.event_prefix)
 
+    @property
+    def halo_px(self) -> int:
+        """Pixels around a tile that its observations, baselines and running state hold too."""
+        from selvawatch.detect.common_shift import halo_px  # its kernels take a second to import
+
+        return halo_px(self.model, self.common_shift, self.grid.resolution, self.grid.tile_px)
+
     def select_areas(self, name: str) -> tuple[Area, ...]:
         """The area of that name, or all; SiteError naming the known ones."""
         chosen = tuple(area for area in self.areas if name in ("all", area.name))

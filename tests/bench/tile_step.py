@@ -9,7 +9,7 @@ from pathlib import Path
 from selvawatch.steps.run import monitor
 from selvawatch.steps.tile import advance
 from selvawatch.steps.tile.observations import WORKERS
-from selvawatch.store.run_plan import open_plan
+from selvawatch.store.run_plan import open_run
 from selvawatch.store.tile_state import TileState
 
 
@@ -27,7 +27,7 @@ def main(site: str, store: str, area: str, until: str, source: str) -> None:
     plan = monitor.plan(site, "aoi/site.toml", store, area, until, source)
     (name,) = plan.tiles
     begun = time.perf_counter()
-    folder = open_plan(plan)[1].state(name, advance.advance_tile(plan, name))
+    folder = open_run(plan).store.state(name, advance.advance_tile(plan, name))
     seconds, says = time.perf_counter() - begun, TileState.read(folder)
     states = [one.state for one in says.scene_records]
     print(

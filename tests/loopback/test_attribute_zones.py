@@ -27,7 +27,6 @@ from selvawatch.register.snapshots import accept, records
 from selvawatch.site import Site, default_site
 from selvawatch.steps.doctor import examine
 from selvawatch.steps.register import (
-    SNAPSHOTS,
     all_snapshots,
     check_zones,
     client_for,
@@ -265,10 +264,10 @@ def test_no_name_of_a_person_reaches_the_disk(client, tmp_path):
             body = path.read_bytes()
             assert b"QUISPE" not in body, path
             assert b"1046000" not in body, path
-    kept = gpd.read_parquet(store.folder / SNAPSHOTS / "mining-cadastre" / done.record.file)
+    kept = gpd.read_parquet(store.snapshots / "mining-cadastre" / done.record.file)
     assert kept["holder_hash"].str.len().eq(32).all()
     assert set(kept["holder_type"]) == {"natural_person"}
-    assert (store.folder / SNAPSHOTS / ".salt").stat().st_mode & 0o077 == 0
+    assert (store.snapshots / ".salt").stat().st_mode & 0o077 == 0
 
 
 def test_snapshots_become_a_register_with_history(client, tmp_path):
@@ -315,10 +314,10 @@ def test_a_snapshot_that_lost_too_much_is_quarantined_until_accepted(client, tmp
     assert [one.date for one in all_snapshots(site, store)] == [FIRST]
     (report,) = zones_status(site, store, today=SECOND)
     assert "one quarantined" in report.state
-    accept(store.folder / SNAPSHOTS, "mining-cadastre")
+    accept(store.snapshots, "mining-cadastre")
     assert [one.date for one in all_snapshots(site, store)] == [FIRST, SECOND]
     with pytest.raises(LayerError, match="nothing is quarantined"):
-        accept(store.folder / SNAPSHOTS, "mining-cadastre")
+        accept(store.snapshots, "mining-cadastre")
 
 
 def test_equal_content_is_kept_once_and_nothing_is_overwritten(client, tmp_path):
@@ -327,9 +326,9 @@ def test_equal_content_is_kept_once_and_nothing_is_overwritten(client, tmp_path)
         site = site_with(cadastre(server.arcgis))
         for date in (FIRST, SECOND, SECOND):
             fetch_zones(site, store, [], date=date, client=client)
-    folder = store.folder / SNAPSHOTS / "mining-cadastre"
+    folder = store.snapshots / "mining-cadastre"
     assert len(list(folder.glob("*.parquet"))) == 1
-    assert [one.date for one in records(store.folder / SNAPSHOTS, "mining-cadastre")] == [
+    assert [one.date for one in records(store.snapshots, "mining-cadastre")] == [
         "2026-10-01",
         "2026-11-01",
     ]
@@ -340,7 +339,7 @@ def test_a_snapshot_that_was_changed_on_disk_is_refused(client, tmp_path):
     with GeoServer([layer()]) as server:
         site = site_with(cadastre(server.arcgis))
         (done,) = fetch_zones(site, store, [], date=FIRST, client=client)
-    path = store.folder / SNAPSHOTS / "mining-cadastre" / done.record.file
+    path = store.snapshots / "mining-cadastre" / done.record.file
     path.write_bytes(path.read_bytes()[:-1] + b"x")
     with pytest.raises(StoreError, match="not what its record says"):
         all_snapshots(site, store)
@@ -414,7 +413,7 @@ def test_a_zipped_latin_1_shapefile_is_fetched_and_imported(client, tmp_path):
             (done,) = fetch_zones(site, store, [], date=SECOND, client=client)
             assert wanted in done.error
             assert bool(done.error) == bool(wanted), done.error
-    kept = gpd.read_parquet(store.folder / SNAPSHOTS / "districts" / record.file)
+    kept = gpd.read_parquet(store.snapshots / "districts" / record.file)
     assert sorted(kept["NOMBDIST"]) == ["HUEPETUHE", "ÑUÑOA"]
 
 
@@ -499,7 +498,7 @@ def test_only_named_columns_of_a_layer_of_plots_reach_the_disk(tmp_path):
     frame.to_file(tmp_path / "plots.gpkg")
     store = Store(tmp_path / "store")
     record = import_zone(site_with(entry), store, "farm-plots", str(tmp_path / "plots.gpkg"), date=FIRST)
-    kept = (store.folder / SNAPSHOTS / "farm-plots" / record.file).read_bytes()
+    kept = (store.snapshots / "farm-plots" / record.file).read_bytes()
     assert b"QUISPE" not in kept and b"TITULAR" not in kept and b"40000000" not in kept
     (taken,) = all_snapshots(site_with(entry), store)
     assert taken.layer == "farm-plots"
@@ -554,9 +553,9 @@ def test_no_packaged_layer_of_rights_keeps_a_field_that_may_name_a_person(tmp_pa
     frame = gpd.GeoDataFrame(fields, geometry=[shapely.Polygon(ring(0))], crs=4326)
     frame.to_parquet(tmp_path / "layer.parquet")
     import_zone(site, store, name, str(tmp_path / "layer.parquet"), date=FIRST)
-    for path in (store.folder / SNAPSHOTS / name).iterdir():
+    for path in (store.snapshots / name).iterdir():
         assert b"QUISPE" not in path.read_bytes(), path.name
-    (kept,) = (store.folder / SNAPSHOTS / name).glob("*.parquet")
+    (kept,) = (store.snapshots / name).glob("*.parquet")
     assert "QUISPE" not in gpd.read_parquet(kept).drop(columns="geometry").to_csv()
 
 
@@ -579,7 +578,7 @@ def test_fields_of_names_that_nobody_knew_of_do_not_reach_the_store(tmp_path, na
     frame = of_entry(site.manifest.entry(name), **{one: ["QUISPE MAMANI, JUAN"] for one in strange})
     frame.to_parquet(tmp_path / "layer.parquet")
     import_zone(site, store, name, str(tmp_path / "layer.parquet"), date=FIRST)
-    (kept,) = (store.folder / SNAPSHOTS / name).glob("*.parquet")
+    (kept,) = (store.snapshots / name).glob("*.parquet")
     assert "QUISPE" not in gpd.read_parquet(kept).drop(columns="geometry").to_csv()
     assert all_snapshots(site, store)[0].layer == name
 
@@ -601,7 +600,7 @@ def test_fields_to_drop_go_in_any_case_of_letters(tmp_path):
     frame.to_parquet(tmp_path / "layer.parquet")
     store = Store(tmp_path / "store")
     import_zone(site_with(entry), store, entry.name, str(tmp_path / "layer.parquet"), date=FIRST)
-    (kept,) = (store.folder / SNAPSHOTS / entry.name).glob("*.parquet")
+    (kept,) = (store.snapshots / entry.name).glob("*.parquet")
     assert "ESTADO" in gpd.read_parquet(kept) and "m_ruc" not in gpd.read_parquet(kept)
 
 
@@ -612,7 +611,7 @@ def test_the_name_of_a_private_area_is_in_no_snapshot_and_no_key(tmp_path):
     frame = gpd.GeoDataFrame({"acp_nomb": ["Predio Quispe Mamani"] * 2}, geometry=shapes, crs=4326)
     frame.to_parquet(tmp_path / "layer.parquet")
     import_zone(site, store, name, str(tmp_path / "layer.parquet"), date=FIRST)
-    (kept,) = (store.folder / SNAPSHOTS / name).glob("*.parquet")
+    (kept,) = (store.snapshots / name).glob("*.parquet")
     assert list(gpd.read_parquet(kept).columns) == ["geometry"]
     rights = read_zones(site, store).register.rights
     mine = rights[rights["layer"] == name]

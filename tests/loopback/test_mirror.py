@@ -17,6 +17,7 @@ from selvawatch.site import Site
 from selvawatch.sources import clip
 from selvawatch.sources.open import open_source
 from selvawatch.steps.mirror import mirror
+from selvawatch.steps.scenes import SceneQuery, TransferRate
 from selvawatch.web import range_file, retry
 
 EVERYWHERE = shapely.box(-75, -20, -60, 0)
@@ -45,14 +46,16 @@ def served(tmp_path, monkeypatch):
 
 
 def _run(served, folder, **more):
-    return mirror(SITE, AREA.name, *DAYS, f"stac:{served.address}/catalog.json", folder, **more)
+    source = f"stac:{served.address}/catalog.json"
+    query = SceneQuery(area=AREA.name, first_day=DAYS[0], last_day=DAYS[1], source=source)
+    return mirror(SITE, query, folder, **more)
 
 
 def test_a_mirror_gives_the_numbers_of_the_archive_and_hashes_every_file(served, tmp_path):
     folder = tmp_path / "mirror"
     expected = _run(served, folder, dry_run=True)
     assert not folder.exists() and expected.new == 3 and expected.bytes > 0
-    measured = _run(served, folder, dry_run=True, measure=True)
+    measured = _run(served, folder, dry_run=True, rate=TransferRate(measure=True))
     assert measured.rate_mb_s != expected.rate_mb_s == 2.0 and measured.rate_mb_s > 0
     report = _run(served, folder)
     assert (report.found, report.new, report.unread) == (3, 3, ())

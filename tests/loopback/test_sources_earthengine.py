@@ -27,6 +27,7 @@ from selvawatch.sources.sensors.quality import QualityThresholds, scl_clear
 from selvawatch.sources.sensors.sensor_table import SENSORS, stream_of
 from selvawatch.sources.source import Source
 from selvawatch.steps.mirror import mirror
+from selvawatch.steps.scenes import SceneQuery
 from small_site import AREA, lay_site
 
 EVERYWHERE = shapely.box(-75, -20, -60, 0)
@@ -174,7 +175,8 @@ def test_a_mirror_of_images_gives_their_bits_and_is_fetched_once(
     site = Site.load(lay_site(tmp_path / "site", small_archive, small_plan, small_tile), "aoi/site.toml")
     folder, here = tmp_path / "mirror", {there.id: there for _, there in pair}
     served.requests.clear()
-    report = mirror(site, AREA, *DAYS, "earthengine", folder)
+    query = SceneQuery(area=AREA, first_day=DAYS[0], last_day=DAYS[1], source="earthengine")
+    report = mirror(site, query, folder)
     wanted = [one for one in here.values() if (one.cloud_percent or 0) <= site.search.max_cloud_percent]
     assert (report.new, report.cloudy, report.unread) == (len(wanted), len(here) - len(wanted), ())
     two_grids = sum(one.sensor == "sentinel-2" for one in wanted)
@@ -193,7 +195,7 @@ def test_a_mirror_of_images_gives_their_bits_and_is_fetched_once(
         for name in expected:
             np.testing.assert_array_equal(got[name].values, expected[name].values)
     served.requests.clear()
-    again = mirror(site, AREA, *DAYS, "earthengine", folder)
+    again = mirror(site, query, folder)
     assert (again.new, again.here) == (0, len(wanted)) and "image:computePixels" not in served.requests
 
 

@@ -236,7 +236,7 @@ def write_decade(
         write_tracked(run / "internal", tracked)
         if noted:
             write_seen(run / "internal", zones.snapshots)
-        attributed = attribute_events(site, zones, tracked, to_day(day), site.digest, store)
+        attributed = attribute_events(site, zones, tracked, to_day(day), store)
         (run / "restricted").mkdir()
         released = apply(
             ALERTS,

@@ -14,11 +14,16 @@ from pyproj import Transformer
 from selvawatch.core.files import folder_digests
 from selvawatch.core.grid import Tile
 from selvawatch.simulate import Simulated, SimulationPlan
-from selvawatch.steps.run.monitor import RunReport, monitor
+from selvawatch.site import Site
+from selvawatch.steps.run.monitor import monitor
+from selvawatch.steps.run.run_report import RunReport
 from selvawatch.store.folders import Store
+from selvawatch.store.run_plan import RunContext, RunPlan, SceneInputs
 from selvawatch.store.tile_state import TileState, current_state
 
 AREA = "la-pampa"
+NO_SCENES = SceneInputs(scenes=(), problems=(), skipped=(), superseded=(), unsearched=())
+"""Inputs of a run that found nothing."""
 DEMO = Path(__file__).resolve().parents[2] / "aoi" / "demo"
 
 
@@ -77,6 +82,25 @@ class Place:
             if name != "state.json"
         }
         return {name.split("/", 1)[1]: value for name, value in found.items()}
+
+
+def context(
+    site: Site, store: Store, until_day: int, inputs: SceneInputs = NO_SCENES, source: str = ""
+) -> RunContext:
+    """The context of a made-up run that read nothing."""
+    plan = RunPlan(
+        run_id="made-up",
+        site=str(site.folder),
+        site_file=site.file,
+        store=str(store.folder),
+        area=AREA,
+        until_day=until_day,
+        source=source,
+        tiles=(),
+        sequence=1,
+        done=False,
+    )
+    return RunContext(site=site, store=store, plan=plan, inputs=inputs)
 
 
 def lay_site(

@@ -47,7 +47,7 @@ def attribute(
     from selvawatch.attribute.loss_products import Product
     from selvawatch.errors import SiteError
     from selvawatch.site import Site
-    from selvawatch.steps.attribute_loss import RasterLoss, attribute_file, loss_product
+    from selvawatch.steps.attribute_loss import LossLayer, RasterLoss, attribute_file, loss_product
     from selvawatch.steps.run.attribute_events import read_zones
     from selvawatch.store.folders import open_store
     from selvawatch.store.loss_products import keep_product
@@ -56,36 +56,29 @@ def attribute(
     if out is None and not register_as:
         raise SiteError("nothing to do", do="give --out FILE, --register-as NAME, or both")
     loaded = Site.load(site_folder(site))
-    raster = RasterLoss(encoding=encoding, year=year) if encoding else None
+    layer = LossLayer(
+        file=loss,
+        area_field=area_field,
+        date_field=date_field,
+        raster=RasterLoss(encoding=encoding, year=year) if encoding else None,
+    )
     if register_as:
         product = Product(name=register_as, version=product_version, cause=cause)
-        cells = loss_product(
-            loss,
-            product,
-            crs=loaded.grid.crs,
-            equal_area=loaded.equal_area,
-            area_field=area_field,
-            date_field=date_field,
-            raster=raster,
-        )
-        kept = keep_product(open_store(store).folder, product, cells)
+        cells = loss_product(layer, product, crs=loaded.grid.crs, equal_area=loaded.equal_area)
+        kept = keep_product(open_store(store), product, cells)
         typer.echo(
             f"{kept}: {len(cells)} features, {cells['ha'].sum():.2f} ha kept as {product.label}", err=as_json
         )
     if out is None:
         return
     done = attribute_file(
-        loss,
-        zones or [],
+        layer,
+        zones or read_zones(loaded, open_store(store)).register,
         out,
         crs=loaded.grid.crs,
         equal_area=loaded.equal_area,
-        register=None if zones else read_zones(loaded, open_store(store)).register,
-        area_field=area_field,
-        date_field=date_field,
         repair=repair,
         tier=allowed,
-        raster=raster,
     )
     _print_done(done, as_json)
 

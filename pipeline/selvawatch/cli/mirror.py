@@ -40,19 +40,17 @@ def mirror(
     """Copy an area's scenes into a folder, clipped; a later run fetches only what is new."""
     from selvawatch.site import Site
     from selvawatch.steps.mirror import mirror as run
+    from selvawatch.steps.scenes import SceneQuery, TransferRate
 
     folder = site_folder(site)
-    report = run(
-        Site.load(folder, site_file),
-        area,
-        day_of(first, "--from"),
-        day_of(last, "--to"),
-        the_source(source, folder, site_file),
-        to_folder,
-        dry_run,
-        rate_mb_s,
-        measure,
+    query = SceneQuery(
+        area=area,
+        first_day=day_of(first, "--from"),
+        last_day=day_of(last, "--to"),
+        source=the_source(source, folder, site_file),
     )
+    rate = TransferRate(mb_s=rate_mb_s, measure=measure)
+    report = run(Site.load(folder, site_file), query, to_folder, dry_run=dry_run, rate=rate)
     if as_json:
         print_json(asdict(report))
         return

@@ -127,19 +127,18 @@ def scenes(
     as_json: JsonOption = False,
 ) -> None:
     """What there is, per sensor and month: found, cloud, covered, missing, megabytes and hours to expect."""
-    from selvawatch.steps.scenes import list_scenes
+    from selvawatch.site import Site
+    from selvawatch.steps.scenes import SceneQuery, TransferRate, list_scenes
 
     folder = site_folder(site)
-    listed = list_scenes(
-        folder,
-        site_file,
-        area,
-        day_of(first, "--from"),
-        day_of(last, "--to"),
-        the_source(source, folder, site_file),
-        rate_mb_s,
-        measure,
+    query = SceneQuery(
+        area=area,
+        first_day=day_of(first, "--from"),
+        last_day=day_of(last, "--to"),
+        source=the_source(source, folder, site_file),
     )
+    rate = TransferRate(mb_s=rate_mb_s, measure=measure)
+    listed = list_scenes(Site.load(folder, site_file), query, rate)
     table = listed.months
     if as_json:
         plain = table.astype(object).where(table.notna(), None)

@@ -76,10 +76,9 @@ def accept(
 ) -> None:
     """Use a quarantined snapshot from now on."""
     from selvawatch.register.snapshots import accept as accepted
-    from selvawatch.steps.register import SNAPSHOTS
     from selvawatch.store.folders import open_store
 
-    record = accepted(open_store(store).folder / SNAPSHOTS, layer)
+    record = accepted(open_store(store).snapshots, layer)
     typer.echo(f"{layer}: snapshot of {record.date} accepted, {record.features} features")
 
 

@@ -4,7 +4,8 @@ from pathlib import Path
 
 from selvawatch.demo.layout import AREA, DemoLayout, prepare_demo
 from selvawatch.demo.score import score_demo
-from selvawatch.steps.run.monitor import RunReport, monitor
+from selvawatch.steps.run.monitor import monitor
+from selvawatch.steps.run.run_report import RunReport
 
 
 def run_demo(folder: Path) -> tuple[DemoLayout, RunReport]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import geopandas as gpd
@@ -59,32 +60,58 @@ class AttributedFile:
     """Hectares of the loss: by its area field, else by its ground."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LossLayer:
+    """A loss layer from elsewhere, and how it is read."""
+
+    file: str
+    """A vector file, as FILE[:layer], or a GeoTIFF."""
+    area_field: str = ""
+    """Column with the hectares of each feature; empty: its ground is measured."""
+    date_field: str = ""
+    """Column with the date of the loss; empty: none, or that of a raster's encoding."""
+    raster: RasterLoss | None = None
+    """How a GeoTIFF is read."""
+
+    @property
+    def dates(self) -> str:
+        """Column with the first possible date of the loss; empty: there is none."""
+        return self.date_field or ("first" if self.raster is not None else "")
+
+    def read(self, crs: str) -> gpd.GeoDataFrame:
+        """The features of the loss in a CRS; LayerError for a file that cannot be read."""
+        if Path(self.file).suffix.lower() not in (".tif", ".tiff"):
+            return read_vector(self.file, crs=crs)
+        if self.raster is None:
+            raise LayerError(
+                "the loss is a raster", where=self.file, do=f"say how it is read: --encoding {ENCODINGS}"
+            )
+        return read_raster_loss(
+            Path(self.file), crs=crs, encoding=self.raster.encoding, year=self.raster.year
+        )
+
+
 def attribute_file(
-    loss: str,
-    zones: Sequence[str],
+    loss: LossLayer,
+    zones: Sequence[str] | Register,
     out: Path,
     *,
     crs: str,
     equal_area: CRS,
-    register: Register | None = None,
-    area_field: str = "",
-    date_field: str = "",
     repair: bool = False,
     tier: Tier = Tier.PUBLIC,
-    raster: RasterLoss | None = None,
 ) -> AttributedFile:
     """Write one row for each loss feature and zone that share ground, and what lies outside all zones.
 
     Parameters
     ----------
-    loss, zones
-        Vector files, as FILE[:layer]; loss may be a raster, read as `raster` says.
+    zones
+        Vector files, as FILE[:layer], or a register: what the tier may be told of it (`register_of_tier`);
+        where the loss is dated each row then says `zone_validity` on that day.
     out
         File in a format that attributions go out in (`write.formats.format_table`).
-    register
-        Used where no zones are given: what the tier may be told of it (`register_of_tier`).
-    date_field
-        Date of the loss; with a register each row then says `zone_validity` on that day.
+    repair
+        Mend invalid rings instead of refusing them.
 
     Raises
     ------
@@ -92,72 +119,69 @@ def attribute_file(
         For a file that cannot be read or used, an unknown field or format; nothing is written then.
     """
     format_for(out.suffix, Content.ATTRIBUTION, out)
-    lost = read_loss(loss, crs=crs, raster=raster)
-    date_field = date_field or ("first" if raster is not None else "")
-    days = _days(lost, date_field)
-    if zones:
-        layers = {name: read_vector(file, crs=crs) for name, file in _named(zones).items()}
-        register = None
-    elif register is not None:
-        register = register_of_tier(register, tier)
-        layers = register_layers(register, tier)
-        if not layers:
-            raise LayerError(
-                f"the site's register has no layer for the {tier.name.lower()} tier",
-                do="take some in with `selvawatch zones fetch` or `zones import`, or give --zones",
-            )
-    else:
-        raise LayerError("no zones", do="name a file with --zones, or a site with layers in zones.toml")
-    result = attribute_layer(lost, layers, equal_area=equal_area, area_field=area_field, repair=repair)
+    lost = loss.read(crs)
+    days = _days(lost, loss.dates)
+    register = register_of_tier(zones, tier) if isinstance(zones, Register) else None
+    files = () if isinstance(zones, Register) else tuple(zones)
+    layers = _zone_layers(files, register, crs, tier)
+    attributed = partial(
+        attribute_layer, lost, equal_area=equal_area, area_field=loss.area_field, repair=repair
+    )
+    result = attributed(layers)
     if register is not None:
         result = _with_validity(result, register, days)
-    provenance = _provenance(loss, zones, register, area_field, date_field)
     day = int(days.max(initial=0)) if days is not None else 0
     table, rows = _typed(result)
     released = release_attributed(table, rows, tier, day, register=register)
+    provenance = _provenance(loss, files, register)
     write_rows(out, released, provenance, language("es"), Content.ATTRIBUTION)
     outside = result[result["zone_layer"].isna()]
-    measured = attribute_layer(lost, {}, equal_area=equal_area, area_field=area_field, repair=repair)
     return AttributedFile(
         path=out,
         rows=len(result),
         features=len(lost),
         outside_ha=float(outside["attributed_ha"].sum()),
-        total_ha=float(measured["attributed_ha"].sum()),
+        total_ha=float(attributed({})["attributed_ha"].sum()),
     )
 
 
-def read_loss(loss: str, *, crs: str, raster: RasterLoss | None = None) -> gpd.GeoDataFrame:
-    """A loss layer, vector or raster, in `crs`."""
-    if Path(loss).suffix.lower() not in (".tif", ".tiff"):
-        return read_vector(loss, crs=crs)
-    if raster is None:
-        raise LayerError("the loss is a raster", where=loss, do=f"say how it is read: --encoding {ENCODINGS}")
-    return read_raster_loss(Path(loss), crs=crs, encoding=raster.encoding, year=raster.year)
+def _zone_layers(
+    files: Sequence[str], register: Register | None, crs: str, tier: Tier
+) -> dict[str, gpd.GeoDataFrame]:
+    """Zones by layer: of the register where there is one, else of files; LayerError where there are none."""
+    if register is None:
+        if not files:
+            raise LayerError("no zones", do="name a file with --zones, or a site with layers in zones.toml")
+        return {name: read_vector(file, crs=crs) for name, file in _named(files).items()}
+    layers = register_layers(register, tier)
+    if not layers:
+        raise LayerError(
+            f"the site's register has no layer for the {tier.name.lower()} tier",
+            do="take some in with `selvawatch zones fetch` or `zones import`, or give --zones",
+        )
+    return layers
 
 
-def loss_product(
-    loss: str,
-    product: Product,
-    *,
-    crs: str,
-    equal_area: CRS,
-    area_field: str = "",
-    date_field: str = "",
-    raster: RasterLoss | None = None,
-) -> gpd.GeoDataFrame:
+def loss_product(loss: LossLayer, product: Product, *, crs: str, equal_area: CRS) -> gpd.GeoDataFrame:
     """A loss layer as cells of a product, to be kept in the store and reported by `table --product`."""
-    lost = read_loss(loss, crs=crs, raster=raster)
-    if date_field and date_field not in lost.columns:
-        known = sorted(str(one) for one in lost.columns if one != "geometry")
-        raise LayerError("no such date field", where=loss, got=date_field, needed=f"one of {known}")
-    if raster is not None and not date_field:
+    lost = loss.read(crs)
+    if loss.date_field and loss.date_field not in lost.columns:
+        raise LayerError(
+            "no such date field", where=loss.file, got=loss.date_field, needed=f"one of {_fields(lost)}"
+        )
+    if loss.raster is not None and not loss.date_field:
         first, last = lost["first"], lost["last"]
-    elif date_field:
-        first, last = date_spans(lost[date_field])
+    elif loss.date_field:
+        first, last = date_spans(lost[loss.date_field])
     else:
         first = last = None
-    return loss_cells(lost, product, equal_area=equal_area, first=first, last=last, area_field=area_field)
+    return loss_cells(
+        lost, product, equal_area=equal_area, first=first, last=last, area_field=loss.area_field
+    )
+
+
+def _fields(layer: gpd.GeoDataFrame) -> list[str]:
+    return sorted(str(name) for name in layer.columns if name != "geometry")
 
 
 def register_layers(register: Register, tier: Tier) -> dict[str, gpd.GeoDataFrame]:
@@ -186,8 +210,7 @@ def _days(lost: gpd.GeoDataFrame, date_field: str) -> np.ndarray | None:
     if not date_field:
         return None
     if date_field not in lost.columns:
-        known = sorted(str(one) for one in lost.columns if one != "geometry")
-        raise LayerError("no such date field", where="loss", got=date_field, needed=f"one of {known}")
+        raise LayerError("no such date field", where="loss", got=date_field, needed=f"one of {_fields(lost)}")
     first, last = date_spans(lost[date_field])
     if first.notna().sum() == 0 and len(first):
         raise LayerError(
@@ -213,16 +236,14 @@ def _named(zones: Sequence[str]) -> dict[str, str]:
     return named
 
 
-def _provenance(
-    loss: str, zones: Sequence[str], register: Register | None, area_field: str, date_field: str
-) -> dict[str, str]:
+def _provenance(loss: LossLayer, zones: Sequence[str], register: Register | None) -> dict[str, str]:
     """Files, digests and options of an attribution."""
     provenance = {
-        "area_field": area_field,
+        "area_field": loss.area_field,
         "columns": " ".join(ADDED),
-        "date_field": date_field,
-        "loss": Path(loss).name,
-        "loss_sha256": _digest(loss),
+        "date_field": loss.dates,
+        "loss": Path(loss.file).name,
+        "loss_sha256": _digest(loss.file),
         "version": code_version(),
         "code_sha256": code_digest(),
     }

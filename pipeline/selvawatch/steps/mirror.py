@@ -3,6 +3,7 @@
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import shapely
@@ -10,9 +11,9 @@ import shapely
 from selvawatch.core.scene import Scene
 from selvawatch.errors import SceneError
 from selvawatch.site import Site
-from selvawatch.sources.catalogues.volume import expected_bytes, measured_rate
+from selvawatch.sources.catalogues.volume import expected_bytes
 from selvawatch.sources.clip import is_here, keep_scene, write_catalogue
-from selvawatch.sources.open import open_source
+from selvawatch.steps.scenes import SceneQuery, TransferRate
 
 _WORKERS = 4
 
@@ -47,20 +48,16 @@ class MirrorReport:
 
 def mirror(
     site: Site,
-    area: str,
-    first_day: int,
-    last_day: int,
-    source: str,
+    query: SceneQuery,
     folder: Path,
+    *,
     dry_run: bool = False,
-    rate_mb_s: float = 2.0,
-    measure: bool = False,
+    rate: TransferRate | None = None,
 ) -> MirrorReport:
-    """Bring a folder up to what a source has of an area between two days, both included.
+    """Bring a folder up to what a source has of an area between two days.
 
     A scene that fails is named and tried again by the next call; one whose digest changed is replaced.
-    rate_mb_s: megabytes a second that a dry run reckons with; measure: measure them first, by up to 4 MB of
-    the newest scene of each sensor.
+    rate: what a dry run reckons with.
 
     Raises
     ------
@@ -69,34 +66,18 @@ def mirror(
     SourceError
         When the source cannot be searched.
     """
-    aoi = shapely.union_all([watched.geometry for watched in site.select_areas(area)])
-    found = open_source(source).search(aoi, first_day, last_day)
+    aoi, found = query.ground(site), query.search(site)
     limit = site.search.max_cloud_percent
     wanted = [scene for scene in found.scenes if (scene.cloud_percent or 0) <= limit]
-    rate = measured_rate(wanted) if dry_run and measure and wanted else rate_mb_s
-    states: Counter[str] = Counter()
-    unread: list[str] = []
-    size = 0.0
-
-    def copy_scene(scene: Scene) -> tuple[str, float]:
-        try:
-            if dry_run:
-                here = is_here(folder, scene)
-                return ("here", 0.0) if here else ("new", expected_bytes(scene, aoi)[0])
-            kept = keep_scene(scene, aoi, folder)
-        except SceneError as error:
-            return str(error), 0.0
-        return kept.state, 0.0 if kept.state == "here" else float(kept.bytes)
-
+    rate = rate or TransferRate()
+    rate_mb_s = rate.of(wanted) if dry_run else rate.mb_s
+    act = partial(_expected if dry_run else _copied, aoi, folder)
     with ThreadPoolExecutor(_WORKERS) as pool:
-        for state, count in pool.map(copy_scene, wanted):
-            if state in ("new", "replaced", "here"):
-                states[state] += 1
-            else:
-                unread.append(state)
-            size += count
+        outcomes = list(pool.map(act, wanted))
     if not dry_run and wanted:
         write_catalogue(folder)
+    states = Counter(outcome.state for outcome in outcomes)
+    size = sum(outcome.bytes for outcome in outcomes)
     return MirrorReport(
         found=found.found,
         new=states["new"],
@@ -104,10 +85,40 @@ def mirror(
         here=states["here"],
         cloudy=len(found.scenes) - len(wanted),
         superseded=tuple(older.scene.id for older in found.superseded),
-        unread=tuple(unread),
+        unread=tuple(outcome.error for outcome in outcomes if outcome.error),
         unusable=tuple(f"{problem.scene_id}: {problem.reason}" for problem in found.problems),
         unsearched=found.unsearched,
         bytes=int(size),
-        hours=round(size / (rate * 1e6) / 3600, 3) if dry_run else 0.0,
-        rate_mb_s=round(rate, 3),
+        hours=round(size / (rate_mb_s * 1e6) / 3600, 3) if dry_run else 0.0,
+        rate_mb_s=round(rate_mb_s, 3),
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Outcome:
+    """What became of one scene."""
+
+    state: str
+    """`new`, `replaced`, `here`, or `unread`."""
+    bytes: float = 0.0
+    """Bytes copied; of a dry run, about what would be."""
+    error: str = ""
+
+
+def _expected(aoi: shapely.Geometry, folder: Path, scene: Scene) -> _Outcome:
+    """What copying a scene would do."""
+    try:
+        if is_here(folder, scene):
+            return _Outcome(state="here")
+        return _Outcome(state="new", bytes=expected_bytes(scene, aoi)[0])
+    except SceneError as error:
+        return _Outcome(state="unread", error=str(error))
+
+
+def _copied(aoi: shapely.Geometry, folder: Path, scene: Scene) -> _Outcome:
+    """What became of a scene that was to be copied."""
+    try:
+        kept = keep_scene(scene, aoi, folder)
+    except SceneError as error:
+        return _Outcome(state="unread", error=str(error))
+    return _Outcome(state=kept.state, bytes=0.0 if kept.state == "here" else float(kept.bytes))

@@ -10,11 +10,12 @@ import pandas as pd
 from selvawatch.core.files import replacing
 from selvawatch.detect.encodings import ENCODINGS
 from selvawatch.errors import StoreError
+from selvawatch.store.contents import ALERTS_FILE, PUBLIC, RESTRICTED
 from selvawatch.store.folders import open_store
 from selvawatch.write.bulletin.pdf import write_pdf
 from selvawatch.write.formats.format_table import Content, formats_of
 
-TIERS = ("public", "restricted")
+TIERS = (PUBLIC, RESTRICTED)
 """Tiers that every run publishes."""
 
 
@@ -76,7 +77,7 @@ def write_bulletin_pdf(store: str, tier: str, lang: str, out: Path) -> Path:
 
 def read_alerts(store: str, tier: str) -> list[dict[str, Any]]:
     """Alerts of the current run without their outlines; dates as ISO text, what is empty as None."""
-    frame = gpd.read_parquet(product_path(store, tier, "alerts.parquet"))
+    frame = gpd.read_parquet(product_path(store, tier, ALERTS_FILE))
     plain = pd.DataFrame(frame.drop(columns="geometry"))
     for name in plain.columns:
         if pd.api.types.is_datetime64_any_dtype(plain[name]):

@@ -25,9 +25,6 @@ from selvawatch.site import Site
 from selvawatch.store.folders import Store
 from selvawatch.version import __version__
 
-SNAPSHOTS = "zones"
-"""Folder of the store that holds snapshots."""
-
 LISTED = 20
 """Slivers that `check_zones` lists one by one, largest first."""
 
@@ -107,10 +104,10 @@ def import_zone(site: Site, store: Store, layer: str, file: str, *, date: dt.dat
 def all_snapshots(site: Site, store: Store | None) -> tuple[Snapshot, ...]:
     """Snapshots that came with the site and, of the store's, those accepted."""
     packaged = site_snapshots(site.manifest, site.zones_folder)
-    if store is None or not (store.folder / SNAPSHOTS).is_dir():
+    if store is None or not (store.snapshots).is_dir():
         return packaged
     names = [one.name for one in site.manifest.layer]
-    return (*packaged, *stored_snapshots(store.folder / SNAPSHOTS, names))
+    return (*packaged, *stored_snapshots(store.snapshots, names))
 
 
 def zones_status(site: Site, store: Store, *, today: dt.date) -> list[LayerReport]:
@@ -118,7 +115,7 @@ def zones_status(site: Site, store: Store, *, today: dt.date) -> list[LayerRepor
     packaged = {one.layer: one.date for one in site_snapshots(site.manifest, site.zones_folder)}
     reports = []
     for entry in sorted(site.manifest.layer, key=lambda layer: layer.name):
-        kept = records(store.folder / SNAPSHOTS, entry.name)
+        kept = records(store.snapshots, entry.name)
         used = [one for one in kept if one.state == ACCEPTED]
         held = [one for one in kept if one.state != ACCEPTED]
         date = dt.date.fromisoformat(used[-1].date) if used else packaged.get(entry.name)
@@ -219,7 +216,7 @@ def _fetch(site: Site, store: Store, entry: LayerEntry, date: dt.date, client: C
 
 
 def _folder(store: Store, entry: LayerEntry) -> Path:
-    folder = store.folder / SNAPSHOTS / entry.name
+    folder = store.snapshots / entry.name
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 
@@ -228,7 +225,7 @@ def _keep(
     site: Site, store: Store, entry: LayerEntry, frame: gpd.GeoDataFrame, date: dt.date, address: str
 ) -> SnapshotRecord:
     return keep(
-        store.folder / SNAPSHOTS,
+        store.snapshots,
         entry,
         frame,
         date=date,
@@ -240,7 +237,7 @@ def _keep(
 
 def store_salt(store: Store) -> bytes:
     """The store's secret for hashes of holders, made on first use; readable by its owner alone."""
-    path = store.folder / SNAPSHOTS / ".salt"
+    path = store.snapshots / ".salt"
     if not path.exists():
         with replacing(path) as part:
             part.touch(mode=0o600)

@@ -3,7 +3,6 @@
 import datetime as dt
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import pandas as pd
 import shapely
@@ -13,7 +12,7 @@ from selvawatch.core.scene import Scene
 from selvawatch.site import Site
 from selvawatch.sources.catalogues.volume import expected_bytes, measured_rate
 from selvawatch.sources.open import open_source
-from selvawatch.sources.source import Problem
+from selvawatch.sources.source import Problem, SearchResult
 
 COLUMNS = (
     "sensor", "month", "searched", "found", "superseded", "skipped", "cloud_percent", "covered", "missing",
@@ -34,16 +33,42 @@ class SceneList:
     """Megabytes a second that the hours are reckoned with."""
 
 
-def list_scenes(
-    folder: Path,
-    site_file: str,
-    area: str,
-    first_day: int,
-    last_day: int,
-    source: str,
-    rate_mb_s: float = 2.0,
-    measure: bool = False,
-) -> SceneList:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SceneQuery:
+    """Which scenes are asked for."""
+
+    area: str
+    """Name of an area of the site, or `all`."""
+    first_day: int
+    last_day: int
+    """Both included."""
+    source: str
+    """Text that opens the source."""
+
+    def ground(self, site: Site) -> shapely.Geometry:
+        """Ground of the area, WGS 84; SiteError for one that the site does not know."""
+        return shapely.union_all([area.geometry for area in site.select_areas(self.area)])
+
+    def search(self, site: Site) -> SearchResult:
+        """What the source has; SiteError as `ground`, SourceError when it cannot be searched."""
+        return open_source(self.source).search(self.ground(site), self.first_day, self.last_day)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransferRate:
+    """How fast files are expected to come."""
+
+    mb_s: float = 2.0
+    """Megabytes a second that are reckoned with where none are measured."""
+    measure: bool = False
+    """Whether to measure first: by up to 4 MB of the newest scene of each sensor, the slowest counts."""
+
+    def of(self, scenes: Sequence[Scene]) -> float:
+        """Megabytes a second to reckon with for some scenes."""
+        return measured_rate(scenes) if self.measure and scenes else self.mb_s
+
+
+def list_scenes(site: Site, query: SceneQuery, rate: TransferRate | None = None) -> SceneList:
     """The table of an area and what was unusable; nothing is read but the catalogue.
 
     Columns: sensor, month, searched, found (scenes that can be tried), superseded (products that newer ones
@@ -51,20 +76,16 @@ def list_scenes(
     the area's ground that the month's readable scenes show and do not show, 0-1), megabytes (what reading
     takes, about), declared (whether the catalogue states the size of every file), hours (at the rate). Of a
     sensor that could not be searched the numbers are empty.
-
-    measure: fetch up to 4 MB of the newest scene of each sensor and reckon with the slowest.
     """
-    site = Site.load(folder, site_file)
-    aoi = shapely.union_all([one.geometry for one in site.select_areas(area)])
-    found = open_source(source).search(aoi, first_day, last_day)
-    rate = measured_rate(found.scenes) if measure and found.scenes else rate_mb_s
+    aoi, found = query.ground(site), query.search(site)
+    rate_mb_s = (rate or TransferRate()).of(found.scenes)
     limit = site.search.max_cloud_percent
-    months = list(_months(first_day, last_day))
-    older = [one.scene for one in found.superseded]
+    months = list(_months(query.first_day, query.last_day))
+    older = [replaced.scene for replaced in found.superseded]
     rows: list[dict[str, object]] = []
     for sensor in sorted({scene.sensor for scene in (*found.scenes, *older)}):
         for month in months:
-            row = _row(_of(found.scenes, sensor, month), aoi, limit, rate)
+            row = _row(_of(found.scenes, sensor, month), aoi, limit, rate_mb_s)
             counted = len(_of(older, sensor, month))
             rows.append({"sensor": sensor, "month": month, **row, "superseded": counted})
     rows += [
@@ -76,7 +97,7 @@ def list_scenes(
         months=pd.DataFrame(rows, columns=COLUMNS),
         problems=found.problems,
         unsearched=found.unsearched,
-        rate_mb_s=round(rate, 3),
+        rate_mb_s=round(rate_mb_s, 3),
     )
 
 

@@ -7,7 +7,9 @@ import xarray as xr
 
 from selvawatch.core.files import digest
 from selvawatch.prepare.observation_keys import ObservationKey
+from selvawatch.store.contents import ACCUMULATORS, CHECKPOINT
 from selvawatch.store.folders import Store, new_folder, prune
+from selvawatch.store.tile_state import load_arrays, save_arrays
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +32,7 @@ def newest_checkpoint(
 ) -> Checkpoint | None:
     """The newest kept state that these observations would give again; None where there is none."""
     folder = store.checkpoints(tile)
-    names = {path.name for path in folder.glob("[!.]*") if path.is_dir()} if folder.is_dir() else set()
+    names = {path.name for path in folder.glob("[!.]*") if CHECKPOINT.is_complete(path)}
     for day in sorted({int(name.split("-")[0]) for name in names}, reverse=True):
         found = checkpoint(baseline, keys, day)
         if found.name in names:
@@ -44,14 +46,12 @@ def keep(store: Store, tile: str, point: Checkpoint, state: xr.Dataset, before: 
     Nothing is lost with a checkpoint but time: a replay begins at an older one, or at the baseline.
     """
     folder = store.checkpoints(tile) / point.name
-    if not folder.exists():
+    if not CHECKPOINT.is_complete(folder):
         with new_folder(folder) as part:
-            plain = state.reset_coords(drop=True)
-            plain.to_zarr(part / "accumulators.zarr", mode="w", zarr_format=3, consolidated=False)
+            save_arrays(state, part / ACCUMULATORS)
     prune(folder.parent, {point.name} if before is None else {point.name, before.name})
 
 
 def kept(store: Store, tile: str, point: Checkpoint) -> xr.Dataset:
     """The state of a checkpoint, in memory."""
-    path = store.checkpoints(tile) / point.name / "accumulators.zarr"
-    return xr.open_zarr(path, consolidated=False, chunks=None).load()
+    return load_arrays(store.checkpoints(tile) / point.name / ACCUMULATORS)

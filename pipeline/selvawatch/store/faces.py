@@ -52,7 +52,7 @@ def site_faces(
     if store is None:
         return _made(site, register, extent)
     key = digest([EDITION, shapely.geos_version_string, list(extent.bounds), site.equal_area.to_wkt()])
-    path = store.folder / "faces" / f"{register.version[:16]}-{key[:16]}.npz"
+    path = store.faces / f"{register.version[:16]}-{key[:16]}.npz"
     if path.exists():
         try:
             faces = _read(path, register, extent)
@@ -85,7 +85,7 @@ def site_pieces(
     """
     bounds = list(faces.extent.bounds)
     key = digest([EDITION, shapely.geos_version_string, of, today, bounds])[:16]
-    path = store.folder / "faces" / f"{register.version[:16]}-{key}.parquet"
+    path = store.faces / f"{register.version[:16]}-{key}.parquet"
     members_path = path.with_suffix(".members.parquet")
     if path.exists() and members_path.exists():
         try:

@@ -39,6 +39,25 @@ class Store:
         """Folder of a tile's kept states that replays begin at."""
         return self.folder / "checkpoints" / tile
 
+    def water(self, tile: str) -> Path:
+        """Folder of a tile's yearly counts of open water."""
+        return self.folder / "water" / tile
+
+    @property
+    def faces(self) -> Path:
+        """Folder of the register's faces, and of loss cut by them."""
+        return self.folder / "faces"
+
+    @property
+    def products(self) -> Path:
+        """Folder of loss products from elsewhere, a folder each."""
+        return self.folder / "products"
+
+    @property
+    def snapshots(self) -> Path:
+        """Folder of the snapshots of the register's layers, a folder each."""
+        return self.folder / "zones"
+
     def plan(self, run_id: str) -> Path:
         """File of a run's plan."""
         return self.folder / "plans" / f"{run_id}.json"

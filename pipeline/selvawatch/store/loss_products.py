@@ -10,6 +10,7 @@ import pandas as pd
 from selvawatch.attribute.loss_products import Product
 from selvawatch.core.files import file_digest, replacing, write_text
 from selvawatch.errors import StoreError
+from selvawatch.store.contents import CELLS_FILE, PRODUCT, PRODUCT_FILE
 from selvawatch.store.folders import Store
 
 
@@ -34,7 +35,7 @@ def scar_digests(store: Store) -> list[tuple[str, str]]:
 
 def _mining(store: Store) -> list[Path]:
     found = []
-    for path in sorted((store.folder / "products").glob("*/product.json")):
+    for path in sorted(store.products.glob(f"*/{PRODUCT_FILE}")):
         try:
             settings = json.loads(path.read_text(encoding="utf-8"))
         except ValueError as error:
@@ -42,7 +43,7 @@ def _mining(store: Store) -> list[Path]:
                 "a product cannot be read", where=path, got=error, do="register it again"
             ) from error
         if settings.get("cause") == "mining":
-            found.append(path.with_name("cells.parquet"))
+            found.append(path.with_name(CELLS_FILE))
     return found
 
 
@@ -55,15 +56,36 @@ def _cells(path: Path, crs: str) -> gpd.GeoDataFrame:
     return cells if str(cells.crs) == crs else cells.to_crs(crs)
 
 
-def keep_product(folder: Path, product: Product, cells: gpd.GeoDataFrame) -> Path:
-    """Keep a loss product in the store and return its folder; the same name again is replaced whole."""
-    product_folder = folder / "products" / product.name
-    with replacing(product_folder / "cells.parquet") as part:
+def keep_product(store: Store, product: Product, cells: gpd.GeoDataFrame) -> Path:
+    """Keep a loss product in the store and return its folder; the same name again is replaced whole.
+
+    cells: CELLS, in any CRS.
+    """
+    folder = store.products / product.name
+    with replacing(folder / CELLS_FILE) as part:
         cells.to_parquet(part, index=False)
-    write_text(product_folder / "product.json", json.dumps(asdict(product), sort_keys=True) + "\n")
-    return product_folder
+    write_text(folder / PRODUCT_FILE, json.dumps(asdict(product), sort_keys=True) + "\n")
+    return folder
 
 
-def products(folder: Path) -> list[str]:
+def read_product(store: Store, name: str) -> tuple[Product, Path]:
+    """A loss product that the store keeps, and the file of its cells.
+
+    Raises
+    ------
+    StoreError
+        When the store keeps no product of that name.
+    """
+    folder = store.products / name
+    if not PRODUCT.is_complete(folder):
+        known = product_names(store)
+        raise StoreError(
+            "unknown product", got=name, needed=known or "a name", do="see attribute --register-as"
+        )
+    values = json.loads((folder / PRODUCT_FILE).read_text(encoding="utf-8"))
+    return Product(**values), folder / CELLS_FILE
+
+
+def product_names(store: Store) -> list[str]:
     """Names of the loss products kept in a store."""
-    return sorted(path.parent.name for path in (folder / "products").glob("*/product.json"))
+    return sorted(path.parent.name for path in store.products.glob(f"*/{PRODUCT_FILE}"))

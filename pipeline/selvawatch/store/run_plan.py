@@ -40,7 +40,7 @@ class RunPlan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Inputs:
+class SceneInputs:
     """The scenes of a run, as its plan file keeps them."""
 
     scenes: tuple[Scene, ...]
@@ -59,26 +59,43 @@ class Inputs:
         return tuple(scenes_on(self.scenes, tile))
 
 
-def open_plan(plan: RunPlan) -> tuple[Site, Store]:
-    """The site and the store of a plan."""
-    return Site.load(Path(plan.site), plan.site_file), open_store(plan.store)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunContext:
+    """What every part of a run works on: opened once a run, or once a tile's step, and handed down."""
+
+    site: Site
+    store: Store
+    plan: RunPlan
+    inputs: SceneInputs
 
 
-def read_inputs(plan: RunPlan) -> Inputs:
+def open_run(plan: RunPlan) -> RunContext:
+    """The context of a plan: its site loaded, its store opened, its scenes read."""
+    return RunContext(
+        site=Site.load(Path(plan.site), plan.site_file),
+        store=open_store(plan.store),
+        plan=plan,
+        inputs=_read_inputs(plan),
+    )
+
+
+def _read_inputs(plan: RunPlan) -> SceneInputs:
     """The scenes of a plan."""
     values = json.loads(Store(Path(plan.store)).plan(plan.run_id).read_text(encoding="utf-8"))
-    return Inputs(
+    return SceneInputs(
         scenes=tuple(scene_from_json(scene) for scene in values["scenes"]),
         problems=tuple(Problem(**problem) for problem in values["problems"]),
         skipped=tuple(scene_from_json(scene) for scene in values["skipped"]),
         superseded=tuple(
-            Superseded(scene=scene_from_json(one["scene"]), by=one["by"]) for one in values["superseded"]
+            Superseded(scene=scene_from_json(older["scene"]), by=older["by"])
+            for older in values["superseded"]
         ),
         unsearched=tuple(values["unsearched"]),
     )
 
 
-def _write_inputs(path: Path, inputs: Inputs) -> None:
+def write_inputs(path: Path, inputs: SceneInputs) -> None:
+    """Write the scenes of a run as its plan file."""
     values = {
         "scenes": [scene_to_json(scene) for scene in inputs.scenes],
         "problems": [

@@ -9,6 +9,7 @@ import xarray as xr
 
 from selvawatch.prepare.ingest import SceneRecord
 from selvawatch.prepare.observation_keys import ObservationKey
+from selvawatch.store.contents import BASELINES, COMPOSITE, LAYERS, STATE_FILE
 from selvawatch.store.folders import Store
 
 
@@ -32,9 +33,9 @@ class TileState:
     @staticmethod
     def read(folder: Path) -> "TileState":
         """The state that a folder describes."""
-        values = json.loads((folder / "state.json").read_text(encoding="utf-8"))
+        values = json.loads((folder / STATE_FILE).read_text(encoding="utf-8"))
         observations = tuple(ObservationKey(**observation) for observation in values.pop("looks"))
-        scene_records = tuple(SceneRecord(**one) for one in values.pop("taken"))
+        scene_records = tuple(SceneRecord(**record) for record in values.pop("taken"))
         return TileState(observations=observations, scene_records=scene_records, **values)
 
     def as_json(self) -> dict[str, Any]:
@@ -57,23 +58,23 @@ def current_state(store: Store, tile: str) -> TileState | None:
 
 def open_layers(store: Store, tile: str, state: str) -> xr.Dataset:
     """Layers (y, x) of `core.raster_layers.LAYERS` of a state, in memory."""
-    return load_arrays(store.state(tile, state) / "layers.zarr")
+    return load_arrays(store.state(tile, state) / LAYERS)
 
 
 def open_fallen(store: Store, tile: str, state: str) -> xr.Dataset:
     """Layers of a state and `fall`, (y, x) float32: the NDVI fall at the loss, NaN = not measured."""
-    composite = xr.open_zarr(store.state(tile, state) / "composite.zarr", consolidated=False, chunks=None)
+    composite = xr.open_zarr(store.state(tile, state) / COMPOSITE, consolidated=False, chunks=None)
     return open_layers(store, tile, state).assign(fall=composite["fall"].load())
 
 
 def open_composite(store: Store, tile: str, state: str) -> xr.Dataset:
     """What a tile looks like since its losses, (y, x) float32 by index, and `ndvi_baseline`; in memory."""
-    return load_arrays(store.state(tile, state) / "composite.zarr")
+    return load_arrays(store.state(tile, state) / COMPOSITE)
 
 
 def open_baselines(store: Store, tile: str, baseline: str) -> xr.Dataset:
     """Baselines of a tile, in memory; those of the first versions name no halo, for they have none."""
-    wide = load_arrays(store.baseline(tile, baseline) / "baselines.zarr")
+    wide = load_arrays(store.baseline(tile, baseline) / BASELINES)
     return inner_pixels(wide, int(wide.attrs.get("halo", 0)))
 
 

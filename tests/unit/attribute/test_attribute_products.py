@@ -21,7 +21,13 @@ from selvawatch.core.schema import Tier
 from selvawatch.errors import LayerError, SelvawatchError
 from selvawatch.register.layer_rows import date_spans
 from selvawatch.register.register import register_of
-from selvawatch.steps.attribute_loss import RasterLoss, attribute_file, loss_product, register_layers
+from selvawatch.steps.attribute_loss import (
+    LossLayer,
+    RasterLoss,
+    attribute_file,
+    loss_product,
+    register_layers,
+)
 
 MINING = Product(name="amw", version="v3", cause="mining")
 
@@ -183,10 +189,10 @@ def files(tmp_path):
     }
 
 
-def attributed(files, out, zones="zones", **rest):
-    return attribute_file(
-        files["loss"], [files[zones]] if zones else [], out, crs=made.CRS, equal_area=made.EQUAL_AREA, **rest
-    )
+def attributed(files, out, zones="zones", *, register=None, area_field="", date_field="", **rest):
+    loss = LossLayer(file=files["loss"], area_field=area_field, date_field=date_field)
+    on = register if register is not None else [files[zones]]
+    return attribute_file(loss, on, out, crs=made.CRS, equal_area=made.EQUAL_AREA, **rest)
 
 
 def test_cells_that_would_be_formulas_are_neutralised_in_csv(files, tmp_path):
@@ -241,7 +247,7 @@ def test_on_the_register_each_row_says_whether_the_right_was_in_force_and_no_id_
         ]
     )
     out = tmp_path / "o.csv"
-    attributed(files, out, zones="", register=rights, date_field="when")
+    attributed(files, out, register=rights, date_field="when")
     table = pd.read_csv(out)
     inside = table[table["zone_layer"].notna()]
     assert dict(zip(inside["zone_type"], inside["zone_validity"], strict=True)) == {
@@ -276,7 +282,7 @@ def test_below_restricted_a_sensitive_layer_is_as_if_it_had_never_been_there(fil
     written = {}
     for name, rights in {"a": guarded(sensitive=True), "b": register_of([alone], crs=made.CRS)}.items():
         (tmp_path / name).mkdir()
-        attributed(files, tmp_path / name / f"o.{suffix}", zones="", register=rights, tier=tier)
+        attributed(files, tmp_path / name / f"o.{suffix}", register=rights, tier=tier)
         written[name] = sorted((tmp_path / name).iterdir())
     assert [path.name for path in written["a"]] == [path.name for path in written["b"]]
     for one, other in zip(written["a"], written["b"], strict=True):
@@ -289,8 +295,8 @@ def test_below_restricted_a_sensitive_layer_is_as_if_it_had_never_been_there(fil
 
 def test_the_ground_of_a_sensitive_layer_counts_like_any_other(files, tmp_path):
     rights = guarded(sensitive=True)
-    public = attributed(files, tmp_path / "p.csv", zones="", register=rights)
-    whole = attributed(files, tmp_path / "r.csv", zones="", register=rights, tier=Tier.RESTRICTED)
+    public = attributed(files, tmp_path / "p.csv", register=rights)
+    whole = attributed(files, tmp_path / "r.csv", register=rights, tier=Tier.RESTRICTED)
     assert public.total_ha == whole.total_ha == pytest.approx(2.0, rel=1e-3)
     assert public.outside_ha == pytest.approx(1.0, rel=1e-3)
     assert whole.outside_ha == pytest.approx(0.5, rel=1e-3)
@@ -303,7 +309,7 @@ def test_reserves_of_isolated_peoples_in_an_unmarked_layer_are_no_zones_below_re
         {"type": "isolated_peoples", "geometry": box(0, 0, 200, 100)},
         {"type": "buffer", "geometry": box(0, 0, 100, 100)},
     ]
-    attributed(files, tmp_path / "o.csv", zones="", register=made.register(rows), tier=Tier.PARTNER)
+    attributed(files, tmp_path / "o.csv", register=made.register(rows), tier=Tier.PARTNER)
     assert set(pd.read_csv(tmp_path / "o.csv")["zone_type"].dropna()) == {"buffer"}
 
 
@@ -312,7 +318,7 @@ def test_a_register_of_sensitive_layers_alone_is_the_same_error_as_an_empty_one(
     messages = set()
     for rights in (register_of([hidden], crs=made.CRS), made.register([])):
         with pytest.raises(LayerError) as caught:
-            attributed(files, tmp_path / "o.csv", zones="", register=rights)
+            attributed(files, tmp_path / "o.csv", register=rights)
         messages.add(str(caught.value))
     assert len(messages) == 1
 
@@ -339,7 +345,7 @@ def test_the_digest_of_a_shapefile_is_of_all_its_parts(files, tmp_path):
 
 def test_a_register_without_layers_is_an_error_and_not_all_outside(files, tmp_path):
     with pytest.raises(LayerError, match="no layer.*zones import"):
-        attributed(files, tmp_path / "o.csv", zones="", register=made.register([]))
+        attributed(files, tmp_path / "o.csv", register=made.register([]))
 
 
 def attributed_columns(rights):
@@ -349,17 +355,12 @@ def attributed_columns(rights):
 
 def test_a_raster_is_a_loss_like_any_other(files, tmp_path):
     path = raster(tmp_path / "h.tif", np.full((10, 10), 19, np.uint8))
-    done = attribute_file(
-        str(path), [files["zones"]], tmp_path / "o.csv", crs=made.CRS, equal_area=made.EQUAL_AREA,
-        raster=RasterLoss(encoding="hansen"),
-    )  # fmt: skip
+    loss = LossLayer(file=str(path), raster=RasterLoss(encoding="hansen"))
+    on = {"crs": made.CRS, "equal_area": made.EQUAL_AREA}
+    done = attribute_file(loss, [files["zones"]], tmp_path / "o.csv", **on)
     assert done.features == 1
     with pytest.raises(LayerError, match="--encoding"):
-        attribute_file(
-            str(path), [files["zones"]], tmp_path / "o.csv", crs=made.CRS, equal_area=made.EQUAL_AREA
-        )
-    cells = loss_product(
-        str(path), MINING, crs=made.CRS, equal_area=made.EQUAL_AREA, raster=RasterLoss(encoding="hansen")
-    )
+        attribute_file(LossLayer(file=str(path)), [files["zones"]], tmp_path / "o.csv", **on)
+    cells = loss_product(loss, MINING, **on)
     assert cells["onset_earliest"].dt.date.tolist() == [dt.date(2019, 1, 1)]
     assert cells["ha"].sum() == pytest.approx(1.0, rel=1e-3)

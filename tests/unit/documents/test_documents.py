@@ -9,8 +9,8 @@ import pytest
 import typer
 
 from selvawatch.cli.main import app
-from selvawatch.steps.run.monitor import RunReport
 from selvawatch.steps.run.publish import TABLE_NAMES
+from selvawatch.steps.run.run_report import RunReport
 from selvawatch.write.formats.raster import PRODUCT_LAYERS
 
 ROOT = Path(__file__).resolve().parents[3]

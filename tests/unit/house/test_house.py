@@ -19,18 +19,11 @@ PUBLIC_CALLS = {"selvawatch.table"}
 
 LONG: set[str] = {
     "simulate.archive.rights_register.write_register",
-    "steps.run.monitor._finish",
-    "steps.run.publish.publish",
 }
 """Functions that are still too long; nothing may join them."""
 
 WIDE: set[str] = {
     "simulate.terrain.covers.Canvas.paint",
-    "steps.attribute_loss.attribute_file",
-    "steps.mirror.mirror",
-    "steps.run.monitor._report",
-    "steps.scenes.list_scenes",
-    "steps.tile.state.advance_state",
 }
 """Functions that still have too many parameters; nothing may join them."""
 

@@ -10,12 +10,14 @@ import pytest
 import shapely
 import xarray as xr
 
+import small_site
 from selvawatch.attribute.river_water import river_distance
 from selvawatch.core.days import to_day
 from selvawatch.core.observation import Observation
 from selvawatch.core.status import Status
 from selvawatch.prepare.ingest import SceneRecord
 from selvawatch.prepare.observation_files import write_observation
+from selvawatch.register.manifest import no_references
 from selvawatch.site import Site, default_site
 from selvawatch.steps.run.river_water import river_water_of
 from selvawatch.steps.tile.water_counts import keep_water, yearly_counts
@@ -31,7 +33,7 @@ CHANNEL = slice(10, 22)
 @pytest.fixture(scope="module")
 def site():
     found = Site.load(default_site())
-    return replace(found, says=replace(found.config, grid=replace(found.grid, tile_px=SIDE)))
+    return replace(found, config=replace(found.config, grid=replace(found.grid, tile_px=SIDE)))
 
 
 def days(site):
@@ -53,7 +55,7 @@ def put(site, store, name, water, lost):
             SceneRecord(scene_id=f"s{day}", sensor="sentinel-2", day=day, stream="sentinel-2", state="read")
         )
     until = days(site)[-1]
-    keep_water(site, store, tile, taken, until)
+    keep_water(small_site.context(site, store, until), tile, taken)
     status = np.where(lost, Status.CONFIRMED, Status.NONE).astype(np.uint8)
     layers = xr.Dataset({"status": (("y", "x"), status)})
     layers.to_zarr(store.state(name, "now") / "layers.zarr", zarr_format=3, consolidated=False)
@@ -104,10 +106,11 @@ def test_a_pond_on_lost_ground_or_in_an_old_scar_is_no_river_and_the_channel_is(
     events = event(site, ground(tile, pond(LOST)))
     none = frame([], site, seen_on=pd.to_datetime([]))
     scars = frame([ground(tile, pond(SCAR))], site, seen_on=[pd.NaT])
-    until = days(site)[-1]
+    context = small_site.context(site, store, days(site)[-1])
 
     def found(scars):
-        return river_water_of(site, store, states, events, river, scars, until)
+        references = replace(no_references(site.grid.crs), rivers=river, scars=scars)
+        return river_water_of(context, states, events, references)
 
     def has(water, mask):
         return bool(water.intersects(ground(tile, mask).buffer(-20)).any())
@@ -132,14 +135,14 @@ def test_the_river_of_an_event_in_the_next_tile_is_found_whatever_other_events_t
     states = {here: put(site, store, here, dry, pond((60, 2))), there: put(site, store, there, east, dry)}
     next_tile = site.grid.tile(there)
     river = frame([ground(next_tile, east)], site)
-    none = frame([], site, seen_on=pd.to_datetime([]))
     mine = event(site, ground(site.grid.tile(here), pond((60, 2))))
     other = event(site, ground(next_tile, pond((60, 30))))
     both = gpd.GeoDataFrame(pd.concat([mine, other], ignore_index=True), crs=site.grid.crs)
-    until = days(site)[-1]
+    context = small_site.context(site, store, days(site)[-1])
+    references = replace(no_references(site.grid.crs), rivers=river)
     metres = []
     for events in (mine, both):
-        water = river_water_of(site, store, states, events, river, none, until)
+        water = river_water_of(context, states, events, references)
         year = mine["onset"].dt.year.to_numpy(float)
         metres.append(float(river_distance(mine.geometry.to_numpy(), year, water)[0]))
     assert metres[0] == metres[1] == pytest.approx(10.0 * (SIDE - 12 + 50))
@@ -150,9 +153,8 @@ def test_observations_that_are_read_in_another_way_are_counted_anew(small_run):
     site = Site.load(small_run.site, "aoi/site.toml")
     says, day = small_run.state, to_day(small_run.until)
     years = {2023, 2024}
-    assert (
-        yearly_counts(site, small_run.opened, small_run.tile.id, says.scene_records, day, years).keys()
-        == years
-    )
+    context = small_site.context(site, small_run.opened, day)
+    assert yearly_counts(context, small_run.tile.id, says.scene_records, years).keys() == years
     other = replace(site, recipe=replace(site.recipe, optical=("mndwi",)))
-    assert not yearly_counts(other, small_run.opened, small_run.tile.id, says.scene_records, day, years)
+    context = small_site.context(other, small_run.opened, day)
+    assert not yearly_counts(context, small_run.tile.id, says.scene_records, years)

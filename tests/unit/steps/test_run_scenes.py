@@ -8,15 +8,14 @@ import shapely
 
 import small_site
 from selvawatch.core.days import iso, to_day
-from selvawatch.detect.common_shift import halo_px
 from selvawatch.site import Site
 from selvawatch.sources.open import open_source
 from selvawatch.sources.source import Problem, Superseded
 from selvawatch.steps.run.coverage import coverage_of
-from selvawatch.steps.run.plan import plan_run
+from selvawatch.steps.run.run_content import TileResults
 from selvawatch.steps.run.scene_rows import scene_rows
 from selvawatch.store.ledger import SceneRow
-from selvawatch.store.run_plan import Inputs
+from selvawatch.store.run_plan import SceneInputs
 
 pytestmark = pytest.mark.slow
 
@@ -43,7 +42,7 @@ def test_a_scene_whose_item_is_mended_is_read_and_no_longer_unread(small_run, pl
 
 def test_a_scene_in_the_halo_that_a_newer_one_replaces_is_told_as_superseded(small_run, place):
     site = Site.load(place.site, "aoi/site.toml")
-    halo = halo_px(site.model, site.common_shift, site.grid.resolution, site.grid.tile_px)
+    halo = site.halo_px
     first, last = to_day("2024-06-01"), to_day("2024-06-30")
     scene = open_source(place.source).search(EVERYWHERE, first, last).scenes[0]
     rim = place.tile.lonlat_outline_with(halo).difference(place.tile.lonlat_outline_with(1))
@@ -60,16 +59,17 @@ def test_a_scene_in_the_halo_that_a_newer_one_replaces_is_told_as_superseded(sma
         reason="",
         clear_share=0.0,
     )
-    inputs = Inputs(
+    inputs = SceneInputs(
         scenes=(),
         problems=(),
         skipped=(),
         superseded=(Superseded(scene=beside, by="newer"),),
         unsearched=(),
     )
-    run = plan_run(site, place.opened, small_site.AREA, last, place.source)
-    says = {place.tile.id: replace(small_run.state, taken=())}
-    (row,) = scene_rows(site, run, inputs, [before], says, [place.tile.id])
+    name = place.tile.id
+    states = {name: replace(small_run.state, scene_records=())}
+    results = TileResults(states=states, before={}, advanced={name: small_run.state.state}, failed={})
+    (row,) = scene_rows(small_site.context(site, place.opened, last, inputs), [before], results)
     assert (row.state, row.reason) == ("superseded", "newer")
 
 
@@ -84,21 +84,23 @@ def test_a_scene_is_counted_once_whatever_its_tiles_and_reasons_and_a_failed_til
     begins = to_day(site.days.monitoring_from)
     first, second, *rest = [one for one in here.scene_records if one.day >= begins]
     unread = replace(first, state="unread", reason="unreachable")
+    late = replace(second, state="unread", reason="late")
     states = {
-        here.tile: replace(here, taken=(first, replace(second, state="unread", reason="late"), *rest)),
+        here.tile: replace(here, scene_records=(first, late, *rest)),
         other: replace(
-            here, tile=other, taken=(unread, replace(second, state="unread", reason="unreadable"))
+            here, tile=other, scene_records=(unread, replace(second, state="unread", reason="unreadable"))
         ),
     }
     problems = [("bad", "item"), ("bad", "datetime"), ("worse", "item"), (first.scene_id, "item")]
-    inputs = Inputs(
+    inputs = SceneInputs(
         scenes=(),
         problems=tuple(Problem(scene_id=name, reason=why, text=why) for name, why in problems),
         skipped=(),
         superseded=(),
         unsearched=(),
     )
-    seen = coverage_of(site, store, states, inputs, {"x0001y0001": "the disk is full"}, [])
+    context = small_site.context(site, store, here.until_day, inputs)
+    seen = coverage_of(context, states, {"x0001y0001": "the disk is full"}, [])
     assert sum(one.scenes_read for one in seen.sensors) == len(rest) + 1
     assert seen.scenes_unread == len({second.scene_id, "bad", "worse"})
     assert "x0001y0001" in {one.scene_id for one in seen.unread}

@@ -20,6 +20,7 @@ from selvawatch.errors import SelvawatchError, StoreError
 from selvawatch.site import Site
 from selvawatch.steps.run import monitor as steps
 from selvawatch.steps.run import plan
+from selvawatch.steps.run.run_report import report_of
 from selvawatch.steps.tile import advance, baseline, state
 from selvawatch.steps.tile.water_counts import yearly_counts
 from selvawatch.store.ledger import exclusive
@@ -82,7 +83,7 @@ def test_a_second_run_with_the_same_inputs_changes_no_byte(small_run):
     before, report = folder_digests(small_run.store), small_run.run()
     assert folder_digests(small_run.store) == before
     assert report.run_id == small_run.products.name
-    assert report == steps.report_of(small_run.opened.ledger.runs()[0])
+    assert report == report_of(small_run.opened.ledger.runs()[0])
 
 
 def test_another_store_gets_the_same_bytes(small_run, place):
@@ -215,7 +216,7 @@ def test_an_error_between_the_tiles_and_the_commit_changes_nothing_committed(beg
     def broken(*_args, **_keywords):
         raise SelvawatchError("the disk is full")
 
-    monkeypatch.setattr(steps, "publish", broken)
+    monkeypatch.setattr(steps, "publish_run", broken)
     with pytest.raises(SelvawatchError, match="disk is full"):
         begun.run()
     assert committed(begun) == before
@@ -225,9 +226,9 @@ def test_an_error_between_the_tiles_and_the_commit_changes_nothing_committed(beg
 def water_of(place):
     """Counts of open water that the committed state of the tile is told with, by year."""
     site, says = Site.load(place.site, "aoi/site.toml"), place.state
-    years = {2023, 2024}
-    found = yearly_counts(site, place.opened, place.tile.id, says.scene_records, says.until_day, years)
-    return {year: (int(one.seen.sum()), int(one.wet.sum())) for year, one in found.items()}
+    context = small_site.context(site, place.opened, says.until_day)
+    found = yearly_counts(context, place.tile.id, says.scene_records, {2023, 2024})
+    return {year: (int(count.seen.sum()), int(count.wet.sum())) for year, count in found.items()}
 
 
 def test_a_tile_that_fails_after_its_water_was_counted_keeps_the_water_of_its_committed_state(
@@ -262,7 +263,7 @@ steps.monitor({site!r}, "aoi/site.toml", {store!r}, {area!r}, {until!r}, {source
 """
 
 
-@pytest.mark.parametrize("step", ["track_events", "AlertRow"])
+@pytest.mark.parametrize("step", ["track_events", "commit_run"])
 def test_a_killed_run_changes_nothing_committed_and_a_rerun_succeeds(small_run, begun, step):
     """Killed after the tiles, and with all products there, before the commit."""
     place, before = begun, committed(begun)

@@ -1,6 +1,7 @@
 """What an alert rests on: the scenes that saw it, and where its pictures are."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import geopandas as gpd
@@ -12,11 +13,26 @@ from selvawatch.core.days import day_numbers
 from selvawatch.core.files import replacing
 from selvawatch.prepare.ingest import SceneRecord
 from selvawatch.site import Site
+from selvawatch.sources.open import open_source
+from selvawatch.steps.run.attribute_events import Attributed
+from selvawatch.steps.run.pictures import draw_pictures
+from selvawatch.store.run_plan import RunContext
 from selvawatch.store.tile_state import TileState
-from selvawatch.write.bulletin.bulletin_model import Pictures
+from selvawatch.write.bulletin.bulletin_model import TOP_ALERTS, Pictures
 
 PICTURES = "pictures"
 """Folder of a run's restricted products that holds pictures."""
+
+
+def illustrate(
+    context: RunContext, states: Mapping[str, TileState], attributed: Attributed
+) -> tuple[Attributed, dict[str, Pictures]]:
+    """What a run attributed, its alerts with their evidence, and pictures of the first ones by alert id."""
+    # Names the hosts that pictures may come from, also in a process that read no tile.
+    open_source(context.plan.source)
+    pictures = draw_pictures(context, states, attributed.alerts, TOP_ALERTS)
+    alerts = with_evidence(context.site, states, attributed.alerts, pictures)
+    return replace(attributed, alerts=alerts), pictures
 
 
 def with_evidence(
@@ -43,16 +59,16 @@ def with_evidence(
     for index, outline in enumerate(alerts.geometry.to_numpy()):
         tiles = names[np.sort(tree.query(outline, predicate="intersects"))]
         rows = {
-            (one.day, one.scene_id)
+            (record.day, record.scene_id)
             for tile in tiles
-            for one in observations[tile]
-            if first[index] <= one.day <= last_day[index]
+            for record in observations[tile]
+            if first[index] <= record.day <= last_day[index]
         }
         lists.append(" ".join(scene for _, scene in sorted(rows)) or None)
     alerts["scenes"] = np.array(lists, object)
     ids = alerts["alert_id"].tolist()
     for side in ("before", "after"):
-        paths = [picture_path(one, side) if one in pictures else None for one in ids]
+        paths = [picture_path(alert, side) if alert in pictures else None for alert in ids]
         alerts[f"{side}_picture"] = np.array(paths, object)
     return alerts
 
@@ -76,4 +92,4 @@ def write_pictures(folder: Path, alerts: pd.DataFrame, pictures: Mapping[str, Pi
 
 
 def _seen(state: TileState) -> list[SceneRecord]:
-    return [one for one in state.scene_records if one.state == "read" and one.clear_share > 0]
+    return [record for record in state.scene_records if record.state == "read" and record.clear_share > 0]

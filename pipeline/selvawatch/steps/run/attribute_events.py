@@ -1,6 +1,6 @@
 """From events to attributed, ranked alerts and tables: register, faces, overlay, rank."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
 import geopandas as gpd
@@ -17,9 +17,12 @@ from selvawatch.register.manifest import References, Snapshot, read_register
 from selvawatch.register.register import Register
 from selvawatch.site import Site
 from selvawatch.steps.register import all_snapshots
+from selvawatch.steps.run.river_water import river_water_of
 from selvawatch.store.faces import site_faces
 from selvawatch.store.folders import Store
 from selvawatch.store.loss_products import product_scars
+from selvawatch.store.run_plan import RunContext
+from selvawatch.store.tile_state import TileState
 from selvawatch.tables.base import TableInputs
 
 
@@ -131,13 +134,28 @@ def with_river_water(zones: Zones, water: gpd.GeoDataFrame) -> Zones:
     return replace(zones, references=replace(zones.references, river_water=water))
 
 
+def zones_of_run(site: Site, store: Store) -> Zones:
+    """The zones that a run attributes to: register and references, the store's old scars among them.
+
+    Raises
+    ------
+    LayerError, StoreError
+        For a layer, or a product of the store, that cannot be used.
+    """
+    return with_product_scars(read_zones(site, store), store, site.grid.crs)
+
+
+def attribute_run(
+    context: RunContext, states: Mapping[str, TileState], zones: Zones, tracked: Tracked
+) -> Attributed:
+    """Alerts and pieces of a run's events, with the river water that its tiles show."""
+    water = river_water_of(context, states, tracked.events, zones.references)
+    zones = with_river_water(zones, water)
+    return attribute_events(context.site, zones, tracked, context.plan.until_day, context.store)
+
+
 def attribute_events(
-    site: Site,
-    zones: Zones,
-    tracked: Tracked,
-    until_day: int,
-    parameters_digest: str,
-    store: Store | None = None,
+    site: Site, zones: Zones, tracked: Tracked, until_day: int, store: Store | None = None
 ) -> Attributed:
     """Alerts and pieces of events; today is the run's data day. store: keeps the faces for the next time."""
     register = zones.register
@@ -151,7 +169,7 @@ def attribute_events(
         references=zones.references,
         today=until_day,
         isolated_buffer_m=site.config.tiers.isolated_buffer_m,
-        parameters_digest=parameters_digest,
+        parameters_digest=site.digest,
         code_version=code_version(),
     )
     described = describe(tracked.events, tracked.cells, setting)

@@ -6,10 +6,8 @@ import numpy as np
 
 from selvawatch.core.status import Reason
 from selvawatch.detect.baseline import name_of
-from selvawatch.site import Site
 from selvawatch.sources.source import Superseded
-from selvawatch.store.folders import Store
-from selvawatch.store.run_plan import Inputs
+from selvawatch.store.run_plan import RunContext, SceneInputs
 from selvawatch.store.tile_state import TileState, open_baselines, open_layers
 from selvawatch.write.bulletin.bulletin_model import (
     Coverage,
@@ -21,10 +19,8 @@ from selvawatch.write.bulletin.bulletin_model import (
 
 
 def coverage_of(
-    site: Site,
-    store: Store,
+    context: RunContext,
     states: Mapping[str, TileState],
-    inputs: Inputs,
     failed: Mapping[str, str],
     superseded: Sequence[Superseded],
 ) -> Coverage:
@@ -33,20 +29,20 @@ def coverage_of(
     failed: why tiles could not be brought up, by tile; what is said of them here is given out, so only that
     they failed. superseded: scenes that this run replaces by newer products.
     """
-    since = site.days.first_day
+    site, inputs, since = context.site, context.inputs, context.site.days.first_day
     pixel_ha = site.grid.pixel_ha
     counts: dict[Reason, int] = dict.fromkeys(Reason, 0)
     seen_total = fallback_total = 0
     tiles = []
     for tile, state in sorted(states.items()):
-        layers = open_layers(store, tile, state.state)
+        layers = open_layers(context.store, tile, state.state)
         reason = layers["reason"].to_numpy()
         monitored = reason == Reason.MONITORED
         seen = int((monitored & (layers["last_look"].to_numpy() >= since)).sum())
         for code in Reason:
             counts[code] += int((reason == code).sum())
         seen_total += seen
-        fallback_total += int((_fallback(site, store, state) & monitored).sum())
+        fallback_total += int((_fallback(context, state) & monitored).sum())
         square = site.grid.tile(tile)
         share = seen / max(1, int(monitored.sum()))
         tiles.append(TileCoverage(tile=tile, outline=square.lonlat_outline, observed_share=share))
@@ -58,8 +54,10 @@ def coverage_of(
         unread=_unread(states, inputs, failed, since),
         unplaced=_unplaced(states, inputs),
         superseded=tuple(
-            SupersededScene(scene_id=one.scene.id, sensor=one.scene.sensor, day=one.scene.day, by=one.by)
-            for one in superseded
+            SupersededScene(
+                scene_id=older.scene.id, sensor=older.scene.sensor, day=older.scene.day, by=older.by
+            )
+            for older in superseded
         ),
         unmonitored_ha={code: number * pixel_ha for code, number in counts.items() if number},
         monitored_ha=monitored_px * pixel_ha,
@@ -67,19 +65,19 @@ def coverage_of(
     )
 
 
-def _fallback(site: Site, store: Store, state: TileState) -> np.ndarray:
+def _fallback(context: RunContext, state: TileState) -> np.ndarray:
     """Pixels (y, x) for which every baseline in use is the spatial reference."""
-    baselines = open_baselines(store, state.tile, state.baseline)
+    baselines = open_baselines(context.store, state.tile, state.baseline)
     sigmas = [
         baselines[name_of(stream.stream, index.index, "sigma")].to_numpy()
-        for stream, index in site.model.pairs()
+        for stream, index in context.site.model.pairs()
     ]
     has_baseline = np.any([sigma > 0 for sigma in sigmas], axis=0)
     reference = np.any([sigma < 0 for sigma in sigmas], axis=0)
     return np.asarray(reference & ~has_baseline)
 
 
-def _sensors(states: Mapping[str, TileState], inputs: Inputs, since: int) -> tuple[SensorCoverage, ...]:
+def _sensors(states: Mapping[str, TileState], inputs: SceneInputs, since: int) -> tuple[SensorCoverage, ...]:
     observations: dict[str, dict[tuple[str, str], tuple[str, int]]] = {}
     for state in states.values():
         for record in state.scene_records:
@@ -102,22 +100,22 @@ def _sensors(states: Mapping[str, TileState], inputs: Inputs, since: int) -> tup
     return (*found, *missing)
 
 
-def _unplaced(states: Mapping[str, TileState], inputs: Inputs) -> int:
+def _unplaced(states: Mapping[str, TileState], inputs: SceneInputs) -> int:
     """Scenes with a problem, each once; one that a state holds was placed before."""
-    held = {one.scene_id for state in states.values() for one in state.scene_records}
+    held = {record.scene_id for state in states.values() for record in state.scene_records}
     return len({problem.scene_id for problem in inputs.problems} - held)
 
 
 def _unread(
-    states: Mapping[str, TileState], inputs: Inputs, failed: Mapping[str, str], since: int
+    states: Mapping[str, TileState], inputs: SceneInputs, failed: Mapping[str, str], since: int
 ) -> tuple[UnreadScene, ...]:
     scenes = {
-        (one.scene_id, one.reason): UnreadScene(
-            scene_id=one.scene_id, sensor=one.sensor, day=one.day, reason=one.reason
+        (record.scene_id, record.reason): UnreadScene(
+            scene_id=record.scene_id, sensor=record.sensor, day=record.day, reason=record.reason
         )
         for state in states.values()
-        for one in state.scene_records
-        if one.state != "read" and (one.day >= since or one.reason == "unreachable")
+        for record in state.scene_records
+        if record.state != "read" and (record.day >= since or record.reason == "unreachable")
     }
     for problem in inputs.problems:
         key = (problem.scene_id, problem.reason)

@@ -21,6 +21,7 @@ from selvawatch.site import Site
 from selvawatch.sources.scene_pixels import picture_bands, read_window
 from selvawatch.sources.sensors.sensor_table import SENSORS
 from selvawatch.store.folders import Store
+from selvawatch.store.run_plan import RunContext
 from selvawatch.store.tile_state import TileState
 from selvawatch.write.bulletin.bulletin_model import Pictures
 from selvawatch.write.bulletin.pictures import Window, pair
@@ -43,21 +44,16 @@ TRIED = 10
 
 
 Seen = Callable[[str, str, int], tuple[Affine, int, np.ndarray]]
-"""What `_seen` says of a tile's stream and day."""
+"""What `_seen` gives of a tile, stream and day."""
 
 
 def draw_pictures(
-    site: Site,
-    store: Store,
-    states: Mapping[str, TileState],
-    scenes: Sequence[Scene],
-    alerts: gpd.GeoDataFrame,
-    top: int,
+    context: RunContext, states: Mapping[str, TileState], alerts: gpd.GeoDataFrame, top: int
 ) -> dict[str, Pictures]:
     """Pictures by alert id of the first alerts by rank; none without a usable observation on both sides."""
-    by_id = {scene.id: scene for scene in scenes}
+    site, by_id = context.site, {scene.id: scene for scene in context.inputs.scenes}
     pictures_of: dict[str, Pictures] = {}
-    seen = functools.lru_cache(maxsize=KEPT)(functools.partial(_seen, store))
+    seen = functools.lru_cache(maxsize=KEPT)(functools.partial(_seen, context.store))
     live = alerts[alerts["status"] != "withdrawn"].sort_values("rank").head(top)
     for alert in live.itertuples():
         for tile in site.grid.tiles(shapely.Point(alert.utm_e, alert.utm_n).buffer(site.grid.resolution)):
@@ -85,14 +81,14 @@ def _pictures(
     days: tuple[int, int],
 ) -> Pictures | None:
     bounds = _square(outline)
-    observations = [one for one in state.scene_records if one.state == "read" and one.scene_id in scenes]
-    optical = [one for one in observations if not SENSORS[one.sensor].radar] or observations
-    before = _best(
-        seen, state.tile, [one for one in reversed(optical) if one.day <= days[0]], bounds, scenes, site
-    )
-    after = _best(
-        seen, state.tile, [one for one in reversed(optical) if one.day >= days[1]], bounds, scenes, site
-    )
+    observations = [
+        record for record in state.scene_records if record.state == "read" and record.scene_id in scenes
+    ]
+    optical = [record for record in observations if not SENSORS[record.sensor].radar] or observations
+    earlier = [record for record in reversed(optical) if record.day <= days[0]]
+    later = [record for record in reversed(optical) if record.day >= days[1]]
+    before = _best(seen, state.tile, earlier, bounds, scenes, site)
+    after = _best(seen, state.tile, later, bounds, scenes, site)
     if before is None or after is None or before[1].index != after[1].index:
         return None
     first, second = pair(before[1], after[1], outline)
@@ -120,18 +116,18 @@ def _best(
     """
     ranked: list[tuple[bool, float, float, int, SceneRecord]] = []
     finest = min((SENSORS[one.sensor].resolution for one in candidates), default=0)
-    for number, one in enumerate(candidates[: 4 * TRIED]):
-        share, resolution = _clear_share(seen, tile, one, bounds), SENSORS[one.sensor].resolution
+    for number, record in enumerate(candidates[: 4 * TRIED]):
+        share, resolution = _clear_share(seen, tile, record, bounds), SENSORS[record.sensor].resolution
         hidden = share < CLEAR
-        ranked.append((hidden, -share if hidden else 0.0, resolution, number, one))
+        ranked.append((hidden, -share if hidden else 0.0, resolution, number, record))
         if not hidden and resolution == finest:
             break
-    for hidden, less, _, _, one in sorted(ranked, key=lambda row: row[:4])[:TRIED]:
+    for hidden, less, _, _, record in sorted(ranked, key=lambda row: row[:4])[:TRIED]:
         if hidden and less == 0:
             return None
-        window = _window(scenes[one.scene_id], bounds, site)
+        window = _window(scenes[record.scene_id], bounds, site)
         if window is not None:
-            return one, window
+            return record, window
     return None
 
 

@@ -22,7 +22,7 @@ from selvawatch.steps.register import all_snapshots
 from selvawatch.store.folders import Store
 from selvawatch.store.ledger import RunRow
 from selvawatch.store.loss_products import scar_digests
-from selvawatch.store.run_plan import Inputs, RunPlan, _write_inputs
+from selvawatch.store.run_plan import RunPlan, SceneInputs, write_inputs
 
 
 def plan_run(
@@ -84,7 +84,7 @@ def plan_run(
         done=done,
     )
     if not plan.done:
-        _write_inputs(store.plan(run_id), inputs)
+        write_inputs(store.plan(run_id), inputs)
     return plan
 
 
@@ -130,8 +130,8 @@ def _scenes_before(store: Store, area: str, runs: Sequence[RunRow]) -> tuple[Sce
 
 
 def _with_unsearched(
-    inputs: Inputs, store: Store, runs: Sequence[RunRow], aoi: shapely.Geometry, until_day: int
-) -> Inputs:
+    inputs: SceneInputs, store: Store, runs: Sequence[RunRow], aoi: shapely.Geometry, until_day: int
+) -> SceneInputs:
     """The inputs with what runs before knew of sensors that could not be searched now.
 
     Else a failed search would take the observations of open days back.
@@ -151,21 +151,21 @@ def _with_unsearched(
     return replace(inputs, scenes=tuple(scenes))
 
 
-def _resolved(inputs: Inputs, before: Sequence[Scene], rule: OffsetRule) -> Inputs:
+def _resolved(inputs: SceneInputs, before: Sequence[Scene], rule: OffsetRule) -> SceneInputs:
     """The inputs with every doubtful offset decided by the scene's dark targets; the others are problems."""
     scenes, undecided = resolve_offsets(inputs.scenes, before, rule)
     problems = sorted((*inputs.problems, *undecided), key=lambda problem: problem.order)
     return replace(inputs, scenes=tuple(scenes), problems=tuple(problems))
 
 
-def _superseded(inputs: Inputs, before: Sequence[Scene]) -> tuple[Superseded, ...]:
+def _superseded(inputs: SceneInputs, before: Sequence[Scene]) -> tuple[Superseded, ...]:
     """What newer products replace: listed beside them, or read by the run before and now listed anew."""
     known = {one.scene.key for one in inputs.superseded}
     fresh = superseded_since(before, inputs.scenes)
     return inputs.superseded + tuple(one for one in fresh if one.scene.key not in known)
 
 
-def _search(site: Site, source: str, aoi: shapely.Geometry, area: str, until_day: int) -> Inputs:
+def _search(site: Site, source: str, aoi: shapely.Geometry, area: str, until_day: int) -> SceneInputs:
     first, begins = site.days.earliest_day, site.days.first_day
     if until_day < begins:
         raise SourceError(
@@ -178,7 +178,7 @@ def _search(site: Site, source: str, aoi: shapely.Geometry, area: str, until_day
     if not found.scenes:
         _explain_nothing(source, aoi, area, until_day, first, found.problems)
     limit = site.search.max_cloud_percent
-    return Inputs(
+    return SceneInputs(
         scenes=tuple(scene for scene in found.scenes if (scene.cloud_percent or 0) <= limit),
         problems=found.problems,
         skipped=tuple(scene for scene in found.scenes if (scene.cloud_percent or 0) > limit),

@@ -1,8 +1,9 @@
 """Everything a run gives out: for each tier one folder of tables, maps, bulletins and a catalogue."""
 
 import datetime as dt
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import pandas as pd
@@ -12,15 +13,21 @@ from pyproj import Transformer
 from selvawatch.attribute.accountings import ACCOUNTINGS, CLOCKS
 from selvawatch.attribute.rank import rank
 from selvawatch.core.days import to_date, to_day
-from selvawatch.core.grid import Tile
+from selvawatch.core.files import digest
 from selvawatch.core.schema import Table, Tier
 from selvawatch.core.table_options import TableOptions
 from selvawatch.core.tables import ALERTS, CELLS
 from selvawatch.events.track import Tracked
+from selvawatch.provenance import code_digest, code_version
 from selvawatch.site import Site
 from selvawatch.steps.run.alert_evidence import write_pictures
 from selvawatch.steps.run.attribute_events import Attributed, Zones
-from selvawatch.store.folders import Store
+from selvawatch.steps.run.run_content import Published, RunContent, TileResults
+from selvawatch.steps.run.run_report import RunReport, report_on
+from selvawatch.store.contents import INTERNAL, PUBLIC, REPORT_FILE, RESTRICTED
+from selvawatch.store.folders import new_folder
+from selvawatch.store.run_files import write_seen, write_tracked
+from selvawatch.store.run_plan import RunContext
 from selvawatch.store.tile_state import TileState, open_layers
 from selvawatch.tables import registry
 from selvawatch.tables.base import TableInputs
@@ -42,7 +49,7 @@ from selvawatch.write.formats.raster import write_layers
 from selvawatch.write.formats.stac_catalogue import Product, write_stac
 from selvawatch.write.language.i18n import language
 from selvawatch.write.run_provenance import Run
-from selvawatch.write.tiers import Gate, apply
+from selvawatch.write.tiers import Gate, Released, apply
 
 TABLE_NAMES = ("loss_by_type", "loss_by_zone", "loss_by_period")
 """Tables that every run writes."""
@@ -52,108 +59,162 @@ OLD_LAYER_DAYS = 365
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RunContent:
-    """All that a run tells, before the tiers."""
+class _TierContent:
+    """What one tier may see of a run."""
 
-    run: Run
-    area_name: str
-    area_title: str
-    area: shapely.Geometry
-    tracked: Tracked
-    attributed: Attributed
-    coverage: Coverage
-    pictures: Mapping[str, Pictures]
-    method: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Published:
-    """Where one tier's products are, and its numbers."""
-
-    bulletin: Path
-    map_page: Path
-    alerts: Path
-    tables: Path
+    alerts: Released
+    inputs: TableInputs
+    """What its tables are made of: pieces of the cells that it may count."""
     headline: Headline
-    by_type: tuple[dict[str, str | float], ...]
-    """Loss by type of right, exclusive, at the loss: rows for people."""
+
+
+def content_of(
+    context: RunContext,
+    states: Mapping[str, TileState],
+    tracked: Tracked,
+    attributed: Attributed,
+    coverage: Coverage,
+    pictures: Mapping[str, Pictures],
+) -> RunContent:
+    """All that a run gives out, before the tiers."""
+    site, name = context.site, context.plan.area
+    areas = site.select_areas(name)
+    return RunContent(
+        run=_run(context, attributed.zones.register.version, states),
+        area_name=name,
+        area_title=areas[0].title if len(areas) == 1 else site.config.title,
+        area=shapely.union_all([area.geometry for area in areas]),
+        tracked=tracked,
+        attributed=attributed,
+        coverage=coverage,
+        pictures=pictures,
+        method=f"{site.model.name} {site.model.version}",
+    )
+
+
+def publish_run(context: RunContext, results: TileResults, content: RunContent) -> RunReport:
+    """Write the folder of a run, whole or not at all: what the next run reads, both tiers, its report."""
+    folder = context.store.run(context.plan.run_id)
+    with new_folder(folder) as part:
+        write_tracked(part / INTERNAL, content.tracked)
+        write_seen(part / INTERNAL, content.attributed.zones.snapshots)
+        public = publish(context, results.states, part / PUBLIC, content, Tier.PUBLIC)
+        restricted = publish(context, results.states, part / RESTRICTED, content, Tier.RESTRICTED)
+        report = report_on(
+            context, results, content, public.moved(part, folder), restricted.moved(part, folder)
+        )
+        text = json.dumps(asdict(report), indent=1, sort_keys=True, ensure_ascii=False)
+        (part / REPORT_FILE).write_text(text)
+    return report
 
 
 def publish(
-    site: Site,
-    store: Store,
+    context: RunContext,
     states: Mapping[str, TileState],
     folder: Path,
-    run_content: RunContent,
+    content: RunContent,
     tier: Tier,
 ) -> Published:
-    """Write everything of one tier below a folder."""
-    rule, day = site.config.tiers, run_content.run.data_day
-    gate = Gate(tier=tier, rule=rule, data_day=day, isolated=run_content.attributed.zones.isolated)
-    found, loss = run_content.attributed.alerts, run_content.tracked.cells
-    alerts = apply(
-        ALERTS,
-        found,
-        gate,
-        cells=loss,
-        rank=lambda kept, known, newest_day: rank(kept, known, site.ranking_rule, newest_day),
-    )
-    cells = apply(CELLS, loss, gate, of=alerts)
-    inputs = run_content.attributed.inputs(site, set(cells.frame["cell_id"]))
-    numbers = headline(alerts, cells, run_content.run.since_day, day)
-    files = write_alerts(folder, alerts, run_content.run.provenance, language("es"))
-    tables = _write_tables(folder / "tables", inputs, tier, site, run_content.run)
-    content = Bulletin(
-        run=run_content.run,
-        area_name=run_content.area_name,
-        area_title=run_content.area_title,
-        area=run_content.area,
-        alerts=alerts,
-        headline=numbers,
-        tables=tuple(loss_table(name, _build(inputs, name), _period_titles(site)) for name in TABLE_NAMES),
-        coverage=run_content.coverage,
-        layers=_vintages(run_content.attributed.zones, day),
-        pictures=run_content.pictures,
-        references=shown_references(run_content.attributed.zones, to_date(day)),
-        delay_days=rule.delay_days if tier is Tier.PUBLIC else 0,
-        grid_m=rule.grid_m,
-        method=run_content.method,
-    )
-    bulletins = write_bulletin(folder, content)
-    pages = {code: write_map(folder / f"map-{code}.html", content, language(code)) for code in ("es", "en")}
+    """Write everything of one tier below a folder: tables, bulletin, maps, and the catalogue of all of it."""
+    site, run = context.site, content.run
+    released = _for_tier(site, content, tier)
+    files = write_alerts(folder, released.alerts, run.provenance, language("es"))
+    tables = _write_tables(folder / "tables", released.inputs, tier, site, run)
+    bulletin = _bulletin(site, content, tier, released)
+    texts = write_bulletin(folder, bulletin)
+    pages = {code: write_map(folder / f"map-{code}.html", bulletin, language(code)) for code in ("es", "en")}
+    shown = {key.replace(".", "-"): path for key, path in texts.items()}
+    shown |= {f"map-{code}": path for code, path in pages.items()}
     products = [
-        Product(id="alerts", title="Alerts", geometry=run_content.area, files=files),
-        Product(id="tables", title="Tables", geometry=run_content.area, files=tables),
-        Product(
-            id="bulletin",
-            title="Bulletin and map",
-            geometry=run_content.area,
-            files={**{key.replace(".", "-"): path for key, path in bulletins.items()}}
-            | {f"map-{code}": path for code, path in pages.items()},
-        ),
+        Product(id="alerts", title="Alerts", geometry=content.area, files=files),
+        Product(id="tables", title="Tables", geometry=content.area, files=tables),
+        Product(id="bulletin", title="Bulletin and map", geometry=content.area, files=shown),
     ]
     if tier is Tier.RESTRICTED:
-        kept = write_pictures(folder, alerts.frame, run_content.pictures)
-        if kept:
-            files_of = {path.stem: path for path in kept}
-            products.append(
-                Product(id="pictures", title="Pictures", geometry=run_content.area, files=files_of)
-            )
-        products += [
-            _tile_product(site, store, folder, state, run_content.run) for _, state in sorted(states.items())
-        ]
-    write_stac(folder, run_content.run, run_content.area_name, run_content.area_title, tuple(products))
+        products += _picture_products(folder, released.alerts, content)
+        products += [_tile_product(context, folder, state, run) for _, state in sorted(states.items())]
+    write_stac(folder, run, content.area_name, content.area_title, tuple(products))
     return Published(
-        bulletin=bulletins["es.html"],
+        bulletin=texts["es.html"],
         map_page=pages["es"],
         alerts=files["gpkg"],
         tables=folder / "tables",
-        headline=numbers,
+        headline=released.headline,
         by_type=tuple(
             {"type": row.code, "ha": round(row.loss_ha, 2), "mining_ha": round(row.mining_ha, 2)}
-            for row in content.tables[0].rows
+            for row in bulletin.tables[0].rows
         ),
     )
+
+
+def _for_tier(site: Site, content: RunContent, tier: Tier) -> _TierContent:
+    """The alerts that a tier may see, ranked among themselves, and what its tables and headline count."""
+    day, zones = content.run.data_day, content.attributed.zones
+    gate = Gate(tier=tier, rule=site.config.tiers, data_day=day, isolated=zones.isolated)
+    alerts = apply(
+        ALERTS,
+        content.attributed.alerts,
+        gate,
+        cells=content.tracked.cells,
+        rank=lambda kept, known, newest_day: rank(kept, known, site.ranking_rule, newest_day),
+    )
+    cells = apply(CELLS, content.tracked.cells, gate, of=alerts)
+    return _TierContent(
+        alerts=alerts,
+        inputs=content.attributed.inputs(site, set(cells.frame["cell_id"])),
+        headline=headline(alerts, cells, content.run.since_day, day),
+    )
+
+
+def _bulletin(site: Site, content: RunContent, tier: Tier, released: _TierContent) -> Bulletin:
+    """What the bulletin and the map of a tier are made of."""
+    rule, day, zones = site.config.tiers, content.run.data_day, content.attributed.zones
+    titles = _period_titles(site)
+    return Bulletin(
+        run=content.run,
+        area_name=content.area_name,
+        area_title=content.area_title,
+        area=content.area,
+        alerts=released.alerts,
+        headline=released.headline,
+        tables=tuple(loss_table(name, _build(released.inputs, name), titles) for name in TABLE_NAMES),
+        coverage=content.coverage,
+        layers=_vintages(zones, day),
+        pictures=content.pictures,
+        references=shown_references(zones, to_date(day)),
+        delay_days=rule.delay_days if tier is Tier.PUBLIC else 0,
+        grid_m=rule.grid_m,
+        method=content.method,
+    )
+
+
+def _run(context: RunContext, register: str, states: Mapping[str, TileState]) -> Run:
+    """What a run was made from; `register` is the version of the register."""
+    site = context.site
+    scenes = sorted({record.key for state in states.values() for record in state.scene_records})
+    return Run(
+        run_id=context.plan.run_id,
+        since_day=site.days.first_day,
+        data_day=context.plan.until_day,
+        version=code_version(),
+        digests={
+            "areas": digest([[area.name, area.version, area.geometry.wkb_hex] for area in site.areas]),
+            "code": code_digest(),
+            "model": site.model.digest,
+            "parameters": site.digest,
+            "scenes": digest(scenes),
+            "zones": register,
+        },
+    )
+
+
+def _picture_products(folder: Path, alerts: Released, content: RunContent) -> list[Product]:
+    """The pictures that the alerts name, written; none where none does."""
+    written = write_pictures(folder, alerts.frame, content.pictures)
+    if not written:
+        return []
+    files = {path.stem: path for path in written}
+    return [Product(id="pictures", title="Pictures", geometry=content.area, files=files)]
 
 
 def _write_tables(folder: Path, inputs: TableInputs, tier: Tier, site: Site, run: Run) -> dict[str, Path]:
@@ -188,15 +249,16 @@ def _build(
     return registry.build(name, inputs, TableOptions(accounting=accounting, clock=clock))
 
 
-def _tile_product(site: Site, store: Store, folder: Path, state: TileState, run: Run) -> Product:
-    tile: Tile = site.grid.tile(state.tile)
-    layers = open_layers(store, state.tile, state.state)
+def _tile_product(context: RunContext, folder: Path, state: TileState, run: Run) -> Product:
+    """The state of a tile as rasters, written."""
+    tile, crs = context.site.grid.tile(state.tile), context.site.grid.crs
+    layers = open_layers(context.store, state.tile, state.state)
     files = write_layers(
         folder / "tiles",
         state.tile,
         layers,
         tile.transform,
-        site.grid.crs,
+        crs,
         {**run.provenance, "tile": state.tile},
     )
     return Product(
@@ -204,7 +266,7 @@ def _tile_product(site: Site, store: Store, folder: Path, state: TileState, run:
         title=f"State of tile {state.tile}",
         geometry=tile.lonlat_outline,
         files=files,
-        properties={"proj:code": site.grid.crs},
+        properties={"proj:code": crs},
     )
 
 

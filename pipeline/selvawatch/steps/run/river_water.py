@@ -11,20 +11,18 @@ from rasterio.features import geometry_mask
 from selvawatch.attribute.river_water import river_water, water_frame, water_outlines
 from selvawatch.core.grid import Tile
 from selvawatch.core.status import Status
-from selvawatch.site import Site
+from selvawatch.register.manifest import References
 from selvawatch.steps.tile.water_counts import yearly_counts
 from selvawatch.store.folders import Store
+from selvawatch.store.run_plan import RunContext
 from selvawatch.store.tile_state import TileState, open_layers
 
 
 def river_water_of(
-    site: Site,
-    store: Store,
+    context: RunContext,
     states: Mapping[str, TileState],
     events: gpd.GeoDataFrame,
-    rivers: gpd.GeoDataFrame,
-    scars: gpd.GeoDataFrame,
-    until_day: int,
+    references: References,
 ) -> gpd.GeoDataFrame:
     """River water near events in the year of their loss and the one before: year, geometry.
 
@@ -32,6 +30,7 @@ def river_water_of(
     river. The tiles of an event and the eight around each are looked at, so that what lies within a tile's
     side of an event does not depend on which other events there are.
     """
+    site, scars = context.site, references.scars
     rule = site.rules.water
     by_year: dict[int, list[shapely.Geometry]] = {}
     if rule is None or not len(events):
@@ -45,14 +44,14 @@ def river_water_of(
         around = tile.polygon.buffer(tile.grid.tile_m, join_style="mitre")
         near = tree.query(around, predicate="intersects")
         years = {int(year) - before for year in onset[near] for before in (0, 1)}
-        counts = yearly_counts(site, store, name, state.scene_records, until_day, years) if years else {}
+        counts = yearly_counts(context, name, state.scene_records, years) if years else {}
         if not counts:
             continue
-        dug = _lost(store, state) | _under(tile, old[scarred.query(tile.polygon)])
-        for year, one in counts.items():
-            water = one.water(rule.least_share, rule.least_looks) & ~dug
+        dug = _lost(context.store, state) | _under(tile, old[scarred.query(tile.polygon)])
+        for year, count in counts.items():
+            water = count.water(rule.least_share, rule.least_looks) & ~dug
             by_year.setdefault(year, []).extend(water_outlines(water, tile.transform, rule.least_ha))
-    lines = rivers.geometry.to_numpy()
+    lines = references.rivers.geometry.to_numpy()
     water_by_year = {year: river_water(patches, lines, rule) for year, patches in by_year.items() if patches}
     return water_frame(water_by_year, site.grid.crs)
 

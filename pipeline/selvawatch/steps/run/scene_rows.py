@@ -1,29 +1,20 @@
 """What the ledger keeps of a run's scenes: found = read + unread (reasons) + superseded + too cloudy."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from selvawatch.core.scene import Scene
-from selvawatch.detect.common_shift import halo_px
 from selvawatch.prepare.ingest import SceneRecord, scenes_on
-from selvawatch.site import Site
 from selvawatch.sources.sensors.sensor_table import DECIDED, stream_of
 from selvawatch.sources.source import Superseded
+from selvawatch.steps.run.run_content import TileResults
 from selvawatch.store.ledger import SceneRow
-from selvawatch.store.run_plan import Inputs, RunPlan
-from selvawatch.store.tile_state import TileState
+from selvawatch.store.run_plan import RunContext, SceneInputs
 
 NOT_LISTED = "not-listed"
 """Reason of a scene that was listed once, is listed no more, and is in no state."""
 
 
-def scene_rows(
-    site: Site,
-    run: RunPlan,
-    inputs: Inputs,
-    known: Iterable[SceneRow],
-    tile_states: Mapping[str, TileState],
-    tiles: Iterable[str],
-) -> list[SceneRow]:
+def scene_rows(context: RunContext, known: Iterable[SceneRow], results: TileResults) -> list[SceneRow]:
     """Rows of the tiles that a run brought up, and of what it found and cannot place.
 
     A scene that a state holds is read, whatever is listed since: on days that are frozen a newer product
@@ -43,20 +34,20 @@ def scene_rows(
             reason=problem.reason,
             clear_share=0.0,
         )
-        for problem in inputs.problems
+        for problem in context.inputs.problems
     ]
     before: dict[str, list[SceneRow]] = {}
     for row in known:
         before.setdefault(row.tile, []).append(row)
-    for tile in sorted(tiles):
-        now = _of_tile(site, inputs, tile, tile_states[tile].scene_records)
+    for tile in sorted(results.advanced):
+        now = _of_tile(context, tile, results.states[tile].scene_records)
         rows += now
-        rows += _gone(before.get(tile, []), now, inputs, _searched(site, run))
+        rows += _gone(before.get(tile, []), now, context)
     return list({(row.tile, row.scene_id, row.digest): row for row in rows}.values())
 
 
 def newly_superseded(
-    inputs: Inputs, before: Iterable[SceneRow], after: Iterable[SceneRow]
+    inputs: SceneInputs, before: Iterable[SceneRow], after: Iterable[SceneRow]
 ) -> list[Superseded]:
     """What a run replaces on at least one tile and no run before has replaced, by day and id.
 
@@ -67,11 +58,11 @@ def newly_superseded(
     return [one for one in inputs.superseded if one.scene.key in now]
 
 
-def _of_tile(site: Site, inputs: Inputs, tile: str, scene_records: Iterable[SceneRecord]) -> list[SceneRow]:
-    square = site.grid.tile(tile)
+def _of_tile(context: RunContext, tile: str, scene_records: Iterable[SceneRecord]) -> list[SceneRow]:
+    inputs, halo = context.inputs, context.site.halo_px
+    square = context.site.grid.tile(tile)
     decided = {one.key: str(one.properties.get(DECIDED, "")) for one in inputs.scenes}
     newer = {one.scene.key: one.by for one in inputs.superseded}
-    halo = halo_px(site.model, site.common_shift, site.grid.resolution, site.grid.tile_px)
     rows = [
         _row(tile, scene, "superseded", newer[scene.key])
         for scene in scenes_on([one.scene for one in inputs.superseded], square, halo)
@@ -107,18 +98,15 @@ def _row(tile: str, scene: Scene, state: str, reason: str) -> SceneRow:
     )
 
 
-def _searched(site: Site, run: RunPlan) -> range:
-    return range(site.days.earliest_day, run.until_day + 1)
-
-
-def _gone(before: Iterable[SceneRow], now: Iterable[SceneRow], inputs: Inputs, days: range) -> list[SceneRow]:
+def _gone(before: Iterable[SceneRow], now: Iterable[SceneRow], context: RunContext) -> list[SceneRow]:
     """Rows of earlier runs whose scenes this one searched for and does not hold."""
+    days = range(context.site.days.earliest_day, context.plan.until_day + 1)
     listed = {row.key for row in now}
     names = {row.scene_id for row in now}
     rows = []
     for row in before:
         here = row.key in listed
-        if here or row.state == "superseded" or row.day not in days or _unsearched(row, inputs):
+        if here or row.state == "superseded" or row.day not in days or _unsearched(row, context.inputs):
             continue
         state, reason = ("superseded", row.scene_id) if row.scene_id in names else ("unread", NOT_LISTED)
         rows.append(
@@ -137,5 +125,5 @@ def _gone(before: Iterable[SceneRow], now: Iterable[SceneRow], inputs: Inputs, d
     return rows
 
 
-def _unsearched(row: SceneRow, inputs: Inputs) -> bool:
+def _unsearched(row: SceneRow, inputs: SceneInputs) -> bool:
     return any(row.stream.startswith(family) for family in inputs.unsearched)

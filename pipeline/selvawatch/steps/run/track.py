@@ -12,8 +12,11 @@ from selvawatch.events.cause import classify, with_causes
 from selvawatch.events.detected import detect_events
 from selvawatch.events.features import Reference, features
 from selvawatch.events.track import Tracked
-from selvawatch.site import Site
+from selvawatch.register.manifest import References
+from selvawatch.store.contents import INTERNAL
 from selvawatch.store.folders import Store
+from selvawatch.store.run_files import read_tracked
+from selvawatch.store.run_plan import RunContext
 from selvawatch.store.tile_state import TileState, open_composite, open_fallen
 
 
@@ -34,36 +37,35 @@ class _Lazy(Mapping[Tile, xr.Dataset]):
         return len(self._states)
 
 
-def track_events(
-    site: Site,
-    store: Store,
-    states: Mapping[str, TileState],
-    previous: Tracked | None,
-    until_day: int,
-    river: shapely.Geometry | None,
-    road: shapely.Geometry | None,
-) -> Tracked:
+def track_events(context: RunContext, states: Mapping[str, TileState], references: References) -> Tracked:
     """Events and cells of all tiles, under the ids of the run before, with their causes."""
+    site, store = context.site, context.store
     names = {site.grid.tile(tile): state.state for tile, state in states.items()}
     detected = detect_events(
-        previous,
+        _previous(store),
         _Lazy(store, names, composite=False),
         site.event_frame,
         site.event_rule,
-        until_day,
-        {tile: _looked(state) for tile, state in states.items()},
+        context.plan.until_day,
+        {tile: _clear_days(state) for tile, state in states.items()},
     )
     measured = features(
         detected,
         _Lazy(store, names, composite=True),
-        Reference(river=river, road=road),
+        Reference(river=reference_lines(references.rivers), road=reference_lines(references.roads)),
         site.cause_rule.measures,
         site.grid.resolution,
     )
     return with_causes(detected.tracked, classify(measured, site.cause_rule))
 
 
-def _looked(state: TileState) -> dict[str, list[int]]:
+def _previous(store: Store) -> Tracked | None:
+    """Events and cells of the current run; None in an empty store."""
+    current = store.ledger.current()
+    return None if current is None else read_tracked(store.run(current.run_id) / INTERNAL)
+
+
+def _clear_days(state: TileState) -> dict[str, list[int]]:
     """Days on which each sensor gave a usable observation of a tile."""
     days: dict[str, set[int]] = {}
     for record in state.scene_records:

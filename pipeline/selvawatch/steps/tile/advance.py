@@ -8,18 +8,21 @@ from pathlib import Path
 
 import dask
 
+from selvawatch.core.grid import Tile
 from selvawatch.core.scene import Scene
 from selvawatch.prepare.ingest import SceneRecord, ingest_scenes, scenes_on
 from selvawatch.prepare.observation_files import observation_path
+from selvawatch.site import Site
 from selvawatch.sources.open import open_source
 from selvawatch.sources.sensors.sensor_table import stream_of
-from selvawatch.steps.tile.baseline import baseline_rule_of, fit_baseline, is_mended
+from selvawatch.steps.tile.baseline import TileBaseline, baseline_rule_of, fit_baseline, is_mended
 from selvawatch.steps.tile.late_scenes import FrozenDays, frozen_days, in_time, with_frozen_days
-from selvawatch.steps.tile.observations import WORKERS, halo_of
+from selvawatch.steps.tile.observations import WORKERS
 from selvawatch.steps.tile.state import advance_state
 from selvawatch.steps.tile.water_counts import keep_water
-from selvawatch.store.run_plan import RunPlan, open_plan, read_inputs
-from selvawatch.store.tile_state import current_state
+from selvawatch.store.folders import Store
+from selvawatch.store.run_plan import RunContext, RunPlan, open_run
+from selvawatch.store.tile_state import TileState, current_state
 
 log = logging.getLogger(__name__)
 
@@ -29,50 +32,27 @@ def advance_tile(plan: RunPlan, tile: str) -> str:
 
     A folder that is already there is left as it is, so the step may be run twice or after a kill.
     """
-    site, store = open_plan(plan)
-    square, halo = site.grid.tile(tile), halo_of(site)
-    scenes = scenes_on(read_inputs(plan).scenes, square, halo)
-    source = open_source(plan.source)
-    before, rule = current_state(store, tile), baseline_rule_of(site)
-    if before is not None and before.baseline_rule != rule:
-        before = None
-    past = FrozenDays()
-    if before is not None:
-        past = frozen_days(
-            before.scene_records, site.days.first_day, before.until_day, site.model.buffer_days
-        )
-    folder = store.observations(tile)
-
-    def ingest(some: Sequence[Scene]) -> tuple[SceneRecord, ...]:
-        return ingest_scenes(
-            some, square, site.recipe, folder, read=source.read, workers=WORKERS, halo_px=halo
-        )
-
-    scene_records = ingest(
-        [
-            scene
-            for scene in in_time(scenes, past)
-            if scene.day not in past or not observation_path(folder, stream_of(scene), scene.day).exists()
-        ]
-    )
-    if before is not None and is_mended(site, before.scene_records, scene_records):
+    context = open_run(plan)
+    square = context.site.grid.tile(tile)
+    scenes = scenes_on(context.inputs.scenes, square, context.site.halo_px)
+    before = _usable_state(context, tile)
+    past = FrozenDays() if before is None else _frozen(context.site, before)
+    records = _ingest(context, square, _to_ingest(context.store, square, scenes, past))
+    if before is not None and is_mended(context.site, before.scene_records, records):
         log.info(
             "%s: scenes of the history can be read that were out of reach: its baseline is fitted anew", tile
         )
-        before, past, scene_records = None, FrozenDays(), ingest(scenes)
-    scene_records = with_frozen_days(scene_records, scenes, past)
-    log.info(
-        "%s: %d of %d scenes read",
-        tile,
-        sum(one.state == "read" for one in scene_records),
-        len(scene_records),
-    )
-    keep_water(site, store, square, scene_records, plan.until_day)
+        before, past, records = None, FrozenDays(), _ingest(context, square, scenes)
+    records = with_frozen_days(records, scenes, past)
+    read = sum(record.state == "read" for record in records)
+    log.info("%s: %d of %d scenes read", tile, read, len(records))
+    keep_water(context, square, records)
     with dask.config.set(scheduler="threads", num_workers=WORKERS):
-        baseline = (
-            before.baseline if before is not None else fit_baseline(site, store, square, scene_records, rule)
-        )
-        return advance_state(site, store, square, plan, scene_records, baseline, rule, before)
+        if before is None:
+            baseline = fit_baseline(context, square, records)
+        else:
+            baseline = TileBaseline(name=before.baseline, rule=before.baseline_rule)
+        return advance_state(context, square, records, baseline, before)
 
 
 def baseline_tile(plan: RunPlan, tile: str) -> Path:
@@ -80,18 +60,41 @@ def baseline_tile(plan: RunPlan, tile: str) -> Path:
 
     The next `advance_tile` with the same scenes and numbers uses it; nothing that is committed changes.
     """
-    site, store = open_plan(plan)
-    square, halo = site.grid.tile(tile), halo_of(site)
-    scenes = scenes_on(read_inputs(plan).scenes, square, halo)
-    source = open_source(plan.source)
-    scene_records = ingest_scenes(
-        scenes,
-        square,
-        site.recipe,
-        store.observations(tile),
-        read=source.read,
-        workers=WORKERS,
-        halo_px=halo,
-    )
+    context = open_run(plan)
+    square = context.site.grid.tile(tile)
+    records = _ingest(context, square, scenes_on(context.inputs.scenes, square, context.site.halo_px))
     with dask.config.set(scheduler="threads", num_workers=WORKERS):
-        return store.baseline(tile, fit_baseline(site, store, square, scene_records, baseline_rule_of(site)))
+        return context.store.baseline(tile, fit_baseline(context, square, records).name)
+
+
+def _usable_state(context: RunContext, tile: str) -> TileState | None:
+    """The committed state of a tile; None where there is none, or its baseline is no longer the site's."""
+    state = current_state(context.store, tile)
+    return state if state is not None and state.baseline_rule == baseline_rule_of(context.site) else None
+
+
+def _frozen(site: Site, state: TileState) -> FrozenDays:
+    return frozen_days(state.scene_records, site.days.first_day, state.until_day, site.model.buffer_days)
+
+
+def _to_ingest(store: Store, tile: Tile, scenes: Sequence[Scene], past: FrozenDays) -> list[Scene]:
+    """Scenes that are read now: those of open days, and of frozen ones whose observation is not on disk."""
+    folder = store.observations(tile.id)
+    return [
+        scene
+        for scene in in_time(scenes, past)
+        if scene.day not in past or not observation_path(folder, stream_of(scene), scene.day).exists()
+    ]
+
+
+def _ingest(context: RunContext, tile: Tile, scenes: Sequence[Scene]) -> tuple[SceneRecord, ...]:
+    """What became of scenes that are read onto a tile and its halo; their observations are kept."""
+    return ingest_scenes(
+        scenes,
+        tile,
+        context.site.recipe,
+        context.store.observations(tile.id),
+        read=open_source(context.plan.source).read,
+        workers=WORKERS,
+        halo_px=context.site.halo_px,
+    )

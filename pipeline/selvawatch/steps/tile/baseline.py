@@ -1,47 +1,56 @@
 """A tile's baseline: fitted once to its history, named by what decides it."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
+from pathlib import Path
 
 import numpy as np
+import xarray as xr
 
 from selvawatch.core.files import digest, file_digest
 from selvawatch.core.grid import Tile
 from selvawatch.core.status import Reason
 from selvawatch.detect.baseline import fit_baselines, forest_reason
+from selvawatch.detect.model import Model
 from selvawatch.errors import SiteError
 from selvawatch.prepare.ingest import SceneRecord
-from selvawatch.prepare.observation_keys import observation_keys
+from selvawatch.prepare.observation_keys import ObservationKey, observation_keys
 from selvawatch.site import Site
 from selvawatch.steps.tile.masks import forest_mask, inner_window, inside_areas
-from selvawatch.steps.tile.observations import STATE_VERSION, WORKERS, halo_of, stack_of
-from selvawatch.store.folders import Store, new_folder
+from selvawatch.steps.tile.observations import STATE_VERSION, WORKERS, stack_of
+from selvawatch.store.contents import BASELINE, BASELINES, REASON
+from selvawatch.store.folders import new_folder
+from selvawatch.store.run_plan import RunContext
 from selvawatch.store.tile_state import save_arrays
 
 
-def fit_baseline(
-    site: Site, store: Store, tile: Tile, scene_records: Sequence[SceneRecord], rule: str
-) -> str:
-    """Name of a tile's baseline, fitted to what the history holds unless it is there already.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TileBaseline:
+    """Which baseline a tile stands on."""
+
+    name: str
+    """Name of its folder."""
+    rule: str
+    """Digest of what decides it besides its observations."""
+
+
+def fit_baseline(context: RunContext, tile: Tile, scene_records: Sequence[SceneRecord]) -> TileBaseline:
+    """A tile's baseline, fitted to what the history holds unless it is there already.
 
     Raises
     ------
     SiteError
         When there is neither a history nor a forest mask.
     """
+    site, rule = context.site, baseline_rule_of(context.site)
     first, last = site.days.history or (0, -1)
     keys = observation_keys(scene_records, first, last)
     name = digest({"rule": rule, "looks": [asdict(key) for key in keys]})[:16]
-    folder = store.baseline(tile.id, name)
-    if (folder / "reason.zarr").exists():
-        return name
-    stacks = {}
-    for stream, index in site.model.pairs():
-        if times := [key.day for key in keys if key.stream == stream.stream]:
-            folder_of = store.observations(tile.id)
-            stack = stack_of(folder_of, stream.stream, index.index, times, with_halo=True)
-            stacks[stream.stream, index.index] = stack
-    halo = halo_of(site)
+    folder = context.store.baseline(tile.id, name)
+    if BASELINE.is_complete(folder):
+        return TileBaseline(name=name, rule=rule)
+    stacks = _stacks(site.model, context.store.observations(tile.id), keys)
+    halo = site.halo_px
     forest = forest_mask(site, tile, halo)
     if not stacks and forest is None:
         raise SiteError(
@@ -56,9 +65,22 @@ def fit_baseline(
     reason = forest_reason(site.model, baselines, forest)
     reason = reason.where(inside_areas(site, tile, halo), np.uint8(Reason.OUTSIDE)).astype(np.uint8)
     with new_folder(folder) as part:
-        save_arrays(baselines.assign_attrs(halo=halo), part / "baselines.zarr")
-        save_arrays(reason.to_dataset(name="reason"), part / "reason.zarr")
-    return name
+        save_arrays(baselines.assign_attrs(halo=halo), part / BASELINES)
+        save_arrays(reason.to_dataset(name="reason"), part / REASON)
+    return TileBaseline(name=name, rule=rule)
+
+
+def _stacks(
+    model: Model, folder: Path, keys: Sequence[ObservationKey]
+) -> dict[tuple[str, str], xr.DataArray]:
+    """Lazy stacks (time, y, x) with their halo of the history, by stream and index."""
+    stacks = {}
+    for stream, index in model.pairs():
+        if days := [key.day for key in keys if key.stream == stream.stream]:
+            stacks[stream.stream, index.index] = stack_of(
+                folder, stream.stream, index.index, days, with_halo=True
+            )
+    return stacks
 
 
 def is_mended(site: Site, before: Sequence[SceneRecord], now: Sequence[SceneRecord]) -> bool:
@@ -70,7 +92,7 @@ def is_mended(site: Site, before: Sequence[SceneRecord], now: Sequence[SceneReco
 
 def _unread_history(scene_records: Sequence[SceneRecord], first_day: int, last_day: int) -> str:
     """Why a history holds no observation, for people."""
-    history = [one for one in scene_records if first_day <= one.day <= last_day]
+    history = [record for record in scene_records if first_day <= record.day <= last_day]
     if not history:
         return "no scene in the history"
     return f"{len(history)} scenes in the history, none of them readable; {history[0].text}"
@@ -86,7 +108,7 @@ def baseline_rule_of(site: Site) -> str:
             "model": site.model.digest,
             "common": asdict(site.common_shift),
             "recipe": site.recipe.digest,
-            "halo": halo_of(site),
+            "halo": site.halo_px,
             "history": [str(days.history_from), str(days.history_to), str(days.monitoring_from)],
             "forest": file_digest(mask) if site.config.forest_mask else "",
             "areas": [[area.name, area.geometry.wkb_hex] for area in site.areas],

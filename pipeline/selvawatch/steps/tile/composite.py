@@ -10,17 +10,15 @@ from selvawatch.detect.baseline import name_of
 from selvawatch.events.composite import after_composite, loss_composite
 from selvawatch.prepare.observation_files import observation_path, read_observation
 from selvawatch.prepare.observation_keys import ObservationKey
-from selvawatch.site import Site
 from selvawatch.steps.tile.observations import stack_of
-from selvawatch.store.folders import Store
+from selvawatch.store.run_plan import RunContext
 
 COMPOSITE_DAYS = 365
 """Observations this far back may enter the composites that causes are told from, days."""
 
 
 def composite_of(
-    site: Site,
-    store: Store,
+    context: RunContext,
     tile: Tile,
     keys: Sequence[ObservationKey],
     layers: xr.Dataset,
@@ -28,14 +26,16 @@ def composite_of(
 ) -> xr.Dataset:
     """What the tile looks like since its losses, of the first optical stream that has looked lately.
 
-    (y, x) float32: medians of the last clear observations since the onset by index; `ndvi_baseline`; `fall`,
-    the NDVI fall over the first clear observations since the onset.
+    layers: LAYERS of the tile; baselines: its own; both (y, x) without halo.
+
+    (y, x) float32, NaN where nothing is known: medians of the last clear observations since the onset by
+    index; `ndvi_baseline`; `fall`, the NDVI fall over the first clear observations since the onset.
     """
     blank = np.full(layers["onset"].shape, np.nan, np.float32)
     parts = {"ndvi": blank, "ndvi_baseline": blank, "fall": blank}
     last = keys[-1].day if keys else 0
-    folder = store.observations(tile.id)
-    for stream in (one for one in site.model.streams if one.kind == "optical"):
+    site, folder = context.site, context.store.observations(tile.id)
+    for stream in (stream for stream in site.model.streams if stream.kind == "optical"):
         days = [key.day for key in keys if key.stream == stream.stream]
         lately = [day for day in days if day > last - COMPOSITE_DAYS]
         if not lately:

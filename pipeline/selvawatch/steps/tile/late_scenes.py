@@ -30,20 +30,20 @@ def frozen_days(
 ) -> FrozenDays:
     """What is frozen once a tile was brought up to `until_day`: all but the last `buffer_days` days.
 
-    taken: every scene of the tile as its state knows them. first_day: first day of the monitoring; scenes of
-    the history are not late, they wait for the next baseline in any case.
+    scene_records: every scene of the tile as its state knows them. first_day: first day of the monitoring;
+    scenes of the history are not late, they wait for the next baseline in any case.
     """
     last = until_day - buffer_days
     return FrozenDays(
         first_day=first_day,
         last_day=last,
-        scene_records=tuple(one for one in scene_records if first_day <= one.day <= last),
+        scene_records=tuple(record for record in scene_records if first_day <= record.day <= last),
     )
 
 
 def in_time(scenes: Sequence[Scene], past: FrozenDays) -> tuple[Scene, ...]:
     """Scenes that may be read: those of open days, and those that frozen days were made of."""
-    had = {one.key for one in past.scene_records if one.state == "read"}
+    had = {record.key for record in past.scene_records if record.state == "read"}
     return tuple(scene for scene in scenes if scene.day not in past or scene.key in had)
 
 
@@ -54,8 +54,8 @@ def with_frozen_days(
 
     Of open days as read now, of frozen days as it was; what is new of those is too late.
     """
-    had = {one.key for one in past.scene_records}
-    records = [one for one in scene_records if one.day not in past]
+    had = {record.key for record in past.scene_records}
+    records = [record for record in scene_records if record.day not in past]
     records += past.scene_records
     records += [
         SceneRecord(

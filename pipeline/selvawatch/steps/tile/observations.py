@@ -8,11 +8,9 @@ import xarray as xr
 
 from selvawatch.core.days import iso, to_times
 from selvawatch.core.observation import Observation
-from selvawatch.detect.common_shift import halo_px
 from selvawatch.errors import StackError
 from selvawatch.prepare.observation_files import list_days, observation_path, open_stack, read_observation
 from selvawatch.prepare.observation_keys import ObservationKey
-from selvawatch.site import Site
 
 STATE_VERSION = 3
 """Raised when the same observations would give another state: older states are then replayed, not continued.
@@ -25,7 +23,15 @@ WORKERS = 2
 def stack_of(
     folder: Path, stream: str, index: str, days: Sequence[int], *, with_halo: bool = False
 ) -> xr.DataArray:
-    """The lazy stack of an index on some days; whole: with the halo."""
+    """The lazy stack of an index on some days, (time, y, x), as `open_stack` gives it.
+
+    with_halo: of the tile and its halo.
+
+    Raises
+    ------
+    StackError
+        When an observation of one of the days is no longer there.
+    """
     if lost := sorted(set(days) - set(list_days(folder, stream))):
         raise StackError(
             "observations that the state was made from are gone",
@@ -42,8 +48,3 @@ def observations_of(folder: Path, keys: Sequence[ObservationKey]) -> Iterator[Ob
     """Observations of some keys with their halo, read one after the other."""
     for key in keys:
         yield read_observation(observation_path(folder, key.stream, key.day), with_halo=True)
-
-
-def halo_of(site: Site) -> int:
-    """Pixels around a tile that its observations, baselines and running state hold too."""
-    return halo_px(site.model, site.common_shift, site.grid.resolution, site.grid.tile_px)

@@ -13,66 +13,74 @@ from selvawatch.detect.common_shift import without_common_shift
 from selvawatch.detect.shift_rule import Corner
 from selvawatch.prepare.ingest import SceneRecord
 from selvawatch.prepare.observation_keys import ObservationKey, observation_keys
-from selvawatch.site import Site
+from selvawatch.steps.tile.baseline import TileBaseline
 from selvawatch.steps.tile.composite import composite_of
-from selvawatch.steps.tile.observations import STATE_VERSION, WORKERS, halo_of, observations_of
+from selvawatch.steps.tile.observations import STATE_VERSION, WORKERS, observations_of
 from selvawatch.store.checkpoints import Checkpoint, checkpoint, keep, kept, newest_checkpoint
-from selvawatch.store.folders import Store, new_folder
-from selvawatch.store.run_plan import RunPlan
+from selvawatch.store.contents import (
+    ACCUMULATORS,
+    BASELINES,
+    COMPOSITE,
+    LAYERS,
+    REASON,
+    STATE,
+    STATE_FILE,
+)
+from selvawatch.store.folders import new_folder
+from selvawatch.store.run_plan import RunContext
 from selvawatch.store.tile_state import TileState, inner_pixels, load_arrays, open_baselines, save_arrays
 
 log = logging.getLogger(__name__)
 
 
 def advance_state(
-    site: Site,
-    store: Store,
+    context: RunContext,
     tile: Tile,
-    plan: RunPlan,
     scene_records: Sequence[SceneRecord],
-    baseline: str,
-    rule: str,
+    baseline: TileBaseline,
     before: TileState | None,
 ) -> str:
-    """Name of the state of a tile after all observations of the plan, made unless it is there already."""
-    keys = observation_keys(scene_records, site.days.first_day, plan.until_day)
+    """Name of the state of a tile after all observations of the plan, made unless it is there already.
+
+    before: the state that is committed; None where the tile begins anew.
+    """
+    store, until_day = context.store, context.plan.until_day
+    keys = observation_keys(scene_records, context.site.days.first_day, until_day)
     name = digest(
         {
             "version": STATE_VERSION,
-            "baseline": baseline,
-            "until": plan.until_day,
+            "baseline": baseline.name,
+            "until": until_day,
             "looks": [asdict(key) for key in keys],
-            "taken": [asdict(one) for one in scene_records],
+            "taken": [asdict(record) for record in scene_records],
         }
     )[:16]
     folder = store.state(tile.id, name)
-    if (folder / "state.json").exists():
+    if STATE.is_complete(folder):
         return name
-    state = _state(site, store, tile, plan.until_day, baseline, keys, before)
+    state = _state(context, tile, baseline.name, keys, before)
     tile_state = TileState(
         tile=tile.id,
         state=name,
-        until_day=plan.until_day,
-        baseline=baseline,
-        baseline_rule=rule,
+        until_day=until_day,
+        baseline=baseline.name,
+        baseline_rule=baseline.rule,
         observations=keys,
         scene_records=tuple(scene_records),
     )
-    layers = inner_pixels(fusion.layers(state), halo_of(site))
-    composite = composite_of(site, store, tile, keys, layers, open_baselines(store, tile.id, baseline))
+    layers = inner_pixels(fusion.layers(state), context.site.halo_px)
+    composite = composite_of(context, tile, keys, layers, open_baselines(store, tile.id, baseline.name))
     with new_folder(folder) as part:
-        save_arrays(state, part / "accumulators.zarr")
-        save_arrays(layers, part / "layers.zarr")
-        save_arrays(composite, part / "composite.zarr")
-        (part / "state.json").write_text(canonical_json(tile_state.as_json()) + "\n", encoding="utf-8")
+        save_arrays(state, part / ACCUMULATORS)
+        save_arrays(layers, part / LAYERS)
+        save_arrays(composite, part / COMPOSITE)
+        (part / STATE_FILE).write_text(canonical_json(tile_state.as_json()) + "\n", encoding="utf-8")
     return name
 
 
 def _state(
-    site: Site,
-    store: Store,
+    context: RunContext,
     tile: Tile,
-    until_day: int,
     baseline: str,
     keys: tuple[ObservationKey, ...],
     before: TileState | None,
@@ -85,8 +93,9 @@ def _state(
     for as long as the buffer is, so that each observation is added twice at most and a replay never goes back
     further than two buffers and what is new.
     """
-    buffer_days, halo, side = site.model.buffer_days, halo_of(site), tile.grid.tile_px
-    baselines = load_arrays(store.baseline(tile.id, baseline) / "baselines.zarr")
+    site, store = context.site, context.store
+    buffer_days, halo, side = site.model.buffer_days, site.halo_px, tile.grid.tile_px
+    baselines = load_arrays(store.baseline(tile.id, baseline) / BASELINES)
     corner = Corner(row=-(tile.row + 1) * side - halo, column=tile.column * side - halo)
 
     def add(state: xr.Dataset, some: Sequence[ObservationKey]) -> xr.Dataset:
@@ -99,13 +108,13 @@ def _state(
     def at(base: Checkpoint | None) -> xr.Dataset:
         if base is not None:
             return kept(store, tile.id, base)
-        reason = load_arrays(store.baseline(tile.id, baseline) / "reason.zarr")["reason"]
+        reason = load_arrays(store.baseline(tile.id, baseline) / REASON)["reason"]
         return fusion.start(site.model, reason, resolution=site.grid.resolution)
 
     continued = before is not None and _is_continued(before.observations, keys)
     base = newest_checkpoint(store, tile.id, baseline, keys)
     first = site.days.first_day - 1 if base is None else base.day
-    mark = until_day - buffer_days
+    mark = context.plan.until_day - buffer_days
     if not continued:
         count = sum(key.day > first for key in keys)
         log.info(
@@ -117,7 +126,7 @@ def _state(
         older, base, first = base, checkpoint(baseline, keys, mark), mark
         keep(store, tile.id, base, state, older)
     if before is not None and continued:
-        state = load_arrays(store.state(tile.id, before.state) / "accumulators.zarr")
+        state = load_arrays(store.state(tile.id, before.state) / ACCUMULATORS)
         return add(state, keys[len(before.observations) :])
     return add(at(base) if state is None else state, [key for key in keys if key.day > first])
 

@@ -11,45 +11,43 @@ from selvawatch.prepare.ingest import SceneRecord
 from selvawatch.prepare.observation_files import observation_path
 from selvawatch.prepare.observation_keys import observation_keys
 from selvawatch.prepare.water_counts import WaterCounts, count_water, counts_path, read_counts
-from selvawatch.site import Site
-from selvawatch.store.folders import Store
+from selvawatch.store.run_plan import RunContext
 
 
-def keep_water(
-    site: Site, store: Store, tile: Tile, scene_records: Sequence[SceneRecord], until_day: int
-) -> list[Path]:
+def keep_water(context: RunContext, tile: Tile, scene_records: Sequence[SceneRecord]) -> list[Path]:
     """Count open water in a tile's observations, for each year of the monitoring and the one before; the
     files.
 
     Nothing is counted where the site's rules say nothing of water.
     """
-    rule = site.rules.water
+    rule = context.site.rules.water
     if rule is None:
         return []
+    until_day, folder = context.plan.until_day, context.store.water(tile.id)
     return [
-        count_water(tile, _folder(store, tile.id), year, observations, rule.mndwi_over)
-        for year, observations in _observations(site, store, tile.id, scene_records, until_day).items()
+        count_water(tile, folder, year, observations, rule.mndwi_over)
+        for year, observations in _observations(context, tile.id, scene_records, until_day).items()
     ]
 
 
 def yearly_counts(
-    site: Site, store: Store, tile: str, scene_records: Sequence[SceneRecord], until_day: int, years: set[int]
+    context: RunContext, tile: str, scene_records: Sequence[SceneRecord], years: set[int]
 ) -> dict[int, WaterCounts]:
     """What `keep_water` counted of a tile in some years; a year without observations is not there."""
-    rule = site.rules.water
+    rule = context.site.rules.water
     if rule is None:
         return {}
-    found = {}
-    for year, observations in _observations(site, store, tile, scene_records, until_day).items():
+    found, until_day = {}, context.plan.until_day
+    for year, observations in _observations(context, tile, scene_records, until_day).items():
         digests = {key: scenes for key, (_, scenes) in observations.items()}
-        path = counts_path(_folder(store, tile), year, digests, rule.mndwi_over)
+        path = counts_path(context.store.water(tile), year, digests, rule.mndwi_over)
         if year in years and path.exists():
             found[year] = read_counts(path)
     return found
 
 
 def prune_water(
-    site: Site, store: Store, tile: str, keep: Sequence[tuple[Sequence[SceneRecord], int]]
+    context: RunContext, tile: str, keep: Sequence[tuple[Sequence[SceneRecord], int]]
 ) -> list[Path]:
     """Remove the counts of a tile that are not those of states to be kept; the files removed, sorted.
 
@@ -57,13 +55,13 @@ def prune_water(
 
     keep: what became of every scene, and the last day, of each of these states.
     """
-    rule, folder = site.rules.water, _folder(store, tile)
+    rule, folder = context.site.rules.water, context.store.water(tile)
     if rule is None:
         return []
     kept = {
         counts_path(folder, year, {key: scenes for key, (_, scenes) in observations.items()}, rule.mndwi_over)
         for scene_records, until_day in keep
-        for year, observations in _observations(site, store, tile, scene_records, until_day).items()
+        for year, observations in _observations(context, tile, scene_records, until_day).items()
     }
     gone = [path for path in sorted(folder.glob("[!.]*.tif")) if path not in kept]
     for path in gone:
@@ -72,12 +70,12 @@ def prune_water(
 
 
 def _observations(
-    site: Site, store: Store, tile: str, scene_records: Sequence[SceneRecord], until_day: int
+    context: RunContext, tile: str, scene_records: Sequence[SceneRecord], until_day: int
 ) -> dict[int, dict[str, tuple[Path, str]]]:
     """Optical observations by year: file, and digest of scenes and reading, by `stream/day`."""
-    recipe = site.recipe.digest
+    site, recipe = context.site, context.site.recipe.digest
     optical = {stream.stream for stream in site.model.streams if stream.kind == "optical"}
-    folder = store.observations(tile)
+    folder = context.store.observations(tile)
     years: dict[int, dict[str, tuple[Path, str]]] = {}
     for year in range(site.days.monitoring_from.year - 1, to_date(until_day).year + 1):
         last = min(until_day, to_day(date(year, 12, 31)))
@@ -93,7 +91,3 @@ def _observations(
         if found:
             years[year] = found
     return years
-
-
-def _folder(store: Store, tile: str) -> Path:
-    return store.folder / "water" / tile

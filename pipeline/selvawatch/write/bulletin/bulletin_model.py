@@ -14,6 +14,9 @@ from selvawatch.errors import TableError
 from selvawatch.write.run_provenance import Run
 from selvawatch.write.tiers import Released
 
+TOP_ALERTS = 12
+"""Alerts that a bulletin shows in full, and that get pictures."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Headline:
@@ -204,7 +207,7 @@ class Bulletin:
     """Delay of the public tier, days; what a public bulletin states."""
     grid_m: float = 1000.0
     """Grid of the lower tiers, metres; what such a bulletin states."""
-    top: int = 12
+    top: int = TOP_ALERTS
     """How many alerts are shown in full."""
     method: str = ""
     """Name of the detector and its model, one line."""

@@ -1,0 +1,76 @@
+"""What the parts of a run hand on: what became of its tiles, what it gives out, and where that is."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import shapely
+
+from selvawatch.events.track import Tracked
+from selvawatch.steps.run.attribute_events import Attributed
+from selvawatch.store.folders import Store
+from selvawatch.store.tile_state import TileState, current_state
+from selvawatch.write.bulletin.bulletin_model import Coverage, Headline, Pictures
+from selvawatch.write.run_provenance import Run
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TileResults:
+    """What became of the tiles: those of this run, and all others of the store."""
+
+    states: Mapping[str, TileState]
+    """State of every tile of the store, by tile: as this run made it, else as it is committed."""
+    before: Mapping[str, TileState]
+    """States that are committed when the run begins to conclude, by tile."""
+    advanced: Mapping[str, str]
+    """Name of the state of each tile that this run brought up to its day, by tile."""
+    failed: Mapping[str, str]
+    """Why the others could not be brought up, by tile."""
+
+    @property
+    def tiles(self) -> int:
+        """How many tiles there are, failed ones without a state among them."""
+        return len(self.states.keys() | self.failed.keys())
+
+
+def read_results(store: Store, advanced: Mapping[str, str], failed: Mapping[str, str]) -> TileResults:
+    """The states of all tiles of a store, with those that a run made in place of the committed ones."""
+    committed = {tile: current_state(store, tile) for tile in store.ledger.tiles()}
+    before = {tile: state for tile, state in committed.items() if state is not None}
+    made = {tile: TileState.read(store.state(tile, name)) for tile, name in advanced.items()}
+    return TileResults(states=before | made, before=before, advanced=advanced, failed=failed)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunContent:
+    """All that a run gives out, before the tiers."""
+
+    run: Run
+    area_name: str
+    area_title: str
+    area: shapely.Geometry
+    """Ground of the run's areas, WGS 84."""
+    tracked: Tracked
+    attributed: Attributed
+    coverage: Coverage
+    pictures: Mapping[str, Pictures]
+    """Pictures before and after, by alert."""
+    method: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Published:
+    """Where one tier's products are, and its numbers."""
+
+    bulletin: Path
+    map_page: Path
+    alerts: Path
+    tables: Path
+    headline: Headline
+    by_type: tuple[dict[str, str | float], ...]
+    """Loss by type of right, exclusive, at the loss: rows for people."""
+
+    def moved(self, before: Path, after: Path) -> "Published":
+        """The same products once the folder `before` has become `after`."""
+        names = ("bulletin", "map_page", "alerts", "tables")
+        return replace(self, **{name: after / getattr(self, name).relative_to(before) for name in names})
