@@ -11,6 +11,15 @@ from selvawatch.errors import SelvawatchError
 
 ROOT = Path(__file__).resolve().parents[1]
 
+PREFECT = {
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "DO_NOT_TRACK": "1",
+    "PREFECT_LOGGING_LEVEL": "WARNING",
+    "PREFECT_SERVER_EPHEMERAL_ENABLED": "true",
+    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
+}
+"""Settings of a server that lives as long as the demo."""
+
 
 def main() -> None:
     """Prepare the demo, run the flow over it, print what came out and where it is."""
@@ -20,15 +29,7 @@ def main() -> None:
         "Simulating an archive of three satellites over made-up ground (kept for next time) ...", flush=True
     )
     layout = prepare_demo(folder)
-    quiet = {
-        "PREFECT_HOME": str(folder / "prefect"),
-        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-        "DO_NOT_TRACK": "1",
-        "PREFECT_LOGGING_LEVEL": "WARNING",
-        "PREFECT_SERVER_EPHEMERAL_ENABLED": "true",
-        "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
-    }
-    os.environ.update(quiet)
+    os.environ.update(PREFECT | {"PREFECT_HOME": str(folder / "prefect")})
     os.environ.pop("PREFECT_API_URL", None)
     sys.path.insert(0, str(Path(__file__).parent))
     from monitor import monitor  # Prefect reads its settings when it is imported

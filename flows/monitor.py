@@ -30,8 +30,8 @@ def advance_here(run: RunPlan) -> tuple[dict[str, str], dict[str, str]]:
     """State by tile, and why it could not be brought up to the day by tile: one task a tile."""
     futures = dict(zip(run.tiles, advance.map(unmapped(run), list(run.tiles)), strict=True))
     wait(list(futures.values()))
-    states = {tile: one.result() for tile, one in futures.items() if one.state.is_completed()}
-    failed = {tile: str(one.state.message) for tile, one in futures.items() if tile not in states}
+    states = {tile: future.result() for tile, future in futures.items() if future.state.is_completed()}
+    failed = {tile: str(future.state.message) for tile, future in futures.items() if tile not in states}
     return states, failed
 
 

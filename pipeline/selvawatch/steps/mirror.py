@@ -66,7 +66,7 @@ def mirror(
     SourceError
         When the source cannot be searched.
     """
-    aoi, found = query.ground(site), query.search(site)
+    aoi, found = query.outline(site), query.search(site)
     limit = site.search.max_cloud_percent
     wanted = [scene for scene in found.scenes if (scene.cloud_percent or 0) <= limit]
     rate = rate or TransferRate()

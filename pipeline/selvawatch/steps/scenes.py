@@ -45,13 +45,13 @@ class SceneQuery:
     source: str
     """Text that opens the source."""
 
-    def ground(self, site: Site) -> shapely.Geometry:
+    def outline(self, site: Site) -> shapely.Geometry:
         """Ground of the area, WGS 84; SiteError for one that the site does not know."""
         return shapely.union_all([area.geometry for area in site.select_areas(self.area)])
 
     def search(self, site: Site) -> SearchResult:
-        """What the source has; SiteError as `ground`, SourceError when it cannot be searched."""
-        return open_source(self.source).search(self.ground(site), self.first_day, self.last_day)
+        """What the source has; SiteError as `outline`, SourceError when it cannot be searched."""
+        return open_source(self.source).search(self.outline(site), self.first_day, self.last_day)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +77,7 @@ def list_scenes(site: Site, query: SceneQuery, rate: TransferRate | None = None)
     takes, about), declared (whether the catalogue states the size of every file), hours (at the rate). Of a
     sensor that could not be searched the numbers are empty.
     """
-    aoi, found = query.ground(site), query.search(site)
+    aoi, found = query.outline(site), query.search(site)
     rate_mb_s = (rate or TransferRate()).of(found.scenes)
     limit = site.search.max_cloud_percent
     months = list(_months(query.first_day, query.last_day))

@@ -86,6 +86,8 @@ class TableSettings:
     """Side of the cells of `front_age`, metres."""
     front_least_ha: float
     """Mining loss in a cell and year from which a front is there, hectares."""
+    old_layer_days: int
+    """Age over which the bulletin calls a layer of the register old, days."""
     blocking: Blocking
     displacement: Displacement
     published: tuple[Published, ...]

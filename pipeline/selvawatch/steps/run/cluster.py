@@ -12,7 +12,7 @@ from selvawatch.store.run_plan import RunPlan
 _PATIENCE = 20
 """Seconds a scheduler has to answer."""
 _STEP_S = 1.0
-"""Seconds between two looks at the cluster's workers, and most that a finished tile's answer may take."""
+"""Seconds between two checks of the cluster's workers, and most that a finished tile's answer may take."""
 _DESERTED_S = 30.0
 """Seconds without any worker after which the tiles that are left are given up; a nanny starts one in less."""
 
@@ -62,7 +62,8 @@ def _collected(
         for tile, future in list(waiting.items()):
             with contextlib.suppress(TimeoutError):
                 _collect(tile, future, states, failed)
-        waiting = {tile: one for tile, one in waiting.items() if tile not in states.keys() | failed.keys()}
+        known = states.keys() | failed.keys()
+        waiting = {tile: future for tile, future in waiting.items() if tile not in known}
         if client.scheduler_info()["workers"]:
             peopled = time.monotonic()
         elif time.monotonic() - peopled > _DESERTED_S:

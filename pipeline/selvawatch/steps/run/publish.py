@@ -54,9 +54,6 @@ from selvawatch.write.tiers import Gate, Released, apply
 TABLE_NAMES = ("loss_by_type", "loss_by_zone", "loss_by_period")
 """Tables that every run writes."""
 
-OLD_LAYER_DAYS = 365
-"""Age from which a layer of the register is called old in the bulletin, days."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _TierContent:
@@ -121,30 +118,39 @@ def publish(
     files = write_alerts(folder, released.alerts, run.provenance, language("es"))
     tables = _write_tables(folder / "tables", released.inputs, tier, site, run)
     bulletin = _bulletin(site, content, tier, released)
-    texts = write_bulletin(folder, bulletin)
-    pages = {code: write_map(folder / f"map-{code}.html", bulletin, language(code)) for code in ("es", "en")}
-    shown = {key.replace(".", "-"): path for key, path in texts.items()}
-    shown |= {f"map-{code}": path for code, path in pages.items()}
+    pages = _write_pages(folder, bulletin)
     products = [
         Product(id="alerts", title="Alerts", geometry=content.area, files=files),
         Product(id="tables", title="Tables", geometry=content.area, files=tables),
-        Product(id="bulletin", title="Bulletin and map", geometry=content.area, files=shown),
+        Product(id="bulletin", title="Bulletin and map", geometry=content.area, files=pages),
     ]
     if tier is Tier.RESTRICTED:
         products += _picture_products(folder, released.alerts, content)
         products += [_tile_product(context, folder, state, run) for _, state in sorted(states.items())]
     write_stac(folder, run, content.area_name, content.area_title, tuple(products))
     return Published(
-        bulletin=texts["es.html"],
-        map_page=pages["es"],
+        bulletin=pages["es-html"],
+        map_page=pages["map-es"],
         alerts=files["gpkg"],
         tables=folder / "tables",
         headline=released.headline,
-        by_type=tuple(
-            {"type": row.code, "ha": round(row.loss_ha, 2), "mining_ha": round(row.mining_ha, 2)}
-            for row in bulletin.tables[0].rows
-        ),
+        by_type=_by_type(bulletin),
     )
+
+
+def _by_type(bulletin: Bulletin) -> tuple[dict[str, str | float], ...]:
+    return tuple(
+        {"type": row.code, "ha": round(row.loss_ha, 2), "mining_ha": round(row.mining_ha, 2)}
+        for row in bulletin.tables[0].rows
+    )
+
+
+def _write_pages(folder: Path, bulletin: Bulletin) -> dict[str, Path]:
+    """The bulletin in all its forms and the map, in both languages, written; files by name."""
+    files = {key.replace(".", "-"): path for key, path in write_bulletin(folder, bulletin).items()}
+    for code in ("es", "en"):
+        files[f"map-{code}"] = write_map(folder / f"map-{code}.html", bulletin, language(code))
+    return files
 
 
 def _for_tier(site: Site, content: RunContent, tier: Tier) -> _TierContent:
@@ -179,7 +185,7 @@ def _bulletin(site: Site, content: RunContent, tier: Tier, released: _TierConten
         headline=released.headline,
         tables=tuple(loss_table(name, _build(released.inputs, name), titles) for name in TABLE_NAMES),
         coverage=content.coverage,
-        layers=_vintages(zones, day),
+        layers=_vintages(zones, day, site.tables.old_layer_days),
         pictures=content.pictures,
         references=shown_references(zones, to_date(day)),
         delay_days=rule.delay_days if tier is Tier.PUBLIC else 0,
@@ -270,7 +276,8 @@ def _tile_product(context: RunContext, folder: Path, state: TileState, run: Run)
     )
 
 
-def _vintages(zones: Zones, today: int) -> tuple[LayerVintage, ...]:
+def _vintages(zones: Zones, today: int, old_days: int) -> tuple[LayerVintage, ...]:
+    """How old each layer of the register is, and whether the bulletin calls it old: over `old_days`."""
     return tuple(
         LayerVintage(
             layer=one.entry.name,
@@ -278,7 +285,7 @@ def _vintages(zones: Zones, today: int) -> tuple[LayerVintage, ...]:
             source=one.entry.source,
             day=to_day(one.date),
             age_days=max(0, today - to_day(one.date)),
-            old=today - to_day(one.date) > OLD_LAYER_DAYS,
+            old=today - to_day(one.date) > old_days,
         )
         for one in zones.register.layers
         if one.entry.kind != "place"
