@@ -1,4 +1,7 @@
 import math
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -136,3 +139,16 @@ def test_lazy_and_threaded_fits_are_the_fit():
 def test_a_stack_that_is_not_int16_is_refused():
     with pytest.raises(StackError, match="int16"):
         harmonic.fit(stack(series(np.random.default_rng(5), 2), DAYS, "ndvi").astype(np.float32), rule())
+
+
+def test_a_program_that_is_started_again_finds_every_fit_compiled():
+    """Keys of the cache hold numba's numbers of types, which follow the order of imports; no random id."""
+    code = """
+from selvawatch.detect.kernels.harmonic import _FITS
+print([(sum(fit.stats.cache_hits.values()), sum(fit.stats.cache_misses.values())) for fit in _FITS.values()])
+"""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+    words = [sys.executable, "-c", code]
+    for _ in range(2):
+        done = subprocess.run(words, env=environment, capture_output=True, text=True, check=False)
+    assert done.stdout.strip() == "[(1, 0), (1, 0), (1, 0)]", done.stderr

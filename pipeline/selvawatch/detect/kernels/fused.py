@@ -17,5 +17,15 @@ def _typed(_context: Any, a: Any, b: Any, c: Any) -> Any:
     return nb.float32(nb.float32, nb.float32, nb.float32), generate
 
 
-fma: Any = intrinsic(_typed)
+def with_id(function: Any, name: str) -> Any:
+    """The function under an id of its own in the keys of numba's cache.
+
+    What a cached kernel encloses is part of its key, and numba draws the id of an enclosed function anew in
+    each process: without a fixed id every process compiles the kernel again.
+    """
+    function._set_uuid(f"{__name__}.{name}")
+    return function
+
+
+fma: Any = with_id(intrinsic(_typed), "fma")
 """fma(a, b, c) = a * b + c of float32, rounded once; no other rule of floating point is loosened for it."""

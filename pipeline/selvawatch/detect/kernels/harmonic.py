@@ -11,7 +11,7 @@ from collections.abc import Callable
 import numba as nb
 import numpy as np
 
-from selvawatch.detect.kernels.fused import fma
+from selvawatch.detect.kernels.fused import fma, with_id
 from selvawatch.detect.kernels.normal import LANE, solve, spread_of
 
 TILE = 2048
@@ -150,6 +150,9 @@ def _fit_kernel(harmonics: int) -> Callable[..., None]:
             off = abs(now)
             lane[walk + p] = now
             lane[reach + p] = off if off > lane[reach + p] else lane[reach + p]
+
+    with_id(screen, f"screen {harmonics}")
+    with_id(step, f"step {harmonics}")
 
     @nb.njit(
         nb.void(
