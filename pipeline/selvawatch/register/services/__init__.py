@@ -1,4 +1,1 @@
-"""Services that publish layers: one module a kind, one table.
-
-Public: `service` (Client, LayerRequest, Service), `kinds.SERVICES`.
-"""
+"""Services that publish layers: one module a kind, one table."""
