@@ -28,6 +28,7 @@ from selvawatch.events.patches import EventFrame, EventRule
 from selvawatch.prepare.mask import Screening
 from selvawatch.prepare.scene_indices import IndexRule, Recipe
 from selvawatch.register.manifest import Manifest, site_snapshots
+from selvawatch.sources.catalogues.offsets import ArchiveRule
 from selvawatch.tables.table_settings import TableSettings
 from selvawatch.write.tiers import TierRule
 
@@ -120,6 +121,7 @@ class Models:
     common: str = "models/common.toml"
     screening: str = "models/screening.toml"
     indices: str = "models/indices.toml"
+    archives: str = "models/archives.toml"
     cause: str = "models/cause.toml"
     events: str = "models/events.toml"
     ranking: str = "models/ranking.toml"
@@ -172,6 +174,8 @@ class Site:
     model: Model
     common_shift: CommonShift
     """What is taken off an observation before it is held against the baselines."""
+    archive_rule: ArchiveRule
+    """What is made of what archives state of their scenes."""
     recipe: Recipe
     """How scenes become observations."""
     event_rule: EventRule
@@ -196,13 +200,14 @@ class Site:
         """
         config = load(SiteFile, folder / file)
         used = {"site": folder / file, "areas": folder / config.areas}
-        for name in ("detector", "common", "screening", "indices", "cause", "events", "ranking"):
+        for name in ("detector", "common", "screening", "indices", "archives", "cause", "events", "ranking"):
             used[name] = _find(folder, getattr(config.models, name))
         for name in ("zones", "rules", "priorities", "periods", "tables"):
             used[name] = _find(folder, getattr(config, name))
         if config.forest_mask:
             used["forest_mask"] = _forest_mask(folder, file, config.forest_mask)
         manifest = load(Manifest, used["zones"])
+        archive_rule = load(ArchiveRule, used["archives"])
         files = {one.layer: one.sha256 for one in site_snapshots(manifest, used["zones"].parent)}
         return Site(
             folder=folder,
@@ -211,8 +216,11 @@ class Site:
             areas=_read_areas(used["areas"]),
             model=load(Model, used["detector"]),
             common_shift=load(CommonShift, used["common"]),
+            archive_rule=archive_rule,
             recipe=Recipe(
-                screening=load(Screening, used["screening"]), index_rule=load(IndexRule, used["indices"])
+                screening=load(Screening, used["screening"]),
+                index_rule=load(IndexRule, used["indices"]),
+                quality=archive_rule.quality,
             ),
             event_rule=load(EventRule, used["events"]),
             cause_rule=load(CauseRule, used["cause"]),

@@ -18,15 +18,14 @@ import scene_table
 import shapely
 from rasterio.windows import from_bounds
 
-from conftest import ROOT
+from packaged import RECIPE
 from range_server import serve_apart
 from selvawatch.core.days import to_day
 from selvawatch.core.scene import Scene
-from selvawatch.core.settings import load
 from selvawatch.prepare.indices import INDICES
 from selvawatch.prepare.ingest import ingest_scenes
-from selvawatch.prepare.mask import SCREENED_BANDS, Screening
-from selvawatch.prepare.scene_indices import IndexRule, Recipe, observe_scene
+from selvawatch.prepare.mask import SCREENED_BANDS
+from selvawatch.prepare.scene_indices import observe_scene
 from selvawatch.sources.open import open_source
 from selvawatch.sources.scene_pixels import read_scene
 from selvawatch.sources.sensors.sensor_table import asset_of, sensor_of
@@ -34,10 +33,6 @@ from selvawatch.sources.sensors.sensor_table import asset_of, sensor_of
 THREADS = 2
 DISTINCT, TIMES = 2, 2
 ROUNDS, KEPT_ROUNDS = 10, 4
-RECIPE = Recipe(
-    screening=load(Screening, ROOT / "models" / "screening.toml"),
-    index_rule=load(IndexRule, ROOT / "models" / "indices.toml"),
-)
 TILE = scene_archive.TILE
 GDAL = {
     "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",

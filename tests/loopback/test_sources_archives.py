@@ -11,15 +11,13 @@ import fault_server
 import stac_api
 import stac_folder
 from conftest import ROOT
+from packaged import RECIPE
 from selvawatch.cli.options import the_source
 from selvawatch.core.days import to_day
 from selvawatch.core.grid import Grid
 from selvawatch.core.scene import scene_to_json
-from selvawatch.core.settings import load
 from selvawatch.errors import SceneError, SourceError
 from selvawatch.prepare.ingest import ingest_scenes
-from selvawatch.prepare.mask import Screening
-from selvawatch.prepare.scene_indices import IndexRule, Recipe
 from selvawatch.sources.open import open_source
 from selvawatch.sources.source import Source
 from selvawatch.web import retry, signing
@@ -30,10 +28,6 @@ TILE = Grid(crs="EPSG:32719", resolution=10, tile_px=48).tile("x0800y18000")
 WEST, _, _, NORTH = TILE.bounds
 BANDS = ("blue", "green", "red", "nir", "swir16", "swir22")
 LANDSAT = (*BANDS[:3], "nir08", *BANDS[4:])
-RECIPE = Recipe(
-    screening=load(Screening, ROOT / "models" / "screening.toml"),
-    index_rule=load(IndexRule, ROOT / "models" / "indices.toml"),
-)
 TIME = "2024-06-01T15:00:00Z"
 SECRET = fault_server.TOKEN.rpartition("=")[2]
 ELEMENT = {"blue": "B02", "green": "B03", "red": "B04", "nir": "B08", "swir16": "B11", "swir22": "B12",

@@ -8,16 +8,13 @@ import shapely
 import earthengine_archive
 import earthengine_server
 import stac_folder
-from conftest import ROOT
 from engine_account import engine_account
+from packaged import RECIPE
 from selvawatch.core.days import to_day
 from selvawatch.core.grid import Grid
-from selvawatch.core.settings import load
 from selvawatch.errors import SceneError, SourceError
 from selvawatch.prepare.ingest import ingest_scenes
-from selvawatch.prepare.mask import Screening
 from selvawatch.prepare.observation_files import observation_path, read_observation
-from selvawatch.prepare.scene_indices import IndexRule, Recipe
 from selvawatch.site import Site
 from selvawatch.sources.catalogues.earth_engine import EarthEngineSource
 from selvawatch.sources.earthengine import pixels
@@ -33,10 +30,6 @@ from small_site import AREA, lay_site
 EVERYWHERE = shapely.box(-75, -20, -60, 0)
 THRESHOLDS = QualityThresholds(cloud_score=0.6)
 DAYS = (to_day("2022-12-01"), to_day("2024-08-31"))
-RECIPE = Recipe(
-    screening=load(Screening, ROOT / "models" / "screening.toml"),
-    index_rule=load(IndexRule, ROOT / "models" / "indices.toml"),
-)
 OPTICAL = ("blue", "green", "red", "nir", "swir16", "swir22")
 
 

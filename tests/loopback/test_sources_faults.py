@@ -8,14 +8,11 @@ import shapely
 import bad_items
 import fault_server
 import stac_folder
-from conftest import ROOT
+from packaged import RECIPE
 from selvawatch.core.days import to_day
 from selvawatch.core.grid import Grid
-from selvawatch.core.settings import load
 from selvawatch.errors import SourceError
 from selvawatch.prepare.ingest import ingest_scenes
-from selvawatch.prepare.mask import Screening
-from selvawatch.prepare.scene_indices import IndexRule, Recipe
 from selvawatch.sources.open import open_source
 from selvawatch.web import range_file, retry, throttle
 
@@ -24,10 +21,6 @@ YEAR = (to_day("2024-01-01"), to_day("2024-12-31"))
 TILE = Grid(crs="EPSG:32719", resolution=10, tile_px=160).tile("x0240y5400")
 WEST, _, _, NORTH = TILE.bounds
 BANDS = ("blue", "green", "red", "nir", "swir16", "swir22")
-RECIPE = Recipe(
-    screening=load(Screening, ROOT / "models" / "screening.toml"),
-    index_rule=load(IndexRule, ROOT / "models" / "indices.toml"),
-)
 PASSING = {"flaky": "503 twice", "busy": "429 with Retry-After"}
 LASTING = {
     "dead": "status 503",

@@ -4,22 +4,14 @@ import shapely
 import xarray as xr
 
 import bolivia_folder
-from conftest import ROOT
+from packaged import RECIPE
 from selvawatch.core.days import to_day
 from selvawatch.core.grid import Grid
-from selvawatch.core.settings import load
 from selvawatch.core.stack import encode
 from selvawatch.prepare.ingest import ingest_scenes, scenes_on
-from selvawatch.prepare.mask import Screening
 from selvawatch.prepare.observation_files import list_days, open_stack
-from selvawatch.prepare.scene_indices import IndexRule, Recipe
 from selvawatch.sources.open import open_source
 from selvawatch.sources.scene_pixels import read_scene
-
-RECIPE = Recipe(
-    screening=load(Screening, ROOT / "models" / "screening.toml"),
-    index_rule=load(IndexRule, ROOT / "models" / "indices.toml"),
-)
 
 
 def grid(x=0.0, y=0.0):

@@ -14,8 +14,6 @@ import numpy as np
 
 from selvawatch.prepare.harmonise import lines_of
 from selvawatch.prepare.pixel_kernels import CLEAR, HAZE, SHADOW, clear_around, flag, mark_patches
-from selvawatch.sources.catalogues.offsets import DarkTargets, OffsetRule
-from selvawatch.sources.sensors.quality import QualityThresholds
 
 SCREENED_BANDS = ("blue", "green", "red", "nir", "swir16")
 """Bands that the screening looks at."""
@@ -57,15 +55,6 @@ class Screening:
     """
     patch_share: float
     """Share of that square that makes it a patch, 0-1."""
-    quality: QualityThresholds
-    """Thresholds of the archives' own quality layers."""
-    dark_targets: DarkTargets
-    """Where dense forest must lie once scale and offset are right."""
-
-    @property
-    def offset_rule(self) -> OffsetRule:
-        """How a doubtful offset is decided."""
-        return OffsetRule(dark_targets=self.dark_targets, quality=self.quality)
 
     def __post_init__(self) -> None:
         """Refuse numbers that cannot be thresholds."""

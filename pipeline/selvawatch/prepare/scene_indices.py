@@ -17,11 +17,18 @@ from selvawatch.errors import SceneError
 from selvawatch.prepare.indices import INDICES, stored, stored_without_halo, without_halo
 from selvawatch.prepare.mask import SCREENED_BANDS, Screening, clear_pixels
 from selvawatch.prepare.pixel_kernels import box_mean, hide
+from selvawatch.sources.sensors.quality import QualityThresholds
 from selvawatch.sources.sensors.sensor import Sensor
 from selvawatch.sources.sensors.sensor_table import indices_of, sensor_of, stream_of
 
 Reader = Callable[[Scene, Tile, Sequence[str], int], xr.Dataset]
 """How a scene is read: `Source.read`, or `sources.scene_pixels.read_scene`."""
+
+
+_UNSTATED = QualityThresholds(cloud_score=0.60)
+"""Thresholds that a digest does not state: observations kept from before they could be set were made with
+them, and are found by it.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,11 +60,13 @@ class Recipe:
 
     screening: Screening
     index_rule: IndexRule
+    quality: QualityThresholds
 
     @property
     def digest(self) -> str:
         """Digest of all its numbers."""
-        return digest({"screening": asdict(self.screening), **asdict(self.index_rule)})
+        stated = {} if self.quality == _UNSTATED else {"quality": asdict(self.quality)}
+        return digest({"screening": asdict(self.screening), **asdict(self.index_rule), **stated})
 
     def indices(self, scene: Scene) -> tuple[str, ...]:
         """Indices that are made of a scene, in the order of `INDICES`."""
@@ -218,4 +227,4 @@ def _quality(sensor: Sensor, data: xr.Dataset, recipe: Recipe) -> np.ndarray | N
     layers = {name: data[name].values for name in sensor.quality if name in data}
     if sensor.clear is None or not layers:
         return None
-    return sensor.clear(layers, recipe.screening.quality)
+    return sensor.clear(layers, recipe.quality)

@@ -4,6 +4,6 @@ Public: `open` (KNOWN, open_source), `source` (Problem, SearchResult, Source, Su
 (picture_bands, read_scene, read_window), `clip` (is_here, keep_scene, write_catalogue),
 `sensors.sensor_table` (DECIDED, SENSORS, TO_OLI, indices_of, sensor_of, stream_of), `sensors.sensor`
 (Sensor), `sensors.quality` (QualityThresholds), `sensors.reasons` (SCENE_REASONS), `catalogues.offsets`
-(DarkTargets, OffsetRule, resolve_offsets), `catalogues.superseded` (superseded_since), `catalogues.volume`
+(DarkTargets, ArchiveRule, resolve_offsets), `catalogues.superseded` (superseded_since), `catalogues.volume`
 (expected_bytes, measured_rate).
 """

@@ -86,13 +86,13 @@ class TableSettings:
     """Side of the cells of `front_age`, metres."""
     front_least_ha: float
     """Mining loss in a cell and year from which a front is there, hectares."""
-    old_layer_days: int
-    """Age over which the bulletin calls a layer of the register old, days."""
     blocking: Blocking
     displacement: Displacement
     published: tuple[Published, ...]
     chart: tuple[ChartCell, ...]
     """Cells of SPDA's charts 3, 4 and 7, in order."""
+    old_layer_days: int = 365
+    """Age over which the bulletin calls a layer of the register old, days; older sites do not state it."""
 
     def __post_init__(self) -> None:
         """Refuse thresholds that do not pair."""

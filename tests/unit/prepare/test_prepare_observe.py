@@ -9,15 +9,13 @@ import xarray as xr
 from affine import Affine
 
 import stac_folder
-from conftest import ROOT
+from packaged import RECIPE
 from selvawatch.core.days import to_day
 from selvawatch.core.grid import Grid
 from selvawatch.core.observation import Observation
-from selvawatch.core.settings import load
 from selvawatch.core.stack import DECIBEL_SCALE, NODATA, check_stack
 from selvawatch.errors import SceneError, StackError
 from selvawatch.prepare.ingest import ingest_scenes, scenes_on
-from selvawatch.prepare.mask import Screening
 from selvawatch.prepare.observation_files import (
     list_days,
     observation_path,
@@ -26,7 +24,7 @@ from selvawatch.prepare.observation_files import (
     read_tags,
     write_observation,
 )
-from selvawatch.prepare.scene_indices import IndexRule, Recipe, SceneObservation, boxcar, daily, observe_scene
+from selvawatch.prepare.scene_indices import SceneObservation, boxcar, daily, observe_scene
 from selvawatch.sources.open import open_source
 from selvawatch.sources.scene_pixels import read_scene
 
@@ -36,10 +34,6 @@ TILE = GRID.tile("x0800y18000")
 WEST, SOUTH, EAST, NORTH = TILE.bounds
 FOREST = {"blue": 0.026, "green": 0.046, "red": 0.026, "nir": 0.3, "swir16": 0.15, "swir22": 0.06}
 CLOUD = {"blue": 0.7, "green": 0.69, "red": 0.68, "nir": 0.72, "swir16": 0.45, "swir22": 0.4}
-RECIPE = Recipe(
-    screening=load(Screening, ROOT / "models" / "screening.toml"),
-    index_rule=load(IndexRule, ROOT / "models" / "indices.toml"),
-)
 
 
 def with_rule(**changes):

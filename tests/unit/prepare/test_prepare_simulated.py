@@ -4,21 +4,14 @@ import rasterio
 import shapely
 from scipy import ndimage
 
-from conftest import ROOT
+from packaged import RECIPE
 from selvawatch.core.days import to_day
-from selvawatch.core.settings import load
 from selvawatch.prepare.ingest import ingest_scenes, scenes_on
-from selvawatch.prepare.mask import Screening
-from selvawatch.prepare.scene_indices import IndexRule, Recipe, observe_scene
+from selvawatch.prepare.scene_indices import observe_scene
 from selvawatch.simulate.terrain.causes import Cause
 from selvawatch.sources.open import open_source
 from selvawatch.sources.scene_pixels import read_scene
 from selvawatch.sources.sensors.quality import QualityThresholds, scl_clear
-
-RECIPE = Recipe(
-    screening=load(Screening, ROOT / "models" / "screening.toml"),
-    index_rule=load(IndexRule, ROOT / "models" / "indices.toml"),
-)
 
 
 def search(archive):

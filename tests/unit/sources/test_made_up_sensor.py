@@ -10,13 +10,11 @@ from affine import Affine
 
 import stac_folder
 from conftest import ROOT
+from packaged import RECIPE
 from selvawatch.core.days import to_day
 from selvawatch.core.grid import Grid
-from selvawatch.core.settings import load
 from selvawatch.prepare.indices import INDICES
 from selvawatch.prepare.ingest import ingest_scenes
-from selvawatch.prepare.mask import Screening
-from selvawatch.prepare.scene_indices import Recipe
 from selvawatch.sources.catalogues.public_archives import collections_of
 from selvawatch.sources.open import open_source
 from selvawatch.sources.sensors import quality, sensor_table
@@ -27,7 +25,6 @@ EVERYWHERE = shapely.box(-180, -90, 180, 90)
 YEAR = (to_day("2024-01-01"), to_day("2024-12-31"))
 TILE = Grid(crs="EPSG:32719", resolution=10, tile_px=48).tile("x0800y18000")
 WEST, _, _, NORTH = TILE.bounds
-RECIPE = Recipe(screening=load(Screening, ROOT / "models" / "screening.toml"))
 FOREST = {"blue": 0.02, "green": 0.045, "red": 0.026, "nir": 0.3, "swir16": 0.15, "swir22": 0.06}
 BRIGHTER = 1.1
 CLOUD = 0b100

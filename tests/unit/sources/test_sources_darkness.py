@@ -7,13 +7,11 @@ import pytest
 import shapely
 
 import stac_folder
-from conftest import ROOT
+from packaged import SITE
 from selvawatch.core.days import to_day
 from selvawatch.core.grid import Grid
 from selvawatch.core.scene import scene_from_json, scene_to_json
-from selvawatch.core.settings import load
 from selvawatch.errors import SceneError
-from selvawatch.prepare.mask import Screening
 from selvawatch.sources.catalogues import offsets
 from selvawatch.sources.open import open_source
 from selvawatch.sources.sensors.sensor_table import DECIDED, scaling_of
@@ -23,7 +21,7 @@ YEAR = (to_day("2024-01-01"), to_day("2024-12-31"))
 TILE = Grid(crs="EPSG:32719", resolution=10, tile_px=48).tile("x0800y18000")
 WEST, _, _, NORTH = TILE.bounds
 BANDS = ("blue", "green", "red", "nir", "swir16", "swir22")
-RULE = load(Screening, ROOT / "models" / "screening.toml").offset_rule
+RULE = SITE.archive_rule
 FLAG = "earthsearch:boa_offset_applied"
 
 

@@ -60,11 +60,13 @@ class DarkTargets:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OffsetRule:
-    """How a doubtful offset is decided."""
+class ArchiveRule:
+    """What is made of what archives state of their scenes: `models/archives.toml`."""
 
-    dark_targets: DarkTargets
     quality: QualityThresholds
+    """Thresholds of the archives' own quality layers."""
+    dark_targets: DarkTargets
+    """Where dense forest must lie once scale and offset are right."""
 
 
 def is_doubtful(scene: Scene) -> bool:
@@ -92,7 +94,7 @@ def candidates(scene: Scene) -> set[Scaling]:
 
 
 def resolve_offsets(
-    scenes: Sequence[Scene], before: Iterable[Scene], rule: OffsetRule
+    scenes: Sequence[Scene], before: Iterable[Scene], rule: ArchiveRule
 ) -> tuple[list[Scene], list[Problem]]:
     """The scenes with every doubtful offset decided, and those that could not be decided, as problems.
 
@@ -118,7 +120,7 @@ def resolve_offsets(
     )
 
 
-def decided(scene: Scene, rule: OffsetRule) -> Scene:
+def decided(scene: Scene, rule: ArchiveRule) -> Scene:
     """The scene with the scale and offset that its dark targets speak for, and a note that they did.
 
     Raises
@@ -150,7 +152,7 @@ def decided(scene: Scene, rule: OffsetRule) -> Scene:
     return replace(scene, assets=assets, properties={**scene.properties, **note})
 
 
-def _dark_stored(scene: Scene, rule: OffsetRule) -> float | None:
+def _dark_stored(scene: Scene, rule: ArchiveRule) -> float | None:
     """Stored number that the chosen share of the scene's clear forest is below of in red; None where there is
     little forest.
     """

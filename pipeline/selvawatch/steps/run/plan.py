@@ -13,7 +13,7 @@ from selvawatch.core.scene import Scene, scene_from_json
 from selvawatch.errors import SourceError, StoreError
 from selvawatch.provenance import code_digest
 from selvawatch.site import Site
-from selvawatch.sources.catalogues.offsets import OffsetRule, resolve_offsets
+from selvawatch.sources.catalogues.offsets import ArchiveRule, resolve_offsets
 from selvawatch.sources.catalogues.superseded import superseded_since
 from selvawatch.sources.open import open_source
 from selvawatch.sources.sensors.sensor_table import sensor_of
@@ -46,7 +46,7 @@ def plan_run(
     runs = store.ledger.runs()
     before = _scenes_before(store, area, runs)
     found = _with_unsearched(_search(site, source, aoi, area, until_day), store, runs, aoi, until_day)
-    inputs = _resolved(found, before, site.recipe.screening.offset_rule)
+    inputs = _resolved(found, before, site.archive_rule)
     inputs = replace(inputs, superseded=_superseded(inputs, before))
     tiles = tuple(tile.id for tile in site.tiles(wanted) if inputs.of_tile(tile))
     if not tiles:
@@ -151,7 +151,7 @@ def _with_unsearched(
     return replace(inputs, scenes=tuple(scenes))
 
 
-def _resolved(inputs: SceneInputs, before: Sequence[Scene], rule: OffsetRule) -> SceneInputs:
+def _resolved(inputs: SceneInputs, before: Sequence[Scene], rule: ArchiveRule) -> SceneInputs:
     """The inputs with every doubtful offset decided by the scene's dark targets; the others are problems."""
     scenes, undecided = resolve_offsets(inputs.scenes, before, rule)
     problems = sorted((*inputs.problems, *undecided), key=lambda problem: problem.order)
