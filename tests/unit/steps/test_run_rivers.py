@@ -155,6 +155,7 @@ def test_observations_that_are_read_in_another_way_are_counted_anew(small_run):
     years = {2023, 2024}
     context = small_site.context(site, small_run.opened, day)
     assert yearly_counts(context, small_run.tile.id, says.scene_records, years).keys() == years
-    other = replace(site, recipe=replace(site.recipe, index_rule=replace(site.recipe.index_rule, optical=("mndwi",))))
+    rule = replace(site.recipe.index_rule, optical=("mndwi",))
+    other = replace(site, recipe=replace(site.recipe, index_rule=rule))
     context = small_site.context(other, small_run.opened, day)
     assert not yearly_counts(context, small_run.tile.id, says.scene_records, years)
