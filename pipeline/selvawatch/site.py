@@ -29,6 +29,7 @@ from selvawatch.prepare.mask import Screening
 from selvawatch.prepare.scene_indices import IndexRule, Recipe
 from selvawatch.register.manifest import Manifest, site_snapshots
 from selvawatch.sources.catalogues.offsets import ArchiveRule
+from selvawatch.sources.sensors.sensor_table import STREAMS, revisit_days_of
 from selvawatch.tables.table_settings import TableSettings
 from selvawatch.write.tiers import TierRule
 
@@ -146,6 +147,10 @@ class SiteFile:
     """What the public and partner tiers see."""
     sources: Mapping[str, str] = field(default_factory=dict)
     """Source of each sensor; `--source` overrides all."""
+    revisit_days: Mapping[str, int] = field(default_factory=dict)
+    """Days from one scene of a place to the next, by sensor, where they are not those of the table of
+    sensors.
+    """
     search: Search = field(default_factory=Search)
     models: Models = field(default_factory=Models)
     forest_mask: str = ""
@@ -160,6 +165,18 @@ class SiteFile:
     """Sets of periods."""
     tables: str = "aoi/tables.toml"
     """Numbers that tables need."""
+
+    def __post_init__(self) -> None:
+        """Refuse days of a sensor that is none, or none of which a scene could come."""
+        for sensor, days in self.revisit_days.items():
+            if sensor not in STREAMS:
+                raise ValueError(f"revisit_days: {sensor} is no sensor; needed one of {', '.join(STREAMS)}")
+            if days < 1:
+                raise ValueError(f"revisit_days: {sensor} is {days}; needed 1 or more")
+
+    def revisit_days_of(self, sensor: str) -> int:
+        """Days from one scene of a place to the next, as the site says, else as the table of sensors does."""
+        return self.revisit_days.get(sensor) or revisit_days_of(sensor)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

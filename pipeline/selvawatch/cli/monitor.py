@@ -29,8 +29,16 @@ from selvawatch.cli.options import (
     the_source,
 )
 
+STALE_EXIT = 3
+"""Exit code of `monitor --strict` where some sensor brought nothing new."""
+
 UntilOption = Annotated[
     str, typer.Option("--until", help="Last day to take in, such as 2024-12-31, or today.")
+]
+
+StrictOption = Annotated[
+    bool,
+    typer.Option("--strict", help="Exit 3, after the commit, where a sensor is stale or was not searched."),
 ]
 
 
@@ -56,23 +64,27 @@ def monitor(
     site_file: SiteFileOption = DEFAULT_SITE_FILE,
     store: StoreOption = "outputs",
     dask: DaskOption = None,
+    strict: StrictOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Bring the state up to a day: detect, track, classify, attribute, publish, commit."""
     from selvawatch.core.days import iso
     from selvawatch.steps.run.monitor import monitor as run
+    from selvawatch.steps.run.run_report import blind_lines, seen_line
 
     folder = site_folder(site)
     day = iso(day_of(until, "--until"))
     report = run(str(folder), site_file, store, area, day, the_source(source, folder, site_file), dask)
     typer.echo(
         f"{report.until}: {report.events} events ({report.events_new} new,"
-        f" {report.events_confirmed} confirmed),"
+        f" {report.events_confirmed} confirmed, {report.events_closed} closed),"
         f" {report.mining_ha:.1f} ha of possible mining in {report.loss_ha:.1f} ha of forest loss;"
-        f" {100 * report.observed_share:.0f} % of the monitored ground seen,"
+        f" {seen_line(report)};"
         f" {report.scenes_read} scenes read, {report.scenes_unread} not"
         + (f", {report.scenes_superseded} replaced by newer products" if report.scenes_superseded else "")
     )
+    for line in blind_lines(report):
+        typer.echo(line)
     typer.echo(f"bulletin     {report.bulletin}")
     typer.echo(f"map          {report.map}")
     typer.echo(f"alert table  {report.alerts}")
@@ -80,6 +92,8 @@ def monitor(
     if as_json:
         print_json(asdict(report))
     report.checked()
+    if strict and report.is_blind:
+        raise typer.Exit(STALE_EXIT)
 
 
 def baseline(

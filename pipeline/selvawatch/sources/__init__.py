@@ -1,9 +1,9 @@
 """Where scenes come from: sensors as data, quality masks, one protocol of sources, reading onto the grid.
 
-Public: `open` (KNOWN, open_source), `source` (Problem, SearchResult, Source, Superseded), `scene_pixels`
-(picture_bands, read_scene, read_window), `clip` (is_here, keep_scene, write_catalogue),
-`sensors.sensor_table` (DECIDED, SENSORS, TO_OLI, indices_of, sensor_of, stream_of), `sensors.sensor`
-(Sensor), `sensors.quality` (QualityThresholds), `sensors.reasons` (SCENE_REASONS), `catalogues.offsets`
-(DarkTargets, ArchiveRule, resolve_offsets), `catalogues.superseded` (superseded_since), `catalogues.volume`
-(expected_bytes, measured_rate).
+Public: `open` (KNOWN, families_of, open_source), `source` (Problem, SearchResult, Source, Superseded),
+`scene_pixels` (picture_bands, read_scene, read_window), `clip` (is_here, keep_scene, write_catalogue),
+`sensors.sensor_table` (DECIDED, SENSORS, STREAMS, TO_OLI, indices_of, revisit_days_of, sensor_of, stream_of),
+`sensors.sensor` (Sensor), `sensors.quality` (QualityThresholds), `sensors.reasons` (SCENE_REASONS),
+`catalogues.offsets` (DarkTargets, ArchiveRule, resolve_offsets), `catalogues.superseded`
+(superseded_since), `catalogues.volume` (expected_bytes, measured_rate).
 """

@@ -51,6 +51,15 @@ def open_source(text: str) -> Source:
     raise SourceError("the source is not known", where=f"source {text}", needed=" or ".join(KNOWN))
 
 
+def families_of(text: str) -> tuple[str, ...]:
+    """Sensors that a text names sources for; none of a folder or an API, which say so by their scenes."""
+    if text in ARCHIVES:
+        return tuple(collections_of(text))
+    if _PART.match(text):
+        return tuple(_PART.split(text)[1::2])
+    return FAMILIES if text == "earthengine" else ()
+
+
 def _combined(name: str, parts: list[tuple[str, str]]) -> CombinedSource:
     families = [family for family, _ in parts]
     if len(set(families)) != len(families) or not all(text for _, text in parts):

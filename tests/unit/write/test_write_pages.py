@@ -12,7 +12,7 @@ from selvawatch.core.tables import ALERTS, CELLS
 from selvawatch.errors import TableError
 from selvawatch.write import tiers
 from selvawatch.write.bulletin.bulletin import MESSAGE_LENGTH, html, message, text, write_bulletin
-from selvawatch.write.bulletin.bulletin_model import headline, loss_table
+from selvawatch.write.bulletin.bulletin_model import ListedSensor, headline, loss_table
 from selvawatch.write.bulletin.cautions import DISCLAIMER
 from selvawatch.write.bulletin.map_page import Backdrop, map_page, write_map
 from selvawatch.write.bulletin.pdf import write_pdf
@@ -300,3 +300,70 @@ def test_chromium_would_have_complained(tmp_path):
 def test_hostile_texts_are_all_in_the_test_bulletin():
     made = html(bulletin(Tier.RESTRICTED, hostile=True), language("es"))
     assert "&lt;script&gt;" in made and "\\u202e" in made and len(HOSTILE) == 12
+
+
+def blind(stale_all: bool = False):
+    """A bulletin that the newest scene of Landsat came two years before, and none of Sentinel-1 ever."""
+    content = bulletin(Tier.RESTRICTED)
+    ages = {"landsat": 702, "sentinel-1": None, "sentinel-2": 500 if stale_all else 3}
+    listed = tuple(
+        ListedSensor(
+            sensor=sensor,
+            searched=True,
+            newest_day=0 if age is None else DATA_DAY - age,
+            age_days=age or 0,
+            limit_days=27,
+        )
+        for sensor, age in ages.items()
+    )
+    seen = replace(
+        content.coverage,
+        listed=listed,
+        span_from=DATA_DAY - 30,
+        observed_share_span=0.117,
+        observed_share_span_optical=0.031,
+    )
+    return replace(content, coverage=seen)
+
+
+@pytest.mark.parametrize("code", LANGUAGES)
+def test_a_sensor_without_new_scenes_is_told_before_any_number(code):
+    lang, content = language(code), blind()
+    day, days = lang.day(DATA_DAY - 702), lang.plural("%(num)s day", "%(num)s days", 702)
+    page = Page(html(content, lang)).shown
+    number = page.index(lang.text("possible mining"))
+    assert page.index(day) < number and page.index(days) < number
+    for made in (text(content, lang), message(content, lang)):
+        assert made.index("Landsat") < made.index(lang.hectares(content.headline.mining_ha))
+        assert day in made and "Sentinel-1" in made
+    for make in (html, text, message, map_page):
+        assert day not in make(bulletin(Tier.RESTRICTED), lang)
+
+
+@pytest.mark.parametrize("code", LANGUAGES)
+def test_where_every_sensor_is_stale_a_page_says_since_when_it_knows_nothing(code):
+    lang = language(code)
+    known = lang.text("No sensor brings new scenes: of the days after %(day)s this bulletin knows nothing.")
+    sentence = known % {"day": lang.day(DATA_DAY - 500)}
+    for make in (html, text):
+        assert sentence in make(blind(stale_all=True), lang) and sentence not in make(blind(), lang)
+
+
+@pytest.mark.parametrize("code", LANGUAGES)
+def test_observed_is_told_of_the_days_since_the_last_run_and_of_optical_sensors(code):
+    lang = language(code)
+    for make in (html, text, message, map_page):
+        made = make(blind(), lang)
+        assert f"{lang.percent(0.117)} observ" in made and lang.day(DATA_DAY - 30) in made
+        assert lang.percent(0.031) in made
+    assert lang.percent(0.823) in html(blind(), lang)
+    unknown = replace(blind(), coverage=replace(blind().coverage, observed_share_span=None))
+    assert lang.text("not known how much was observed since %(day)s")[:20] in message(unknown, lang)
+
+
+def test_closed_alerts_are_counted_beside_the_others():
+    content = bulletin(Tier.RESTRICTED)
+    known = replace(content, headline=replace(content.headline, closed=19))
+    for make in (html, text, message):
+        assert "19 cerradas" in make(known, language("es"))
+        assert "19 closed" in make(known, language("en"))

@@ -51,6 +51,10 @@ class Sensor:
     """Indices it can give."""
     resolution: float = 30.0
     """Finest pixel, metres."""
+    revisit_days: int = 16
+    """Days from one acquisition of a place to the next, of all satellites together; 16 where nothing is said,
+    the slowest of those listed (one Landsat alone).
+    """
     rule: Callable[[Scene], Scaling | None] = _no_rule
     """Scale and offset of its physical bands, from what is published about the archive; None: not known for
     this scene.

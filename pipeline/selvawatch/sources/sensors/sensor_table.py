@@ -6,6 +6,12 @@ Spaces of reflectance: MSI (Sentinel-2A) to OLI, Claverie et al. 2018, doi:10.10
 et al. 2016, doi:10.1016/j.rse.2015.12.024, table 2, surface reflectance by ordinary least squares (TM is
 taken as ETM+). Sentinel-2B and 2C are calibrated to 2A and left as they are.
 
+Days between acquisitions of a place, at the equator: Sentinel-2 5 with two satellites, 10 each (ESA,
+Sentinel-2 User Handbook, 2015); Landsat 8 with two satellites, 16 each (USGS, Landsat 9 Data Users Handbook,
+LSDS-2082); Sentinel-1 12, the repeat cycle of one satellite (ESA, Sentinel-1 User Handbook,
+GMES-S1OP-EOPG-TN-13-0001), since a second one has not flown at all times; HLS and ready indices as the
+sensors that they are made from.
+
 Collections of Earth Engine with dashes for slashes are those that `mirror` keeps of it (`earthengine_files`).
 """
 
@@ -108,6 +114,7 @@ SENTINEL_2 = Sensor(
     clear=quality.scl_clear,
     indices=_OPTICAL,
     resolution=10,
+    revisit_days=5,
     rule=_sentinel_2_rule,
     bandpass="msi",
 )
@@ -134,6 +141,7 @@ LANDSAT_8 = Sensor(
     clear=quality.qa_pixel_clear,
     indices=_OPTICAL,
     resolution=30,
+    revisit_days=8,
     rule=_landsat_rule,
     bandpass="oli",
 )
@@ -178,6 +186,7 @@ SENTINEL_1 = Sensor(
     },
     indices=("vv", "vh"),
     resolution=10,
+    revisit_days=12,
     rule=_plain_rule,
     radar=True,
     orbit_needed=True,
@@ -209,12 +218,14 @@ HLS_S30 = Sensor(
     quality={"fmask": Band(assets=("Fmask",), kind="quality", nodata=255)},
     clear=quality.fmask_clear,
     indices=_OPTICAL,
+    revisit_days=5,
     rule=_hls_rule,
     bandpass="oli",
 )
 HLS_L30 = replace(
     HLS_S30,
     name="hls-l30",
+    revisit_days=8,
     collections=("HLSL30_2.0", "HLSL30.v2.0", "hls2-l30"),
     bands=_reflectance(
         -9999,
@@ -238,6 +249,7 @@ HLS_VI = Sensor(
     quality={"fmask": Band(assets=("Fmask",), kind="quality", nodata=255, needed=False)},
     clear=quality.fmask_clear,
     indices=("ndvi", "nbr", "ndmi"),
+    revisit_days=5,
     rule=_hls_rule,
 )
 
@@ -252,6 +264,7 @@ LANDSAT_NDVI = Sensor(
     platforms=("landsat-5", "landsat-7", "landsat-8", "landsat-9", "landsat"),
     bands=_ready("ndvi", "nbr", "ndmi", "mndwi"),
     indices=_OPTICAL,
+    revisit_days=8,
 )
 SENTINEL_2_NDVI = replace(
     LANDSAT_NDVI,
@@ -259,6 +272,7 @@ SENTINEL_2_NDVI = replace(
     stream="sentinel-2",
     platforms=SENTINEL_2.platforms,
     resolution=10,
+    revisit_days=5,
 )
 SENTINEL_1_VV_DB = Sensor(
     name="sentinel-1-vv-db",
@@ -270,6 +284,7 @@ SENTINEL_1_VV_DB = Sensor(
     },
     indices=("vv", "vh"),
     resolution=10,
+    revisit_days=12,
     radar=True,
 )
 
@@ -292,6 +307,9 @@ SENSORS: dict[str, Sensor] = {
     )
 }
 """Every sensor by name; the order is that in which an item is compared with them."""
+
+STREAMS = tuple(sorted({sensor.stream for sensor in SENSORS.values()}))
+"""Streams of all sensors, those of a radar without its orbit."""
 
 
 def recognise(collection: str, platform: str, constellation: str, assets: Collection[str]) -> Sensor | None:
@@ -370,6 +388,14 @@ def asset_of(scene: Scene, band: str) -> Asset:
             needed=" or ".join((sensor.bands.get(band) or sensor.quality[band]).assets),
         )
     return scene.assets[key]
+
+
+def revisit_days_of(stream: str) -> int:
+    """Days from one acquisition of a place to the next, of a stream: those of its most frequent sensor.
+
+    stream: one of `STREAMS`.
+    """
+    return min(sensor.revisit_days for sensor in SENSORS.values() if sensor.stream == stream)
 
 
 DECIDED = "offset_decided"

@@ -1,21 +1,50 @@
-"""What a run saw and what it did not: shares, sensors, unread scenes, pixels not monitored."""
+"""What a run saw and what it did not: shares, sensors, age of scenes, unread ones, unmonitored pixels."""
 
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
+from selvawatch.core.stack import NODATA
 from selvawatch.core.status import Reason
 from selvawatch.detect.baseline import name_of
+from selvawatch.errors import StackError
+from selvawatch.prepare.observation_files import observation_path, read_observation
+from selvawatch.prepare.observation_keys import ObservationKey
+from selvawatch.sources.open import families_of
+from selvawatch.sources.sensors.sensor_table import SENSORS, STREAMS, sensor_of
 from selvawatch.sources.source import Superseded
 from selvawatch.store.run_plan import RunContext, SceneInputs
 from selvawatch.store.tile_state import TileState, open_baselines, open_layers
 from selvawatch.write.bulletin.bulletin_model import (
     Coverage,
+    ListedSensor,
     SensorCoverage,
     SupersededScene,
     TileCoverage,
     UnreadScene,
 )
+
+log = logging.getLogger(__name__)
+
+SPAN_DAYS = 30
+"""Fewest days that the span goes back for which a run says what was observed lately."""
+SLACK_DAYS = 3
+"""Days that an archive may take to list a scene, on top of twice the sensor's revisit."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Seen:
+    """Pixels of a tile."""
+
+    monitored: int
+    ever: int
+    """Seen since monitoring began."""
+    lately: int
+    """Seen in the span."""
+    optical: int | None
+    """Seen in the span by optical sensors; None: an observation of it cannot be read."""
 
 
 def coverage_of(
@@ -30,25 +59,31 @@ def coverage_of(
     they failed. superseded: scenes that this run replaces by newer products.
     """
     site, inputs, since = context.site, context.inputs, context.site.days.first_day
-    pixel_ha = site.grid.pixel_ha
+    span_from = span_from_of(context)
     counts: dict[Reason, int] = dict.fromkeys(Reason, 0)
-    seen_total = fallback_total = 0
-    tiles = []
+    fallback_total = 0
+    tiles, seen = [], {}
     for tile, state in sorted(states.items()):
         layers = open_layers(context.store, tile, state.state)
         reason = layers["reason"].to_numpy()
         monitored = reason == Reason.MONITORED
-        seen = int((monitored & (layers["last_look"].to_numpy() >= since)).sum())
+        seen[tile] = one = _seen(context, state, monitored, layers["last_look"].to_numpy(), span_from)
         for code in Reason:
             counts[code] += int((reason == code).sum())
-        seen_total += seen
         fallback_total += int((_fallback(context, state) & monitored).sum())
-        square = site.grid.tile(tile)
-        share = seen / max(1, int(monitored.sum()))
-        tiles.append(TileCoverage(tile=tile, outline=square.lonlat_outline, observed_share=share))
+        tiles.append(
+            TileCoverage(
+                tile=tile,
+                outline=site.grid.tile(tile).lonlat_outline,
+                observed_share=one.ever / max(1, one.monitored),
+                observed_share_span=one.lately / max(1, one.monitored),
+            )
+        )
     monitored_px = counts.pop(Reason.MONITORED)
+    of_area = {tile.id for tile in site.tiles(site.select_areas(context.plan.area))}
+    lately, optical = _span_shares([one for tile, one in seen.items() if tile in of_area])
     return Coverage(
-        observed_share=seen_total / max(1, monitored_px),
+        observed_share=sum(one.ever for one in seen.values()) / max(1, monitored_px),
         tiles=tuple(tiles),
         sensors=_sensors(states, inputs, since),
         unread=_unread(states, inputs, failed, since),
@@ -59,9 +94,104 @@ def coverage_of(
             )
             for older in superseded
         ),
-        unmonitored_ha={code: number * pixel_ha for code, number in counts.items() if number},
-        monitored_ha=monitored_px * pixel_ha,
+        unmonitored_ha={code: number * site.grid.pixel_ha for code, number in counts.items() if number},
+        monitored_ha=monitored_px * site.grid.pixel_ha,
         fallback_share=fallback_total / max(1, monitored_px),
+        span_from=span_from,
+        observed_share_span=lately,
+        observed_share_span_optical=optical,
+        listed=listed_sensors(context, states),
+    )
+
+
+def span_from_of(context: RunContext) -> int:
+    """First day of the span that a run says lately of: the day after the last committed run of its area, and
+    `SPAN_DAYS` before its last day at the latest; never before monitoring begins.
+    """
+    plan = context.plan
+    past = [run.until_day for run in context.store.ledger.runs() if run.area in (plan.area, "all")]
+    latest = plan.until_day - SPAN_DAYS
+    return max(context.site.days.first_day, min([*(day + 1 for day in past[-1:]), latest]))
+
+
+def listed_sensors(context: RunContext, states: Mapping[str, TileState]) -> tuple[ListedSensor, ...]:
+    """How new the scenes of every sensor are that the area is watched with, by name.
+
+    Those are the sensors that the source or the site names, those of which it lists a scene, and, where the
+    source names none (a folder, an API), those of which the store ever read one.
+    """
+    plan, inputs = context.plan, context.inputs
+    older = [one.scene for one in inputs.superseded]
+    newest: dict[str, int] = {}
+    for scene in (*inputs.scenes, *inputs.skipped, *older):
+        sensor = sensor_of(scene).stream
+        newest[sensor] = max(newest.get(sensor, 0), scene.day)
+    of_site = [name for name in context.site.config.sources if name in STREAMS]
+    known = families_of(plan.source) or (*of_site, *_streams_of(states))
+    return tuple(
+        ListedSensor(
+            sensor=sensor,
+            searched=sensor not in inputs.unsearched,
+            newest_day=newest.get(sensor, 0),
+            age_days=plan.until_day - newest[sensor] if sensor in newest else 0,
+            limit_days=2 * context.site.config.revisit_days_of(sensor) + SLACK_DAYS,
+        )
+        for sensor in sorted({*newest, *known, *inputs.unsearched})
+    )
+
+
+def _streams_of(states: Mapping[str, TileState]) -> set[str]:
+    """Sensors of which the states hold a scene record."""
+    names = {record.sensor for state in states.values() for record in state.scene_records}
+    return {SENSORS[name].stream for name in names if name in SENSORS}
+
+
+def _seen(
+    context: RunContext, state: TileState, monitored: np.ndarray, last_day: np.ndarray, span_from: int
+) -> _Seen:
+    """Counts of a tile. monitored: (y, x) bool; last_day: (y, x), day of the last usable observation."""
+    lately = monitored & (last_day >= span_from)
+    return _Seen(
+        monitored=int(monitored.sum()),
+        ever=int((monitored & (last_day >= context.site.days.first_day)).sum()),
+        lately=int(lately.sum()),
+        optical=_optical(context, state, lately, span_from),
+    )
+
+
+def _optical(context: RunContext, state: TileState, lately: np.ndarray, span_from: int) -> int | None:
+    """How many pixels (y, x) seen lately an optical sensor saw; None where an observation cannot be read."""
+    missing = lately.copy()
+    try:
+        for key in _optical_keys(context, state, span_from):
+            if not missing.any():
+                break
+            path = observation_path(context.store.observations(state.tile), key.stream, key.day)
+            for stored in read_observation(path).values.values():
+                missing &= stored == NODATA
+    except StackError as error:
+        log.warning("%s: what optical sensors saw since the last run is not known: %s", state.tile, error)
+        return None
+    return int(lately.sum() - missing.sum())
+
+
+def _optical_keys(context: RunContext, state: TileState, span_from: int) -> Iterator[ObservationKey]:
+    """Observations of optical streams that the detector read in the span, the newest first."""
+    model = context.site.model
+    for key in reversed(state.observations):
+        if key.day >= span_from and model.knows(key.stream) and model.stream(key.stream).kind == "optical":
+            yield key
+
+
+def _span_shares(seen: Sequence[_Seen]) -> tuple[float | None, float | None]:
+    """Shares of the monitored pixels seen in the span, by any sensor and by optical ones; None: not known."""
+    monitored = sum(one.monitored for one in seen)
+    if not monitored:
+        return None, None
+    optical = [one.optical for one in seen if one.optical is not None]
+    return (
+        sum(one.lately for one in seen) / monitored,
+        sum(optical) / monitored if len(optical) == len(seen) else None,
     )
 
 

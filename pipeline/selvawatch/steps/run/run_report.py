@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from selvawatch.core.days import iso
+from selvawatch.core.days import iso, to_day
 from selvawatch.errors import SelvawatchError
 from selvawatch.steps.run.run_content import Published, RunContent, TileResults
 from selvawatch.store.ledger import RunRow
@@ -26,8 +26,23 @@ class RunReport:
     """Folder of the public tables."""
     until: str
     observed_share: float
+    """Share of the monitored pixels seen at least once since monitoring began, 0-1."""
+    span_from: str
+    """First day of the span since the last run of the area, at least 30 days back; empty: not known."""
+    observed_share_span: float | None
+    """Share of the area's monitored pixels with a usable observation in that span, 0-1; None: not known."""
+    observed_share_span_optical: float | None
+    """The same, of optical sensors alone."""
+    newest_scenes: Mapping[str, str]
+    """Day of the newest scene that is listed over the area, whatever its cloud, by sensor; empty: none."""
+    stale: Mapping[str, str]
+    """Those of them that are too old, or of which there is none."""
+    unsearched: tuple[str, ...]
+    """Sensors whose archive could not be searched."""
     events_new: int
     events_confirmed: int
+    events_closed: int
+    """Confirmed once, and without new evidence for as long as the model's `close_after_days`."""
     events: int
     """Events that are not withdrawn."""
     loss_ha: float
@@ -56,6 +71,11 @@ class RunReport:
             )
         return self
 
+    @property
+    def is_blind(self) -> bool:
+        """Whether some sensor brings no new scenes, or was not searched."""
+        return bool(self.stale or self.unsearched)
+
 
 def report_on(
     context: RunContext,
@@ -78,8 +98,15 @@ def report_on(
         tables=str(public.tables),
         until=iso(context.plan.until_day),
         observed_share=round(content.coverage.observed_share, 6),
+        span_from=iso(content.coverage.span_from),
+        observed_share_span=_rounded(content.coverage.observed_share_span),
+        observed_share_span_optical=_rounded(content.coverage.observed_share_span_optical),
+        newest_scenes={one.sensor: _iso(one.newest_day) for one in content.coverage.listed},
+        stale={one.sensor: _iso(one.newest_day) for one in content.coverage.stale},
+        unsearched=tuple(one.sensor for one in content.coverage.listed if not one.searched),
         events_new=int((live["change"] == "new").sum()),
         events_confirmed=int((live["status"] == "confirmed").sum()),
+        events_closed=int((live["status"] == "closed").sum()),
         events=len(live),
         loss_ha=round(float(by_type["ha"].sum()), 6),
         mining_ha=round(float(by_type.loc[by_type["cause"] == "mining", "ha"].sum()), 6),
@@ -91,6 +118,15 @@ def report_on(
         failed=dict(results.failed),
         loss_by_type=restricted.by_type,
     )
+
+
+def _rounded(share: float | None) -> float | None:
+    return None if share is None else round(share, 6)
+
+
+def _iso(day: int) -> str:
+    """A day as ISO text; empty for none."""
+    return iso(day) if day else ""
 
 
 def _unreachable(context: RunContext, content: RunContent) -> int:
@@ -105,9 +141,45 @@ def _unreachable(context: RunContext, content: RunContent) -> int:
 
 def report_of(row: RunRow) -> RunReport:
     """The report of a committed run."""
-    values = dict(row.result)
-    values = {"scenes_superseded": 0, "scenes_unreachable": 0, **values}
-    return RunReport(**{**values, "loss_by_type": tuple(values["loss_by_type"])})
+    unknown = {"span_from": "", "observed_share_span": None, "observed_share_span_optical": None}
+    silent: dict[str, object] = {"newest_scenes": {}, "stale": {}, "unsearched": ()}
+    counts = {"scenes_superseded": 0, "scenes_unreachable": 0, "events_closed": 0}
+    values = {**unknown, **silent, **counts, **row.result}
+    listed = {name: tuple(values[name]) for name in ("loss_by_type", "unsearched")}
+    return RunReport(**{**values, **listed})
+
+
+def seen_line(report: RunReport) -> str:
+    """How much of the monitored ground was seen: since the last run, and since monitoring began."""
+    ever = f"{_percent(report.observed_share)} since monitoring began"
+    if report.observed_share_span is None:
+        since = f" since {report.span_from}" if report.span_from else " lately"
+        return f"how much of the monitored ground was seen{since} is not known; {ever}"
+    optical = report.observed_share_span_optical
+    by_optical = "not known how much" if optical is None else _percent(optical)
+    return (
+        f"{_percent(report.observed_share_span)} of the monitored ground seen since {report.span_from}"
+        f" ({by_optical} by optical sensors), {ever}"
+    )
+
+
+def blind_lines(report: RunReport) -> list[str]:
+    """One line for each sensor that brings no new scenes or was not searched."""
+    lines = [
+        f"stale: {sensor}: "
+        + (
+            f"newest scene {newest}, {to_day(report.until) - to_day(newest)} days before {report.until}"
+            if newest
+            else "no scene of the area is listed"
+        )
+        for sensor, newest in sorted(report.stale.items())
+    ]
+    return lines + [f"not searched: {sensor}" for sensor in report.unsearched]
+
+
+def _percent(share: float) -> str:
+    """A share of 0-1 in percent; what is not quite all or nothing is not rounded to it."""
+    return f"{min(99, max(1, round(100 * share))) if 0 < share < 1 else round(100 * share)} %"
 
 
 def report_rows(report: RunReport) -> list[dict[str, str | float]]:
@@ -121,11 +193,13 @@ def report_text(report: RunReport) -> str:
         f"# selvawatch, {report.until}",
         "",
         f"* {report.mining_ha:.1f} ha of possible mining in {report.loss_ha:.1f} ha of forest loss",
-        f"* {report.events_new} new events, {report.events_confirmed} confirmed, {report.events} in all",
-        f"* {100 * report.observed_share:.0f} % of the monitored ground was seen;"
-        f" {report.scenes_read} scenes read, {report.scenes_unread} not,"
+        f"* {report.events_new} new events, {report.events_confirmed} confirmed,"
+        f" {report.events_closed} closed, {report.events} in all",
+        f"* {seen_line(report)}",
+        f"* {report.scenes_read} scenes read, {report.scenes_unread} not,"
         f" {report.scenes_superseded} replaced by newer products",
         f"* bulletin: `{report.bulletin}`",
     ]
+    lines += [f"* {line}" for line in blind_lines(report)]
     lines += [f"* tile {tile} failed: {why}" for tile, why in sorted(report.failed.items())]
     return "\n".join(lines) + "\n"

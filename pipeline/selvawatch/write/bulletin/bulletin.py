@@ -8,7 +8,15 @@ from markupsafe import Markup
 from selvawatch.core.files import write_text
 from selvawatch.sources.sensors.reasons import SCENE_REASONS
 from selvawatch.write.bulletin.bulletin_model import Bulletin
-from selvawatch.write.bulletin.cautions import GLOSSARY, fallback_note, tier_notes, warnings
+from selvawatch.write.bulletin.cautions import (
+    GLOSSARY,
+    alarms,
+    fallback_note,
+    observed_line,
+    short_alarms,
+    tier_notes,
+    warnings,
+)
 from selvawatch.write.bulletin.overview import Mark, overview_svg
 from selvawatch.write.bulletin.presentation import NAME_LENGTH, AlertView, alert_views, facts, table_view
 from selvawatch.write.bulletin.shell import common_values, environment, is_nothing, packaged_file, policy
@@ -50,10 +58,10 @@ def message(content: Bulletin, lang: Language) -> str:
             lang.text("Possible mining: %(ha)s (%(bounds)s)")
             % {"ha": known["mining"], "bounds": known["mining_bounds"]}
         )
-        head.append(f"{known['confirmed']}, {known['provisional']}")
-    observed = lang.text("%(observed)s observed") % {"observed": known["observed"]}
+        head.append(f"{known['confirmed']}, {known['provisional']}, {known['closed']}")
+    head[1:1] = short_alarms(content, lang)
     tail = [
-        f"{observed}. {lang.text('Absence of an alert is not absence of mining.')}",
+        f"{observed_line(content, lang)}. {lang.text('Absence of an alert is not absence of mining.')}",
         lang.text(N_("Possible causes; a holder is not thereby the author.")),
         f"run {content.run.run_id[:12]}",
     ]
@@ -98,7 +106,8 @@ def _values(content: Bulletin, lang: Language) -> dict[str, Any]:
     seen = content.coverage
     return common_values(content, lang) | {
         "tier_notes": tier_notes(content, lang),
-        "observed_bar": round(100 * seen.observed_share, 1),
+        "observed_bar": round(100 * seen.lately_observed_share, 1),
+        "alarms": alarms(content, lang),
         "warnings": warnings(content, lang),
         "causes": list(dict.fromkeys((view.cause, view.colour) for view in held[: content.top])),
         "alerts": held[: content.top],

@@ -79,6 +79,13 @@ class TileCoverage:
     """WGS 84."""
     observed_share: float
     """Share of the monitored pixels seen at least once in the period, 0-1."""
+    observed_share_span: float | None = None
+    """The same in the span since the last run of the area (`Coverage.span_from`); None: not known."""
+
+    @property
+    def lately_observed_share(self) -> float:
+        """Share of the monitored pixels seen in the span; where that is not known, in the period."""
+        return self.observed_share if self.observed_share_span is None else self.observed_share_span
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +100,27 @@ class SensorCoverage:
     scenes_unread: int = 0
     last_day: int = 0
     """Day of its last scene read; 0: none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListedSensor:
+    """How new a sensor's scenes are: what its archive lists over the area, whatever their cloud."""
+
+    sensor: str
+    """Its stream, without the orbit of a radar."""
+    searched: bool
+    """False: its archive could not be searched, and the newest scene is the newest that runs before knew."""
+    newest_day: int
+    """Day of the newest scene; 0: there is none."""
+    age_days: int
+    """Days from that scene to the run's data day; 0 where there is none."""
+    limit_days: int
+    """Most days that a scene may be old before the sensor is stale: twice its revisit and three more."""
+
+    @property
+    def stale(self) -> bool:
+        """Whether its archive lists no scene that is new enough; not known of one that was not searched."""
+        return self.searched and (self.newest_day == 0 or self.age_days > self.limit_days)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,6 +163,25 @@ class Coverage:
     monitored_ha: float = 0.0
     fallback_share: float = 0.0
     """Share of the monitored pixels whose baseline is the spatial fallback, 0-1."""
+    span_from: int = 0
+    """First day of the span since the last committed run of the area, 30 days back at least; 0: not counted.
+    """
+    observed_share_span: float | None = None
+    """Share of the area's monitored pixels with a usable observation in the span, 0-1; None: not known."""
+    observed_share_span_optical: float | None = None
+    """The same, of optical sensors alone."""
+    listed: tuple[ListedSensor, ...] = ()
+    """Every sensor that the area is watched with, by name."""
+
+    @property
+    def lately_observed_share(self) -> float:
+        """Share of the monitored pixels seen in the span; where that is not known, since monitoring began."""
+        return self.observed_share if self.observed_share_span is None else self.observed_share_span
+
+    @property
+    def stale(self) -> tuple[ListedSensor, ...]:
+        """Sensors whose archive lists no scene that is new enough."""
+        return tuple(one for one in self.listed if one.stale)
 
     @property
     def scenes_unread(self) -> int:

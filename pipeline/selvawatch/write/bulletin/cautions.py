@@ -1,7 +1,7 @@
 """What a bulletin says besides its numbers: cautions, what was held back, disclaimer, glossary."""
 
 from selvawatch.core.schema import Tier
-from selvawatch.write.bulletin.bulletin_model import Bulletin
+from selvawatch.write.bulletin.bulletin_model import Bulletin, ListedSensor
 from selvawatch.write.language.i18n import N_, Language
 from selvawatch.write.language.sanitise import single_line
 from selvawatch.write.language.vocabulary import word
@@ -34,7 +34,10 @@ GLOSSARY = (
         N_("Later observations spoke for forest; it stays in the record with its reason."),
     ),
     (N_("Confidence"), N_("Low: provisional. High: confirmed. Highest: confirmed by optical and by radar.")),
-    (N_("Observed"), N_("Share of the monitored ground seen at least once in the period without cloud.")),
+    (
+        N_("Observed"),
+        N_("Share of the monitored ground seen without cloud at least once since the day named."),
+    ),
     (
         N_("Possible mining"),
         N_("The signs resemble mining more than any other cause; the probability is given."),
@@ -75,16 +78,75 @@ def tier_notes(content: Bulletin, lang: Language) -> list[str]:
     return notes
 
 
-def warnings(content: Bulletin, lang: Language) -> list[str]:
-    """What makes a bulletin less than it should be, as sentences; an empty list when all is well."""
+def alarms(content: Bulletin, lang: Language) -> list[str]:
+    """Which sensors bring nothing new, as sentences for the top of a page; an empty list when all do."""
     seen = content.coverage
     lines = []
+    newest = max((one.newest_day for one in seen.listed), default=0)
+    if newest and all(one.stale or not one.searched for one in seen.listed):
+        sentence = N_("No sensor brings new scenes: of the days after %(day)s this bulletin knows nothing.")
+        lines.append(lang.text(sentence) % {"day": lang.day(newest)})
+    lines += [_stale(one, lang) for one in seen.stale]
+    if seen.stale:
+        lines.append(lang.text(N_("What only these sensors would show is missing.")))
     if missing := [word(lang, "sensor", one.sensor) for one in seen.sensors if not one.searched]:
         names = {"names": ", ".join(dict.fromkeys(missing))}
         lines.append(
             lang.text(N_("Could not be searched: %(names)s. What only they would show is missing.")) % names
         )
-    if seen.observed_share < 0.5:
+    return lines
+
+
+def _stale(listed: ListedSensor, lang: Language) -> str:
+    name = word(lang, "sensor", listed.sensor)
+    if not listed.newest_day:
+        return lang.text(N_("%(name)s: no scene at all.")) % {"name": name}
+    sentence = N_(
+        "%(name)s: no new scenes; the newest is of %(day)s, %(days)s before the end of this bulletin."
+    )
+    days = lang.plural("%(num)s day", "%(num)s days", listed.age_days)
+    return lang.text(sentence) % {"name": name, "day": lang.day(listed.newest_day), "days": days}
+
+
+def short_alarms(content: Bulletin, lang: Language) -> list[str]:
+    """The same for a message: one line for sensors that bring nothing new, one for those not searched."""
+    seen = content.coverage
+    lines = []
+    if seen.stale:
+        never = lang.text(N_("no scene"))
+        newest = [
+            f"{word(lang, 'sensor', one.sensor)}, {lang.day(one.newest_day) or never}" for one in seen.stale
+        ]
+        sentence = lang.text(N_("NO NEW SCENES. The newest: %(names)s."))
+        lines.append(sentence % {"names": "; ".join(newest)})
+    if missing := [word(lang, "sensor", one.sensor) for one in seen.sensors if not one.searched]:
+        sentence = lang.text(N_("NOT SEARCHED: %(names)s."))
+        lines.append(sentence % {"names": ", ".join(dict.fromkeys(missing))})
+    return lines
+
+
+def observed_line(content: Bulletin, lang: Language) -> str:
+    """How much of the ground was seen since the last run, by any sensor and by optical ones; a phrase."""
+    seen = content.coverage
+    if not seen.span_from:
+        return lang.text(N_("%(observed)s observed")) % {"observed": lang.percent(seen.observed_share)}
+    day = {"day": lang.day(seen.span_from)}
+    if seen.observed_share_span is None:
+        return lang.text(N_("not known how much was observed since %(day)s")) % day
+    observed = {"observed": lang.percent(seen.observed_share_span), **day}
+    line = lang.text(N_("%(observed)s observed since %(day)s")) % observed
+    if seen.observed_share_span_optical is None:
+        return line
+    optical = {"share": lang.percent(seen.observed_share_span_optical)}
+    by_optical = lang.text(N_("optical sensors alone: %(share)s")) % optical
+    return f"{line} ({by_optical})"
+
+
+def warnings(content: Bulletin, lang: Language) -> list[str]:
+    """What makes a bulletin less than it should be, as sentences; an empty list when all is well."""
+    seen = content.coverage
+    lines = []
+    if seen.lately_observed_share < 0.5:
         lines.append(lang.text(N_("Less than half of the ground was seen: read this bulletin with caution.")))
     if unread := seen.scenes_unread:
         lines.append(

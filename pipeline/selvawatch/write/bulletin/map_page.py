@@ -12,6 +12,7 @@ from jinja2.utils import htmlsafe_json_dumps
 
 from selvawatch.core.files import write_text
 from selvawatch.write.bulletin.bulletin_model import Bulletin
+from selvawatch.write.bulletin.cautions import short_alarms
 from selvawatch.write.bulletin.overview import LINES, tile_shade
 from selvawatch.write.bulletin.presentation import AlertView, alert_views, data_address
 from selvawatch.write.bulletin.shell import common_values, environment, packaged_file, policy
@@ -56,6 +57,7 @@ def map_page(content: Bulletin, lang: Language, backdrop: Backdrop | None = None
     script, style = packaged_file("templates", "map.js"), packaged_file("templates", "map.css")
     kinds = {reference.kind for reference in content.references}
     values = common_values(content, lang) | {
+        "alarms": short_alarms(content, lang),
         "policy": policy((leaflet_css, style), (leaflet_js, script)),
         "leaflet_js": leaflet_js,
         "leaflet_css": leaflet_css,
@@ -78,7 +80,7 @@ def _data(content: Bulletin, lang: Language, backdrop: Backdrop | None) -> dict[
     tiles = [
         _feature(tile.outline, {"style": {"stroke": False, "fillColor": colour, "fillOpacity": 0.7}})
         for tile in sorted(content.coverage.tiles, key=lambda tile: tile.tile)
-        for colour in (tile_shade(tile.observed_share),)
+        for colour in (tile_shade(tile.lately_observed_share),)
     ]
     references = [
         _feature(reference.geometry, {"style": _leaflet_style(reference.kind)})

@@ -68,7 +68,7 @@ def overview_svg(
     ElementTree.SubElement(svg, "title").text = single_line(title, 120)
     _add(svg, "rect", width=width, height=height, fill="#f3f4ef")
     for tile in sorted(tiles, key=lambda tile: tile.tile):
-        shade = tile_shade(tile.observed_share)
+        shade = tile_shade(tile.lately_observed_share)
         _path(svg, frame, tile.outline, {"fill": shade, "stroke": "#ffffff", "stroke-width": "1"})
     window = shapely.box(*bounds)
     for reference in sorted(references, key=lambda reference: (reference.kind, reference.name)):

@@ -321,6 +321,7 @@ def facts(content: Bulletin, language: Language) -> dict[str, Any]:
             "%(num)s provisional", "%(num)s provisional ones", figures.provisional
         ),
         "withdrawn": language.plural("%(num)s withdrawn", "%(num)s withdrawn ones", figures.withdrawn),
+        "closed": language.plural("%(num)s closed", "%(num)s closed", figures.closed),
         "observed": language.percent(content.coverage.observed_share),
         "since": language.day(content.run.since_day),
         "until": language.day(content.run.data_day),

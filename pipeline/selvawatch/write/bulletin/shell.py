@@ -10,7 +10,7 @@ import jinja2
 from markupsafe import Markup
 
 from selvawatch.write.bulletin.bulletin_model import Bulletin
-from selvawatch.write.bulletin.cautions import DISCLAIMER, TIERS
+from selvawatch.write.bulletin.cautions import DISCLAIMER, TIERS, observed_line
 from selvawatch.write.bulletin.presentation import NAME_LENGTH, facts
 from selvawatch.write.language.i18n import N_, Language, language
 from selvawatch.write.language.sanitise import single_line
@@ -66,6 +66,7 @@ def common_values(content: Bulletin, lang: Language) -> dict[str, Any]:
         "tier": content.tier.name.lower(),
         "tier_word": lang.text(TIERS[content.tier]),
         "facts": facts(content, lang),
+        "observed": observed_line(content, lang),
         "nothing": is_nothing(content),
         "causes": [(word(lang, "cause", cause), CAUSE_COLOURS[cause]) for cause in causes],
         "disclaimer": [lang.text(line) for line in DISCLAIMER],
