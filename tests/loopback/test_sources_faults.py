@@ -1,3 +1,4 @@
+import time
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
@@ -167,7 +168,7 @@ def test_a_remote_file_reads_as_the_file_does(served):
 def test_a_catalogue_that_asks_for_hours_is_asked_again_after_two_minutes(served, monkeypatch):
     waits = []
     monkeypatch.setattr(retry, "RULE", retry.RetryRule())
-    monkeypatch.setattr(retry, "time", SimpleNamespace(sleep=waits.append))
+    monkeypatch.setattr(retry, "time", SimpleNamespace(sleep=waits.append, monotonic=time.monotonic))
     served.faults = {"catalog.json": "busy-for-hours"}
     served.requests.clear()
     source = open_source(f"stac:{served.address}/catalog.json")

@@ -1,6 +1,7 @@
 """The one door to any network: addresses that are guarded, requests that are limited and tried again.
 
-Public: `client` (GuardedAdapter, REDIRECTS, get), `retry` (PassingError, RetryRule, StatusError,
+Public: `client` (GuardedAdapter, REDIRECTS, get), `limits` (AnswerLimits, LIMITS, LimitError, body_of,
+check_json, parsed_json), `retry` (PassingError, RetryRule, StatusError,
 UnreachableError, is_passing, reason_of, retried), `range_file` (PATIENCE, RemoteFile, fetch), `throttle`
 (AT_ONCE, turn_at), `addresses` (remote), `guarded` (trust), `signing` (PREFIX, address_of, to_be_signed).
 """

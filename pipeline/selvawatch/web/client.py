@@ -4,6 +4,7 @@ of tries.
 
 import contextlib
 import functools
+import io
 import os
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -17,6 +18,7 @@ from requests.adapters import HTTPAdapter
 
 from selvawatch.web.addresses import remote
 from selvawatch.web.guarded import PrivateHostError, guard
+from selvawatch.web.limits import AnswerLimits, body_of
 from selvawatch.web.retry import PassingError, RetryRule, StatusError, is_passing, retried
 from selvawatch.web.throttle import AT_ONCE, turn_at
 
@@ -68,10 +70,20 @@ def opened(
     raise OSError("it is redirected in circles")
 
 
-def get(address: str, *, headers: Mapping[str, str], timeout_s: float, redirects: int = REDIRECTS) -> bytes:
-    """The body of the answer to one GET; it raises what `opened` does."""
+def get(
+    address: str,
+    *,
+    headers: Mapping[str, str],
+    timeout_s: float,
+    redirects: int = REDIRECTS,
+    limits: AnswerLimits | None = None,
+) -> bytes:
+    """The unpacked body of the answer to one GET; it raises what `opened` and `limits.body_of` do.
+
+    limits: the most that it may be; None: those of every answer (`limits.LIMITS`).
+    """
     with opened(address, headers=headers, timeout_s=timeout_s, redirects=redirects) as reply:
-        return reply.read()
+        return body_of(reply, limits)
 
 
 @contextlib.contextmanager
@@ -124,9 +136,12 @@ class GuardedAdapter(HTTPAdapter):
     every hop's address checked, a turn at the host until the answer is read, the same rule of tries.
     """
 
-    def __init__(self, catalogue_host: str, rule: RetryRule | None = None) -> None:
+    def __init__(
+        self, catalogue_host: str, rule: RetryRule | None = None, limits: AnswerLimits | None = None
+    ) -> None:
         self._catalogue_host = catalogue_host
         self._rule = rule
+        self._limits = limits
         super().__init__(max_retries=0)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
@@ -143,15 +158,20 @@ class GuardedAdapter(HTTPAdapter):
             When the address may not be opened.
         UnreachableError
             After all tries.
+        LimitError
+            When it is more than it may be.
         """
         remote(request.url or "", self._catalogue_host)
+        request.headers["Accept-Encoding"] = "gzip"
         return retried(lambda: self._attempt(request, *args, **kwargs), self._rule)
 
     def _attempt(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
         try:
             with _faults_named(), turn_at(urlsplit(request.url or "").hostname or ""):
                 reply = super().send(request, *args, **kwargs)
-                reply.content  # noqa: B018  (read within the turn)
+                with contextlib.closing(reply.raw):
+                    body = body_of(reply.raw, self._limits)
+                reply.raw = urllib3.HTTPResponse(io.BytesIO(body), preload_content=False)
         except (
             requests.ConnectionError,
             requests.Timeout,

@@ -5,16 +5,22 @@ check and connection. Hosts that a person named as a source may be anywhere. Thr
 environment names are looked up by the proxy, and nothing is checked here.
 """
 
+import contextlib
 import ipaddress
 import socket
+import threading
+from collections.abc import Iterator
 from typing import Any
 
 import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.exceptions import NameResolutionError, NewConnectionError
+from urllib3.exceptions import NameResolutionError, NewConnectionError, ProtocolError
 
 from selvawatch.web.addresses import is_public, plain_host
+
+HEAD_S = 60.0
+"""Seconds within which the head of an answer must be here, however steadily it drips."""
 
 _named: set[str] = set()
 
@@ -73,14 +79,43 @@ def _connect(connection: Any) -> socket.socket:
     raise NewConnectionError(connection, f"no connection ({type(why).__name__})") from why
 
 
+@contextlib.contextmanager
+def _hanging_up(connection: Any) -> Iterator[None]:
+    """Hang up where the head of an answer is not here in time; ProtocolError then."""
+    expired = threading.Event()
+
+    def hang_up() -> None:
+        expired.set()
+        with contextlib.suppress(OSError, AttributeError):
+            connection.sock.shutdown(socket.SHUT_RDWR)
+
+    timer = threading.Timer(HEAD_S, hang_up)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+    if expired.is_set():  # a head that was cut off is read as a short one
+        raise ProtocolError("the head does not end")
+
+
 class _Plain(HTTPConnection):
     def _new_conn(self) -> socket.socket:
         return _connect(self)
+
+    def getresponse(self) -> Any:
+        with _hanging_up(self):
+            return super().getresponse()
 
 
 class _Secure(HTTPSConnection):
     def _new_conn(self) -> socket.socket:
         return _connect(self)
+
+    def getresponse(self) -> Any:
+        with _hanging_up(self):
+            return super().getresponse()
 
 
 class _PlainPool(HTTPConnectionPool):

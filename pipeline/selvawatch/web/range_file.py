@@ -16,12 +16,14 @@ from dataclasses import dataclass
 import urllib3
 
 from selvawatch.web.client import opened
+from selvawatch.web.limits import LimitError
 from selvawatch.web.retry import PassingError, RetryRule, retried
 
 _HEAD_BYTES = 16_384
 _GAP_BYTES = 16_384
 _LEAST_BYTES = 65_536
 _CHUNK_BYTES = 120_000
+_SIZE = re.compile(r"\d{1,18}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,10 +32,12 @@ class Patience:
 
     rule: RetryRule | None = None
     """How often it is asked; None: the rule of every request (`web.retry.RULE`)."""
-    silence_s: float = 30.0
+    silence_s: float = 25.0
     """Seconds without a byte after which a connection is given up."""
     slowest: float = 20_000.0
     """Bytes a second below which an answer is given up, after the seconds of `silence_s`."""
+    most_bytes: int = 256_000_000
+    """Bytes of one answer: the blocks of a window that lie side by side in a file."""
 
 
 PATIENCE = Patience()
@@ -108,7 +112,8 @@ class RemoteFile(io.RawIOBase):
         )
         while wanted:
             first, end = wanted.pop(0)
-            while wanted and wanted[0][0] <= end + _GAP_BYTES:
+            most = first + self._patience.most_bytes
+            while wanted and wanted[0][0] <= end + _GAP_BYTES and wanted[0][1] <= most:
                 end = max(end, wanted.pop(0)[1])
             self._fetch(first, end)
 
@@ -161,6 +166,8 @@ def fetch(address: str, first: int, end: int, patience: Patience) -> tuple[bytes
     OSError
         At once, where another try would change nothing.
     """
+    if end - first > patience.most_bytes:
+        raise LimitError(f"the file wants a piece of {end - first} bytes, at most {patience.most_bytes}")
 
     def request() -> tuple[bytes, int]:
         headers = {"Range": f"bytes={first}-{end - 1}"}
@@ -176,6 +183,8 @@ def _content(reply: urllib3.BaseHTTPResponse, first: int, end: int, patience: Pa
     while chunk := reply.read1(_CHUNK_BYTES, decode_content=False):
         parts.append(chunk)
         here += len(chunk)
+        if here > patience.most_bytes:
+            raise LimitError(f"it sends the whole file, more than {patience.most_bytes} bytes")
         if here > end and reply.status == 200:
             if "Content-Length" not in reply.headers:
                 raise PassingError("it does not say how long it is")
@@ -187,9 +196,10 @@ def _content(reply: urllib3.BaseHTTPResponse, first: int, end: int, patience: Pa
             raise PassingError("it comes too slowly")
     out = b"".join(parts)
     if reply.status == 200:
-        size = int(reply.headers.get("Content-Length") or len(out))
+        stated = reply.headers.get("Content-Length", "")
+        size = int(stated) if _SIZE.fullmatch(stated) else len(out)
         return out[first:end], size
-    said = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+)", reply.headers.get("Content-Range", ""))
+    said = re.fullmatch(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18})", reply.headers.get("Content-Range", ""))
     if said is None or int(said[1]) != first or len(out) != int(said[2]) + 1 - first:
         raise PassingError("the answer holds another range than it says")
     size = int(said[3])

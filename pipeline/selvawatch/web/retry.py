@@ -43,6 +43,8 @@ class RetryRule:
     """Seconds before the second try; doubled before each further one, and up to half as much again."""
     longest_wait_s: float = 120.0
     """Most seconds between two tries, also where the server asks for more."""
+    longest_tries_s: float = 45.0
+    """Seconds that tries may take in all, waits between them not counted, before no further one begins."""
     statuses: tuple[int, ...] = (408, 429, 500, 502, 503, 504)
     """Statuses that are tried again; every other that is no success fails at once."""
 
@@ -74,10 +76,11 @@ def retried(request: Callable[[], Answer], rule: RetryRule | None = None) -> Ans
         At once, for a status that is not tried again.
     """
     rule = rule or RULE
-    why, requested_s = "", 0.0
+    why, requested_s, spent_s = "", 0.0, 0.0
     for attempt in range(rule.tries):
         if attempt:
             time.sleep(rule.wait_before(attempt, requested_s))
+        began = time.monotonic()
         try:
             return request()
         except PassingError as error:
@@ -87,6 +90,9 @@ def retried(request: Callable[[], Answer], rule: RetryRule | None = None) -> Ans
             if not is_passing(error.status, rule):
                 raise OSError(why) from None
         log.info("try %d of %d: %s", attempt + 1, rule.tries, why)
+        spent_s += time.monotonic() - began
+        if spent_s > rule.longest_tries_s:
+            break
     raise UnreachableError(why)
 
 

@@ -6,16 +6,17 @@ it ends, and put into the address that is handed to the reader.
 
 import datetime as dt
 import functools
-import json
 import logging
 import os
 import re
 import threading
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from selvawatch.web.client import get
 from selvawatch.web.guarded import trust
+from selvawatch.web.limits import AnswerLimits, parsed_json
 from selvawatch.web.retry import PassingError, UnreachableError, retried
 
 PREFIX = "planetary-computer:"
@@ -30,6 +31,8 @@ _OPEN_ACCOUNT = "ai4edatasetspublicassets"
 _SIGNED = frozenset(("st", "se", "sp"))
 _TIMEOUT_S = 30.0
 _LEAST_S = 60.0
+_LIMITS = AnswerLimits(received_bytes=100_000, content_bytes=100_000)
+_TEXT = re.compile(r"[!-~]{1,4000}")
 _guard = threading.Lock()
 
 
@@ -103,10 +106,9 @@ def _asked_token(where: str, key: str | None) -> _Token:
     headers = {"Ocp-Apim-Subscription-Key": key} if key else {}
 
     def request() -> _Token:
-        content = get(where, headers=headers, timeout_s=_TIMEOUT_S, redirects=0)
+        content = get(where, headers=headers, timeout_s=_TIMEOUT_S, redirects=0, limits=_LIMITS)
         try:
-            answer = json.loads(content)
-            return _Token(text=str(answer["token"]), expiry=dt.datetime.fromisoformat(answer["msft:expiry"]))
+            return _token_of(parsed_json(content, _LIMITS))
         except (ValueError, KeyError, TypeError) as error:
             raise PassingError(type(error).__name__) from None
 
@@ -115,3 +117,11 @@ def _asked_token(where: str, key: str | None) -> _Token:
     except OSError as error:
         kind = UnreachableError if isinstance(error, UnreachableError) else OSError
         raise kind(f"Planetary Computer gives no token ({error})") from None
+
+
+def _token_of(answer: Any) -> _Token:
+    """The token of an answer; ValueError, KeyError or TypeError when it is none."""
+    text, expiry = answer["token"], dt.datetime.fromisoformat(answer["msft:expiry"])
+    if not isinstance(text, str) or not _TEXT.fullmatch(text) or expiry.tzinfo is None:
+        raise ValueError("it is no token")
+    return _Token(text=text, expiry=expiry)

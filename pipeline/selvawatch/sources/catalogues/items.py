@@ -28,7 +28,7 @@ _KEPT = ("earthsearch:boa_offset_applied", "platform", "grid:code")
 _PROCESSING = ("s2:processing_baseline", "processing:version", "landsat:correction")
 _PROCESSED = ("processing:datetime", "s2:generation_time")
 _VOLATILE = ("created", "updated", "published")
-_MALFORMED = (
+MALFORMED = (
     AttributeError,
     IndexError,
     KeyError,
@@ -41,6 +41,10 @@ _MALFORMED = (
 """What a member of another type, length, depth or size than STAC has comes to: a problem of its item."""
 _VERSION = re.compile(r"[\w.+-]{0,32}")
 _MADE = re.compile(r"(\d{4}-\d\d-\d\d([T ][\d:.]{5,15}(Z|[+-]\d\d:?\d\d)?)?)?")
+_MOST_POINTS = 10_000
+"""Points of a footprint; a scene's has 5 to some hundred."""
+_MOST_TEXT = 4_000
+"""Characters of an address or property that is kept of an item."""
 _COORDINATES = re.compile(r"EPSG:\d{4,6}")
 
 
@@ -78,7 +82,7 @@ def collect(
                 Problem(scene_id=_label(address, item), reason=error.reason, text=_line(str(error)))
             )
             continue
-        except _MALFORMED as error:
+        except MALFORMED as error:
             why = f"its metadata cannot be read ({type(error).__name__})"
             problems.append(Problem(scene_id=_label(address, item), reason="item", text=why))
             continue
@@ -191,6 +195,8 @@ def _assets(address: str, item: Item, sensor: Sensor, resolve: Resolve) -> dict[
         href = entry.get("href") if isinstance(entry, Mapping) else None
         if not isinstance(href, str) or not href:
             raise UnusableError("missing-asset", f"asset {key} has no href")
+        if len(href) > _MOST_TEXT:
+            raise UnusableError("href", f"asset {key}: the address has {len(href)} characters")
         try:
             opened = resolve(address, href)
         except ValueError as error:
@@ -220,7 +226,7 @@ def _asset(href: str, entry: Item, properties: Item) -> Asset:
         shape=(int(shape_[0]), int(shape_[1])) if shape_ else None,
         transform=tuple(float(value) for value in transform[:6]) if transform else None,
         file_size=int(entry["file:size"]) if entry.get("file:size") is not None else None,
-        checksum=str(entry.get("file:checksum") or "").lower(),
+        checksum=str(entry.get("file:checksum") or "").lower()[:200],
     )
 
 
@@ -256,7 +262,12 @@ def _stated(properties: Item, keys: Iterable[str], form: re.Pattern[str]) -> str
 def _plain(value: object) -> str | float:
     if isinstance(value, bool):
         return "true" if value else "false"
-    return float(value) if isinstance(value, int | float) else str(value)
+    if isinstance(value, int | float):
+        return float(value)
+    text = str(value)
+    if len(text) > _MOST_TEXT:
+        raise UnusableError("item", f"a property has {len(text)} characters")
+    return text
 
 
 def _time(item: Item) -> dt.datetime:
@@ -285,6 +296,8 @@ def _footprint(item: Item) -> shapely.Geometry:
         shapely.errors.ShapelyError,
     ) as error:
         raise UnusableError("footprint", "its footprint cannot be read") from error
+    if (points := shapely.get_num_coordinates(footprint)) > _MOST_POINTS:
+        raise UnusableError("footprint", f"its footprint has {points} points, at most {_MOST_POINTS}")
     if not np.isfinite(shapely.get_coordinates(footprint)).all():
         raise UnusableError("footprint", "its footprint is not in degrees")
     if footprint.is_empty or footprint.area == 0:

@@ -1,8 +1,7 @@
 """A STAC API or a static catalogue on the web as a source of scenes."""
 
-import json
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urljoin, urlsplit
@@ -14,18 +13,16 @@ from selvawatch.core.days import iso
 from selvawatch.core.grid import Tile
 from selvawatch.core.scene import Scene
 from selvawatch.errors import SourceError
-from selvawatch.sources.catalogues.items import Item, collect, links_of
+from selvawatch.sources.catalogues.items import MALFORMED, Item, collect, links_of
 from selvawatch.sources.scene_pixels import read_scene
 from selvawatch.sources.sensors.sensor_table import SENSORS
 from selvawatch.sources.source import SearchResult
 from selvawatch.web.addresses import remote
-from selvawatch.web.client import REDIRECTS, GuardedAdapter
 from selvawatch.web.guarded import trust
+from selvawatch.web.limits import LimitError, parsed_json
 from selvawatch.web.signing import to_be_signed
 
 _PAGE = 500
-_TIMEOUT_S = 60.0
-_MOST_ITEMS = 200_000
 _GONE = (400, 401, 403, 404, 410)
 
 
@@ -89,7 +86,9 @@ class StacSource:
         from pystac_client.warnings import NoConformsTo
         from requests import RequestException
 
-        io = _guarded_io(urlsplit(self.url).hostname or "")
+        from selvawatch.sources.catalogues.stac_requests import LIMITS, LimitedApiIO
+
+        io = LimitedApiIO(urlsplit(self.url).hostname or "")
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", NoConformsTo)
@@ -101,18 +100,21 @@ class StacSource:
                     datetime=f"{iso(first_day)}T00:00:00Z/{iso(last_day)}T23:59:59.999Z",
                     limit=_PAGE,
                 )
-                for number, item in enumerate(found.items_as_dicts()):
-                    if number >= _MOST_ITEMS:
-                        raise ValueError(f"more than {_MOST_ITEMS} items: its pages lead in circles")
+                for item in _listed(found.pages_as_dicts(), LIMITS.items):
                     yield self.url, item
             else:
-                yield from _walked(self.url, io)
-        except (APIError, STACError, RequestException, OSError, ValueError, KeyError) as error:
-            raise SourceError(
-                "the catalogue cannot be searched",
-                where=f"source {self.name}",
-                got=str(error).split("?")[0][:200],
-            ) from error
+                yield from _walked(self.url, io, LIMITS.files)
+        except (APIError, STACError, RequestException, OSError) as error:
+            raise self._unsearchable(str(error)) from error
+        except (*MALFORMED, AssertionError) as error:
+            text = str(error) if type(error) is ValueError else f"its answer is no STAC ({error!r})"
+            raise self._unsearchable(text) from error
+
+    def _unsearchable(self, why: str) -> SourceError:
+        """The one line for a catalogue that cannot be searched; addresses are cut at their parameters."""
+        return SourceError(
+            "the catalogue cannot be searched", where=f"source {self.name}", got=why.split("?")[0][:200]
+        )
 
     def _resolve(self, address: str, href: str) -> str:
         """Absolute address of an asset; ValueError when it is not one this source may open."""
@@ -120,36 +122,34 @@ class StacSource:
         return to_be_signed(opened) if self.signed else opened
 
 
-def _guarded_io(catalogue_host: str) -> Any:
-    """What pystac-client asks by: the one client's session, which opens nothing but what a catalogue on that
-    host may lead to.
+def _listed(pages: Iterator[Mapping[str, Any]], most: int) -> Iterator[Item]:
+    """Items of the pages of a search, at most so many.
+
+    Raises
+    ------
+    ValueError
+        When they are more than there can be, or a page lists the same as one before.
     """
-    from pystac_client.stac_api_io import StacApiIO
-
-    class Once(StacApiIO):  # type: ignore[misc,unused-ignore]
-        """Reads the landing page once: the client asks for it again as the root of itself."""
-
-        pages: dict[str, str] = {}
-
-        def read_text(self, source: Any, *args: Any, **kwargs: Any) -> str:
-            """The text at an address or link."""
-            if not isinstance(source, str) or args or any(kwargs.values()):
-                return str(super().read_text(source, *args, **kwargs))
-            key = source.rstrip("/")
-            if key not in self.pages:
-                self.pages = {**self.pages, key: str(super().read_text(source, *args, **kwargs))}
-            return self.pages[key]
-
-    io = Once(max_retries=None, timeout=_TIMEOUT_S)
-    io.session.max_redirects = REDIRECTS
-    for scheme in ("http://", "https://"):
-        io.session.mount(scheme, GuardedAdapter(catalogue_host))
-    return io
+    seen: set[int] = set()
+    count = 0
+    for page in pages:
+        matched = page.get("numberMatched") or (page.get("context") or {}).get("matched")
+        if isinstance(matched, int) and matched > most:
+            raise ValueError(f"it counts {matched:.3g} items, at most {most}: search a smaller area")
+        items = page["features"]
+        names = hash(tuple(str(item.get("id"))[:200] if isinstance(item, dict) else "" for item in items))
+        if names in seen:
+            raise ValueError("its pages lead in circles")
+        seen.add(names)
+        count += len(items)
+        if count > most:
+            raise ValueError(f"more than {most} items: its pages do not end")
+        yield from items
 
 
-def _walked(url: str, io: Any) -> Iterator[tuple[str, Item]]:
+def _walked(url: str, io: Any, most: int) -> Iterator[tuple[str, Item]]:
     """Address and content of every item that a static catalogue links to; what is none, or lies where it may
-    not, has empty content.
+    not, has empty content; at most so many files are read.
     """
     from pystac_client.exceptions import APIError
 
@@ -158,7 +158,11 @@ def _walked(url: str, io: Any) -> Iterator[tuple[str, Item]]:
     while waiting:
         address = waiting.pop()
         try:
-            content = json.loads(io.request(address))
+            content = parsed_json(io.request(address).encode())
+        except LimitError:
+            if address == url or io.is_late:
+                raise
+            content = None
         except APIError as error:
             if address == url or error.status_code not in _GONE:
                 raise
@@ -180,8 +184,8 @@ def _walked(url: str, io: Any) -> Iterator[tuple[str, Item]]:
             if target not in seen:
                 seen.add(target)
                 waiting.append(target)
-        if len(seen) > _MOST_ITEMS:
-            raise ValueError(f"it links to more than {_MOST_ITEMS} files")
+        if len(seen) > most:
+            raise ValueError(f"it links to more than {most} files")
 
 
 def _known(client: Any) -> list[str]:
