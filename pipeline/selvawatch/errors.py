@@ -58,5 +58,9 @@ class StoreError(SelvawatchError):
     """The store cannot be read or written, or was made by another version."""
 
 
+class DamagedError(StoreError):
+    """A file of the store is missing, or is not what was written."""
+
+
 class DeliveryError(SelvawatchError):
     """A message or channel cannot be used as it is; nothing was sent."""

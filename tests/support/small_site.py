@@ -19,6 +19,7 @@ from selvawatch.steps.run.monitor import monitor
 from selvawatch.steps.run.run_report import RunReport
 from selvawatch.store.folders import Store
 from selvawatch.store.run_plan import RunContext, RunPlan, SceneInputs
+from selvawatch.store.seal import SEAL
 from selvawatch.store.tile_state import TileState, current_state
 
 AREA = "la-pampa"
@@ -79,7 +80,7 @@ class Place:
             f"{folder.name}/{name}": value
             for folder in (baseline, state)
             for name, value in folder_digests(folder).items()
-            if name != "state.json"
+            if name not in ("state.json", SEAL)
         }
         return {name.split("/", 1)[1]: value for name, value in found.items()}
 

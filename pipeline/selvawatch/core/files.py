@@ -1,4 +1,4 @@
-"""Atomic files and digests: a file is whole or absent, and equal inputs have equal digests."""
+"""Files that are whole or absent and tell whether they are what was written, and digests of equal inputs."""
 
 import hashlib
 import json
@@ -7,6 +7,16 @@ import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+from selvawatch.errors import DamagedError
+
+MAGIC = b"SVWSEAL1"
+END_BYTES = len(MAGIC) + 8 + hashlib.sha256().digest_size
+"""Bytes of a sealed end: magic, length of what stands before it (8 bytes, little end first), its sha256."""
+
+CHECK = "check"
+"""Member of a checked JSON object: sha256 of the canonical form of all others."""
 
 
 @contextmanager
@@ -53,3 +63,97 @@ def folder_digests(folder: Path) -> Mapping[str, str]:
     """sha256 of every file below a folder by relative path, sorted; hidden temporary files are left out."""
     paths = sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
     return {path.relative_to(folder).as_posix(): file_digest(path) for path in paths}
+
+
+def write_sealed(path: Path, content: bytes) -> Path:
+    """Write bytes with their sealed end, in one step, and return the path.
+
+    The seal is that of the bytes as given, so that a file cut by a full disk is never taken for whole.
+    Readers of TIFF pass over the end.
+    """
+    with replacing(path) as part:
+        part.write_bytes(
+            b"".join((content, MAGIC, len(content).to_bytes(8, "little"), hashlib.sha256(content).digest()))
+        )
+    return path
+
+
+def read_sealed(path: Path) -> bytes:
+    """The bytes of a sealed file without its end.
+
+    Raises
+    ------
+    DamagedError
+        When the file is missing, cut, or not what was written.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise DamagedError("the file cannot be read", where=path, got=error.strerror or error) from error
+    body, end = content[:-END_BYTES], content[-END_BYTES:]
+    if len(end) < END_BYTES or not end.startswith(MAGIC):
+        raise DamagedError(
+            "the file is damaged",
+            where=path,
+            got=f"{len(content)} bytes without a sealed end",
+            needed="its end",
+        )
+    length = int.from_bytes(end[len(MAGIC) : len(MAGIC) + 8], "little")
+    if length != len(body) or end[-hashlib.sha256().digest_size :] != hashlib.sha256(body).digest():
+        raise DamagedError(
+            "the file is damaged",
+            where=path,
+            got=f"{len(body)} bytes of another content",
+            needed=f"the {length} bytes that were written",
+        )
+    return body
+
+
+def is_sealed(path: Path) -> bool:
+    """Whether a sealed file is there and is what was written; all of it is read."""
+    try:
+        read_sealed(path)
+    except DamagedError:
+        return False
+    return True
+
+
+def write_checked_json(path: Path, values: Mapping[str, Any]) -> Path:
+    """Write a JSON object together with its own digest, in one step, and return the path."""
+    kept = dict(values) | {CHECK: digest(dict(values))}
+    return write_text(
+        path, json.dumps(kept, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
+    )
+
+
+def read_checked_json(path: Path) -> dict[str, Any]:
+    """The object that `write_checked_json` wrote.
+
+    Raises
+    ------
+    DamagedError
+        When the file is missing, no JSON object, or not what was written.
+    """
+    try:
+        values = json.loads(path.read_bytes())
+    except OSError as error:
+        raise DamagedError("the file cannot be read", where=path, got=error.strerror or error) from error
+    except (ValueError, RecursionError) as error:
+        raise DamagedError("the file is damaged", where=path, got=error, needed="a JSON object") from error
+    if not isinstance(values, dict):
+        raise DamagedError(
+            "the file is damaged", where=path, got=type(values).__name__, needed="a JSON object"
+        )
+    stated = values.pop(CHECK, None)
+    try:
+        found = hashlib.sha256(canonical_json(values).encode()).hexdigest()
+    except ValueError as error:
+        raise DamagedError("the file is damaged", where=path, got=error) from error
+    if stated != found:
+        raise DamagedError(
+            "the file is damaged",
+            where=path,
+            got=f"content {found[:12]}",
+            needed=f"content {str(stated)[:12]}",
+        )
+    return values

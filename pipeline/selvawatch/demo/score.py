@@ -17,7 +17,6 @@ from selvawatch.demo.layout import DemoLayout
 from selvawatch.errors import StoreError
 from selvawatch.prepare.observation_files import observation_path, read_observation
 from selvawatch.simulate import Cause
-from selvawatch.store.contents import INTERNAL
 from selvawatch.store.folders import Store
 from selvawatch.store.run_files import read_tracked
 from selvawatch.store.tile_state import TileState, current_state, open_layers
@@ -98,7 +97,7 @@ def score_demo(layout: DemoLayout) -> tuple[Score, Score]:
     layers = open_layers(store, layout.tile.id, state.state)
     status = layers["status"].to_numpy()
     concluded = (status == Status.CONFIRMED) | (status == Status.CLOSED)
-    every = read_tracked(store.run(current.run_id) / INTERNAL).events
+    every = read_tracked(store.run(current.run_id)).events
     live = every[every["status"] != "withdrawn"]
     confirmed = live[live["status"] != "provisional"]
     alerted = _event_labels(live, layout.tile) > 0

@@ -2,12 +2,14 @@
 them.
 
 A file is FOLDER/STREAM/YYYYMMDD.tif: one band for each index (description = name, scale in the band's tags),
-zstd-packed tiles of 256 px; equal observations have equal bytes. A file may hold more pixels than its tile:
+zstd-packed tiles of 256 px, and a sealed end (`core.files`) that is compared at every read; equal
+observations have equal bytes. A file may hold more pixels than its tile:
 its tag `halo` says how many on each side. They are given only where `whole` is asked for.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +20,15 @@ import rasterio
 import rioxarray  # noqa: F401
 import xarray as xr
 from rasterio.errors import RasterioError
+from rasterio.io import MemoryFile
 from rasterio.windows import Window
 
 from selvawatch.core.days import to_date, to_day, to_times
-from selvawatch.core.files import canonical_json, replacing
+from selvawatch.core.files import canonical_json, read_sealed, write_sealed
 from selvawatch.core.grid import Tile, around
 from selvawatch.core.observation import Observation
 from selvawatch.core.stack import NODATA, check_stack
-from selvawatch.errors import StackError
+from selvawatch.errors import DamagedError, StackError
 
 BLOCK = 256
 HALO = "halo"
@@ -78,13 +81,27 @@ def write_observation(
         "clear_share": f"{observation.clear_share:.6f}",
         HALO: str(halo_px),
     }
-    with replacing(path) as part, rasterio.Env(**_ENV), rasterio.open(part, "w", **profile) as file:
-        file.update_tags(**dict(sorted({**(tags or {}), **kept}.items())))
-        for number, (name, values) in enumerate(observation.values.items(), 1):
-            file.write(values, number)
-            file.set_band_description(number, name)
-            file.update_tags(number, scale=f"{observation.scales[name]:g}")
-    return path
+    with rasterio.Env(**_ENV), MemoryFile() as memory:
+        with memory.open(**profile) as file:
+            file.update_tags(**dict(sorted({**(tags or {}), **kept}.items())))
+            for number, (name, values) in enumerate(observation.values.items(), 1):
+                file.write(values, number)
+                file.set_band_description(number, name)
+                file.update_tags(number, scale=f"{observation.scales[name]:g}")
+        return write_sealed(path, memory.read())
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[Any]:
+    """An observation file, or another sealed TIFF, open for reading from the bytes that were compared.
+
+    Raises
+    ------
+    DamagedError
+        When the file is missing or not what was written.
+    """
+    with rasterio.Env(**_ENV), MemoryFile(read_sealed(path)) as memory, memory.open(driver="GTiff") as file:
+        yield file
 
 
 def tile_window(file: Any) -> Window:
@@ -98,11 +115,13 @@ def read_observation(path: Path, *, with_halo: bool = False) -> Observation:
 
     Raises
     ------
+    DamagedError
+        When the file is missing or not what was written.
     StackError
-        When the file is no whole observation file.
+        When the file is no observation file.
     """
     try:
-        with rasterio.Env(**_ENV), rasterio.open(path, driver="GTiff") as file:
+        with opened(path) as file:
             names, tags = file.descriptions, file.tags()
             stored = file.read() if with_halo else file.read(window=tile_window(file))
             return Observation(
@@ -120,13 +139,11 @@ def read_observation(path: Path, *, with_halo: bool = False) -> Observation:
 
 
 def read_tags(path: Path) -> Mapping[str, str]:
-    """Texts kept in an observation file; empty when there is no such file or it cannot be read."""
-    if not path.is_file():
-        return {}
+    """Texts kept in an observation file; empty when there is no such file or it is not what was written."""
     try:
-        with rasterio.Env(**_ENV), rasterio.open(path, driver="GTiff") as file:
+        with opened(path) as file:
             return dict(file.tags())
-    except RasterioError:
+    except (DamagedError, RasterioError):
         return {}
 
 
@@ -180,10 +197,12 @@ def open_stack(
     `rows` in y.
 
     first_day, last_day: both included; None: all there are. whole: with the halo that the files hold.
-    Nothing is read but the header of the first file.
+    Every file is compared with its seal once; of its pixels nothing is read yet.
 
     Raises
     ------
+    DamagedError
+        When a file is not what was written.
     StackError
         When there is no observation between the days, or no first file with that index.
     """
@@ -195,6 +214,8 @@ def open_stack(
     if not days:
         raise StackError("there is no observation", where=folder / stream, needed="at least one observation")
     paths = [observation_path(folder, stream, day) for day in days]
+    for path in paths:
+        read_sealed(path)
     scale, height, width, transform, crs = _header(paths, index, with_halo)
     blocks = []
     for first in range(0, height, rows):

@@ -10,12 +10,13 @@ from pathlib import Path
 import numpy as np
 import rasterio
 from rasterio.errors import RasterioError
+from rasterio.io import MemoryFile
 
-from selvawatch.core.files import canonical_json, digest, replacing
+from selvawatch.core.files import canonical_json, digest, is_sealed, write_sealed
 from selvawatch.core.grid import Tile
 from selvawatch.core.stack import NODATA
-from selvawatch.errors import StackError
-from selvawatch.prepare.observation_files import BLOCK, tile_window
+from selvawatch.errors import DamagedError, StackError
+from selvawatch.prepare.observation_files import BLOCK, opened, tile_window
 
 _ENV = {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR", "GDAL_PAM_ENABLED": "NO"}
 
@@ -48,8 +49,9 @@ def count_water(
 ) -> Path:
     """Count the observations of a year and return the file, which stays as it is where it is there already.
 
-    Counts do not depend on the order of observations, so those of an earlier file whose observations are all
-    still there are gone on from. Earlier files stay, since a committed state may still be told by them.
+    A damaged file is made anew. Counts do not depend on the order of observations, so those of an earlier
+    file whose observations are all still there are gone on from. Earlier files stay, since a committed state
+    may still be told by them.
 
     Parameters
     ----------
@@ -62,12 +64,12 @@ def count_water(
 
     Raises
     ------
-    StackError
-        When an observation cannot be read.
+    DamagedError
+        When an observation is not what was written.
     """
     wanted = {key: scenes for key, (_, scenes) in sorted(observations.items())}
     path = counts_path(folder, year, wanted, mndwi_over)
-    if path.exists():
+    if is_sealed(path):
         return path
     counts, done = _begin(tile, folder, year, wanted, mndwi_over)
     for key in sorted(set(wanted) - done):
@@ -86,18 +88,19 @@ def count_water(
         "blockysize": BLOCK,
         "compress": "zstd",
     }
-    with replacing(path) as part, rasterio.Env(**_ENV), rasterio.open(part, "w", **profile) as file:
-        file.update_tags(looks=canonical_json(wanted), mndwi_over=f"{mndwi_over:g}", year=str(year))
-        for number, (name, values) in enumerate((("seen", counts.seen), ("wet", counts.wet)), 1):
-            file.write(values, number)
-            file.set_band_description(number, name)
-    return path
+    with rasterio.Env(**_ENV), MemoryFile() as memory:
+        with memory.open(**profile) as file:
+            file.update_tags(looks=canonical_json(wanted), mndwi_over=f"{mndwi_over:g}", year=str(year))
+            for number, (name, values) in enumerate((("seen", counts.seen), ("wet", counts.wet)), 1):
+                file.write(values, number)
+                file.set_band_description(number, name)
+        return write_sealed(path, memory.read())
 
 
 def read_counts(path: Path) -> WaterCounts:
-    """The counts in a file; StackError when it is no whole one."""
+    """The counts in a file; DamagedError when it is not what was written, StackError when it is none."""
     try:
-        with rasterio.Env(**_ENV), rasterio.open(path, driver="GTiff") as file:
+        with opened(path) as file:
             return WaterCounts(seen=file.read(1), wet=file.read(2))
     except RasterioError as error:
         raise StackError(
@@ -112,13 +115,13 @@ def _begin(
     best: tuple[WaterCounts, set[str]] | None = None
     for path in sorted(folder.glob(f"{year}-*.tif")):
         try:
-            with rasterio.Env(**_ENV), rasterio.open(path, driver="GTiff") as file:
+            with opened(path) as file:
                 tags = file.tags()
                 had = dict(json.loads(tags.get("looks", "{}")))
                 same = tags.get("mndwi_over") == f"{mndwi_over:g}" and had.items() <= wanted.items()
                 if same and (best is None or len(had) > len(best[1])):
                     best = WaterCounts(seen=file.read(1), wet=file.read(2)), set(had)
-        except (RasterioError, ValueError):
+        except (DamagedError, RasterioError, ValueError):
             continue
     if best is not None:
         return best
@@ -129,7 +132,7 @@ def _begin(
 def _add(counts: WaterCounts, path: Path, mndwi_over: float) -> None:
     """Add one observation to counts; an observation without MNDWI adds nothing."""
     try:
-        with rasterio.Env(**_ENV), rasterio.open(path, driver="GTiff") as file:
+        with opened(path) as file:
             if "mndwi" not in file.descriptions:
                 return
             band = file.descriptions.index("mndwi") + 1

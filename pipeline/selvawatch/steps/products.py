@@ -1,6 +1,6 @@
 """What the current run gave to a tier: its files and its alerts."""
 
-import shutil
+import io
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from selvawatch.detect.encodings import ENCODINGS
 from selvawatch.errors import StoreError
 from selvawatch.store.contents import ALERTS_FILE, PUBLIC, RESTRICTED
 from selvawatch.store.folders import open_store
+from selvawatch.store.seal import open_sealed
 from selvawatch.write.bulletin.pdf import write_pdf
 from selvawatch.write.formats.format_table import Content, formats_of
 
@@ -26,6 +27,9 @@ def product_path(store: str, tier: str, name: str) -> Path:
     ------
     StoreError
         When the store has no run, or the tier or product does not exist.
+    DamagedError
+        When the run's folder is missing, a file in it has another size than was written, or this one other
+        content.
     """
     opened = open_store(store)
     current = opened.ledger.current()
@@ -35,17 +39,25 @@ def product_path(store: str, tier: str, name: str) -> Path:
         raise StoreError("the tier is not published", got=tier, needed=", ".join(TIERS))
     folder = opened.run(current.run_id) / tier
     path = folder / name
-    if not path.is_file():
+    run = open_sealed(folder.parent)
+    if not run.holds(f"{tier}/{name}"):
         known = sorted(one.name for one in folder.glob(f"{name.split('.')[0].split('-')[0]}*"))
         raise StoreError("there is no such product", where=folder, got=name, needed=", ".join(known))
+    run.read(f"{tier}/{name}")
     return path
+
+
+def read_file(product: Path) -> bytes:
+    """The bytes of a product that `product_path` found; DamagedError when it is not what the run wrote."""
+    run = product.parents[1]
+    return open_sealed(run).read(product.relative_to(run).as_posix())
 
 
 def copy_product(store: str, tier: str, name: str, out: Path) -> Path:
     """Copy a product of the current run to a file and return it; StoreError as `product_path`."""
-    path = product_path(store, tier, name)
+    content = read_file(product_path(store, tier, name))
     with replacing(out) as part:
-        shutil.copyfile(path, part)
+        part.write_bytes(content)
     return out
 
 
@@ -72,12 +84,12 @@ def write_bulletin_pdf(store: str, tier: str, lang: str, out: Path) -> Path:
         When the extra `pdf` is not installed.
     """
     page = product_path(store, tier, f"bulletin-{lang}.html")
-    return write_pdf(out, page.read_text(encoding="utf-8"), page.parent.parent.name)
+    return write_pdf(out, read_file(page).decode(), page.parent.parent.name)
 
 
 def read_alerts(store: str, tier: str) -> list[dict[str, Any]]:
     """Alerts of the current run without their outlines; dates as ISO text, what is empty as None."""
-    frame = gpd.read_parquet(product_path(store, tier, ALERTS_FILE))
+    frame = gpd.read_parquet(io.BytesIO(read_file(product_path(store, tier, ALERTS_FILE))))
     plain = pd.DataFrame(frame.drop(columns="geometry"))
     for name in plain.columns:
         if pd.api.types.is_datetime64_any_dtype(plain[name]):

@@ -1,12 +1,12 @@
 """Use case: a table by name, from the store's current run or a loss product, written or returned."""
 
+import io
 import json
 import logging
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import geopandas as gpd
 import pandas as pd
 import pyarrow.parquet as pq
 import shapely
@@ -14,7 +14,6 @@ import shapely
 from selvawatch.attribute.faces import Faces
 from selvawatch.attribute.overlay import Pieces
 from selvawatch.core.days import to_date, to_day
-from selvawatch.core.files import file_digest
 from selvawatch.core.schema import Column, Table, Tier
 from selvawatch.core.table_options import TableRequest
 from selvawatch.core.tables import ALERTS, CELLS
@@ -28,12 +27,13 @@ from selvawatch.steps.run.attribute_events import (
     read_zones,
     zones_of_version,
 )
-from selvawatch.store.contents import ALERTS_FILE, INTERNAL, RESTRICTED
+from selvawatch.store.contents import ALERTS_FILE, RESTRICTED
 from selvawatch.store.faces import site_faces, site_pieces
 from selvawatch.store.folders import Store, open_store
 from selvawatch.store.ledger import RunRow
 from selvawatch.store.loss_products import read_product
-from selvawatch.store.run_files import read_seen, read_tracked
+from selvawatch.store.run_files import read_parquet, read_seen, read_tracked
+from selvawatch.store.seal import open_sealed
 from selvawatch.tables import TABLES, TableInputs, TableSpec, build
 from selvawatch.write.bulletin.plots import draw_bars
 from selvawatch.write.formats.format_table import Content, write_rows
@@ -137,7 +137,8 @@ def _provenance(site: Site, zones: Zones, request: TableRequest, day: int) -> di
 
 def _of_the_run(folder: Path, run_id: str) -> dict[str, str]:
     """Digests of a run's inputs, as its own products state them."""
-    kept = pq.read_schema(folder / RESTRICTED / ALERTS_FILE).metadata or {}
+    body = open_sealed(folder).read(f"{RESTRICTED}/{ALERTS_FILE}")
+    kept = pq.read_schema(io.BytesIO(body)).metadata or {}
     provenance = json.loads(kept.get(b"selvawatch", b"{}"))
     return {f"run_{name}": str(value) for name, value in provenance.items() if name.endswith("_sha256")} | {
         "run_id": run_id,
@@ -184,16 +185,15 @@ def _plot_word(column: str, value: str) -> str:
 
 
 def _of_product(site: Site, store: Store, zones: Zones, name: str) -> tuple[TableInputs, int, dict[str, str]]:
-    product, path = read_product(store, name)
-    cells = gpd.read_parquet(path)
+    product, cells, sha256 = read_product(store, name)
     if str(cells.crs) != str(site.grid.crs):
         cells = cells.to_crs(site.grid.crs)
     last = cells["onset_latest"].max()
     dates = [one.date for one in zones.register.layers]
     day = to_day(max([*dates, *([] if pd.isna(last) else [last.date()])], default=to_date(1)))
     faces = site_faces(site, store, zones.register, [cells])
-    pieces = site_pieces(store, zones.register, faces, cells, day, of=file_digest(path))
-    source = {"product_label": product.label, "product_sha256": file_digest(path)}
+    pieces = site_pieces(store, zones.register, faces, cells, day, of=sha256)
+    source = {"product_label": product.label, "product_sha256": sha256}
     return _inputs(site, zones, pieces, faces), day, source
 
 
@@ -241,7 +241,7 @@ def _zones_then(site: Site, store: Store, now: Zones, run: RunRow) -> Zones:
     """The zones that a run saw; those of now, with a warning, where they are no longer at hand."""
     folder = store.run(run.run_id)
     version = _of_the_run(folder, run.run_id).get("run_zones_sha256", "")
-    found = zones_of_version(site, store, now, version, read_seen(folder / INTERNAL))
+    found = zones_of_version(site, store, now, version, read_seen(folder))
     if found is None:
         log.warning("the register of run %s is not at hand: today's is used", run.run_id)
         return now
@@ -253,14 +253,14 @@ def _run_pieces(
 ) -> tuple[Pieces, Faces]:
     """Pieces of a run that a tier may count, with nothing near isolated peoples as they are known today."""
     folder = store.run(run.run_id)
-    tracked = read_tracked(folder / INTERNAL)
+    tracked = read_tracked(folder)
     register, day = zones.register, run.until_day
     faces = site_faces(site, store, register, [tracked.cells])
     pieces = site_pieces(store, register, faces, tracked.cells, day, of=run.run_id, events=tracked.events)
     if tier is Tier.RESTRICTED:
         return pieces, faces
     rule = site.config.tiers
-    published = gpd.read_parquet(folder / RESTRICTED / ALERTS_FILE)
+    published = read_parquet(open_sealed(folder), f"{RESTRICTED}/{ALERTS_FILE}")
     gate = Gate(tier=tier, rule=rule, data_day=run.until_day, isolated=isolated)
     alerts = apply(ALERTS, published, gate, cells=tracked.cells)
     cells = apply(CELLS, tracked.cells, gate, of=alerts)

@@ -1,5 +1,6 @@
 """States kept as of a past day, so that a replay need not begin at the baseline."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
@@ -7,9 +8,12 @@ import xarray as xr
 
 from selvawatch.core.files import digest
 from selvawatch.prepare.observation_keys import ObservationKey
-from selvawatch.store.contents import ACCUMULATORS, CHECKPOINT
+from selvawatch.store.contents import ACCUMULATORS
 from selvawatch.store.folders import Store, new_folder, prune
+from selvawatch.store.seal import is_sound
 from selvawatch.store.tile_state import load_arrays, save_arrays
+
+_DAY = re.compile(r"-?\d+-")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,12 +34,15 @@ def checkpoint(baseline: str, keys: Sequence[ObservationKey], day: int) -> Check
 def newest_checkpoint(
     store: Store, tile: str, baseline: str, keys: Sequence[ObservationKey]
 ) -> Checkpoint | None:
-    """The newest kept state that these observations would give again; None where there is none."""
+    """The newest kept state that these observations would give again; None where there is none.
+
+    One that is not what was written is passed over.
+    """
     folder = store.checkpoints(tile)
-    names = {path.name for path in folder.glob("[!.]*") if CHECKPOINT.is_complete(path)}
-    for day in sorted({int(name.split("-")[0]) for name in names}, reverse=True):
+    names = {path.name for path in folder.glob("[!.]*")}
+    for day in sorted({int(name.split("-")[0]) for name in names if _DAY.match(name)}, reverse=True):
         found = checkpoint(baseline, keys, day)
-        if found.name in names:
+        if found.name in names and is_sound(folder / found.name):
             return found
     return None
 
@@ -46,12 +53,12 @@ def keep(store: Store, tile: str, point: Checkpoint, state: xr.Dataset, before: 
     Nothing is lost with a checkpoint but time: a replay begins at an older one, or at the baseline.
     """
     folder = store.checkpoints(tile) / point.name
-    if not CHECKPOINT.is_complete(folder):
+    if not is_sound(folder):
         with new_folder(folder) as part:
             save_arrays(state, part / ACCUMULATORS)
     prune(folder.parent, {point.name} if before is None else {point.name, before.name})
 
 
 def kept(store: Store, tile: str, point: Checkpoint) -> xr.Dataset:
-    """The state of a checkpoint, in memory."""
-    return load_arrays(store.checkpoints(tile) / point.name / ACCUMULATORS)
+    """The state of a checkpoint, in memory; DamagedError as `load_arrays`."""
+    return load_arrays(store.checkpoints(tile) / point.name, ACCUMULATORS)

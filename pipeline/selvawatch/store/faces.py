@@ -1,11 +1,12 @@
-"""Faces of a register and loss cut by them, kept in the store: made once, and read for every table."""
+"""Faces of a register and loss cut by them, a sealed folder each: made once, and read for every table."""
 
 import contextlib
+import io
 import logging
 import os
+import shutil
 import time
-import zipfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import geopandas as gpd
@@ -15,10 +16,12 @@ import shapely
 
 from selvawatch.attribute.faces import Faces, faces_of
 from selvawatch.attribute.overlay import Pieces, attribute, extent_of
-from selvawatch.core.files import digest, replacing
+from selvawatch.core.files import digest
+from selvawatch.errors import DamagedError
 from selvawatch.register.register import Register
 from selvawatch.site import Site
-from selvawatch.store.folders import Store
+from selvawatch.store.folders import Store, new_folder
+from selvawatch.store.seal import open_sealed
 
 log = logging.getLogger(__name__)
 
@@ -31,8 +34,10 @@ KEPT = 3
 KEPT_EACH = 12
 """Faces, and cells cut by them, that are kept of each of these: the last ones used."""
 
+_FACES, _PIECES, _MEMBERS = "faces.npz", "pieces.parquet", "members.parquet"
+
 LEFT_SECONDS = 86_400.0
-"""Age at which a temporary file was left by a process that was killed, seconds."""
+"""Age at which a temporary folder was left by a process that was killed, seconds."""
 
 EXTENT_M = 10_000.0
 """Faces fill whole squares of this side, so that new loss seldom asks for new faces, metres."""
@@ -52,20 +57,16 @@ def site_faces(
     if store is None:
         return _made(site, register, extent)
     key = digest([EDITION, shapely.geos_version_string, list(extent.bounds), site.equal_area.to_wkt()])
-    path = store.faces / f"{register.version[:16]}-{key[:16]}.npz"
+    path = store.faces / f"{register.version[:16]}-{key[:16]}"
     if path.exists():
         try:
             faces = _read(path, register, extent)
             _used(path)
             return faces
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        except DamagedError as error:
             log.info("%s is made anew: %s", path, error)
     faces = _made(site, register, extent)
-    try:
-        _write(path, faces)
-        _prune(path.parent)
-    except OSError as error:
-        log.info("faces are not kept: %s", error)
+    _keep(path, lambda part: _write(part / _FACES, faces))
     return faces
 
 
@@ -85,30 +86,38 @@ def site_pieces(
     """
     bounds = list(faces.extent.bounds)
     key = digest([EDITION, shapely.geos_version_string, of, today, bounds])[:16]
-    path = store.faces / f"{register.version[:16]}-{key}.parquet"
-    members_path = path.with_suffix(".members.parquet")
-    if path.exists() and members_path.exists():
+    path = store.faces / f"{register.version[:16]}-{key}"
+    if path.exists():
         try:
+            kept = open_sealed(path)
             found = Pieces(
-                frame=gpd.read_parquet(path),
-                members=pd.read_parquet(members_path),
+                frame=gpd.read_parquet(io.BytesIO(kept.read(_PIECES))),
+                members=pd.read_parquet(io.BytesIO(kept.read(_MEMBERS))),
                 today=today,
                 register_version=register.version,
             )
-            _used(path, members_path)
+            _used(path)
             return found
-        except (OSError, ValueError) as error:
+        except DamagedError as error:
             log.info("%s is made anew: %s", path, error)
     pieces = attribute(cells, faces, register, today=today, events=events)
+
+    def fill(part: Path) -> None:
+        pieces.members.to_parquet(part / _MEMBERS, index=False)
+        pieces.frame.to_parquet(part / _PIECES, index=False)
+
+    _keep(path, fill)
+    return pieces
+
+
+def _keep(path: Path, fill: Callable[[Path], None]) -> None:
+    """Keep a folder of the cache; where it cannot be written nothing is kept, and nothing is wrong."""
     try:
-        with replacing(members_path) as part:
-            pieces.members.to_parquet(part, index=False)
-        with replacing(path) as part:
-            pieces.frame.to_parquet(part, index=False)
+        with new_folder(path) as part:
+            fill(part)
         _prune(path.parent)
     except OSError as error:
-        log.info("pieces are not kept: %s", error)
-    return pieces
+        log.info("%s is not kept: %s", path, error)
 
 
 def _made(site: Site, register: Register, extent: shapely.Polygon) -> Faces:
@@ -117,46 +126,42 @@ def _made(site: Site, register: Register, extent: shapely.Polygon) -> Faces:
 
 def _write(path: Path, faces: Faces) -> None:
     _, coordinates, (rings, polygons) = shapely.to_ragged_array(faces.parts)
-    with replacing(path) as part:
-        np.savez(
-            part,
-            coordinates=coordinates,
-            rings=rings,
-            polygons=polygons,
-            face=faces.face,
-            members=faces.members,
-            starts=faces.starts,
-            ha=faces.ha,
-        )
+    np.savez(
+        path,
+        coordinates=coordinates,
+        rings=rings,
+        polygons=polygons,
+        face=faces.face,
+        members=faces.members,
+        starts=faces.starts,
+        ha=faces.ha,
+    )
 
 
-def _used(*paths: Path) -> None:
-    """Note in the times of files that they are of use; where nothing can be written nothing is pruned."""
-    for path in paths:
-        with contextlib.suppress(OSError):
-            os.utime(path)
+def _used(path: Path) -> None:
+    """Note in a folder's time that it is of use; where nothing can be written nothing is pruned."""
+    with contextlib.suppress(OSError):
+        os.utime(path)
 
 
 def _prune(folder: Path) -> None:
     """Remove what was not used lately, and what killed processes left half-written."""
-    sets: dict[str, dict[str, list[Path]]] = {}
+    sets: dict[str, list[str]] = {}
     last: dict[str, float] = {}
     for path in sorted(folder.iterdir()):
         when = path.stat().st_mtime
         if path.name.startswith("."):
             if when < time.time() - LEFT_SECONDS:
-                path.unlink(missing_ok=True)
+                shutil.rmtree(path, ignore_errors=True)
             continue
-        stem = path.name.split(".")[0]
-        version = stem.split("-")[0]
-        sets.setdefault(version, {}).setdefault(stem, []).append(path)
-        for name in (version, stem):
+        version = path.name.split("-")[0]
+        sets.setdefault(version, []).append(path.name)
+        for name in (version, path.name):
             last[name] = max(last.get(name, 0.0), when)
     versions = _latest(sets, last, KEPT)
-    kept = {stem for version in versions for stem in _latest(sets[version], last, KEPT_EACH)}
-    for stem, paths in (pair for stems in sets.values() for pair in stems.items()):
-        for path in paths if stem not in kept else ():
-            path.unlink(missing_ok=True)
+    kept = {name for version in versions for name in _latest(sets[version], last, KEPT_EACH)}
+    for name in (name for names in sets.values() for name in names if name not in kept):
+        shutil.rmtree(folder / name, ignore_errors=True)
 
 
 def _latest(names: Iterable[str], last: Mapping[str, float], count: int) -> list[str]:
@@ -164,7 +169,8 @@ def _latest(names: Iterable[str], last: Mapping[str, float], count: int) -> list
 
 
 def _read(path: Path, register: Register, extent: shapely.Polygon) -> Faces:
-    with path.open("rb") as stream, np.load(stream, allow_pickle=False) as kept:
+    content = io.BytesIO(open_sealed(path).read(_FACES))
+    with np.load(content, allow_pickle=False) as kept:
         parts = shapely.from_ragged_array(
             shapely.GeometryType.POLYGON, kept["coordinates"], (kept["rings"], kept["polygons"])
         )

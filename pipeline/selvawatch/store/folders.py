@@ -10,6 +10,7 @@ from pathlib import Path
 
 from selvawatch.errors import StoreError
 from selvawatch.store.ledger import Ledger
+from selvawatch.store.seal import is_sound, seal_folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,13 +28,21 @@ class Store:
         """Folder of a tile's observation files, one a stream and day."""
         return self.folder / "observations" / tile
 
-    def baseline(self, tile: str, digest: str) -> Path:
-        """Folder of one baseline of a tile; the digest is that of its inputs."""
-        return self.folder / "baselines" / tile / digest[:16]
+    def baselines(self, tile: str) -> Path:
+        """Folder of a tile's baselines."""
+        return self.folder / "baselines" / tile
 
-    def state(self, tile: str, digest: str) -> Path:
-        """Folder of one state of a tile; the digest is that of its inputs."""
-        return self.folder / "state" / tile / digest[:16]
+    def states(self, tile: str) -> Path:
+        """Folder of a tile's states."""
+        return self.folder / "state" / tile
+
+    def baseline(self, tile: str, name: str) -> Path:
+        """Folder of one baseline of a tile."""
+        return self.baselines(tile) / name
+
+    def state(self, tile: str, name: str) -> Path:
+        """Folder of one state of a tile."""
+        return self.states(tile) / name
 
     def checkpoints(self, tile: str) -> Path:
         """Folder of a tile's kept states that replays begin at."""
@@ -45,8 +54,8 @@ class Store:
 
     @property
     def faces(self) -> Path:
-        """Folder of the register's faces, and of loss cut by them."""
-        return self.folder / "faces"
+        """Folder of the register's faces and of loss cut by them: a cache, may be absent or read-only."""
+        return self.folder / "cache" / "faces"
 
     @property
     def products(self) -> Path:
@@ -93,16 +102,19 @@ def open_store(text: str) -> Store:
 
 
 @contextmanager
-def new_folder(path: Path) -> Iterator[Path]:
-    """Yield a folder beside `path` to fill; move it to `path` on success, remove it on error.
+def new_folder(path: Path, *, sealed: bool = True) -> Iterator[Path]:
+    """Yield a folder beside `path` to fill; seal it and move it to `path` on success, remove it on error.
 
-    A folder that is already there (left by a killed run, never committed) is replaced.
+    What is there already goes first: to be used for names that nothing committed has (`free_name`).
+    sealed: False where files of the folder are replaced later, and tell themselves what was written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{os.getpid()}-{uuid.uuid4().hex[:8]}.{path.name}")
     part.mkdir()
     try:
         yield part
+        if sealed:
+            seal_folder(part)
         _sync(part)
         if path.exists():
             shutil.rmtree(path)
@@ -110,6 +122,22 @@ def new_folder(path: Path) -> Iterator[Path]:
         _sync_folder(path.parent)
     finally:
         shutil.rmtree(part, ignore_errors=True)
+
+
+def free_name(folder: Path, name: str) -> tuple[str, bool]:
+    """The first of `name`, `name-2`, `name-3` ... below a folder that is sound or absent, and whether it is
+    sound.
+
+    What follows from its inputs bears their digest. A damaged one is not touched, for it may be committed, or
+    be read just now: what is made in its place has the next name.
+    """
+    number, found = 1, name
+    while (folder / found).exists():
+        if is_sound(folder / found):
+            return found, True
+        number += 1
+        found = f"{name}-{number}"
+    return found, False
 
 
 def prune(folder: Path, keep: Collection[str]) -> list[str]:

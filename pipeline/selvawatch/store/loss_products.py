@@ -1,6 +1,7 @@
 """Mining ground of before, from the loss products that a store keeps."""
 
-import json
+import hashlib
+import io
 from dataclasses import asdict
 from pathlib import Path
 
@@ -8,10 +9,12 @@ import geopandas as gpd
 import pandas as pd
 
 from selvawatch.attribute.loss_products import Product
-from selvawatch.core.files import file_digest, replacing, write_text
-from selvawatch.errors import StoreError
-from selvawatch.store.contents import CELLS_FILE, PRODUCT, PRODUCT_FILE
-from selvawatch.store.folders import Store
+from selvawatch.core.files import read_checked_json, replacing, write_checked_json
+from selvawatch.errors import DamagedError, StoreError
+from selvawatch.store.contents import PRODUCT_FILE
+from selvawatch.store.folders import Store, new_folder
+
+_AGAIN = "register it again with `selvawatch attribute --register-as`"
 
 
 def product_scars(store: Store, crs: str) -> gpd.GeoDataFrame:
@@ -19,10 +22,10 @@ def product_scars(store: Store, crs: str) -> gpd.GeoDataFrame:
 
     Raises
     ------
-    StoreError
-        For a product that cannot be read.
+    DamagedError
+        For a product that is not what was written.
     """
-    frames = [_cells(path, crs) for path in _mining(store)]
+    frames = [_cells(path, sha256, crs) for _, path, sha256 in _mining(store)]
     if not frames:
         return gpd.GeoDataFrame({"seen_on": pd.to_datetime([])}, geometry=[], crs=crs)
     return gpd.GeoDataFrame(pd.concat(frames, ignore_index=True), crs=crs)
@@ -30,62 +33,104 @@ def product_scars(store: Store, crs: str) -> gpd.GeoDataFrame:
 
 def scar_digests(store: Store) -> list[tuple[str, str]]:
     """Name and digest of each product that `product_scars` reads: inputs of a run."""
-    return [(path.parent.name, file_digest(path)) for path in _mining(store)]
-
-
-def _mining(store: Store) -> list[Path]:
-    found = []
-    for path in sorted(store.products.glob(f"*/{PRODUCT_FILE}")):
-        try:
-            settings = json.loads(path.read_text(encoding="utf-8"))
-        except ValueError as error:
-            raise StoreError(
-                "a product cannot be read", where=path, got=error, do="register it again"
-            ) from error
-        if settings.get("cause") == "mining":
-            found.append(path.with_name(CELLS_FILE))
-    return found
-
-
-def _cells(path: Path, crs: str) -> gpd.GeoDataFrame:
-    try:
-        cells = gpd.read_parquet(path, columns=["onset_latest", "geometry"])
-    except (OSError, ValueError) as error:
-        raise StoreError("a product cannot be read", where=path, got=error, do="register it again") from error
-    cells = cells.rename(columns={"onset_latest": "seen_on"})
-    return cells if str(cells.crs) == crs else cells.to_crs(crs)
+    return [(product.name, sha256) for product, _, sha256 in _mining(store)]
 
 
 def keep_product(store: Store, product: Product, cells: gpd.GeoDataFrame) -> Path:
-    """Keep a loss product in the store and return its folder; the same name again is replaced whole.
+    """Keep a loss product in the store and return its folder; the same name again is replaced in one step.
+
+    The file of cells bears its content's digest, and the product's own file says which it is: whoever reads
+    meets the old product or the new one, never half of each.
 
     cells: CELLS, in any CRS.
     """
+    body = io.BytesIO()
+    cells.to_parquet(body, index=False)
+    sha256 = hashlib.sha256(body.getvalue()).hexdigest()
     folder = store.products / product.name
-    with replacing(folder / CELLS_FILE) as part:
-        cells.to_parquet(part, index=False)
-    write_text(folder / PRODUCT_FILE, json.dumps(asdict(product), sort_keys=True) + "\n")
+    name = f"cells-{sha256[:16]}.parquet"
+    record = asdict(product) | {"cells": name, "sha256": sha256}
+    if not folder.exists():
+        with new_folder(folder, sealed=False) as part:
+            (part / name).write_bytes(body.getvalue())
+            write_checked_json(part / PRODUCT_FILE, record)
+            return folder
+    with replacing(folder / name) as part:
+        part.write_bytes(body.getvalue())
+    write_checked_json(folder / PRODUCT_FILE, record)
+    for path in folder.glob("cells*.parquet"):
+        if path.name != name:
+            path.unlink()
     return folder
 
 
-def read_product(store: Store, name: str) -> tuple[Product, Path]:
-    """A loss product that the store keeps, and the file of its cells.
+def read_product(store: Store, name: str) -> tuple[Product, gpd.GeoDataFrame, str]:
+    """A loss product that the store keeps, its cells, and their digest (sha256).
 
     Raises
     ------
     StoreError
         When the store keeps no product of that name.
+    DamagedError
+        When a file of it is missing or not what was written.
     """
-    folder = store.products / name
-    if not PRODUCT.is_complete(folder):
-        known = product_names(store)
+    known = product_names(store)
+    if name not in known:
         raise StoreError(
             "unknown product", got=name, needed=known or "a name", do="see attribute --register-as"
         )
-    values = json.loads((folder / PRODUCT_FILE).read_text(encoding="utf-8"))
-    return Product(**values), folder / CELLS_FILE
+    product, path, sha256 = _record(store.products / name / PRODUCT_FILE)
+    return product, gpd.read_parquet(io.BytesIO(_content(path, sha256))), sha256
 
 
 def product_names(store: Store) -> list[str]:
-    """Names of the loss products kept in a store."""
-    return sorted(path.parent.name for path in store.products.glob(f"*/{PRODUCT_FILE}"))
+    """Names of the loss products kept in a store; of a damaged one too."""
+    return sorted(path.name for path in store.products.glob("[!.]*") if path.is_dir())
+
+
+def product_damages(store: Store, name: str) -> list[tuple[Path, str]]:
+    """What is wrong with the files of a product, by file; empty where nothing is."""
+    record = store.products / name / PRODUCT_FILE
+    try:
+        _, path, sha256 = _record(record)
+    except DamagedError as error:
+        return [(record, str(error))]
+    try:
+        _content(path, sha256)
+    except DamagedError as error:
+        return [(path, str(error))]
+    return []
+
+
+def _mining(store: Store) -> list[tuple[Product, Path, str]]:
+    found = [_record(store.products / name / PRODUCT_FILE) for name in product_names(store)]
+    return [record for record in found if record[0].cause == "mining"]
+
+
+def _record(path: Path) -> tuple[Product, Path, str]:
+    """A product, the file of its cells and that file's digest."""
+    try:
+        values = read_checked_json(path)
+        cells, sha256 = values.pop("cells"), values.pop("sha256")
+        return Product(**values), path.with_name(Path(cells).name), sha256
+    except (DamagedError, KeyError, TypeError) as error:
+        raise DamagedError("the product cannot be read", where=path, got=error, do=_AGAIN) from error
+
+
+def _content(path: Path, sha256: str) -> bytes:
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise DamagedError("the product cannot be read", where=path, got=error.strerror, do=_AGAIN) from error
+    found = hashlib.sha256(content).hexdigest()
+    if found != sha256:
+        raise DamagedError(
+            "the product is damaged", where=path, got=found[:12], needed=sha256[:12], do=_AGAIN
+        )
+    return content
+
+
+def _cells(path: Path, sha256: str, crs: str) -> gpd.GeoDataFrame:
+    cells = gpd.read_parquet(io.BytesIO(_content(path, sha256)), columns=["onset_latest", "geometry"])
+    cells = cells.rename(columns={"onset_latest": "seen_on"})
+    return cells if str(cells.crs) == crs else cells.to_crs(crs)

@@ -1,5 +1,6 @@
 """Events, cells and which snapshots of layers it saw, as a run keeps them for the next run and for tables."""
 
+import io
 import json
 from collections.abc import Iterable
 from pathlib import Path
@@ -10,17 +11,30 @@ from selvawatch.core.files import write_text
 from selvawatch.core.tables import CELLS, EVENTS
 from selvawatch.events.track import Tracked
 from selvawatch.register.manifest import Snapshot
-from selvawatch.store.contents import CELLS_FILE, EVENTS_FILE, SNAPSHOTS_FILE
+from selvawatch.store.contents import CELLS_FILE, EVENTS_FILE, INTERNAL, SNAPSHOTS_FILE
+from selvawatch.store.seal import SealedFolder, open_sealed
 
 
-def read_tracked(folder: Path) -> Tracked:
-    """Events and cells as a run wrote them."""
-    events = gpd.read_parquet(folder / EVENTS_FILE)
-    cells = gpd.read_parquet(folder / CELLS_FILE)
+def read_tracked(run: Path) -> Tracked:
+    """Events and cells as a run wrote them below its folder.
+
+    Raises
+    ------
+    DamagedError
+        When the folder is missing, or a file is not what the run wrote.
+    """
+    opened = open_sealed(run)
+    events = read_parquet(opened, f"{INTERNAL}/{EVENTS_FILE}")
+    cells = read_parquet(opened, f"{INTERNAL}/{CELLS_FILE}")
     return Tracked(
         events=gpd.GeoDataFrame(EVENTS.check(events), geometry="geometry", crs=events.crs),
         cells=gpd.GeoDataFrame(CELLS.check(cells), geometry="geometry", crs=cells.crs),
     )
+
+
+def read_parquet(opened: SealedFolder, name: str) -> gpd.GeoDataFrame:
+    """A GeoParquet file of a sealed folder; DamagedError when it is not what was written."""
+    return gpd.read_parquet(io.BytesIO(opened.read(name)))
 
 
 def write_tracked(folder: Path, tracked: Tracked) -> None:
@@ -30,14 +44,16 @@ def write_tracked(folder: Path, tracked: Tracked) -> None:
     tracked.cells.to_parquet(folder / CELLS_FILE, index=False)
 
 
-def read_seen(folder: Path) -> set[tuple[str, str, str]] | None:
-    """Layer, ISO day and sha256 of each snapshot that a run saw; None for a run that did not note them."""
-    path = folder / SNAPSHOTS_FILE
-    if not path.exists():
-        return None
-    return {
-        (one["layer"], one["date"], one["sha256"]) for one in json.loads(path.read_text(encoding="utf-8"))
-    }
+def read_seen(run: Path) -> set[tuple[str, str, str]]:
+    """Layer, ISO day and sha256 of each snapshot that a run saw.
+
+    Raises
+    ------
+    DamagedError
+        When the folder is missing, or the file is not what the run wrote.
+    """
+    rows = open_sealed(run).read_json(f"{INTERNAL}/{SNAPSHOTS_FILE}")
+    return {(one["layer"], one["date"], one["sha256"]) for one in rows}
 
 
 def write_seen(folder: Path, snapshots: Iterable[Snapshot]) -> None:

@@ -1,16 +1,20 @@
 """What a store keeps of a tile: the committed state, its arrays, and the baseline they stand on."""
 
-import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import xarray as xr
+from zarr.core.buffer import default_buffer_prototype
+from zarr.storage import MemoryStore
 
+from selvawatch.errors import DamagedError
 from selvawatch.prepare.ingest import SceneRecord
 from selvawatch.prepare.observation_keys import ObservationKey
 from selvawatch.store.contents import BASELINES, COMPOSITE, LAYERS, STATE_FILE
 from selvawatch.store.folders import Store
+from selvawatch.store.seal import open_sealed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,11 +36,20 @@ class TileState:
 
     @staticmethod
     def read(folder: Path) -> "TileState":
-        """The state that a folder describes."""
-        values = json.loads((folder / STATE_FILE).read_text(encoding="utf-8"))
-        observations = tuple(ObservationKey(**observation) for observation in values.pop("looks"))
-        scene_records = tuple(SceneRecord(**record) for record in values.pop("taken"))
-        return TileState(observations=observations, scene_records=scene_records, **values)
+        """The state that a folder describes; its name is the folder's.
+
+        Raises
+        ------
+        DamagedError
+            When the folder is missing, or its files are not what was written.
+        """
+        values = open_sealed(folder).read_json(STATE_FILE)
+        try:
+            observations = tuple(ObservationKey(**observation) for observation in values.pop("looks"))
+            scene_records = tuple(SceneRecord(**record) for record in values.pop("taken"))
+            return TileState(observations=observations, scene_records=scene_records, **values)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise DamagedError("the state cannot be read", where=folder / STATE_FILE, got=error) from error
 
     def as_json(self) -> dict[str, Any]:
         """What `state.json` holds; its keys are a contract of the store."""
@@ -57,24 +70,30 @@ def current_state(store: Store, tile: str) -> TileState | None:
 
 
 def open_layers(store: Store, tile: str, state: str) -> xr.Dataset:
-    """Layers (y, x) of `core.raster_layers.LAYERS` of a state, in memory."""
-    return load_arrays(store.state(tile, state) / LAYERS)
+    """Layers (y, x) of `core.raster_layers.LAYERS` of a state, in memory; DamagedError as `load_arrays`."""
+    return load_arrays(store.state(tile, state), LAYERS)
 
 
 def open_fallen(store: Store, tile: str, state: str) -> xr.Dataset:
-    """Layers of a state and `fall`, (y, x) float32: the NDVI fall at the loss, NaN = not measured."""
-    composite = xr.open_zarr(store.state(tile, state) / COMPOSITE, consolidated=False, chunks=None)
-    return open_layers(store, tile, state).assign(fall=composite["fall"].load())
+    """Layers of a state and `fall`, (y, x) float32: the NDVI fall at the loss, NaN = not measured.
+
+    Raises
+    ------
+    DamagedError
+        As `load_arrays`.
+    """
+    composite = load_arrays(store.state(tile, state), COMPOSITE, only=("fall",))
+    return open_layers(store, tile, state).assign(fall=composite["fall"])
 
 
 def open_composite(store: Store, tile: str, state: str) -> xr.Dataset:
     """What a tile looks like since its losses, (y, x) float32 by index, and `ndvi_baseline`; in memory."""
-    return load_arrays(store.state(tile, state) / COMPOSITE)
+    return load_arrays(store.state(tile, state), COMPOSITE)
 
 
 def open_baselines(store: Store, tile: str, baseline: str) -> xr.Dataset:
     """Baselines of a tile, in memory; those of the first versions name no halo, for they have none."""
-    wide = load_arrays(store.baseline(tile, baseline) / BASELINES)
+    wide = load_arrays(store.baseline(tile, baseline), BASELINES)
     return inner_pixels(wide, int(wide.attrs.get("halo", 0)))
 
 
@@ -90,6 +109,20 @@ def save_arrays(dataset: xr.Dataset, path: Path) -> None:
     plain.to_zarr(path, mode="w", zarr_format=3, consolidated=False)
 
 
-def load_arrays(path: Path) -> xr.Dataset:
-    """A dataset that `save_arrays` wrote, in memory."""
-    return xr.open_zarr(path, consolidated=False, chunks=None).load()
+def load_arrays(folder: Path, group: str, only: Sequence[str] | None = None) -> xr.Dataset:
+    """A dataset that `save_arrays` wrote into a folder that was sealed then, in memory.
+
+    Every file is compared with the seal as it is read, so that a chunk that is gone is never taken for zeros.
+    only: arrays to read; None: all.
+
+    Raises
+    ------
+    DamagedError
+        When the folder is missing, or a file of the group is not what was written.
+    """
+    opened = open_sealed(folder)
+    make = default_buffer_prototype().buffer.from_bytes
+    buffers = {name: make(content) for name, content in opened.below(group, only).items()}
+    if not buffers:
+        raise DamagedError("the folder was made without the arrays", where=folder / group)
+    return xr.open_zarr(MemoryStore(buffers, read_only=True), consolidated=False, chunks=None).load()

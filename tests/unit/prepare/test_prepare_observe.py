@@ -14,7 +14,7 @@ from selvawatch.core.days import to_day
 from selvawatch.core.grid import Grid
 from selvawatch.core.observation import Observation
 from selvawatch.core.stack import DECIBEL_SCALE, NODATA, check_stack
-from selvawatch.errors import SceneError, StackError
+from selvawatch.errors import DamagedError, SceneError, StackError
 from selvawatch.prepare.ingest import ingest_scenes, scenes_on
 from selvawatch.prepare.observation_files import (
     list_days,
@@ -346,9 +346,9 @@ def test_a_missing_or_broken_observation_is_a_clear_error(tmp_path):
         open_stack(tmp_path, "sentinel-2", "nbr")
     path = write_observation(make_look(), TILE, tmp_path)
     path.write_bytes(path.read_bytes()[:900])
-    with pytest.raises(StackError, match="cannot be read"):
+    with pytest.raises(DamagedError, match="the file is damaged"):
         read_observation(path)
-    with pytest.raises(StackError, match="cannot be read"):
+    with pytest.raises(DamagedError, match="the file is damaged"):
         open_stack(tmp_path, "sentinel-2", "nbr").compute()
 
 

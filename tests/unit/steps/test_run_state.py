@@ -24,6 +24,7 @@ from selvawatch.steps.run.run_report import report_of
 from selvawatch.steps.tile import advance, baseline, state
 from selvawatch.steps.tile.water_counts import yearly_counts
 from selvawatch.store.ledger import exclusive
+from selvawatch.store.seal import SEAL
 
 pytestmark = pytest.mark.slow
 
@@ -89,7 +90,8 @@ def test_a_second_run_with_the_same_inputs_changes_no_byte(small_run):
 def test_another_store_gets_the_same_bytes(small_run, place):
     place.run()
     other, one = folder_digests(place.store), folder_digests(small_run.store)
-    says_where = {"ledger.sqlite", f"runs/{place.products.name}/report.json"}
+    run = f"runs/{place.products.name}"
+    says_where = {"ledger.sqlite", f"{run}/report.json", f"{run}/{SEAL}"}
     assert set(one) == set(other)
     assert {name for name in one if one[name] != other[name]} <= says_where
 

@@ -11,6 +11,7 @@ from selvawatch.core.files import folder_digests
 from selvawatch.errors import StoreError
 from selvawatch.store.folders import Store, new_folder, open_store, prune
 from selvawatch.store.ledger import AlertRow, Ledger, RunRow, SceneRow, TileRow, exclusive
+from selvawatch.store.seal import SEAL
 
 
 def _run(sequence):
@@ -148,7 +149,7 @@ def test_a_left_over_folder_is_replaced(tmp_path):
     (tmp_path / "run" / "old.txt").write_text("old")
     with new_folder(tmp_path / "run") as part:
         (part / "new.txt").write_text("new")
-    assert [path.name for path in (tmp_path / "run").iterdir()] == ["new.txt"]
+    assert sorted(path.name for path in (tmp_path / "run").iterdir()) == ["new.txt", SEAL]
 
 
 def test_an_address_that_is_no_folder_is_refused():

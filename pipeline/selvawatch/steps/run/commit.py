@@ -39,7 +39,7 @@ def commit_run(
             result=asdict(report),
         ),
         tiles=[
-            TileRow(tile=tile, state=name, until_day=plan.until_day)
+            TileRow(tile=tile, state=name, until_day=results.states[tile].until_day)
             for tile, name in sorted(results.advanced.items())
         ],
         scenes=scenes,

@@ -92,7 +92,7 @@ def finish(run: RunPlan, states: Mapping[str, str], failed: Mapping[str, str]) -
         raise SelvawatchError("no tile could be brought up to the day", where=f"tile {first}", got=why)
     context = open_run(run)
     with exclusive(context.store.folder):
-        return conclude(context, read_results(context.store, states, failed))
+        return conclude(context, read_results(context, states, failed))
 
 
 def conclude(context: RunContext, results: TileResults) -> RunReport:

@@ -8,8 +8,9 @@ import shapely
 
 from selvawatch.events.track import Tracked
 from selvawatch.steps.run.attribute_events import Attributed
-from selvawatch.store.folders import Store
-from selvawatch.store.tile_state import TileState, current_state
+from selvawatch.steps.tile.mend import committed_state, sound_state
+from selvawatch.store.run_plan import RunContext
+from selvawatch.store.tile_state import TileState
 from selvawatch.write.bulletin.bulletin_model import Coverage, Headline, Pictures
 from selvawatch.write.run_provenance import Run
 
@@ -23,7 +24,7 @@ class TileResults:
     before: Mapping[str, TileState]
     """States that are committed when the run begins to conclude, by tile."""
     advanced: Mapping[str, str]
-    """Name of the state of each tile that this run brought up to its day, by tile."""
+    """Name of the new state of each tile that this run brought up to its day, or mended, by tile."""
     failed: Mapping[str, str]
     """Why the others could not be brought up, by tile."""
 
@@ -33,12 +34,26 @@ class TileResults:
         return len(self.states.keys() | self.failed.keys())
 
 
-def read_results(store: Store, advanced: Mapping[str, str], failed: Mapping[str, str]) -> TileResults:
-    """The states of all tiles of a store, with those that a run made in place of the committed ones."""
-    committed = {tile: current_state(store, tile) for tile in store.ledger.tiles()}
+def read_results(context: RunContext, advanced: Mapping[str, str], failed: Mapping[str, str]) -> TileResults:
+    """The states of all tiles of a store, with those that a run made in place of the committed ones.
+
+    A tile that the run did not bring up, and whose state is damaged, has a new one made of the same
+    observations.
+
+    Raises
+    ------
+    DamagedError
+        When a state is damaged and cannot be made again.
+    """
+    store = context.store
+    committed = {tile: committed_state(context, tile) for tile in store.ledger.tiles()}
     before = {tile: state for tile, state in committed.items() if state is not None}
+    sound = {tile: sound_state(context, state) for tile, state in before.items() if tile not in advanced}
+    mended = {tile: state.state for tile, state in sound.items() if state.state != before[tile].state}
     made = {tile: TileState.read(store.state(tile, name)) for tile, name in advanced.items()}
-    return TileResults(states=before | made, before=before, advanced=advanced, failed=failed)
+    return TileResults(
+        states=before | sound | made, before=before, advanced={**advanced, **mended}, failed=failed
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,6 @@ from selvawatch.events.detected import detect_events
 from selvawatch.events.features import Reference, features
 from selvawatch.events.track import Tracked
 from selvawatch.register.manifest import References
-from selvawatch.store.contents import INTERNAL
 from selvawatch.store.folders import Store
 from selvawatch.store.run_files import read_tracked
 from selvawatch.store.run_plan import RunContext
@@ -62,7 +61,7 @@ def track_events(context: RunContext, states: Mapping[str, TileState], reference
 def _previous(store: Store) -> Tracked | None:
     """Events and cells of the current run; None in an empty store."""
     current = store.ledger.current()
-    return None if current is None else read_tracked(store.run(current.run_id) / INTERNAL)
+    return None if current is None else read_tracked(store.run(current.run_id))
 
 
 def _clear_days(state: TileState) -> dict[str, list[int]]:

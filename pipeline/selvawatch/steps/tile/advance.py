@@ -8,8 +8,10 @@ from pathlib import Path
 
 import dask
 
+from selvawatch.core.files import is_sealed
 from selvawatch.core.grid import Tile
 from selvawatch.core.scene import Scene
+from selvawatch.errors import DamagedError
 from selvawatch.prepare.ingest import SceneRecord, ingest_scenes, scenes_on
 from selvawatch.prepare.observation_files import observation_path
 from selvawatch.site import Site
@@ -17,12 +19,13 @@ from selvawatch.sources.open import open_source
 from selvawatch.sources.sensors.sensor_table import stream_of
 from selvawatch.steps.tile.baseline import TileBaseline, baseline_rule_of, fit_baseline, is_mended
 from selvawatch.steps.tile.late_scenes import FrozenDays, frozen_days, in_time, with_frozen_days
+from selvawatch.steps.tile.mend import committed_state, sound_baseline
 from selvawatch.steps.tile.observations import WORKERS
 from selvawatch.steps.tile.state import advance_state
 from selvawatch.steps.tile.water_counts import keep_water
 from selvawatch.store.folders import Store
 from selvawatch.store.run_plan import RunContext, RunPlan, open_run
-from selvawatch.store.tile_state import TileState, current_state
+from selvawatch.store.tile_state import TileState
 
 log = logging.getLogger(__name__)
 
@@ -30,14 +33,31 @@ log = logging.getLogger(__name__)
 def advance_tile(plan: RunPlan, tile: str) -> str:
     """Bring a tile up to the plan's day and return the name of its state folder.
 
-    A folder that is already there is left as it is, so the step may be run twice or after a kill.
+    A folder that is already there is left as it is, so the step may be run twice or after a kill. Where
+    something that it reads turns out to be damaged, all that is kept of the tile is compared with what was
+    written, and what is not is made again: observations from the source, the baseline and the state from
+    observations.
+
+    Raises
+    ------
+    DamagedError
+        When something damaged cannot be made again; the committed state stays.
     """
     context = open_run(plan)
+    try:
+        return _advance(context, tile, mending=False)
+    except DamagedError as error:
+        log.warning("%s: all that is kept of it is compared: %s", tile, error)
+        return _advance(context, tile, mending=True)
+
+
+def _advance(context: RunContext, tile: str, *, mending: bool) -> str:
+    """Name of a tile's new state; mending: what the tile is made of is compared first, and made again."""
     square = context.site.grid.tile(tile)
     scenes = scenes_on(context.inputs.scenes, square, context.site.halo_px)
     before = _usable_state(context, tile)
     past = FrozenDays() if before is None else _frozen(context.site, before)
-    records = _ingest(context, square, _to_ingest(context.store, square, scenes, past))
+    records = _ingest(context, square, _to_ingest(context.store, square, scenes, past, mending))
     if before is not None and is_mended(context.site, before.scene_records, records):
         log.info(
             "%s: scenes of the history can be read that were out of reach: its baseline is fitted anew", tile
@@ -50,6 +70,8 @@ def advance_tile(plan: RunPlan, tile: str) -> str:
     with dask.config.set(scheduler="threads", num_workers=WORKERS):
         if before is None:
             baseline = fit_baseline(context, square, records)
+        elif mending:
+            baseline = sound_baseline(context, square, before)
         else:
             baseline = TileBaseline(name=before.baseline, rule=before.baseline_rule)
         return advance_state(context, square, records, baseline, before)
@@ -69,7 +91,7 @@ def baseline_tile(plan: RunPlan, tile: str) -> Path:
 
 def _usable_state(context: RunContext, tile: str) -> TileState | None:
     """The committed state of a tile; None where there is none, or its baseline is no longer the site's."""
-    state = current_state(context.store, tile)
+    state = committed_state(context, tile)
     return state if state is not None and state.baseline_rule == baseline_rule_of(context.site) else None
 
 
@@ -77,13 +99,19 @@ def _frozen(site: Site, state: TileState) -> FrozenDays:
     return frozen_days(state.scene_records, site.days.first_day, state.until_day, site.model.buffer_days)
 
 
-def _to_ingest(store: Store, tile: Tile, scenes: Sequence[Scene], past: FrozenDays) -> list[Scene]:
-    """Scenes that are read now: those of open days, and of frozen ones whose observation is not on disk."""
+def _to_ingest(
+    store: Store, tile: Tile, scenes: Sequence[Scene], past: FrozenDays, mending: bool
+) -> list[Scene]:
+    """Scenes that are read now: those of open days, and of frozen ones whose observation is not on disk.
+
+    mending: or is not what was written.
+    """
     folder = store.observations(tile.id)
+    kept = is_sealed if mending else Path.exists
     return [
         scene
         for scene in in_time(scenes, past)
-        if scene.day not in past or not observation_path(folder, stream_of(scene), scene.day).exists()
+        if scene.day not in past or not kept(observation_path(folder, stream_of(scene), scene.day))
     ]
 
 

@@ -18,8 +18,8 @@ from selvawatch.prepare.observation_keys import ObservationKey, observation_keys
 from selvawatch.site import Site
 from selvawatch.steps.tile.masks import forest_mask, inner_window, inside_areas
 from selvawatch.steps.tile.observations import STATE_VERSION, WORKERS, stack_of
-from selvawatch.store.contents import BASELINE, BASELINES, REASON
-from selvawatch.store.folders import new_folder
+from selvawatch.store.contents import BASELINES, REASON
+from selvawatch.store.folders import free_name, new_folder
 from selvawatch.store.run_plan import RunContext
 from selvawatch.store.tile_state import save_arrays
 
@@ -35,19 +35,21 @@ class TileBaseline:
 
 
 def fit_baseline(context: RunContext, tile: Tile, scene_records: Sequence[SceneRecord]) -> TileBaseline:
-    """A tile's baseline, fitted to what the history holds unless it is there already.
+    """A tile's baseline, fitted to what the history holds unless it is there already and sound.
 
     Raises
     ------
     SiteError
         When there is neither a history nor a forest mask.
+    DamagedError
+        When an observation of the history is not what was written.
     """
     site, rule = context.site, baseline_rule_of(context.site)
     first, last = site.days.history or (0, -1)
     keys = observation_keys(scene_records, first, last)
-    name = digest({"rule": rule, "looks": [asdict(key) for key in keys]})[:16]
-    folder = context.store.baseline(tile.id, name)
-    if BASELINE.is_complete(folder):
+    folder = context.store.baselines(tile.id)
+    name, there = free_name(folder, baseline_name(rule, keys))
+    if there:
         return TileBaseline(name=name, rule=rule)
     stacks = _stacks(site.model, context.store.observations(tile.id), keys)
     halo = site.halo_px
@@ -64,10 +66,15 @@ def fit_baseline(context: RunContext, tile: Tile, scene_records: Sequence[SceneR
     ).compute()
     reason = forest_reason(site.model, baselines, forest)
     reason = reason.where(inside_areas(site, tile, halo), np.uint8(Reason.OUTSIDE)).astype(np.uint8)
-    with new_folder(folder) as part:
+    with new_folder(folder / name) as part:
         save_arrays(baselines.assign_attrs(halo=halo), part / BASELINES)
         save_arrays(reason.to_dataset(name="reason"), part / REASON)
     return TileBaseline(name=name, rule=rule)
+
+
+def baseline_name(rule: str, history: Sequence[ObservationKey]) -> str:
+    """Name of the baseline that a rule makes of the observations of the history."""
+    return digest({"rule": rule, "looks": [asdict(key) for key in history]})[:16]
 
 
 def _stacks(

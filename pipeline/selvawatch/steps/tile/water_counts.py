@@ -33,17 +33,24 @@ def keep_water(context: RunContext, tile: Tile, scene_records: Sequence[SceneRec
 def yearly_counts(
     context: RunContext, tile: str, scene_records: Sequence[SceneRecord], years: set[int]
 ) -> dict[int, WaterCounts]:
-    """What `keep_water` counted of a tile in some years; a year without observations is not there."""
+    """What `keep_water` counted of a tile in some years; a year without observations is not there.
+
+    A file that is gone or damaged is made anew.
+
+    Raises
+    ------
+    DamagedError
+        When an observation that it is made of is damaged.
+    """
     rule = context.site.rules.water
     if rule is None:
         return {}
-    found, until_day = {}, context.plan.until_day
-    for year, observations in _observations(context, tile, scene_records, until_day).items():
-        digests = {key: scenes for key, (_, scenes) in observations.items()}
-        path = counts_path(context.store.water(tile), year, digests, rule.mndwi_over)
-        if year in years and path.exists():
-            found[year] = read_counts(path)
-    return found
+    square, folder = context.site.grid.tile(tile), context.store.water(tile)
+    return {
+        year: read_counts(count_water(square, folder, year, observations, rule.mndwi_over))
+        for year, observations in _observations(context, tile, scene_records, context.plan.until_day).items()
+        if year in years
+    }
 
 
 def prune_water(
