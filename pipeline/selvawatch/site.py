@@ -174,6 +174,18 @@ class SiteFile:
             if days < 1:
                 raise ValueError(f"revisit_days: {sensor} is {days}; needed 1 or more")
 
+    def files(self, file: str) -> dict[str, str]:
+        """Path in the site of every file that it consists of but its layers, by what it is.
+
+        file: path of this one.
+        """
+        models = ("detector", "common", "screening", "indices", "archives", "cause", "events", "ranking")
+        others = ("zones", "rules", "priorities", "periods", "tables")
+        named = {"site": file, "areas": self.areas}
+        named |= {name: getattr(self.models, name) for name in models}
+        named |= {name: getattr(self, name) for name in others}
+        return named | ({"forest_mask": self.forest_mask} if self.forest_mask else {})
+
     def revisit_days_of(self, sensor: str) -> int:
         """Days from one scene of a place to the next, as the site says, else as the table of sensors does."""
         return self.revisit_days.get(sensor) or revisit_days_of(sensor)
@@ -216,16 +228,12 @@ class Site:
             For a file that is missing or says something that cannot be used.
         """
         config = load(SiteFile, folder / file)
-        used = {"site": folder / file, "areas": folder / config.areas}
-        for name in ("detector", "common", "screening", "indices", "archives", "cause", "events", "ranking"):
-            used[name] = _find(folder, getattr(config.models, name))
-        for name in ("zones", "rules", "priorities", "periods", "tables"):
-            used[name] = _find(folder, getattr(config, name))
+        used = {role: _find(folder, name) for role, name in config.files(file).items()}
+        used |= {"site": folder / file, "areas": folder / config.areas}
         if config.forest_mask:
             used["forest_mask"] = _forest_mask(folder, file, config.forest_mask)
         manifest = load(Manifest, used["zones"])
         archive_rule = load(ArchiveRule, used["archives"])
-        files = {one.layer: one.sha256 for one in site_snapshots(manifest, used["zones"].parent)}
         return Site(
             folder=folder,
             file=file,
@@ -247,8 +255,17 @@ class Site:
             priorities=load(Priorities, used["priorities"]),
             periods=load(Periods, used["periods"]),
             tables=load(TableSettings, used["tables"]),
-            digest=digest({"files": {key: file_digest(path) for key, path in used.items()}, "zones": files}),
+            digest=_digest_of(used, manifest),
         )
+
+    @property
+    def files(self) -> Mapping[str, str]:
+        """Path in the site of every file that it consists of but its layers, by what it is."""
+        return self.config.files(self.file)
+
+    def files_digest(self) -> str:
+        """What `digest` would be of the files as they are now: another one, where somebody edits them."""
+        return _digest_of({role: self.path_of(name) for role, name in self.files.items()}, self.manifest)
 
     @property
     def zones_folder(self) -> Path:
@@ -308,6 +325,12 @@ class Site:
     def tiles(self, areas: Sequence[Area]) -> list[Tile]:
         """Tiles that share ground with any of the areas."""
         return self.grid.tiles(shapely.union_all([area.projected(self.grid.crs) for area in areas]))
+
+
+def _digest_of(used: Mapping[str, Path], manifest: Manifest) -> str:
+    """Digest of files by what they are, and of the layers that come with them."""
+    layers = {one.layer: one.sha256 for one in site_snapshots(manifest, used["zones"].parent)}
+    return digest({"files": {role: file_digest(path) for role, path in used.items()}, "zones": layers})
 
 
 def _find(folder: Path, name: str) -> Path:

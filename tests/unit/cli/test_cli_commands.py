@@ -1,6 +1,7 @@
 """Every command that reads or serves what a run made, and the site folders that people make themselves."""
 
 import json
+import shutil
 import sys
 from dataclasses import replace
 from types import SimpleNamespace
@@ -256,3 +257,13 @@ def test_serve_without_a_server_says_how_to_start_one(small_run, command, monkey
 def test_the_report_beside_the_products_is_what_the_command_said(small_run, command):
     said = command(*small_run.words(), "--json").json
     assert json.loads((small_run.products / "report.json").read_text(encoding="utf-8")) == said
+
+
+def test_a_run_on_a_site_whose_days_were_edited_is_refused_at_the_plan(small_run, store, command, tmp_path):
+    shutil.copytree(small_run.site, tmp_path / "site")
+    path = tmp_path / "site" / "aoi" / "site.toml"
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace("history_from = 2022-12-01", "history_from = 2022-12-02"), encoding="utf-8")
+    line = command(*replace(small_run, site=tmp_path / "site").words("2024-09-30")).error
+    assert "history_from 2022-12-02, the store has 2022-12-01" in line and "site.toml" in line
+    assert (store / "site.json").is_file()

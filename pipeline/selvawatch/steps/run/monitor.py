@@ -21,6 +21,7 @@ from selvawatch.steps.tile.advance import advance_tile, baseline_tile
 from selvawatch.store.folders import open_store
 from selvawatch.store.ledger import exclusive
 from selvawatch.store.run_plan import RunContext, RunPlan, open_run
+from selvawatch.store.site_copy import keep_site_copy
 
 
 def plan(site: str, site_file: str, store: str, area: str, until: str, source: str) -> RunPlan:
@@ -107,6 +108,7 @@ def conclude(context: RunContext, results: TileResults) -> RunReport:
     coverage = coverage_of(context, results.states, results.failed, superseded)
     content = content_of(context, results.states, tracked, attributed, coverage, pictures)
     report = publish_run(context, results, content)
+    keep_site_copy(context.store, context.site)
     commit_run(context, results, rows, attributed.alerts, report)
     prune_run(context, results)
     return report

@@ -23,6 +23,7 @@ from selvawatch.store.folders import Store
 from selvawatch.store.ledger import RunRow
 from selvawatch.store.loss_products import scar_digests
 from selvawatch.store.run_plan import RunPlan, SceneInputs, write_inputs
+from selvawatch.store.site_guard import refuse_other_site
 
 
 def plan_run(
@@ -35,12 +36,13 @@ def plan_run(
     Raises
     ------
     SiteError
-        For an area the site does not know.
+        For an area the site does not know, and a site that is not the store's (`store.site_guard`).
     SourceError
         When the source cannot be searched, holds no scene of the area, or none as early as `until_day`.
     StoreError
         When the store has been brought up to a later day.
     """
+    refuse_other_site(site, store)
     wanted = site.select_areas(area)
     aoi = shapely.union_all([one.geometry for one in wanted])
     runs = store.ledger.runs()

@@ -1,0 +1,136 @@
+"""The copy that a store keeps of its site: what decides its events, and the text of every file."""
+
+import json
+import logging
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import shapely
+
+from selvawatch.core.files import canonical_json, digest, file_digest, write_text
+from selvawatch.errors import StoreError
+from selvawatch.site import Site
+from selvawatch.store.folders import Store
+
+log = logging.getLogger(__name__)
+
+SITE_COPY = "site.json"
+"""Name of the copy in the store's folder."""
+_VERSION = 1
+_BINARY = ("forest_mask",)
+"""Files of a site that are kept by their digest alone."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SiteFileCopy:
+    """One file of a site."""
+
+    name: str
+    """Path in the site."""
+    sha256: str
+    text: str
+    """Its content; empty for a raster."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SiteCopy:
+    """The site copy of a store: its site as of its last run."""
+
+    deciding: Mapping[str, Mapping[str, Any]]
+    """What would make other events of the same observations if it were edited: values by key, by table of the
+    site file (empty: its head).
+    """
+    outlines: Mapping[str, shapely.Geometry]
+    """Polygon of each area by name, WGS 84."""
+    digest: str
+    """The site's digest."""
+    files: Mapping[str, SiteFileCopy]
+    """Every file that the site consists of but its layers, by what it is; none where one was edited while the
+    run went on.
+    """
+
+
+def site_copy_path(store: Store) -> Path:
+    """Where a store keeps the copy of its site."""
+    return store.folder / SITE_COPY
+
+
+def deciding_of(site: Site) -> dict[str, dict[str, Any]]:
+    """What of a site decides its events, as `SiteCopy.deciding`."""
+    days = {name: str(value or "none") for name, value in asdict(site.days).items()}
+    return {
+        "": {"name": site.config.name},
+        "centre": asdict(site.config.centre),
+        "days": days,
+        "grid": asdict(site.grid),
+    }
+
+
+def copy_of(site: Site) -> SiteCopy:
+    """The copy of a site as it was loaded, with its files as they are now if that is how they were."""
+    files = {}
+    for role, name in site.files.items():
+        path = site.path_of(name)
+        text = "" if role in _BINARY else path.read_text(encoding="utf-8")
+        files[role] = SiteFileCopy(name=name, sha256=file_digest(path), text=text)
+    if site.files_digest() != site.digest:
+        log.warning("files of the site in %s were edited while the run went on: not copied", site.folder)
+        files = {}
+    return SiteCopy(
+        deciding=deciding_of(site),
+        outlines={area.name: area.geometry for area in site.areas},
+        digest=site.digest,
+        files=files,
+    )
+
+
+def keep_site_copy(store: Store, site: Site) -> None:
+    """Keep a copy of the site in the store, in one step; one that says the same stays as it is."""
+    copied, path = copy_of(site), site_copy_path(store)
+    content = {
+        "version": _VERSION,
+        "deciding": copied.deciding,
+        "areas": {name: outline.wkb_hex for name, outline in copied.outlines.items()},
+        "site_sha256": copied.digest,
+        "files": {role: asdict(file) for role, file in copied.files.items()},
+    }
+    text = canonical_json({"content": content, "sha256": digest(content)}) + "\n"
+    if not path.is_file() or path.read_bytes() != text.encode():
+        write_text(path, text)
+
+
+def read_site_copy(store: Store) -> SiteCopy | None:
+    """The copy that a store keeps of its site; None where it keeps none.
+
+    Raises
+    ------
+    StoreError
+        Where the copy is damaged, or of another version.
+    """
+    path = site_copy_path(store)
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+        content = values["content"]
+        if digest(content) != values["sha256"]:
+            raise ValueError("its digest is not that of its content")
+        if content["version"] != _VERSION:
+            raise ValueError(f"version {content['version']}, needed {_VERSION}")
+        return SiteCopy(
+            deciding=content["deciding"],
+            outlines={name: shapely.from_wkb(outline) for name, outline in content["areas"].items()},
+            digest=content["site_sha256"],
+            files={role: SiteFileCopy(**file) for role, file in content["files"].items()},
+        )
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise StoreError(
+            "the store's copy of its site is damaged",
+            where=path,
+            got=error,
+            do="the next monitor makes it anew from the site, where nothing in the store contradicts it",
+        ) from error
+    except shapely.errors.ShapelyError as error:
+        raise StoreError("the store's copy of its site is damaged", where=path, got=error) from error

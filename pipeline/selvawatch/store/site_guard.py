@@ -1,0 +1,160 @@
+"""Which edits of a site its store allows: none that would make other events of what was observed."""
+
+import json
+import logging
+from collections.abc import Iterator
+
+import geopandas as gpd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import shapely
+from pyproj import CRS, Transformer
+
+from selvawatch.errors import SiteError, StoreError
+from selvawatch.site import Site
+from selvawatch.store.contents import ALERTS_FILE, EVENTS_FILE, INTERNAL, RESTRICTED
+from selvawatch.store.folders import Store
+from selvawatch.store.ledger import RunRow
+from selvawatch.store.site_copy import SiteCopy, deciding_of, read_site_copy
+
+log = logging.getLogger(__name__)
+
+_PUT_BACK = "put it back, or begin anew with another --store"
+
+
+def refuse_other_site(site: Site, store: Store) -> None:
+    """Refuse a site that is not the store's: with another name, `[grid]`, `[centre]` or `[days]`, or with
+    ground gone from under its events.
+
+    Everything else may be edited: layers, rules, tables, tiers, ranks; an area may be added, and may grow. In
+    a store without events days, name, centre and outlines may be edited too. Where the store keeps no copy of
+    its site, or a damaged one, the site is held against what its last run says of itself.
+
+    Raises
+    ------
+    SiteError
+        Naming both values.
+    StoreError
+        Where neither the copy nor the last run can be read.
+    """
+    current = store.ledger.current()
+    if current is None:
+        return
+    kept = _kept(store)
+    wrong = list(_edits(site, kept) if kept is not None else _contradictions(site, store, current))
+    held = wrong and bool(store.ledger.alerts())
+    for table, edits in wrong:
+        if held or table == "[grid]":
+            raise SiteError(
+                f"{table} was edited, on a store that has {'events' if held else 'a run'}",
+                where=site.folder / site.file,
+                got=edits,
+                do=_PUT_BACK,
+            )
+    if kept is not None:
+        _refuse_lost_outlines(site, store, current, kept)
+
+
+def _kept(store: Store) -> SiteCopy | None:
+    """The store's copy of its site; None where there is none that can be used."""
+    try:
+        return read_site_copy(store)
+    except StoreError as error:
+        log.warning("%s", error)
+        return None
+
+
+def _edits(site: Site, kept: SiteCopy) -> Iterator[tuple[str, str]]:
+    """Tables of the site file that differ from the copy, and how: each value beside the store's."""
+    for table, values in deciding_of(site).items():
+        before = kept.deciding.get(table, {})
+        found = [
+            f"{key} {value}, the store has {before.get(key)}"
+            for key, value in values.items()
+            if before.get(key) != value
+        ]
+        if found:
+            yield f"[{table}]" if table else "name", "; ".join(found)
+
+
+def _refuse_lost_outlines(site: Site, store: Store, current: RunRow, kept: SiteCopy) -> None:
+    """Refuse areas that no longer hold ground, at least half a pixel of it, on which an event stands."""
+    crs = site.grid.crs
+    now = {area.name: area.projected(crs) for area in site.areas}
+    before = {name: _projected(outline, crs) for name, outline in kept.outlines.items()}
+    changed = {
+        name: outline.difference(now.get(name, shapely.Polygon()))
+        for name, outline in before.items()
+        if name not in now or not shapely.equals(outline, now[name])
+    }
+    if not changed:
+        return
+    events = _events(store, current)
+    for name, lost in sorted(changed.items()):
+        under = events.geometry.intersection(lost).area >= site.grid.resolution**2 / 2
+        if under.any():
+            ids = sorted(events.loc[under, "event_id"])
+            ha = f"{now[name].area / 1e4:.1f} ha" if name in now else "no such area"
+            raise SiteError(
+                f"area {name} was edited under events",
+                where=site.folder / site.config.areas,
+                got=f"{ha}, the store has {before[name].area / 1e4:.1f} ha; on ground that it lost:"
+                f" {', '.join(ids[:3])}{f' and {len(ids) - 3} more' if ids[3:] else ''}",
+                do="put the outline back: an area may grow, and another may be added,"
+                " but what events stand on stays; or begin anew with another --store",
+            )
+
+
+def _contradictions(site: Site, store: Store, current: RunRow) -> Iterator[tuple[str, str]]:
+    """What the last run says that is not true of the site, as `_edits`; for a store without a copy."""
+    made = _provenance(store, current)
+    if made.get("parameters_sha256") == site.digest:
+        return
+    begins = str(site.days.monitoring_from)
+    if made.get("since_date") != begins:
+        yield "[days]", f"monitoring_from {begins}, the store has {made.get('since_date')}"
+    events = _events(store, current)
+    if events.crs is None or not events.crs.equals(CRS.from_user_input(site.grid.crs)):
+        stored = "none" if events.crs is None else ":".join(events.crs.to_authority() or (events.crs.name,))
+        yield "[grid]", f"crs {site.grid.crs}, the store has {stored}"
+        return
+    watched = shapely.union_all([area.projected(site.grid.crs) for area in site.areas])
+    outside = events.geometry.difference(watched).area >= site.grid.resolution**2 / 2
+    if outside.any():
+        ids = sorted(events.loc[outside, "event_id"])
+        yield "areas", f"{len(ids)} events of the store stand outside all of them, the first {ids[0]}"
+
+
+def _events(store: Store, current: RunRow) -> gpd.GeoDataFrame:
+    """Events of a run that are not withdrawn."""
+    path = store.run(current.run_id) / INTERNAL / EVENTS_FILE
+    try:
+        events = gpd.read_parquet(path, columns=["event_id", "status", "geometry"])
+    except (OSError, ValueError, pa.ArrowException) as error:
+        raise _unreadable(path, error) from error
+    return events[events["status"] != "withdrawn"]
+
+
+def _provenance(store: Store, current: RunRow) -> dict[str, str]:
+    """What a run says it was made from."""
+    path = store.run(current.run_id) / RESTRICTED / ALERTS_FILE
+    try:
+        metadata = pq.read_schema(path).metadata or {}
+        return dict(json.loads(metadata[b"selvawatch"]))
+    except (OSError, ValueError, KeyError, TypeError, pa.ArrowException) as error:
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: object, error: Exception) -> StoreError:
+    return StoreError(
+        "the site cannot be held against what the store was made with",
+        where=path,
+        got=error,
+        do="restore the file from a copy of the store",
+    )
+
+
+def _projected(outline: shapely.Geometry, crs: str) -> shapely.Geometry:
+    """An outline in WGS 84 in another CRS."""
+    transformer = Transformer.from_crs("EPSG:4326", crs, always_xy=True)
+    return shapely.transform(outline, transformer.transform, interleaved=False)
