@@ -1,6 +1,5 @@
 """The copy that a store keeps of its site: what decides its events, and the text of every file."""
 
-import json
 import logging
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -9,8 +8,8 @@ from typing import Any
 
 import shapely
 
-from selvawatch.core.files import canonical_json, digest, file_digest, write_text
-from selvawatch.errors import StoreError
+from selvawatch.core.files import file_digest, read_checked_json, write_checked_json
+from selvawatch.errors import DamagedError
 from selvawatch.site import Site
 from selvawatch.store.folders import Store
 
@@ -96,9 +95,16 @@ def keep_site_copy(store: Store, site: Site) -> None:
         "site_sha256": copied.digest,
         "files": {role: asdict(file) for role, file in copied.files.items()},
     }
-    text = canonical_json({"content": content, "sha256": digest(content)}) + "\n"
-    if not path.is_file() or path.read_bytes() != text.encode():
-        write_text(path, text)
+    if _content_of(path) != content:
+        write_checked_json(path, content)
+
+
+def _content_of(path: Path) -> dict[str, Any] | None:
+    """What a copy holds; None where there is none that can be read."""
+    try:
+        return read_checked_json(path)
+    except DamagedError:
+        return None
 
 
 def read_site_copy(store: Store) -> SiteCopy | None:
@@ -106,15 +112,14 @@ def read_site_copy(store: Store) -> SiteCopy | None:
 
     Raises
     ------
-    StoreError
+    DamagedError
         Where the copy is damaged, or of another version.
     """
     path = site_copy_path(store)
+    if not path.exists():
+        return None
+    content = read_checked_json(path)
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-        content = values["content"]
-        if digest(content) != values["sha256"]:
-            raise ValueError("its digest is not that of its content")
         if content["version"] != _VERSION:
             raise ValueError(f"version {content['version']}, needed {_VERSION}")
         return SiteCopy(
@@ -123,14 +128,5 @@ def read_site_copy(store: Store) -> SiteCopy | None:
             digest=content["site_sha256"],
             files={role: SiteFileCopy(**file) for role, file in content["files"].items()},
         )
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise StoreError(
-            "the store's copy of its site is damaged",
-            where=path,
-            got=error,
-            do="the next monitor makes it anew from the site, where nothing in the store contradicts it",
-        ) from error
-    except shapely.errors.ShapelyError as error:
-        raise StoreError("the store's copy of its site is damaged", where=path, got=error) from error
+    except (ValueError, KeyError, TypeError, AttributeError, shapely.errors.ShapelyError) as error:
+        raise DamagedError("the copy of the site cannot be read", where=path, got=error) from error

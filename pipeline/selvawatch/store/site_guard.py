@@ -1,20 +1,21 @@
 """Which edits of a site its store allows: none that would make other events of what was observed."""
 
+import io
 import json
 import logging
 from collections.abc import Iterator
 
 import geopandas as gpd
-import pyarrow as pa
 import pyarrow.parquet as pq
 import shapely
 from pyproj import CRS, Transformer
 
-from selvawatch.errors import SiteError, StoreError
+from selvawatch.errors import DamagedError, SiteError
 from selvawatch.site import Site
 from selvawatch.store.contents import ALERTS_FILE, EVENTS_FILE, INTERNAL, RESTRICTED
 from selvawatch.store.folders import Store
 from selvawatch.store.ledger import RunRow
+from selvawatch.store.seal import read_seal
 from selvawatch.store.site_copy import SiteCopy, deciding_of, read_site_copy
 
 log = logging.getLogger(__name__)
@@ -34,7 +35,7 @@ def refuse_other_site(site: Site, store: Store) -> None:
     ------
     SiteError
         Naming both values.
-    StoreError
+    DamagedError
         Where neither the copy nor the last run can be read.
     """
     current = store.ledger.current()
@@ -59,8 +60,8 @@ def _kept(store: Store) -> SiteCopy | None:
     """The store's copy of its site; None where there is none that can be used."""
     try:
         return read_site_copy(store)
-    except StoreError as error:
-        log.warning("%s", error)
+    except DamagedError as error:
+        log.warning("the store's copy of its site is made anew at the next commit: %s", error)
         return None
 
 
@@ -126,32 +127,16 @@ def _contradictions(site: Site, store: Store, current: RunRow) -> Iterator[tuple
 
 
 def _events(store: Store, current: RunRow) -> gpd.GeoDataFrame:
-    """Events of a run that are not withdrawn."""
-    path = store.run(current.run_id) / INTERNAL / EVENTS_FILE
-    try:
-        events = gpd.read_parquet(path, columns=["event_id", "status", "geometry"])
-    except (OSError, ValueError, pa.ArrowException) as error:
-        raise _unreadable(path, error) from error
+    """Events of a run that are not withdrawn; DamagedError where they cannot be read."""
+    content = read_seal(store.run(current.run_id)).read(f"{INTERNAL}/{EVENTS_FILE}")
+    events = gpd.read_parquet(io.BytesIO(content), columns=["event_id", "status", "geometry"])
     return events[events["status"] != "withdrawn"]
 
 
 def _provenance(store: Store, current: RunRow) -> dict[str, str]:
-    """What a run says it was made from."""
-    path = store.run(current.run_id) / RESTRICTED / ALERTS_FILE
-    try:
-        metadata = pq.read_schema(path).metadata or {}
-        return dict(json.loads(metadata[b"selvawatch"]))
-    except (OSError, ValueError, KeyError, TypeError, pa.ArrowException) as error:
-        raise _unreadable(path, error) from error
-
-
-def _unreadable(path: object, error: Exception) -> StoreError:
-    return StoreError(
-        "the site cannot be held against what the store was made with",
-        where=path,
-        got=error,
-        do="restore the file from a copy of the store",
-    )
+    """What a run says it was made from; DamagedError where that cannot be read."""
+    content = read_seal(store.run(current.run_id)).read(f"{RESTRICTED}/{ALERTS_FILE}")
+    return dict(json.loads((pq.read_schema(io.BytesIO(content)).metadata or {})[b"selvawatch"]))
 
 
 def _projected(outline: shapely.Geometry, crs: str) -> shapely.Geometry:

@@ -10,10 +10,11 @@ import shapely
 from pyproj import Transformer
 
 from conftest import ROOT
-from selvawatch.errors import SiteError, StoreError
+from selvawatch.errors import DamagedError, SiteError
 from selvawatch.site import Site
 from selvawatch.store.folders import Store
 from selvawatch.store.ledger import AlertRow, RunRow
+from selvawatch.store.seal import seal_folder
 from selvawatch.store.site_copy import keep_site_copy, read_site_copy, site_copy_path
 from selvawatch.store.site_guard import refuse_other_site
 
@@ -60,6 +61,7 @@ def committed(folder, site, events=1, status="confirmed"):
     table = pq.read_table(products / "internal" / "events.parquet")
     table = table.replace_schema_metadata({b"selvawatch": json.dumps(made).encode()})
     pq.write_table(table, products / "restricted" / "alerts.parquet")
+    seal_folder(products)
     keep_site_copy(store, site)
     store.ledger.commit(
         RunRow(sequence=1, run_id="r1", area="all", until_day=20000, result={}),
@@ -192,7 +194,7 @@ def damage(path, how):
 @pytest.mark.parametrize("how", ["emptied", "cut", "bit", "other", "nulls"])
 def test_a_damaged_copy_is_a_named_error_of_one_line(store, how):
     damage(site_copy_path(store), how)
-    with pytest.raises(StoreError, match=r"site\.json.*damaged") as told:
+    with pytest.raises(DamagedError, match=r"site\.json.*damaged") as told:
         read_site_copy(store)
     assert "\n" not in str(told.value)
 
@@ -219,7 +221,7 @@ def test_without_its_copy_the_last_run_still_tells_another_site(store, tmp_path,
     with pytest.raises(SiteError, match="1 events of the store stand outside all"):
         refuse_other_site(lay(tmp_path / "areas", pampa=shapely.affinity.translate(SQUARE, 0.3)), store)
     (store.run("r1") / "restricted" / "alerts.parquet").write_bytes(b"PAR1")
-    with pytest.raises(StoreError, match=r"alerts\.parquet"):
+    with pytest.raises(DamagedError, match=r"alerts\.parquet"):
         refuse_other_site(Site.load(tmp_path / "site"), store)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from selvawatch.core.stack import NODATA
 from selvawatch.core.status import Reason
 from selvawatch.detect.baseline import name_of
-from selvawatch.errors import StackError
+from selvawatch.errors import DamagedError, StackError
 from selvawatch.prepare.observation_files import observation_path, read_observation
 from selvawatch.prepare.observation_keys import ObservationKey
 from selvawatch.sources.open import families_of
@@ -169,7 +169,7 @@ def _optical(context: RunContext, state: TileState, lately: np.ndarray, span_fro
             path = observation_path(context.store.observations(state.tile), key.stream, key.day)
             for stored in read_observation(path).values.values():
                 missing &= stored == NODATA
-    except StackError as error:
+    except (DamagedError, StackError) as error:
         log.warning("%s: what optical sensors saw since the last run is not known: %s", state.tile, error)
         return None
     return int(lately.sum() - missing.sum())
