@@ -11,6 +11,7 @@ from selvawatch.steps.run.cluster import advance_on
 from selvawatch.steps.run.monitor import finish, plan
 from selvawatch.steps.run.run_report import RunReport, report_rows, report_text
 from selvawatch.steps.tile.advance import advance_tile
+from selvawatch.store.lock import exclusive
 from selvawatch.store.run_plan import RunPlan
 
 TILES_AT_A_TIME = 2
@@ -47,11 +48,12 @@ def monitor(
 
     dask: address of the scheduler of a cluster that takes the tiles; None: threads of this process.
     """
-    run = plan(site, site_file, store, area, until, source)
-    if run.done:
-        report = finish(run, {}, {})
-    else:
-        report = finish(run, *(advance_all(dask, run) if dask else advance_here(run)))
+    with exclusive(store, "flows/monitor.py") as held:
+        run = plan(held, site, site_file, area, until, source)
+        if run.done:
+            report = finish(held, run, {}, {})
+        else:
+            report = finish(held, run, *(advance_all(dask, run) if dask else advance_here(run)))
     create_table_artifact(key=f"loss-{area}", table=report_rows(report), description="Loss by type of right")
     create_markdown_artifact(key=f"bulletin-{area}", markdown=report_text(report))
     return report.checked()

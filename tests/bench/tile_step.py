@@ -9,6 +9,7 @@ from pathlib import Path
 from selvawatch.steps.run import monitor
 from selvawatch.steps.tile import advance
 from selvawatch.steps.tile.observations import WORKERS
+from selvawatch.store.lock import exclusive
 from selvawatch.store.run_plan import open_run
 from selvawatch.store.tile_state import TileState
 
@@ -24,7 +25,8 @@ def peak_gib() -> float:
 
 def main(site: str, store: str, area: str, until: str, source: str) -> None:
     """Plan, then the whole step of the only tile: scenes, baseline, monitoring, state."""
-    plan = monitor.plan(site, "aoi/site.toml", store, area, until, source)
+    with exclusive(store, "bench") as held:
+        plan = monitor.plan(held, site, "aoi/site.toml", area, until, source)
     (name,) = plan.tiles
     begun = time.perf_counter()
     folder = open_run(plan).store.state(name, advance.advance_tile(plan, name))

@@ -13,6 +13,7 @@ import small_site
 from selvawatch.errors import SelvawatchError
 from selvawatch.steps.run.cluster import advance_on
 from selvawatch.steps.run.monitor import monitor, plan
+from selvawatch.store.lock import exclusive
 from selvawatch.store.run_plan import RunPlan
 
 pytestmark = pytest.mark.slow
@@ -51,6 +52,7 @@ def test_a_tile_that_fails_on_the_cluster_stops_no_other(
 ):
     site, tiles = small_site.lay_halves(tmp_path / "site", small_archive, small_plan, small_tile)
     place = replace(small_run, site=site, store=tmp_path / "store")
+    place.opened.ledger.create()
     blocked = place.store / "observations" / tiles[1]
     blocked.parent.mkdir(parents=True)
     blocked.write_text("a file where a folder should be")
@@ -62,7 +64,8 @@ def test_a_tile_that_fails_on_the_cluster_stops_no_other(
 def test_a_scheduler_that_is_not_there_is_named(small_run, tmp_path, monkeypatch):
     monkeypatch.setattr("selvawatch.steps.run.cluster._PATIENCE", 1)
     store = str(tmp_path / "store")
-    run = plan(str(small_run.site), "aoi/site.toml", store, small_site.AREA, MIDWAY, small_run.source)
+    with exclusive(store, "test") as held:
+        run = plan(held, str(small_run.site), "aoi/site.toml", small_site.AREA, MIDWAY, small_run.source)
     with pytest.raises(SelvawatchError, match="does not answer.*tcp://127.0.0.1:9"):
         advance_on("tcp://127.0.0.1:9", run)
 
@@ -80,6 +83,8 @@ def planned(*tiles):
         tiles=tiles,
         sequence=1,
         done=False,
+        site_digest="",
+        register_digest="",
     )
 
 

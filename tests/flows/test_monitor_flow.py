@@ -145,6 +145,7 @@ def test_one_failing_tile_stops_no_other_and_fails_the_run_at_its_end(
 ):
     site, tiles = small_site.lay_halves(tmp_path / "site", small_archive, small_plan, small_tile)
     place = replace(small_run, site=site, store=tmp_path / "store")
+    place.opened.ledger.create()
     blocked = place.store / "observations" / tiles[1]
     blocked.parent.mkdir(parents=True)
     blocked.write_text("a file where a folder should be")

@@ -100,6 +100,8 @@ def context(
         tiles=(),
         sequence=1,
         done=False,
+        site_digest=site.digest,
+        register_digest="",
     )
     return RunContext(site=site, store=store, plan=plan, inputs=inputs)
 

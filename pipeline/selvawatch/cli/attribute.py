@@ -50,6 +50,7 @@ def attribute(
     from selvawatch.steps.attribute_loss import LossLayer, RasterLoss, attribute_file, loss_product
     from selvawatch.steps.run.attribute_events import read_zones
     from selvawatch.store.folders import open_store
+    from selvawatch.store.lock import exclusive
     from selvawatch.store.loss_products import keep_product
 
     allowed = tier_named(tier)
@@ -64,8 +65,9 @@ def attribute(
     )
     if register_as:
         product = Product(name=register_as, version=product_version, cause=cause)
-        cells = loss_product(layer, product, crs=loaded.grid.crs, equal_area=loaded.equal_area)
-        kept = keep_product(open_store(store), product, cells)
+        with exclusive(store, "selvawatch attribute --register-as") as held:
+            cells = loss_product(layer, product, crs=loaded.grid.crs, equal_area=loaded.equal_area)
+            kept = keep_product(held.store, product, cells)
         typer.echo(
             f"{kept}: {len(cells)} features, {cells['ha'].sum():.2f} ha kept as {product.label}", err=as_json
         )

@@ -32,19 +32,21 @@ def fetch(
     """Ask the publishers; a layer that fails keeps its last snapshot."""
     from selvawatch.site import Site
     from selvawatch.steps.register import client_for, fetch_zones
-    from selvawatch.store.folders import open_store
+    from selvawatch.store.lock import exclusive
 
     loaded = Site.load(site_folder(site))
-    done = fetch_zones(loaded, open_store(store), layers or [], date=_date(date), client=client_for(loaded))
+    client = client_for(loaded)
+    with exclusive(store, "selvawatch zones fetch") as held:
+        done = fetch_zones(loaded, held.store, layers or [], date=_date(date), client=client)
     for outcome in done:
         if as_json:
             typer.echo(json.dumps(asdict(outcome), ensure_ascii=False))
         elif outcome.record is None:
             typer.echo(f"{outcome.layer}: failed, the last snapshot stays: {outcome.error}", err=True)
         else:
-            held = f", QUARANTINED: {outcome.record.why}" if outcome.record.why else ""
+            note = f", QUARANTINED: {outcome.record.why}" if outcome.record.why else ""
             typer.echo(
-                f"{outcome.layer}: {outcome.record.features} features, {outcome.record.sha256[:12]}{held}"
+                f"{outcome.layer}: {outcome.record.features} features, {outcome.record.sha256[:12]}{note}"
             )
     if any(outcome.record is None for outcome in done):
         raise typer.Exit(1)
@@ -61,12 +63,13 @@ def import_(
     """Take a layer in from a file."""
     from selvawatch.site import Site
     from selvawatch.steps.register import import_zone
-    from selvawatch.store.folders import open_store
+    from selvawatch.store.lock import exclusive
 
     loaded = Site.load(site_folder(site))
-    record = import_zone(loaded, open_store(store), layer, file, date=_date(date))
-    held = f", QUARANTINED: {record.why}" if record.why else ""
-    typer.echo(f"{layer}: {record.features} features, {record.area_ha:.1f} ha, {record.sha256[:12]}{held}")
+    with exclusive(store, "selvawatch zones import") as held:
+        record = import_zone(loaded, held.store, layer, file, date=_date(date))
+    note = f", QUARANTINED: {record.why}" if record.why else ""
+    typer.echo(f"{layer}: {record.features} features, {record.area_ha:.1f} ha, {record.sha256[:12]}{note}")
 
 
 @app.command()
@@ -76,9 +79,10 @@ def accept(
 ) -> None:
     """Use a quarantined snapshot from now on."""
     from selvawatch.register.snapshots import accept as accepted
-    from selvawatch.store.folders import open_store
+    from selvawatch.store.lock import exclusive
 
-    record = accepted(open_store(store).snapshots, layer)
+    with exclusive(store, "selvawatch zones accept") as held:
+        record = accepted(held.store.snapshots, layer)
     typer.echo(f"{layer}: snapshot of {record.date} accepted, {record.features} features")
 
 

@@ -1,16 +1,24 @@
 """The plan of a run as a file of the store: what to bring up to which day, and from which scenes."""
 
 import json
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any, TypeVar
 
-from selvawatch.core.files import canonical_json, write_text
+import shapely
+
+from selvawatch.core.files import canonical_json, digest, read_checked_json, write_checked_json
 from selvawatch.core.grid import Tile
 from selvawatch.core.scene import Scene, scene_from_json, scene_to_json
+from selvawatch.errors import DamagedError, SiteError, StoreError
 from selvawatch.prepare.ingest import scenes_on
 from selvawatch.site import Site
 from selvawatch.sources.source import Problem, Superseded
 from selvawatch.store.folders import Store, open_store
+from selvawatch.store.ledger import Listing
+
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +45,10 @@ class RunPlan:
     """Place of the run in the ledger."""
     done: bool
     """Whether a run of the same inputs was committed already."""
+    site_digest: str
+    """Digest of the site that the run id stands for."""
+    register_digest: str
+    """Digest of the layers' snapshots, and of the products of mining, that the run id stands for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,40 +82,150 @@ class RunContext:
 
 
 def open_run(plan: RunPlan) -> RunContext:
-    """The context of a plan: its site loaded, its store opened, its scenes read."""
+    """The context of a plan: its site loaded, its store opened, its scenes read.
+
+    Raises
+    ------
+    SiteError
+        When the site is no longer the one that was planned with.
+    StoreError
+        When the plan's file is damaged or gone.
+    """
+    store = open_store(plan.store)
+    listing, unsearched = read_listing(store, plan)
     return RunContext(
-        site=Site.load(Path(plan.site), plan.site_file),
-        store=open_store(plan.store),
-        plan=plan,
-        inputs=_read_inputs(plan),
+        site=planned_site(plan), store=store, plan=plan, inputs=inputs_of(listing, unsearched, store)
     )
 
 
-def _read_inputs(plan: RunPlan) -> SceneInputs:
-    """The scenes of a plan."""
-    values = json.loads(Store(Path(plan.store)).plan(plan.run_id).read_text(encoding="utf-8"))
-    return SceneInputs(
-        scenes=tuple(scene_from_json(scene) for scene in values["scenes"]),
-        problems=tuple(Problem(**problem) for problem in values["problems"]),
-        skipped=tuple(scene_from_json(scene) for scene in values["skipped"]),
-        superseded=tuple(
-            Superseded(scene=scene_from_json(older["scene"]), by=older["by"])
-            for older in values["superseded"]
-        ),
-        unsearched=tuple(values["unsearched"]),
-    )
+def planned_site(plan: RunPlan) -> Site:
+    """The site of a plan, loaded; SiteError when it is no longer the one that was planned with."""
+    site = Site.load(Path(plan.site), plan.site_file)
+    if site.digest != plan.site_digest:
+        raise SiteError(
+            "the site was edited while the run was going",
+            where=site.folder / site.file,
+            got=f"digest {site.digest[:12]}",
+            needed=plan.site_digest[:12],
+            do="run again",
+        )
+    return site
 
 
-def write_inputs(path: Path, inputs: SceneInputs) -> None:
-    """Write the scenes of a run as its plan file."""
-    values = {
-        "scenes": [scene_to_json(scene) for scene in inputs.scenes],
-        "problems": [
-            {"scene_id": problem.scene_id, "reason": problem.reason, "text": problem.text}
-            for problem in inputs.problems
-        ],
-        "skipped": [scene_to_json(scene) for scene in inputs.skipped],
-        "superseded": [{"scene": scene_to_json(one.scene), "by": one.by} for one in inputs.superseded],
+def write_plan(store: Store, plan: RunPlan, inputs: SceneInputs) -> None:
+    """Write the file of a plan: what was found since the run before over its area, and what is gone."""
+    before, now = store.ledger.listing(plan.area), _listing(inputs)
+    changes = {
+        "before": _digest(before),
+        "new": {kind: list(_without(now[kind], before.get(kind, {})).values()) for kind in sorted(now)},
+        "gone": {kind: sorted(before[kind].keys() - now.get(kind, {}).keys()) for kind in sorted(before)},
         "unsearched": list(inputs.unsearched),
     }
-    write_text(path, canonical_json(values) + "\n")
+    write_checked_json(store.plan(plan.run_id), changes)
+
+
+def read_listing(store: Store, plan: RunPlan) -> tuple[Listing, tuple[str, ...]]:
+    """All that the search of a plan found, and the sensors that it could not search.
+
+    Raises
+    ------
+    StoreError
+        When the plan's file is damaged or gone, or another run over its area was committed since.
+    """
+    changes = _read_changes(store.plan(plan.run_id))
+    before = store.ledger.listing(plan.area)
+    if _digest(before) != changes["before"]:
+        raise StoreError(
+            "another run was committed meanwhile", where=store.plan(plan.run_id), do="run the command again"
+        )
+    listing = {}
+    for kind in sorted(before.keys() | changes["new"].keys()):
+        stays = _without(before.get(kind, {}), changes["gone"].get(kind, ()))
+        listing[kind] = stays | {_item(text): text for text in changes["new"].get(kind, ())}
+    return listing, tuple(changes["unsearched"])
+
+
+def scenes_before(store: Store, area: str) -> tuple[Scene, ...]:
+    """Scenes that the last run over an area was planned with; none where there was none."""
+    return inputs_of(store.ledger.listing(area), (), store).scenes
+
+
+def remove_plans(store: Store, but: str = "") -> None:
+    """Remove the plans of runs that are over: what they found is in the ledger, or was never committed.
+
+    but: the run whose plan stays.
+    """
+    kept = store.plan(but)
+    for path in sorted(kept.parent.glob("[!.]*.json")):
+        if path != kept:
+            path.unlink()
+
+
+def inputs_of(listing: Listing, unsearched: Iterable[str], store: Store) -> SceneInputs:
+    """The scenes that a listing names, each kind in its order; StoreError for what another version wrote."""
+
+    def read(kind: str, build: Callable[[Any], Item], order: Callable[[Item], Any]) -> tuple[Item, ...]:
+        built = [(build(json.loads(text)), item) for item, text in sorted(listing.get(kind, {}).items())]
+        return tuple(found for found, _ in sorted(built, key=lambda pair: (order(pair[0]), pair[1])))
+
+    try:
+        return SceneInputs(
+            scenes=read("scenes", scene_from_json, lambda scene: scene.order),
+            problems=read("problems", lambda values: Problem(**values), lambda problem: problem.order),
+            skipped=read("skipped", scene_from_json, lambda scene: scene.order),
+            superseded=read("superseded", _superseded, lambda older: older.order),
+            unsearched=tuple(unsearched),
+        )
+    except (ValueError, KeyError, TypeError, shapely.errors.ShapelyError) as error:
+        raise StoreError(
+            "the scenes that the store knows cannot be read",
+            where=store.ledger.path,
+            got=error,
+            do="use the version that wrote them, or a new --store",
+        ) from error
+
+
+def _listing(inputs: SceneInputs) -> Listing:
+    """What a run found, as the text of each item by its digest."""
+    return {
+        "scenes": _items(scene_to_json(scene) for scene in inputs.scenes),
+        "skipped": _items(scene_to_json(scene) for scene in inputs.skipped),
+        "superseded": _items(
+            {"scene": scene_to_json(older.scene), "by": older.by} for older in inputs.superseded
+        ),
+        "problems": _items(asdict(problem) for problem in inputs.problems),
+    }
+
+
+def _items(values: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    texts = [canonical_json(value) for value in values]
+    return {_item(text): text for text in texts}
+
+
+def _item(text: str) -> str:
+    """Digest by which an item is known."""
+    return digest(text)[:32]
+
+
+def _superseded(values: Mapping[str, Any]) -> Superseded:
+    return Superseded(scene=scene_from_json(values["scene"]), by=values["by"])
+
+
+def _without(items: Mapping[str, str], gone: Iterable[str]) -> dict[str, str]:
+    left_out = set(gone)
+    return {item: text for item, text in items.items() if item not in left_out}
+
+
+def _digest(listing: Listing) -> str:
+    """Digest of which items a listing holds."""
+    return digest({kind: sorted(items) for kind, items in listing.items() if items})
+
+
+def _read_changes(path: Path) -> dict[str, Any]:
+    """What the file of a plan holds; StoreError when it is not what was written."""
+    try:
+        return read_checked_json(path)
+    except DamagedError as error:
+        raise StoreError(
+            "the plan of the run cannot be used", where=path, got=error, do="run the command again"
+        ) from error

@@ -23,6 +23,7 @@ from selvawatch.steps.run.attribute_events import read_zones, with_product_scars
 from selvawatch.steps.run.monitor import plan
 from selvawatch.store.faces import KEPT, KEPT_EACH, site_faces, site_pieces
 from selvawatch.store.folders import Store
+from selvawatch.store.lock import exclusive
 from selvawatch.store.run_files import read_seen
 
 SHA = re.compile(r"[0-9a-f]{64}")
@@ -102,8 +103,8 @@ def test_a_broken_product_of_mining_stops_the_next_run_and_no_table(copied, tmp_
     (folder / "cells.parquet").write_bytes(b"half")
     words = ["--site", site, "--store", store]
     assert command("table", "loss_by_type", *words, "--out", tmp_path / "t.csv").code == 0
-    with pytest.raises(StoreError, match="register it again"):
-        plan(str(site), "aoi/site.toml", str(store), "all", "2024-09-01", f"folder:{tmp_path}")
+    with pytest.raises(StoreError, match="register it again"), exclusive(store, "test") as held:
+        plan(held, str(site), "aoi/site.toml", "all", "2024-09-01", f"folder:{tmp_path}")
 
 
 def ground():

@@ -1,6 +1,5 @@
 """What a run leaves in the store, whatever way it got there: in parts, late, past bad scenes, killed."""
 
-import json
 import logging
 import os
 import shutil
@@ -8,7 +7,6 @@ import signal
 import subprocess
 import sys
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -23,7 +21,8 @@ from selvawatch.steps.run import plan
 from selvawatch.steps.run.run_report import report_of
 from selvawatch.steps.tile import advance, baseline, state
 from selvawatch.steps.tile.water_counts import yearly_counts
-from selvawatch.store.ledger import exclusive
+from selvawatch.store.lock import exclusive
+from selvawatch.store.run_plan import scenes_before
 from selvawatch.store.seal import SEAL
 
 pytestmark = pytest.mark.slow
@@ -294,7 +293,7 @@ def test_a_killed_run_changes_nothing_committed_and_a_rerun_succeeds(small_run, 
 
 def test_two_runs_on_one_store_do_not_mix(begun):
     before = committed(begun)
-    with exclusive(begun.store), pytest.raises(StoreError, match="another run is using the store"):
+    with exclusive(begun.store, "test"), pytest.raises(StoreError, match="another run is using the store"):
         begun.run()
     assert committed(begun) == before
 
@@ -356,11 +355,7 @@ def test_a_tile_that_failed_stops_no_other_and_is_brought_up_by_the_same_command
     assert folder_digests(place.store) == before
 
 
-def test_a_plan_says_what_it_will_read(small_run):
-    plans = sorted((small_run.store / "plans").glob("*.json"))
-    said = json.loads(plans[0].read_text(encoding="utf-8"))
-    assert (
-        len(plans) == 1
-        and {one["id"] for one in said["scenes"]} == {one.scene_id for one in small_run.state.scene_records}
-        and Path(small_run.store).is_dir()
-    )
+def test_a_store_knows_what_its_last_run_was_planned_with_and_keeps_no_plan(small_run):
+    known = {scene.id for scene in scenes_before(small_run.opened, small_site.AREA)}
+    assert known == {record.scene_id for record in small_run.state.scene_records}
+    assert list((small_run.store / "plans").iterdir()) == []

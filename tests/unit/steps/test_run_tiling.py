@@ -11,6 +11,7 @@ from selvawatch.site import Site
 from selvawatch.steps.run.plan import plan_run
 from selvawatch.steps.tile.advance import advance_tile
 from selvawatch.store.folders import Store
+from selvawatch.store.lock import exclusive
 from selvawatch.store.tile_state import open_baselines, open_composite, open_fallen
 
 pytestmark = pytest.mark.slow
@@ -22,7 +23,8 @@ MIDWAY = 19_843
 def mosaic(site, store, source, bounds):
     """Layers and composites of all tiles, on the pixels of some bounds (metres)."""
     loaded = Site.load(site)
-    plan = plan_run(loaded, Store(store), small_site.AREA, MIDWAY, source)
+    with exclusive(store, "test") as held:
+        plan = plan_run(held, loaded, small_site.AREA, MIDWAY, source)
     parts = {}
     for name in plan.tiles:
         state = advance_tile(plan, name)

@@ -10,7 +10,8 @@ import pytest
 from selvawatch.core.files import folder_digests
 from selvawatch.errors import StoreError
 from selvawatch.store.folders import Store, new_folder, open_store, prune
-from selvawatch.store.ledger import AlertRow, Ledger, RunRow, SceneRow, TileRow, exclusive
+from selvawatch.store.ledger import AlertRow, Ledger, RunRow, SceneRow, TileRow
+from selvawatch.store.lock import exclusive
 from selvawatch.store.seal import SEAL
 
 
@@ -117,7 +118,7 @@ def test_a_ledger_of_another_schema_is_named_not_read(tmp_path):
     import sqlite3
 
     with sqlite3.connect(ledger.path) as connection:
-        connection.execute("UPDATE meta SET value = '99'")
+        connection.execute("UPDATE meta SET value = '99' WHERE key = 'schema'")
     connection.close()
     with pytest.raises(StoreError, match="schema 99"):
         ledger.runs()
@@ -131,9 +132,13 @@ def test_a_file_that_is_no_ledger_is_one_line(tmp_path):
 
 
 def test_a_store_is_held_by_one_run_at_a_time(tmp_path):
-    with exclusive(tmp_path), pytest.raises(StoreError, match="another run"), exclusive(tmp_path):
+    with (
+        exclusive(tmp_path, "first"),
+        pytest.raises(StoreError, match="another run.*first"),
+        exclusive(tmp_path, "second"),
+    ):
         pass
-    with exclusive(tmp_path):
+    with exclusive(tmp_path, "second"):
         pass
 
 

@@ -1,16 +1,22 @@
 """Make a run current in the ledger, and remove what no current state needs any more."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import asdict
 
 import geopandas as gpd
 
+from selvawatch.errors import SelvawatchError, StoreError
+from selvawatch.site import Site
 from selvawatch.steps.run.run_content import TileResults
 from selvawatch.steps.run.run_report import RunReport
 from selvawatch.steps.tile.water_counts import prune_water
-from selvawatch.store.folders import prune
+from selvawatch.store.folders import Store, prune
 from selvawatch.store.ledger import AlertRow, RunRow, SceneRow, TileRow
-from selvawatch.store.run_plan import RunContext
+from selvawatch.store.run_plan import RunContext, RunPlan, SceneInputs, read_listing, remove_plans
+from selvawatch.store.tile_state import TileState
+
+log = logging.getLogger(__name__)
 
 
 def commit_run(
@@ -39,11 +45,17 @@ def commit_run(
             result=asdict(report),
         ),
         tiles=[
-            TileRow(tile=tile, state=name, until_day=results.states[tile].until_day)
+            TileRow(
+                tile=tile,
+                state=name,
+                until_day=results.states[tile].until_day,
+                before=_state_before(results, tile),
+            )
             for tile, name in sorted(results.advanced.items())
         ],
         scenes=scenes,
         alerts=alert_rows(alerts),
+        listing=read_listing(context.store, plan)[0],
         searched_all=not context.inputs.unsearched,
     )
 
@@ -63,16 +75,47 @@ def alert_rows(alerts: gpd.GeoDataFrame) -> list[AlertRow]:
     ]
 
 
-def prune_run(context: RunContext, results: TileResults) -> None:
-    """Remove states, baselines and counts of water that neither the committed state nor the one before needs.
+def refuse_committed(store: Store, plan: RunPlan) -> None:
+    """Raise StoreError unless the run is the next one: files of one that was committed stay as they are."""
+    runs = store.ledger.runs()
+    if plan.run_id in {run.run_id for run in runs} or plan.sequence != len(runs) + 1:
+        raise StoreError(
+            "another run was committed meanwhile",
+            where=store.folder,
+            got=f"run {len(runs)}",
+            needed=f"run {plan.sequence - 1}",
+            do="run the command again",
+        )
 
-    To be called after the commit only: a run that ends before it leaves what the committed states stand on.
+
+def prune_run(store: Store, plan: RunPlan, site: Site) -> None:
+    """Remove states, baselines and counts of water that neither the committed state nor the one before needs,
+    and plans of runs that are over.
+
+    It goes by the ledger alone, so that it can be done again where a run was killed in it. To be called after
+    the commit only: a run that ends before it leaves what the committed states stand on.
     """
-    store = context.store
-    for tile, name in results.advanced.items():
-        kept = [results.states[tile]]
-        if tile in results.before:
-            kept.append(results.before[tile])
-        prune(store.state(tile, name).parent, {state.state for state in kept})
+    inputs = SceneInputs(scenes=(), problems=(), skipped=(), superseded=(), unsearched=())
+    context = RunContext(site=site, store=store, plan=plan, inputs=inputs)
+    for tile, row in sorted(store.ledger.tiles().items()):
+        try:
+            kept = _kept_states(store, row)
+        except (SelvawatchError, OSError, ValueError) as error:
+            log.warning("%s: nothing is removed, for its state cannot be read: %s", tile, error)
+            continue
+        prune(store.state(tile, row.state).parent, {state.state for state in kept})
         prune(store.baseline(tile, kept[0].baseline).parent, {state.baseline for state in kept})
         prune_water(context, tile, [(state.scene_records, state.until_day) for state in kept])
+    remove_plans(store)
+
+
+def _kept_states(store: Store, row: TileRow) -> list[TileState]:
+    """The committed state of a tile and, where it is still there, the one before."""
+    committed, before = store.state(row.tile, row.state), store.state(row.tile, row.before)
+    has_before = row.before not in ("", row.state) and before.is_dir()
+    return [TileState.read(folder) for folder in ((committed, before) if has_before else (committed,))]
+
+
+def _state_before(results: TileResults, tile: str) -> str:
+    """Name of the state that a tile was committed with before; empty where there was none."""
+    return results.before[tile].state if tile in results.before else ""

@@ -9,47 +9,59 @@ from selvawatch.errors import SelvawatchError, SiteError
 from selvawatch.site import Site
 from selvawatch.steps.run.alert_evidence import illustrate
 from selvawatch.steps.run.attribute_events import attribute_run, zones_of_run
-from selvawatch.steps.run.commit import commit_run, prune_run
+from selvawatch.steps.run.commit import commit_run, prune_run, refuse_committed
 from selvawatch.steps.run.coverage import coverage_of
-from selvawatch.steps.run.plan import plan_run
+from selvawatch.steps.run.plan import check_inputs, plan_run
 from selvawatch.steps.run.publish import content_of, publish_run
 from selvawatch.steps.run.run_content import TileResults, read_results
 from selvawatch.steps.run.run_report import RunReport, report_of
 from selvawatch.steps.run.scene_rows import newly_superseded, scene_rows
 from selvawatch.steps.run.track import track_events
 from selvawatch.steps.tile.advance import advance_tile, baseline_tile
-from selvawatch.store.folders import open_store
-from selvawatch.store.ledger import exclusive
-from selvawatch.store.run_plan import RunContext, RunPlan, open_run
+from selvawatch.store.lock import HeldStore, exclusive
+from selvawatch.store.run_plan import RunContext, RunPlan, open_run, planned_site, remove_plans
 from selvawatch.store.site_copy import keep_site_copy
 
 
-def plan(site: str, site_file: str, store: str, area: str, until: str, source: str) -> RunPlan:
-    """The plan of a run; `until` is an ISO day, or `today` (UTC)."""
+def plan(held: HeldStore, site: str, site_file: str, area: str, until: str, source: str) -> RunPlan:
+    """The plan of a run; `until` is an ISO day, or `today` (UTC). The store stays held until `finish`."""
     day = to_day(dt.datetime.now(dt.UTC)) if until == "today" else to_day(until)
     loaded = Site.load(Path(site), site_file)
-    opened = open_store(store)
-    zones_of_run(loaded, opened)  # a register or product that cannot be used fails now, not after the pixels
-    return plan_run(loaded, opened, area, day, source)
+    zones_of_run(loaded, held.store)  # a register that cannot be used fails now, not after the pixels
+    return plan_run(held, loaded, area, day, source)
 
 
 def monitor(
     site: str, site_file: str, store: str, area: str, until: str, source: str, cluster: str | None = None
 ) -> RunReport:
-    """The same run as the flow's, without Prefect: tile after tile, or on the dask cluster at an address."""
-    run = plan(site, site_file, store, area, until, source)
-    states: dict[str, str] = {}
-    failed: dict[str, str] = {}
-    if cluster is not None and not run.done:
+    """The same run as the flow's, without Prefect: tile after tile, or on the dask cluster at an address.
+
+    Raises
+    ------
+    StoreError
+        At once when another process holds the store.
+    """
+    with exclusive(store, "selvawatch monitor") as held:
+        run = plan(held, site, site_file, area, until, source)
+        if run.done:
+            return finish(held, run, {}, {})
+        if cluster is None:
+            return finish(held, run, *_advance_here(run))
         from selvawatch.steps.run.cluster import advance_on  # the cluster's library takes a second to import
 
-        return finish(run, *advance_on(cluster, run))
-    for tile in () if run.done else run.tiles:
+        return finish(held, run, *advance_on(cluster, run))
+
+
+def _advance_here(run: RunPlan) -> tuple[dict[str, str], dict[str, str]]:
+    """State by tile, and why it could not be brought up to the day by tile: one tile after the other."""
+    states: dict[str, str] = {}
+    failed: dict[str, str] = {}
+    for tile in run.tiles:
         try:
             states[tile] = advance_tile(run, tile)
         except (SelvawatchError, OSError) as error:
             failed[tile] = str(error)
-    return finish(run, states, failed)
+    return states, failed
 
 
 def baseline(site: str, site_file: str, store: str, area: str, source: str) -> dict[str, Path]:
@@ -59,6 +71,8 @@ def baseline(site: str, site_file: str, store: str, area: str, source: str) -> d
     ------
     SiteError
         When the site has no history.
+    StoreError
+        At once when another process holds the store.
     """
     loaded = Site.load(Path(site), site_file)
     if loaded.days.history is None:
@@ -68,36 +82,43 @@ def baseline(site: str, site_file: str, store: str, area: str, source: str) -> d
             needed="history_from and history_to in [days]",
             do="give them, or rely on the model's fallback and a forest_mask",
         )
-    begins = loaded.days.first_day
-    run = plan_run(loaded, open_store(store), area, begins, source, baseline=True)
-    return {tile: baseline_tile(run, tile) for tile in run.tiles}
+    with exclusive(store, "selvawatch baseline") as held:
+        run = plan_run(held, loaded, area, loaded.days.first_day, source, baseline=True)
+        fitted = {tile: baseline_tile(run, tile) for tile in run.tiles}
+        remove_plans(held.store)
+        return fitted
 
 
-def finish(run: RunPlan, states: Mapping[str, str], failed: Mapping[str, str]) -> RunReport:
+def finish(held: HeldStore, run: RunPlan, states: Mapping[str, str], failed: Mapping[str, str]) -> RunReport:
     """Conclude a run over what its tiles gave, and report; a committed run is only reported.
 
-    When it returns the run is committed and the store's lock is free: whatever leaves the store begins there.
+    When it returns the run is committed: whatever leaves the store begins once the store is held no longer.
 
     states: name of the new state folder of each tile that was brought up; failed: why the others were not.
 
     Raises
     ------
     SelvawatchError
-        When every tile failed, or something cannot be attributed or written; nothing is committed then.
+        When every tile failed, something cannot be attributed or written, or the site or a layer was changed
+        since the plan; nothing is committed then.
     """
+    store = held.store
     if run.done:
-        rows = open_store(run.store).ledger.runs()
+        rows = store.ledger.runs()
+        if rows[-1].run_id == run.run_id:
+            prune_run(store, run, planned_site(run))
         return report_of(next(row for row in rows if row.run_id == run.run_id))
     if failed and not states:
         first, why = next(iter(sorted(failed.items())))
         raise SelvawatchError("no tile could be brought up to the day", where=f"tile {first}", got=why)
+    refuse_committed(store, run)
     context = open_run(run)
-    with exclusive(context.store.folder):
-        return conclude(context, read_results(context, states, failed))
+    check_inputs(context)
+    return conclude(context, read_results(context, states, failed))
 
 
 def conclude(context: RunContext, results: TileResults) -> RunReport:
-    """Track, attribute, illustrate, publish and commit what the tiles gave; the store's lock is held."""
+    """Track, attribute, illustrate, publish and commit what the tiles gave; the store is held."""
     known = context.store.ledger.scenes()
     rows = scene_rows(context, known, results)
     zones = zones_of_run(context.site, context.store)
@@ -108,7 +129,8 @@ def conclude(context: RunContext, results: TileResults) -> RunReport:
     coverage = coverage_of(context, results.states, results.failed, superseded)
     content = content_of(context, results.states, tracked, attributed, coverage, pictures)
     report = publish_run(context, results, content)
+    check_inputs(context)
     keep_site_copy(context.store, context.site)
     commit_run(context, results, rows, attributed.alerts, report)
-    prune_run(context, results)
+    prune_run(context.store, context.plan, context.site)
     return report

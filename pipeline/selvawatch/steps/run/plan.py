@@ -1,6 +1,5 @@
 """The plan of a run: what to bring up to which day, decided once, before any pixel is read."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -9,7 +8,7 @@ import shapely
 
 from selvawatch.core.days import iso
 from selvawatch.core.files import digest
-from selvawatch.core.scene import Scene, scene_from_json
+from selvawatch.core.scene import Scene
 from selvawatch.errors import SourceError, StoreError
 from selvawatch.provenance import code_digest
 from selvawatch.site import Site
@@ -21,15 +20,26 @@ from selvawatch.sources.source import Problem, Superseded
 from selvawatch.steps.register import all_snapshots
 from selvawatch.store.folders import Store
 from selvawatch.store.ledger import RunRow
+from selvawatch.store.lock import HeldStore
 from selvawatch.store.loss_products import scar_digests
-from selvawatch.store.run_plan import RunPlan, SceneInputs, write_inputs
+from selvawatch.store.run_plan import (
+    RunContext,
+    RunPlan,
+    SceneInputs,
+    planned_site,
+    remove_plans,
+    scenes_before,
+    write_plan,
+)
 from selvawatch.store.site_guard import refuse_other_site
 
 
 def plan_run(
-    site: Site, store: Store, area: str, until_day: int, source: str, *, baseline: bool = False
+    held: HeldStore, site: Site, area: str, until_day: int, source: str, *, baseline: bool = False
 ) -> RunPlan:
     """Search the source and decide what a run will do; nothing of the store's state changes.
+
+    The plan of a run that was committed has no file: there is nothing left to do.
 
     baseline: the plan is for baselines alone, which may be fitted whatever day the store was brought up to.
 
@@ -42,11 +52,12 @@ def plan_run(
     StoreError
         When the store has been brought up to a later day.
     """
+    store = held.store
     refuse_other_site(site, store)
     wanted = site.select_areas(area)
     aoi = shapely.union_all([one.geometry for one in wanted])
     runs = store.ledger.runs()
-    before = _scenes_before(store, area, runs)
+    before = scenes_before(store, area)
     found = _with_unsearched(_search(site, source, aoi, area, until_day), store, runs, aoi, until_day)
     inputs = _resolved(found, before, site.archive_rule)
     inputs = replace(inputs, superseded=_superseded(inputs, before))
@@ -59,10 +70,10 @@ def plan_run(
             needed=f"scenes over {area} (tiles {', '.join(tile.id for tile in site.tiles(wanted)[:3])})",
             do="check the area's polygon, or the folder",
         )
+    register = register_facts(site, store)
     facts = {
         "site": site.digest,
-        "zones": [(one.layer, str(one.date), one.sha256) for one in all_snapshots(site, store)],
-        "scars": scar_digests(store),
+        **register,
         "code": code_digest(),
         "area": area,
         "until": until_day,
@@ -84,10 +95,39 @@ def plan_run(
         tiles=tiles,
         sequence=len(runs) + 1,
         done=done,
+        site_digest=site.digest,
+        register_digest=digest(register),
     )
-    if not plan.done:
-        write_inputs(store.plan(run_id), inputs)
+    if baseline or not done:
+        store.ledger.create()
+        write_plan(store, plan, inputs)
+    remove_plans(store, but=run_id)
     return plan
+
+
+def register_facts(site: Site, store: Store) -> dict[str, list]:
+    """Layer, day and digest of every snapshot, and name and digest of every product of mining, at hand."""
+    return {
+        "zones": [(one.layer, str(one.date), one.sha256) for one in all_snapshots(site, store)],
+        "scars": scar_digests(store),
+    }
+
+
+def check_inputs(context: RunContext) -> None:
+    """Hold site, register and products of mining against what the run was planned with.
+
+    Raises
+    ------
+    SiteError, StoreError
+        When any of them was changed since.
+    """
+    planned_site(context.plan)
+    if digest(register_facts(context.site, context.store)) != context.plan.register_digest:
+        raise StoreError(
+            "layers or products of the store were changed while the run was going",
+            where=context.store.folder,
+            do="run again",
+        )
 
 
 def _refuse_the_past(store: Store, until_day: int) -> None:
@@ -121,16 +161,6 @@ def _is_open(result: Mapping[str, Any]) -> bool:
     return bool(result["failed"] or result.get("scenes_unreachable"))
 
 
-def _scenes_before(store: Store, area: str, runs: Sequence[RunRow]) -> tuple[Scene, ...]:
-    """Scenes of the plan of the area's run before; none where there was none."""
-    past = [run for run in runs if run.area == area]
-    path = store.plan(past[-1].run_id) if past else None
-    if path is None or not path.is_file():
-        return ()
-    values = json.loads(path.read_text(encoding="utf-8"))
-    return tuple(scene_from_json(scene) for scene in values["scenes"])
-
-
 def _with_unsearched(
     inputs: SceneInputs, store: Store, runs: Sequence[RunRow], aoi: shapely.Geometry, until_day: int
 ) -> SceneInputs:
@@ -140,8 +170,8 @@ def _with_unsearched(
     """
     if not inputs.unsearched:
         return inputs
-    latest = {run.area: run for run in runs}
-    known = [scene for area in sorted(latest) for scene in _scenes_before(store, area, runs)]
+    areas = sorted({run.area for run in runs})
+    known = [scene for area in areas for scene in scenes_before(store, area)]
     kept = {
         scene.key: scene
         for scene in known

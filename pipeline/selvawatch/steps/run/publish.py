@@ -22,6 +22,7 @@ from selvawatch.provenance import code_digest, code_version
 from selvawatch.site import Site
 from selvawatch.steps.run.alert_evidence import write_pictures
 from selvawatch.steps.run.attribute_events import Attributed, Zones
+from selvawatch.steps.run.commit import refuse_committed
 from selvawatch.steps.run.run_content import Published, RunContent, TileResults
 from selvawatch.steps.run.run_report import RunReport, report_on
 from selvawatch.store.contents import INTERNAL, PUBLIC, REPORT_FILE, RESTRICTED
@@ -90,7 +91,14 @@ def content_of(
 
 
 def publish_run(context: RunContext, results: TileResults, content: RunContent) -> RunReport:
-    """Write the folder of a run, whole or not at all: what the next run reads, both tiers, its report."""
+    """Write the folder of a run, whole or not at all: what the next run reads, both tiers, its report.
+
+    Raises
+    ------
+    StoreError
+        When the run, or another since its plan, was committed: its folder stays as it is.
+    """
+    refuse_committed(context.store, context.plan)
     folder = context.store.run(context.plan.run_id)
     with new_folder(folder) as part:
         write_tracked(part / INTERNAL, content.tracked)
