@@ -62,5 +62,9 @@ class DamagedError(StoreError):
     """A file of the store is missing, or is not what was written."""
 
 
+class DiskError(SelvawatchError, OSError):
+    """A file could not be written whole: the disk is full or fails; what was there before is still there."""
+
+
 class DeliveryError(SelvawatchError):
     """A message or channel cannot be used as it is; nothing was sent."""

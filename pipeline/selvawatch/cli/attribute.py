@@ -39,6 +39,9 @@ def attribute(
         str, typer.Option(metavar="NAME", help="Keep the loss in the store, for `table --product NAME`.")
     ] = "",
     product_version: Annotated[str, typer.Option(help="Version of the product, said in every row.")] = "",
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Let --register-as replace the product of that name.")
+    ] = False,
     cause: Annotated[str, typer.Option(help="mining for a product of mining; else unknown.")] = "unknown",
     store: StoreOption = "outputs",
     as_json: JsonOption = False,
@@ -47,7 +50,13 @@ def attribute(
     from selvawatch.attribute.loss_products import Product
     from selvawatch.errors import SiteError
     from selvawatch.site import Site
-    from selvawatch.steps.attribute_loss import LossLayer, RasterLoss, attribute_file, loss_product
+    from selvawatch.steps.attribute_loss import (
+        LossLayer,
+        RasterLoss,
+        attribute_file,
+        check_new_product,
+        loss_product,
+    )
     from selvawatch.steps.run.attribute_events import read_zones
     from selvawatch.store.folders import open_store
     from selvawatch.store.lock import exclusive
@@ -66,6 +75,7 @@ def attribute(
     if register_as:
         product = Product(name=register_as, version=product_version, cause=cause)
         with exclusive(store, "selvawatch attribute --register-as") as held:
+            check_new_product(held.store, product, replace=replace)
             cells = loss_product(layer, product, crs=loaded.grid.crs, equal_area=loaded.equal_area)
             kept = keep_product(held.store, product, cells)
         typer.echo(

@@ -1,19 +1,25 @@
 """Files that are whole or absent and tell whether they are what was written, and digests of equal inputs."""
 
+import errno
 import hashlib
 import json
 import os
+import shutil
+import stat
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from selvawatch.errors import DamagedError
+from selvawatch.errors import DamagedError, DiskError
 
 MAGIC = b"SVWSEAL1"
 END_BYTES = len(MAGIC) + 8 + hashlib.sha256().digest_size
 """Bytes of a sealed end: magic, length of what stands before it (8 bytes, little end first), its sha256."""
+
+_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+"""Errors of a disk that is full or fails."""
 
 CHECK = "check"
 """Member of a checked JSON object: sha256 of the canonical form of all others."""
@@ -23,7 +29,13 @@ CHECK = "check"
 def replacing(path: Path) -> Iterator[Path]:
     """Yield a path beside `path` to write to; rename it onto `path` on success, remove it on error.
 
-    The temporary name keeps the suffix, since writers choose formats by it.
+    The temporary name keeps the suffix, since writers choose formats by it. What GDAL or another library
+    writes that tells nobody of its last bytes is made in memory and written by `write_checked`.
+
+    Raises
+    ------
+    DiskError
+        When the disk is full or fails.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{os.getpid()}-{uuid.uuid4().hex[:8]}.{path.name}")
@@ -32,15 +44,69 @@ def replacing(path: Path) -> Iterator[Path]:
         with part.open("rb") as written:
             os.fsync(written.fileno())
         part.replace(path)
+    except DiskError:
+        raise
+    except OSError as error:
+        if error.errno in _DISK:
+            raise disk_error(path, error.strerror or str(error)) from error
+        raise
     finally:
         part.unlink(missing_ok=True)
 
 
-def write_text(path: Path, text: str) -> Path:
-    """Write UTF-8 text with Unix line ends in one step and return the path."""
-    with replacing(path) as part:
-        part.write_text(text, encoding="utf-8", newline="\n")
+def disk_error(path: Path, why: str, needed: int | None = None) -> DiskError:
+    """The one line for a file that could not be written whole: why, and how much is free and needed."""
+    try:
+        free = f"{why}, {shutil.disk_usage(path.parent).free} bytes free"
+    except OSError:
+        free = why
+    return DiskError(
+        "the file cannot be written whole",
+        where=path,
+        got=free,
+        needed="" if needed is None else f"{needed} bytes",
+        do="make room on that disk, or correct its limits, and run it again; nothing was put there",
+    )
+
+
+def write_checked(path: Path, content: bytes) -> Path:
+    """Write bytes, read them back, put them in their place, and return the path.
+
+    Raises
+    ------
+    DiskError
+        When the disk is full or fails, or gives back something else; `path` is as it was.
+    """
+    try:
+        with replacing(path) as part:
+            part.write_bytes(content)
+            if file_digest(part) != hashlib.sha256(content).hexdigest():
+                raise disk_error(path, f"{part.stat().st_size} bytes of another content", len(content))
+    except DiskError as error:
+        if isinstance(error.__cause__, OSError):
+            raise disk_error(path, error.__cause__.strerror or "", len(content)) from error
+        raise
     return path
+
+
+def read_regular(path: Path, most: int) -> bytes:
+    """The bytes of a plain file of at most so many; OSError for anything else, at once.
+
+    A pipe or device is not waited for, and a file that is longer is not read.
+    """
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(handle, "rb") as file:
+        state = os.fstat(handle)
+        if not stat.S_ISREG(state.st_mode):
+            raise OSError(errno.EINVAL, "it is no plain file", str(path))
+        if state.st_size > most:
+            raise OSError(errno.EFBIG, f"it has {state.st_size} bytes, at most {most}", str(path))
+        return file.read(most)
+
+
+def write_text(path: Path, text: str) -> Path:
+    """Write UTF-8 text with Unix line ends in one step and return the path; DiskError as `write_checked`."""
+    return write_checked(path, text.encode())
 
 
 def canonical_json(value: object) -> str:

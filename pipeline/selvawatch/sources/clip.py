@@ -1,6 +1,5 @@
 """Keep a scene of any source as a STAC item of clipped, cloud-optimised files in a folder."""
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,15 +11,17 @@ import rasterio
 import shapely
 from affine import Affine
 from rasterio.errors import RasterioError
+from rasterio.io import MemoryFile
 
-from selvawatch.core.files import canonical_json, file_digest, replacing, write_text
+from selvawatch.core.files import canonical_json, file_digest, read_regular, write_checked, write_text
 from selvawatch.core.scene import Asset, Scene
-from selvawatch.errors import SceneError
+from selvawatch.errors import DiskError, SceneError
 from selvawatch.sources.earthengine.image_files import clipped, is_image
 from selvawatch.sources.reading.pixel_rule import window_on
 from selvawatch.sources.reading.tiff_blocks import read_stored
 from selvawatch.sources.scene_pixels import bytes_of, check_file, opened
 from selvawatch.sources.sensors.sensor_table import sensor_of
+from selvawatch.web.limits import LIMITS, parsed_json
 from selvawatch.web.retry import reason_of
 
 _COLLECTION = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
@@ -56,13 +57,15 @@ def _collection(scene: Scene) -> str:
 
 def is_here(folder: Path, scene: Scene) -> bool:
     """Whether a folder keeps a scene whole: the same digest, and every file of its size."""
-    item = _read(item_path(folder, scene))
-    files = item.get("assets", {}).values()
-    return item.get("properties", {}).get(_FROM) == scene.digest and all(
-        (target := item_path(folder, scene).parent / asset["href"]).is_file()
-        and target.stat().st_size == asset["file:size"]
-        for asset in files
-    )
+    path = item_path(folder, scene)
+    item = _read(path)
+    try:
+        return bool(item["properties"][_FROM] == scene.digest) and all(
+            (path.parent / asset["href"]).stat().st_size == asset["file:size"]
+            for asset in item["assets"].values()
+        )
+    except (AttributeError, KeyError, OSError, TypeError):
+        return False
 
 
 def keep_scene(scene: Scene, aoi: shapely.Geometry, folder: Path) -> Kept:
@@ -113,7 +116,7 @@ def _listing(name: str, links: list[dict[str, str]]) -> dict[str, Any]:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        content = json.loads(path.read_bytes())
+        content = parsed_json(read_regular(path, LIMITS.content_bytes))
     except (OSError, ValueError):
         return {}
     return content if isinstance(content, dict) else {}
@@ -138,6 +141,8 @@ def _keep_file(scene: Scene, key: str, asset: Asset, aoi: shapely.Geometry, fold
                 "nodata": asset.nodata if asset.nodata is not None else file.nodatavals[asset.band - 1],
             }
         _write(target, values, profile)
+    except DiskError:
+        raise
     except (RasterioError, OSError) as error:
         raise SceneError(
             f"{key} cannot be read",
@@ -165,6 +170,8 @@ def _keep_image(scene: Scene, aoi: shapely.Geometry, folder: Path) -> dict[str, 
             target = folder / f"{file.key}.tif"
             _write(target, file.values, profile)
             assets[file.key] = _asset(target, file.values, profile, *(file.scaling or (None, None)))
+    except DiskError:
+        raise
     except (RasterioError, OSError) as error:
         raise SceneError(
             "the image cannot be kept",
@@ -176,9 +183,15 @@ def _keep_image(scene: Scene, aoi: shapely.Geometry, folder: Path) -> dict[str, 
 
 
 def _write(target: Path, values: np.ndarray, profile: Mapping[str, Any]) -> None:
+    """Write values as a COG whose bytes are made in memory, where they are unpacked and compared first."""
     cog = {"driver": "COG", "compress": "DEFLATE", "predictor": "YES", "overviews": "NONE"}
-    with replacing(target) as part, rasterio.open(part, "w", **cog, **profile) as out:
-        out.write(values, 1)
+    with MemoryFile() as memory:
+        with memory.open(**cog, **profile) as out:
+            out.write(values, 1)
+        with memory.open() as back:
+            if not np.array_equal(back.read(1), values, equal_nan=values.dtype.kind == "f"):
+                raise OSError("the clipped file does not hold what was read")
+        write_checked(target, memory.read())
 
 
 def _asset(

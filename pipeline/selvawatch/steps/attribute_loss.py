@@ -16,11 +16,13 @@ from selvawatch.core.days import day_numbers
 from selvawatch.core.files import digest, file_digest
 from selvawatch.core.schema import Column, Table, Tier, column
 from selvawatch.core.tables import RIGHTS
-from selvawatch.errors import LayerError
+from selvawatch.errors import DamagedError, LayerError, StoreError
 from selvawatch.provenance import code_digest, code_version
 from selvawatch.register.layer_rows import date_spans
 from selvawatch.register.register import IN_FORCE, NOT_IN_FORCE, Register, validity
 from selvawatch.register.vector_files import read_vector, split_layer
+from selvawatch.store.folders import Store
+from selvawatch.store.loss_products import product_names, read_record
 from selvawatch.write.formats.format_table import Content, format_for, write_rows
 from selvawatch.write.language.i18n import language
 from selvawatch.write.tiers import register_of_tier, release_attributed
@@ -178,6 +180,39 @@ def loss_product(loss: LossLayer, product: Product, *, crs: str, equal_area: CRS
     return loss_cells(
         lost, product, equal_area=equal_area, first=first, last=last, area_field=loss.area_field
     )
+
+
+def check_new_product(store: Store, product: Product, *, replace: bool) -> None:
+    """Refuse to keep a product under a name that is in use, before its loss is read.
+
+    replace: whether the product of that name may be replaced; one of a version never by one of none.
+
+    Raises
+    ------
+    StoreError
+        When it may not.
+    """
+    if product.name not in product_names(store):
+        return
+    try:
+        kept = read_record(store, product.name)
+    except DamagedError:
+        kept = None
+    label = kept.label if kept is not None else f"{product.name}, damaged"
+    if not replace:
+        raise StoreError(
+            "the store keeps a product of that name",
+            where=store.products / product.name,
+            got=label,
+            do="give another name to --register-as, or replace it with --replace",
+        )
+    if kept is not None and kept.version and not product.version:
+        raise StoreError(
+            "a product of a version cannot be replaced by one of none",
+            where=store.products / product.name,
+            got=label,
+            needed="--product-version",
+        )
 
 
 def _fields(layer: gpd.GeoDataFrame) -> list[str]:

@@ -1,7 +1,8 @@
 """Statuses of a store as one raster in the encoding of another alert system."""
 
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +10,11 @@ import numpy as np
 import rasterio
 import xarray as xr
 from affine import Affine
+from rasterio.errors import RasterioError
 from rasterio.windows import Window
 
 from selvawatch.core.days import iso
-from selvawatch.core.files import replacing
+from selvawatch.core.files import disk_error, replacing
 from selvawatch.core.grid import Tile
 from selvawatch.detect.encodings import ENCODINGS
 from selvawatch.errors import StoreError
@@ -72,21 +74,51 @@ def _write(
     )
     corner = Tile(grid=tiles[0].grid, column=west, row=north).transform
     paths = [_named(out, str(layer.name), len(layers) > 1) for layer in layers]
+    written: list[tuple[int, Window, str]] = []
     with ExitStack() as stack:
         parts = [stack.enter_context(replacing(path)) for path in paths]
-        files = [
-            stack.enter_context(rasterio.open(part, "w", **_profile(layer, tiles[0].grid.crs, corner, shape)))
-            for part, layer in zip(parts, layers, strict=True)
-        ]
-        for file, layer in zip(files, layers, strict=True):
-            file.set_band_description(1, str(layer.name))
-            file.update_tags(**tags, description=layer.attrs["says"])
-        for tile in sorted(tiles):
-            window = Window((tile.column - west) * side, (north - tile.row) * side, side, side)
-            state = open_layers(store, tile.id, states[tile.id])
-            for file, coder in zip(files, ENCODINGS[encoding], strict=True):
-                file.write(np.ascontiguousarray(coder(state).to_numpy()), 1, window=window)
+        with _as_disk_error(paths[0]), ExitStack() as opened:
+            files = [
+                opened.enter_context(
+                    rasterio.open(part, "w", **_profile(layer, tiles[0].grid.crs, corner, shape))
+                )
+                for part, layer in zip(parts, layers, strict=True)
+            ]
+            for file, layer in zip(files, layers, strict=True):
+                file.set_band_description(1, str(layer.name))
+                file.update_tags(**tags, description=layer.attrs["says"])
+            for tile in sorted(tiles):
+                window = Window((tile.column - west) * side, (north - tile.row) * side, side, side)
+                state = open_layers(store, tile.id, states[tile.id])
+                for number, coder in enumerate(ENCODINGS[encoding]):
+                    values = np.ascontiguousarray(coder(state).to_numpy())
+                    files[number].write(values, 1, window=window)
+                    written.append((number, window, _digest(values)))
+        with _as_disk_error(paths[0]):
+            _read_back(parts, written)
     return paths
+
+
+@contextmanager
+def _as_disk_error(path: Path) -> Iterator[None]:
+    """Errors of a raster that is written and read back as those of the disk."""
+    try:
+        yield
+    except RasterioError as error:
+        raise disk_error(path, str(error.__cause__ or error)) from error
+
+
+def _read_back(parts: Sequence[Path], written: Sequence[tuple[int, Window, str]]) -> None:
+    """Refuse files that do not hold what was written: GDAL tells nobody that its last bytes found no room."""
+    with ExitStack() as opened:
+        files = [opened.enter_context(rasterio.open(part, driver="GTiff")) for part in parts]
+        for number, window, digest in written:
+            if _digest(files[number].read(1, window=window)) != digest:
+                raise RasterioError("it gives back something else than was written")
+
+
+def _digest(values: np.ndarray) -> str:
+    return hashlib.sha256(values.tobytes()).hexdigest()
 
 
 def _named(out: Path, layer: str, several: bool) -> Path:

@@ -83,6 +83,17 @@ def read_product(store: Store, name: str) -> tuple[Product, gpd.GeoDataFrame, st
     return product, gpd.read_parquet(io.BytesIO(_content(path, sha256))), sha256
 
 
+def read_record(store: Store, name: str) -> Product:
+    """What the store says of a loss product; its cells are not read.
+
+    Raises
+    ------
+    DamagedError
+        When its file is missing or not what was written.
+    """
+    return _record(store.products / name / PRODUCT_FILE)[0]
+
+
 def product_names(store: Store) -> list[str]:
     """Names of the loss products kept in a store; of a damaged one too."""
     return sorted(path.name for path in store.products.glob("[!.]*") if path.is_dir())

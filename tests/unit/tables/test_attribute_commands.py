@@ -253,6 +253,30 @@ def test_loss_of_others_is_kept_by_name_and_version_and_never_mixed(decade, comm
     assert set(own["loss_product"]) == {"selvawatch fused 1"}
 
 
+def test_a_product_is_replaced_only_when_asked_and_never_by_one_without_a_version(tmp_path, command):
+    place = made_decade.write_site(tmp_path / "site")
+    west, south = made_decade.WEST, made_decade.SOUTH
+    for name, side in (("old", 100), ("new", 200)):
+        box = shapely.box(west, south, west + side, south + side)
+        gpd.GeoDataFrame({"id": [1]}, geometry=[box], crs="EPSG:32719").to_file(tmp_path / f"{name}.gpkg")
+    words = ["--register-as", "made", "--site", place, "--store", tmp_path / "store"]
+
+    def kept(loss, *more):
+        return command("attribute", "--loss", tmp_path / f"{loss}.gpkg", *words, *more)
+
+    assert kept("old", "--product-version", "1").code == 0
+    before = {path: path.read_bytes() for path in (tmp_path / "store" / "products").rglob("*.*")}
+    for more, said in (
+        (["--product-version", "2"], "keeps a product of that name; got made 1; give another name"),
+        (["--replace"], "a version cannot be replaced by one of none; got made 1; needed --product-version"),
+    ):
+        refused = kept("new", *more)
+        assert refused.code == 1 and said in refused.err and refused.err.count("\n") == 1
+    assert {path: path.read_bytes() for path in before} == before
+    replaced = kept("new", "--product-version", "2", "--replace")
+    assert replaced.code == 0 and "4.00 ha kept as made 2" in replaced.out
+
+
 def test_slivers_are_listed_and_repairs_tell_the_change_of_area(tmp_path, command):
     place = made_decade.write_site(tmp_path / "site")
     west, south = made_decade.WEST, made_decade.SOUTH

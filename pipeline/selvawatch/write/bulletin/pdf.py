@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from selvawatch.core.files import replacing
+from selvawatch.core.files import write_checked
 from selvawatch.errors import TableError
 
 
@@ -20,6 +20,4 @@ def write_pdf(path: Path, page: str, run_id: str) -> Path:
         raise TableError("no PDF writer", needed="weasyprint", do="pip install 'selvawatch[pdf]'") from error
     only_data = weasyprint.urls.URLFetcher(allowed_protocols=["data"], fail_on_errors=True)
     document = weasyprint.HTML(string=page, url_fetcher=only_data)
-    with replacing(path) as part:
-        document.write_pdf(part, identifier=run_id[:32].encode())
-    return path
+    return write_checked(path, document.write_pdf(identifier=run_id[:32].encode()))

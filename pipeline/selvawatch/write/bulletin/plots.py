@@ -1,10 +1,11 @@
 """Plain charts of tables, with the same bytes for the same numbers."""
 
+import io
 from pathlib import Path
 
 import numpy as np
 
-from selvawatch.core.files import replacing
+from selvawatch.core.files import write_checked
 from selvawatch.write.language.sanitise import single_line
 
 
@@ -36,6 +37,6 @@ def draw_bars(
         axes.set_title(title, loc="left", fontsize=10, parse_math=False)
         axes.spines[["top", "right"]].set_visible(False)
         metadata = {"Software": None} if path.suffix.lower() == ".png" else {"Date": None}
-        with replacing(path) as part:
-            figure.savefig(part, dpi=120, metadata=metadata)
-    return path
+        content = io.BytesIO()
+        figure.savefig(content, format=path.suffix.lower().removeprefix("."), dpi=120, metadata=metadata)
+    return write_checked(path, content.getvalue())

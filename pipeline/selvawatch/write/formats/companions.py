@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from io import StringIO
 from pathlib import Path
 
-from selvawatch.core.files import replacing, write_text
+from selvawatch.core.files import write_checked, write_text
 from selvawatch.core.schema import Table, Tier
 from selvawatch.write.language.i18n import language
 from selvawatch.write.language.labels import column_label
@@ -52,9 +52,7 @@ def write_dictionary(path: Path, tables: tuple[Table, ...]) -> Path:
     writer.writerow([_both("table"), *dictionary_head()])
     for table in tables:
         writer.writerows([cell(part) for part in (table.name, *row)] for row in dictionary_rows(table))
-    with replacing(path) as part:
-        part.write_bytes(b"\xef\xbb\xbf" + text.getvalue().encode())
-    return path
+    return write_checked(path, b"\xef\xbb\xbf" + text.getvalue().encode())
 
 
 def write_provenance(path: Path, provenance: Mapping[str, str]) -> Path:

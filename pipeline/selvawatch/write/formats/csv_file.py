@@ -5,7 +5,7 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
-from selvawatch.core.files import replacing
+from selvawatch.core.files import write_checked
 from selvawatch.core.schema import Column
 from selvawatch.write.formats.rows import plain_value
 from selvawatch.write.language.sanitise import cell
@@ -20,9 +20,7 @@ def write_csv(path: Path, released: Released) -> Path:
     writer.writerow([cell(column.name) for column in columns])
     cells = [[_csv_cell(column, value) for value in released.frame[column.name]] for column in columns]
     writer.writerows(zip(*cells, strict=True))
-    with replacing(path) as part:
-        part.write_bytes(b"\xef\xbb\xbf" + text.getvalue().encode())
-    return path
+    return write_checked(path, b"\xef\xbb\xbf" + text.getvalue().encode())
 
 
 def _csv_cell(column: Column, value: Any) -> str:

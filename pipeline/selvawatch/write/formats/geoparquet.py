@@ -1,5 +1,6 @@
 """GeoParquet 1.1: rows with their types, outlines and provenance, for programs."""
 
+import io
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -7,24 +8,25 @@ import geopandas as gpd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from selvawatch.core.files import canonical_json, replacing
+from selvawatch.core.files import canonical_json, write_checked
 from selvawatch.write.tiers import Released
 
 
 def write_geoparquet(path: Path, released: Released, provenance: Mapping[str, str]) -> Path:
     """Write the rows as GeoParquet 1.1 with a covering box (Parquet if no geometry) and return the path."""
     frame = released.frame
-    with replacing(path) as part:
-        if isinstance(frame, gpd.GeoDataFrame):
-            frame.to_parquet(part, index=False, schema_version="1.1.0", write_covering_bbox=True)
-            table = pq.read_table(part)
-        else:
-            table = pa.Table.from_pandas(frame, preserve_index=False)
-        table = _typed_text(table)
-        metadata_of = dict(sorted({**provenance, "tier": released.tier.name.lower()}.items()))
-        metadata = {**(table.schema.metadata or {}), b"selvawatch": canonical_json(metadata_of).encode()}
-        pq.write_table(table.replace_schema_metadata(metadata), part, compression="zstd", version="2.6")
-    return path
+    if isinstance(frame, gpd.GeoDataFrame):
+        plain = io.BytesIO()
+        frame.to_parquet(plain, index=False, schema_version="1.1.0", write_covering_bbox=True)
+        table = pq.read_table(pa.BufferReader(plain.getvalue()))
+    else:
+        table = pa.Table.from_pandas(frame, preserve_index=False)
+    table = _typed_text(table)
+    metadata_of = dict(sorted({**provenance, "tier": released.tier.name.lower()}.items()))
+    metadata = {**(table.schema.metadata or {}), b"selvawatch": canonical_json(metadata_of).encode()}
+    content = io.BytesIO()
+    pq.write_table(table.replace_schema_metadata(metadata), content, compression="zstd", version="2.6")
+    return write_checked(path, content.getvalue())
 
 
 def _typed_text(table: pa.Table) -> pa.Table:

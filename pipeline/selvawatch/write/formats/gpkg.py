@@ -1,5 +1,6 @@
 """GeoPackage: rows as one layer for desktop GIS."""
 
+import io
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pyogrio
 import shapely
 
 from selvawatch.core.days import to_date
-from selvawatch.core.files import replacing
+from selvawatch.core.files import write_checked
 from selvawatch.core.schema import Column
 from selvawatch.errors import TableError
 from selvawatch.write.formats.rows import plain_value
@@ -42,24 +43,24 @@ def write_gpkg(path: Path, released: Released, provenance: Mapping[str, str]) ->
     kind = pa.field("geometry", pa.binary(), metadata={b"ARROW:extension:name": b"geoarrow.wkb"})
     table = pa.Table.from_arrays([*arrays, geometry], schema=pa.schema([*fields, kind]))
     stamp = f"{to_date(released.data_day).isoformat()}T00:00:00.000Z"
+    content = io.BytesIO()
     pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": stamp})
     try:
-        with replacing(path) as part:
-            pyogrio.write_arrow(
-                table,
-                part,
-                layer=released.table.name,
-                driver="GPKG",
-                geometry_name="geometry",
-                geometry_type=kind_of_all,
-                crs=frame.crs.to_wkt()
-                if frame.crs.to_authority() is None
-                else ":".join(frame.crs.to_authority()),
-                layer_metadata={**{key: str(value) for key, value in sorted(provenance.items())}},
-            )
+        pyogrio.write_arrow(
+            table,
+            content,
+            layer=released.table.name,
+            driver="GPKG",
+            geometry_name="geometry",
+            geometry_type=kind_of_all,
+            crs=frame.crs.to_wkt()
+            if frame.crs.to_authority() is None
+            else ":".join(frame.crs.to_authority()),
+            layer_metadata={**{key: str(value) for key, value in sorted(provenance.items())}},
+        )
     finally:
         pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": None})
-    return path
+    return write_checked(path, content.getvalue())
 
 
 def _field(column: Column) -> pa.Field:

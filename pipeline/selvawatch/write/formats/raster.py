@@ -10,7 +10,7 @@ import xarray as xr
 from affine import Affine
 from rasterio.io import MemoryFile
 
-from selvawatch.core.files import replacing
+from selvawatch.core.files import write_checked
 from selvawatch.core.raster_layers import LAYERS, Layer
 from selvawatch.write.language.i18n import language
 from selvawatch.write.language.labels import layer_label, swatch_label
@@ -54,10 +54,10 @@ def write_layer(
             raster.update_tags(**_tags(layer, provenance))
             if layer.name in LEGENDS:
                 raster.write_colormap(1, colour_table(layer.name))
-        with memory.open() as raster, replacing(path) as part:
+        with memory.open() as raster, MemoryFile() as cloud_optimised:
             rasterio.shutil.copy(
                 raster,
-                part,
+                cloud_optimised.name,
                 driver="COG",
                 COMPRESS="DEFLATE",
                 LEVEL=9,
@@ -66,7 +66,7 @@ def write_layer(
                 OVERVIEW_RESAMPLING="MODE" if layer.unit == "code" else "NEAREST",
                 NUM_THREADS=1,
             )
-    return path
+            return write_checked(path, cloud_optimised.read())
 
 
 def write_layers(

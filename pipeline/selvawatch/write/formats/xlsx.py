@@ -1,6 +1,7 @@
 """XLSX: a workbook with the rows, their bilingual dictionary and what they were made from."""
 
 import datetime as dt
+import io
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 import xlsxwriter
 
 from selvawatch.core.days import to_date
-from selvawatch.core.files import replacing
+from selvawatch.core.files import write_checked
 from selvawatch.core.schema import Table
 from selvawatch.write.formats.companions import dictionary_head, dictionary_rows
 from selvawatch.write.formats.rows import plain_value
@@ -20,8 +21,9 @@ def write_xlsx(path: Path, released: Released, provenance: Mapping[str, str]) ->
     """Write the rows as a workbook: the data, the bilingual dictionary, the provenance; return the path."""
     columns = [column for column in released.table.columns if column.dtype != "geometry"]
     created = dt.datetime.combine(to_date(released.data_day), dt.time())
-    options = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
-    with replacing(path) as part, xlsxwriter.Workbook(part, options) as book:
+    texts = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
+    content = io.BytesIO()
+    with xlsxwriter.Workbook(content, {"in_memory": True, **texts}) as book:
         book.set_properties({"title": released.table.name, "author": "selvawatch", "created": created})
         head = book.add_format({"bold": True, "bottom": 1, "text_wrap": True, "valign": "top"})
         day = book.add_format({"num_format": "yyyy-mm-dd"})
@@ -44,7 +46,7 @@ def write_xlsx(path: Path, released: Released, provenance: Mapping[str, str]) ->
         for line, (key, value) in enumerate(sorted(provenance.items())):
             about.write_string(line, 0, cell(key), head)
             about.write_string(line, 1, cell(str(value)))
-    return path
+    return write_checked(path, content.getvalue())
 
 
 def _dictionary_sheet(book: Any, table: Table, head: Any, wrapped: Any) -> None:
