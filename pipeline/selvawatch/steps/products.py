@@ -12,7 +12,7 @@ from selvawatch.detect.encodings import ENCODINGS
 from selvawatch.errors import StoreError
 from selvawatch.store.contents import ALERTS_FILE, PUBLIC, RESTRICTED
 from selvawatch.store.folders import open_store
-from selvawatch.store.seal import open_sealed
+from selvawatch.store.seal import read_seal
 from selvawatch.write.bulletin.pdf import write_pdf
 from selvawatch.write.formats.format_table import Content, formats_of
 
@@ -28,8 +28,7 @@ def product_path(store: str, tier: str, name: str) -> Path:
     StoreError
         When the store has no run, or the tier or product does not exist.
     DamagedError
-        When the run's folder is missing, a file in it has another size than was written, or this one other
-        content.
+        When the run's folder is missing, or the file is not what the run wrote.
     """
     opened = open_store(store)
     current = opened.ledger.current()
@@ -39,7 +38,7 @@ def product_path(store: str, tier: str, name: str) -> Path:
         raise StoreError("the tier is not published", got=tier, needed=", ".join(TIERS))
     folder = opened.run(current.run_id) / tier
     path = folder / name
-    run = open_sealed(folder.parent)
+    run = read_seal(folder.parent)
     if not run.holds(f"{tier}/{name}"):
         known = sorted(one.name for one in folder.glob(f"{name.split('.')[0].split('-')[0]}*"))
         raise StoreError("there is no such product", where=folder, got=name, needed=", ".join(known))
@@ -50,7 +49,7 @@ def product_path(store: str, tier: str, name: str) -> Path:
 def read_file(product: Path) -> bytes:
     """The bytes of a product that `product_path` found; DamagedError when it is not what the run wrote."""
     run = product.parents[1]
-    return open_sealed(run).read(product.relative_to(run).as_posix())
+    return read_seal(run).read(product.relative_to(run).as_posix())
 
 
 def copy_product(store: str, tier: str, name: str, out: Path) -> Path:

@@ -33,7 +33,7 @@ from selvawatch.store.folders import Store, open_store
 from selvawatch.store.ledger import RunRow
 from selvawatch.store.loss_products import read_product
 from selvawatch.store.run_files import read_parquet, read_seen, read_tracked
-from selvawatch.store.seal import open_sealed
+from selvawatch.store.seal import read_seal
 from selvawatch.tables import TABLES, TableInputs, TableSpec, build
 from selvawatch.write.bulletin.plots import draw_bars
 from selvawatch.write.formats.format_table import Content, write_rows
@@ -137,7 +137,7 @@ def _provenance(site: Site, zones: Zones, request: TableRequest, day: int) -> di
 
 def _of_the_run(folder: Path, run_id: str) -> dict[str, str]:
     """Digests of a run's inputs, as its own products state them."""
-    body = open_sealed(folder).read(f"{RESTRICTED}/{ALERTS_FILE}")
+    body = read_seal(folder).read(f"{RESTRICTED}/{ALERTS_FILE}")
     kept = pq.read_schema(io.BytesIO(body)).metadata or {}
     provenance = json.loads(kept.get(b"selvawatch", b"{}"))
     return {f"run_{name}": str(value) for name, value in provenance.items() if name.endswith("_sha256")} | {
@@ -260,7 +260,7 @@ def _run_pieces(
     if tier is Tier.RESTRICTED:
         return pieces, faces
     rule = site.config.tiers
-    published = read_parquet(open_sealed(folder), f"{RESTRICTED}/{ALERTS_FILE}")
+    published = read_parquet(read_seal(folder), f"{RESTRICTED}/{ALERTS_FILE}")
     gate = Gate(tier=tier, rule=rule, data_day=run.until_day, isolated=isolated)
     alerts = apply(ALERTS, published, gate, cells=tracked.cells)
     cells = apply(CELLS, tracked.cells, gate, of=alerts)

@@ -12,7 +12,7 @@ from selvawatch.core.tables import CELLS, EVENTS
 from selvawatch.events.track import Tracked
 from selvawatch.register.manifest import Snapshot
 from selvawatch.store.contents import CELLS_FILE, EVENTS_FILE, INTERNAL, SNAPSHOTS_FILE
-from selvawatch.store.seal import SealedFolder, open_sealed
+from selvawatch.store.seal import SealedFolder, read_seal
 
 
 def read_tracked(run: Path) -> Tracked:
@@ -23,7 +23,7 @@ def read_tracked(run: Path) -> Tracked:
     DamagedError
         When the folder is missing, or a file is not what the run wrote.
     """
-    opened = open_sealed(run)
+    opened = read_seal(run)
     events = read_parquet(opened, f"{INTERNAL}/{EVENTS_FILE}")
     cells = read_parquet(opened, f"{INTERNAL}/{CELLS_FILE}")
     return Tracked(
@@ -52,7 +52,7 @@ def read_seen(run: Path) -> set[tuple[str, str, str]]:
     DamagedError
         When the folder is missing, or the file is not what the run wrote.
     """
-    rows = open_sealed(run).read_json(f"{INTERNAL}/{SNAPSHOTS_FILE}")
+    rows = read_seal(run).read_json(f"{INTERNAL}/{SNAPSHOTS_FILE}")
     return {(one["layer"], one["date"], one["sha256"]) for one in rows}
 
 

@@ -14,7 +14,7 @@ from selvawatch.prepare.ingest import SceneRecord
 from selvawatch.prepare.observation_keys import ObservationKey
 from selvawatch.store.contents import BASELINES, COMPOSITE, LAYERS, STATE_FILE
 from selvawatch.store.folders import Store
-from selvawatch.store.seal import open_sealed
+from selvawatch.store.seal import open_sealed, read_seal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,9 +41,9 @@ class TileState:
         Raises
         ------
         DamagedError
-            When the folder is missing, or its files are not what was written.
+            When the folder is missing, or the file is not what was written.
         """
-        values = open_sealed(folder).read_json(STATE_FILE)
+        values = read_seal(folder).read_json(STATE_FILE)
         try:
             observations = tuple(ObservationKey(**observation) for observation in values.pop("looks"))
             scene_records = tuple(SceneRecord(**record) for record in values.pop("taken"))
