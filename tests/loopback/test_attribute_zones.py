@@ -419,13 +419,16 @@ def test_a_zipped_latin_1_shapefile_is_fetched_and_imported(client, tmp_path):
 
 def test_a_service_cannot_make_a_file_of_this_machine_its_answer(client, tmp_path):
     secret = tmp_path / "secret.gpkg"
-    frame = gpd.GeoDataFrame({"OBJECTID": [1]}, geometry=[shapely.Polygon(ring(0))], crs=4326)
+    rows = {"OBJECTID": [1], "secret": ["x"]}
+    frame = gpd.GeoDataFrame(rows, geometry=[shapely.Polygon(ring(0))], crs=4326)
     frame.to_file(secret, layer="a")
     with GeoServer([layer(1)], Manners(leads_to=str(secret))) as server:
         (done,) = fetch_zones(
             site_with(cadastre(server.arcgis)), Store(tmp_path / "store"), [], date=FIRST, client=client
         )
-    assert "the answer is no features" in done.error and "GDALG" in done.error
+    assert done.error == "" and done.record.features == 1
+    kept = gpd.read_parquet(Store(tmp_path / "store").snapshots / "mining-cadastre" / done.record.file)
+    assert "CODIGOU" in kept and "secret" not in kept
 
 
 UNPACKER = """#!{python}

@@ -48,6 +48,8 @@ def fetch(
             typer.echo(
                 f"{outcome.layer}: {outcome.record.features} features, {outcome.record.sha256[:12]}{note}"
             )
+            for remark in outcome.record.remarks:
+                typer.echo(f"{outcome.layer}: {remark}")
     if any(outcome.record is None for outcome in done):
         raise typer.Exit(1)
 
@@ -70,6 +72,8 @@ def import_(
         record = import_zone(loaded, held.store, layer, file, date=_date(date))
     note = f", QUARANTINED: {record.why}" if record.why else ""
     typer.echo(f"{layer}: {record.features} features, {record.area_ha:.1f} ha, {record.sha256[:12]}{note}")
+    for remark in record.remarks:
+        typer.echo(f"{layer}: {remark}")
 
 
 @app.command()

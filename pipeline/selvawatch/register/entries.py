@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from selvawatch.core.tables import RIGHT_KINDS, RIGHT_TYPES
 from selvawatch.errors import LayerError
 from selvawatch.register.services.kinds import SERVICES
+from selvawatch.register.services.service import public_address
 
 UNATTRIBUTED = ("reference", "context")
 KINDS = (*RIGHT_KINDS, *UNATTRIBUTED)
@@ -49,9 +50,13 @@ class Fetch:
     def __post_init__(self) -> None:
         """Refuse a service that nothing can ask."""
         if self.kind not in SERVICES:
-            raise LayerError("unknown service", where=self.url, got=self.kind, needed=list(SERVICES))
+            raise LayerError(
+                "unknown service", where=public_address(self.url), got=self.kind, needed=list(SERVICES)
+            )
         if not 0 <= self.max_lost_share <= 1:
-            raise LayerError("max_lost_share is no share", where=self.url, got=self.max_lost_share)
+            raise LayerError(
+                "max_lost_share is no share", where=public_address(self.url), got=self.max_lost_share
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,8 +113,9 @@ class LayerEntry:
     unknown_dates: tuple[dt.date, ...] = ()
     """Dates that the source writes for `unknown`."""
     crs: str = ""
-    """CRS of a file that does not state it."""
+    """CRS of a file or reply that states none, or one that does not tell its datum."""
     encoding: str = ""
+    """Encoding of texts of a shapefile, where the file states a wrong one or none."""
     file: str = ""
     """A snapshot that came with the site, FILE[:layer] relative to the manifest; empty: only fetched ones."""
     date: dt.date | None = None

@@ -5,18 +5,22 @@ import hashlib
 import io
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import geopandas as gpd
+import numpy as np
+import shapely
 from pyproj import CRS
 
 from selvawatch.core.files import file_digest, replacing, write_text
 from selvawatch.core.hectares import hectares
 from selvawatch.errors import LayerError, StoreError
+from selvawatch.register.acceptance import acceptable
 from selvawatch.register.entries import LayerEntry
 from selvawatch.register.layer_rows import holder_hash, holder_type, texts
 from selvawatch.register.manifest import Snapshot
+from selvawatch.register.site_extent import SiteExtent
 
 ACCEPTED, QUARANTINED = "accepted", "quarantined"
 HOLDER_TYPE, HOLDER_HASH = "holder_type", "holder_hash"
@@ -45,6 +49,22 @@ class SnapshotRecord:
     """`accepted` or `quarantined`."""
     why: str = ""
     """Why it is quarantined."""
+    remarks: tuple[str, ...] = ()
+    """What it lacks, and what was left out or put right when it was taken."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """Where a snapshot comes from."""
+
+    date: dt.date
+    """Day it was taken."""
+    address: str
+    """Address or name of a file, without any key."""
+    extent: SiteExtent | None = None
+    """Where the site lies: a layer of which anything lies elsewhere is refused."""
+    remarks: list[str] = field(default_factory=list)
+    """What was left out or put right so far."""
 
 
 def keep(
@@ -52,49 +72,56 @@ def keep(
     entry: LayerEntry,
     frame: gpd.GeoDataFrame,
     *,
-    date: dt.date,
-    address: str,
+    origin: Origin,
     equal_area: CRS,
     salt: bytes,
 ) -> SnapshotRecord:
     """Write a layer as it was taken and return its record.
 
-    Names of persons go before anything is written: fields to drop are dropped, the holder's becomes a type
-    and a salted hash. A snapshot that lost more than the entry's share of features or area against the last
-    accepted one is quarantined: kept, not used.
+    Nothing is written of a layer that a later command could not use (`acceptance`). Names of persons go
+    before anything is written: fields to drop are dropped, the holder's becomes a type and a salted hash. A
+    snapshot that lost more than the entry's share of features or area against the last accepted one is
+    quarantined: kept, not used.
 
     Raises
     ------
     LayerError
-        For a layer without features or CRS, or without a column that its entry names, the holder's included.
+        For a layer that cannot be used, or without a column that its entry names, the holder's included.
     """
-    if frame.crs is None:
-        raise LayerError("the layer has no CRS", where=entry.name)
-    if not len(frame):
-        raise LayerError("the layer is empty", where=entry.name, got=address, do="the last snapshot stays")
-    clean = without_persons(frame, entry, salt)
+    remarks = list(origin.remarks)
+    clean = without_persons(acceptable(frame, entry, origin.extent, remarks), entry, salt)
+    area = _area_ha(clean, equal_area)
+    if not np.isfinite(area):
+        raise LayerError("the layer's area is no number", where=entry.name, do="nothing was kept")
     body = io.BytesIO()
     clean.to_parquet(body, index=False, schema_version="1.1.0", compression="zstd")
     sha256 = hashlib.sha256(body.getvalue()).hexdigest()
     same = [one for one in records(root, entry.name) if one.sha256 == sha256]
-    name = same[0].file if same else f"{date.isoformat()}-{sha256[:8]}.parquet"
-    if not same:
-        with replacing(root / entry.name / name) as part:
-            part.write_bytes(body.getvalue())
-    area = float(hectares(clean.geometry.to_numpy(), clean.crs, equal_area).sum())
+    name = same[0].file if same else f"{origin.date.isoformat()}-{sha256[:8]}.parquet"
     record = SnapshotRecord(
         layer=entry.name,
-        date=date.isoformat(),
+        date=origin.date.isoformat(),
         file=name,
         sha256=sha256,
         source=entry.source,
         licence=entry.licence,
-        address=address,
+        address=origin.address,
         features=len(clean),
         area_ha=round(area, 4),
         state=ACCEPTED,
+        remarks=tuple(remarks),
     )
-    return _recorded(root, _judged(root, entry, record))
+    judged = _judged(root, entry, record, equal_area)
+    if not same:
+        with replacing(root / entry.name / name) as part:
+            part.write_bytes(body.getvalue())
+    return _recorded(root, judged)
+
+
+def _area_ha(frame: gpd.GeoDataFrame, equal_area: CRS) -> float:
+    """Hectares of the features that have a geometry; NaN where it cannot be measured."""
+    shapes = frame.geometry.to_numpy()
+    return float(hectares(shapes[~shapely.is_missing(shapes)], frame.crs, equal_area).sum())
 
 
 def without_persons(frame: gpd.GeoDataFrame, entry: LayerEntry, salt: bytes) -> gpd.GeoDataFrame:
@@ -137,8 +164,9 @@ def records(root: Path, layer: str) -> list[SnapshotRecord]:
     found = []
     for path in sorted((root / layer).glob("*.json")):
         try:
-            found.append(SnapshotRecord(**json.loads(path.read_text(encoding="utf-8"))))
-        except (ValueError, TypeError) as error:
+            stated = json.loads(path.read_text(encoding="utf-8"))
+            found.append(SnapshotRecord(**{**stated, "remarks": tuple(stated.get("remarks", ()))}))
+        except (ValueError, TypeError, AttributeError) as error:
             raise StoreError("a snapshot's record cannot be read", where=path, got=error) from error
     return sorted(found, key=lambda snapshot: (snapshot.date, snapshot.sha256))
 
@@ -180,11 +208,13 @@ def stored_snapshots(root: Path, layers: Sequence[str]) -> tuple[Snapshot, ...]:
     return tuple(found)
 
 
-def _judged(root: Path, entry: LayerEntry, record: SnapshotRecord) -> SnapshotRecord:
+def _judged(root: Path, entry: LayerEntry, record: SnapshotRecord, equal_area: CRS) -> SnapshotRecord:
     before = [one for one in records(root, entry.name) if one.state == ACCEPTED and one.date <= record.date]
     if entry.fetch is None or not before:
         return record
     last, most = before[-1], entry.fetch.max_lost_share
+    if not np.isfinite(last.area_ha):  # kept by an earlier version, beside a feature without geometry
+        last = replace(last, area_ha=_area_ha(gpd.read_parquet(root / entry.name / last.file), equal_area))
     lost = {
         "features": 1 - record.features / last.features if last.features else 0.0,
         "area": 1 - record.area_ha / last.area_ha if last.area_ha else 0.0,
@@ -198,5 +228,7 @@ def _judged(root: Path, entry: LayerEntry, record: SnapshotRecord) -> SnapshotRe
 
 def _recorded(root: Path, record: SnapshotRecord) -> SnapshotRecord:
     path = root / record.layer / f"{record.date}-{record.sha256[:8]}.json"
-    write_text(path, json.dumps(asdict(record), indent=1, sort_keys=True, ensure_ascii=False) + "\n")
+    write_text(
+        path, json.dumps(asdict(record), indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
+    )
     return record

@@ -1,23 +1,32 @@
 """Vector files from outside, read whole and in the site's pixel CRS, or refused in one line."""
 
-from dataclasses import dataclass
+import stat
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
-import pyogrio
-import pyogrio.errors
+import pyproj.exceptions
 import shapely
 from pyproj import CRS
 
 from selvawatch.core.hectares import M2_PER_HA
 from selvawatch.errors import LayerError
-from selvawatch.register.drivers import HELD, foreign_driver
+from selvawatch.register.readers.isolated_reading import ReadingLimits, read_isolated
+from selvawatch.register.readers.vector_reader import read_source
+from selvawatch.register.site_extent import SiteExtent, in_degrees
 
 GRID_M = 0.001
 """Grid on which imported vertices are set, metres: finer than any survey."""
 
+LARGEST_M = 1e9
+"""Largest projected ordinate, metres: what lies farther is not on Earth."""
+
+MOST_CROSSED = 20_000_000
+"""Most crossings of invalid rings, squared and summed over a layer: mending takes as long as that grows."""
+
 _POLYGONAL = (shapely.GeometryType.POLYGON, shapely.GeometryType.MULTIPOLYGON)
+_CHUNK = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,11 +43,24 @@ class Repair:
     """Hectares in the pixel CRS after the repair."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """How a file is read."""
+
+    declared_crs: str = ""
+    """CRS of a file that does not state it."""
+    encoding: str = ""
+    """Text encoding of a shapefile that does not state it."""
+    extent: SiteExtent | None = None
+    """Where the site lies: it decides which ordinate comes first."""
+    remarks: list[str] = field(default_factory=list)
+    """What was put right or assumed is added here, one line each."""
+    limits: ReadingLimits | None = None
+    """Of a file from outside, which is read by another process; None: of the site or the store, read here."""
+
+
 def split_layer(text: str | Path) -> tuple[Path, str | None]:
     """Path and layer of `FILE[:layer]`; the whole text is the path where such a file exists."""
-    if str(text).startswith("/vsi"):
-        file, mark, layer = str(text).partition(":")
-        return Path(file), layer if mark else None
     full_path = Path(text)
     if full_path.exists() or ":" not in full_path.name:
         return full_path, None
@@ -47,83 +69,135 @@ def split_layer(text: str | Path) -> tuple[Path, str | None]:
 
 
 def read_vector(
-    file: str | Path, *, crs: str | CRS, declared_crs: str = "", encoding: str = ""
+    file: str | Path,
+    *,
+    crs: str | CRS,
+    declared_crs: str = "",
+    encoding: str = "",
+    reading: Reading | None = None,
 ) -> gpd.GeoDataFrame:
     """All rows of a layer (`FILE[:layer]`: GeoPackage, GeoJSON, shapefile, GeoParquet ...) in `crs`.
 
     Parameters
     ----------
-    declared_crs
-        What the manifest says of a file that does not state its CRS itself.
-    encoding
-        Text encoding of a shapefile that does not state it.
+    declared_crs, encoding
+        What the manifest says of a file that does not state them itself.
+    reading
+        More on how it is read; its own CRS and encoding stand for those above.
 
     Raises
     ------
     LayerError
         For a missing file, an unreadable one, one that leads to others, an unnamed layer among
-        several, no CRS, or no geometry.
+        several, no CRS, one without a known datum, no geometry, or coordinates that are none.
     """
+    reading = reading or Reading(declared_crs=declared_crs, encoding=encoding)
     path, layer = split_layer(file)
-    if not path.exists() and not str(path).startswith("/vsi"):
-        raise LayerError("no such file", where=path, do="give the path of a vector file, as FILE[:layer]")
-    frame = _read(path, layer, encoding)
-    if not isinstance(frame, gpd.GeoDataFrame) or frame.active_geometry_name is None:
-        raise LayerError("the layer has no geometry", where=file, needed="a vector layer")
-    if frame.active_geometry_name != "geometry":
-        frame = frame.rename_geometry("geometry")
-    if frame.crs is None:
-        if not declared_crs:
-            raise LayerError(
-                "the layer has no CRS",
-                where=file,
-                needed="a CRS in the file, or `crs` in its entry of zones.toml",
-                do="ask the publisher or write the CRS into the file; it is never guessed",
-            )
-        frame = frame.set_crs(declared_crs)
-    frame = frame.to_crs(crs)
-    frame["geometry"] = shapely.force_2d(frame.geometry.to_numpy())
-    bounds = frame.total_bounds
-    if len(frame) and not np.isfinite(bounds[~np.isnan(bounds)]).all():
-        raise LayerError(
-            "coordinates leave the CRS of work", where=file, got=frame.crs, needed=f"ground inside {crs}"
+    check_file(path)
+    declared, encoding = reading.declared_crs, reading.encoding
+    if reading.limits is None:
+        frame, remarks = read_source(path, layer, declared=declared, encoding=encoding)
+    else:
+        frame, remarks = read_isolated(
+            path, layer, declared=declared, encoding=encoding, limits=reading.limits
         )
+    reading.remarks.extend(remarks)
+    where = f"{path.name}{f':{layer}' if layer else ''}"
+    _check_numbers(frame, "coordinates are no numbers", where, "finite coordinates")
+    source = frame.crs
+    try:
+        if reading.extent is not None:
+            frame = in_degrees(frame, reading.extent, reading.remarks)
+        frame = frame.to_crs(crs)
+    except pyproj.exceptions.ProjError as error:
+        raise LayerError("coordinates leave the CRS of work", where=where, got=error) from error
+    frame["geometry"] = shapely.force_2d(frame.geometry.to_numpy())
+    _check_numbers(
+        frame, "coordinates leave the CRS of work", where, f"ground inside {CRS(crs).name}", source.name
+    )
     return frame
 
 
-def _read(path: Path, layer: str | None, encoding: str) -> gpd.GeoDataFrame:
-    if path.suffix.lower() in {".parquet", ".geoparquet"}:
-        try:
-            return gpd.read_parquet(path)
-        except (ValueError, OSError) as error:
-            raise LayerError("the file cannot be read as GeoParquet", where=path, got=error) from error
+def _check_numbers(frame: gpd.GeoDataFrame, what: str, where: str, needed: str, got: str = "") -> None:
+    """Refuse a frame with coordinates that are no numbers, or beyond Earth."""
+    coordinates, index = shapely.get_coordinates(frame.geometry.to_numpy(), return_index=True)
+    with np.errstate(invalid="ignore"):
+        strange = np.unique(index[~(np.abs(coordinates) <= LARGEST_M).all(axis=1)])
+    if len(strange):
+        rows = f"{len(strange)} of {len(frame)} features, the first row {strange[0]}"
+        raise LayerError(
+            what,
+            where=where,
+            got=f"{got}, {rows}" if got else rows,
+            needed=needed,
+            do="check the CRS and the unit of the coordinates (`crs` in zones.toml);"
+            " of a snapshot kept before: take the layer in again and remove its record",
+        )
+
+
+def check_file(path: Path) -> None:
+    """Refuse what is no file that can be read to its end: a pipe, a device, nothing; LayerError.
+
+    A shapefile's companions and the files of a folder are held to the same.
+    """
     try:
-        if (driver := foreign_driver(path)) is not None:
+        about = path.stat()
+    except OSError as error:
+        raise LayerError(
+            "no such file", where=path, do="give the path of a vector file, as FILE[:layer]"
+        ) from error
+    if stat.S_ISDIR(about.st_mode):
+        files = [file for file in path.rglob("*") if not file.is_dir()]
+    else:
+        files = [
+            path,
+            *(file for file in path.parent.iterdir() if file.stem == path.stem and not file.is_dir()),
+        ]
+    for file in files:
+        if file.exists() and not stat.S_ISREG(file.stat().st_mode):
+            raise LayerError("no plain file, but a pipe, a socket or a device", where=file)
+    if not files or (not stat.S_ISDIR(about.st_mode) and about.st_size == 0):
+        raise LayerError("the file is empty", where=path)
+
+
+def crossings(geometry: shapely.Geometry, most: int) -> int:
+    """How often segments of a geometry cross each other; counted to a little more than `most`."""
+    count = 0
+    coordinates, ring = shapely.get_coordinates(shapely.get_rings(geometry), return_index=True)
+    follows = ring[1:] == ring[:-1]
+    segments = shapely.linestrings(np.stack([coordinates[:-1][follows], coordinates[1:][follows]], axis=1))
+    tree = shapely.STRtree(segments)
+    for start in range(0, len(segments), _CHUNK):
+        count += tree.query(segments[start : start + _CHUNK], predicate="crosses").shape[1]
+        if count > 2 * most:
+            break
+    return count // 2
+
+
+def check_mendable(geometries: np.ndarray, keys: list[str]) -> None:
+    """Refuse polygons that cross themselves so often that mending them would never end; LayerError."""
+    spent = 0
+    for index in np.flatnonzero(~shapely.is_valid(geometries) & ~shapely.is_missing(geometries)):
+        if shapely.get_type_id(geometries[index]) not in _POLYGONAL:
+            continue
+        spent += crossings(geometries[index], int(MOST_CROSSED**0.5)) ** 2
+        if spent > MOST_CROSSED:
             raise LayerError(
-                "this kind of file may lead to others and is not read",
-                where=path,
-                got=driver,
-                needed=f"one of {', '.join(sorted(HELD))}, or GeoParquet",
-                do="convert it: ogr2ogr out.gpkg FILE",
+                "rings cross themselves too often to be mended",
+                where=f"row {keys[index]}",
+                needed=f"no more than some {MOST_CROSSED**0.5:.0f} crossings",
+                do="mend the layer where it is made",
             )
-        layers = [str(name) for name in pyogrio.list_layers(path)[:, 0]]
-        if layer is not None and layer not in layers:
-            raise LayerError("no such layer", where=path, got=layer, needed=f"one of {layers}")
-        if layer is None and len(layers) != 1:
-            raise LayerError(
-                "the file has not one layer", where=path, got=layers, do=f"name one, as {path.name}:LAYER"
-            )
-        return gpd.read_file(path, layer=layer or layers[0], encoding=encoding or None)
-    except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError) as error:
-        raise LayerError("the file cannot be read as a vector layer", where=path, got=error) from error
 
 
 def polygons(geometries: np.ndarray, keys: list[str]) -> tuple[np.ndarray, tuple[Repair, ...]]:
     """Valid polygons on the 1 mm grid (None where nothing with an area is left), and what that changed.
 
     Lines and points that a repair leaves over are dropped; an area lost on the grid above 1 m2 is listed.
+    LayerError for rings that cross themselves too often to be mended.
     """
     before = np.asarray(geometries, object)
+    check_mendable(before, keys)
     present = ~shapely.is_missing(before)
     valid = shapely.is_valid(before) | ~present
     fixed = before.copy()

@@ -1,5 +1,6 @@
 """Use case: a loss layer from elsewhere, on zones of the user's or on the site's register, as a file."""
 
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -18,9 +19,11 @@ from selvawatch.core.schema import Column, Table, Tier, column
 from selvawatch.core.tables import RIGHTS
 from selvawatch.errors import DamagedError, LayerError, StoreError
 from selvawatch.provenance import code_digest, code_version
+from selvawatch.register.archives import read_file
 from selvawatch.register.layer_rows import date_spans
+from selvawatch.register.readers.isolated_reading import limits_for
 from selvawatch.register.register import IN_FORCE, NOT_IN_FORCE, Register, validity
-from selvawatch.register.vector_files import read_vector, split_layer
+from selvawatch.register.vector_files import Reading, check_file, split_layer
 from selvawatch.store.folders import Store
 from selvawatch.store.loss_products import product_names, read_record
 from selvawatch.write.formats.format_table import Content, format_for, write_rows
@@ -83,7 +86,7 @@ class LossLayer:
     def read(self, crs: str) -> gpd.GeoDataFrame:
         """The features of the loss in a CRS; LayerError for a file that cannot be read."""
         if Path(self.file).suffix.lower() not in (".tif", ".tiff"):
-            return read_vector(self.file, crs=crs)
+            return read_of_user(self.file, crs)
         if self.raster is None:
             raise LayerError(
                 "the loss is a raster", where=self.file, do=f"say how it is read: --encoding {ENCODINGS}"
@@ -91,6 +94,20 @@ class LossLayer:
         return read_raster_loss(
             Path(self.file), crs=crs, encoding=self.raster.encoding, year=self.raster.year
         )
+
+
+def read_of_user(file: str, crs: str) -> gpd.GeoDataFrame:
+    """The features of a vector file of the user's, FILE[:layer], or of the one in an archive, in a CRS.
+
+    Raises
+    ------
+    SelvawatchError
+        For a file that cannot be read.
+    """
+    path, layer = split_layer(file)
+    check_file(path)
+    with tempfile.TemporaryDirectory(prefix="selvawatch-") as scratch:
+        return read_file(path, layer or "", Reading(limits=limits_for(path)), Path(scratch), crs=crs)
 
 
 def attribute_file(
@@ -154,7 +171,7 @@ def _zone_layers(
     if register is None:
         if not files:
             raise LayerError("no zones", do="name a file with --zones, or a site with layers in zones.toml")
-        return {name: read_vector(file, crs=crs) for name, file in _named(files).items()}
+        return {name: read_of_user(file, crs) for name, file in _named(files).items()}
     layers = register_layers(register, tier)
     if not layers:
         raise LayerError(

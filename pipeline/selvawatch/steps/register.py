@@ -13,14 +13,16 @@ from selvawatch.attribute.faces import SLIVER_HA, faces_of
 from selvawatch.attribute.overlay import extent_of
 from selvawatch.core.files import replacing
 from selvawatch.errors import LayerError, SelvawatchError
-from selvawatch.register.archives import PACKED, read_archive
+from selvawatch.register.archives import read_file
 from selvawatch.register.entries import LayerEntry
 from selvawatch.register.layer_rows import read_layer
 from selvawatch.register.manifest import Snapshot, read_register, site_snapshots
+from selvawatch.register.readers.isolated_reading import limits_for
 from selvawatch.register.services.kinds import SERVICES
-from selvawatch.register.services.service import Client, LayerRequest
-from selvawatch.register.snapshots import ACCEPTED, SnapshotRecord, keep, records, stored_snapshots
-from selvawatch.register.vector_files import read_vector, split_layer
+from selvawatch.register.services.service import Client, LayerRequest, public_address, without_secrets
+from selvawatch.register.site_extent import extent_of_areas
+from selvawatch.register.snapshots import ACCEPTED, Origin, SnapshotRecord, keep, records, stored_snapshots
+from selvawatch.register.vector_files import Reading, check_file, split_layer
 from selvawatch.site import Site
 from selvawatch.store.folders import Store
 from selvawatch.version import __version__
@@ -82,6 +84,9 @@ def fetch_zones(
             done.append(Fetched(layer=entry.name, record=_fetch(site, store, entry, date, client)))
         except SelvawatchError as error:
             done.append(Fetched(layer=entry.name, record=None, error=str(error)))
+        except Exception as error:
+            # A reply may be anything: what nobody foresaw of it is one layer's fault and stops no other.
+            done.append(Fetched(layer=entry.name, record=None, error=str(_unforeseen(entry, error))))
     return done
 
 
@@ -89,16 +94,34 @@ def import_zone(site: Site, store: Store, layer: str, file: str, *, date: dt.dat
     """Keep a layer from a file (any vector format, or an archive of one) as if it had been fetched."""
     entry = site.manifest.entry(layer)
     path, inside = split_layer(file)
-    if path.suffix.lower() not in PACKED:
-        frame = read_vector(file, crs="EPSG:4326", declared_crs=entry.crs, encoding=entry.encoding)
-    elif not path.exists():
-        raise LayerError("no such file", where=path, do="give the path of a vector file or an archive of one")
-    else:
+    check_file(path)
+    reading = Reading(
+        declared_crs=entry.crs,
+        encoding=entry.encoding,
+        extent=extent_of_areas(site.areas),
+        limits=limits_for(path),
+    )
+    try:
         with tempfile.TemporaryDirectory(dir=_folder(store, entry)) as scratch:
-            frame = read_archive(
-                path, inside or "", crs=entry.crs, encoding=entry.encoding, folder=Path(scratch)
-            )
-    return _keep(site, store, entry, frame, date, path.name)
+            frame = read_file(path, inside or "", reading, Path(scratch))
+        origin = _origin(site, date, path.name, reading.remarks)
+        return _keep(site, store, entry, frame, origin)
+    except SelvawatchError:
+        raise
+    except Exception as error:
+        raise _unforeseen(entry, error) from error
+
+
+def _unforeseen(entry: LayerEntry, error: Exception) -> LayerError:
+    """One line on what nobody foresaw of a layer, without the address that it may quote."""
+    text = f"{type(error).__name__}: {error}"
+    if entry.fetch is not None:
+        text = without_secrets(text, entry.fetch.url)
+    return LayerError("the layer cannot be used", where=entry.name, got=text[:300], do="nothing was kept")
+
+
+def _origin(site: Site, date: dt.date, address: str, remarks: list[str]) -> Origin:
+    return Origin(date=date, address=address, extent=extent_of_areas(site.areas), remarks=remarks)
 
 
 def all_snapshots(site: Site, store: Store | None) -> tuple[Snapshot, ...]:
@@ -210,9 +233,11 @@ def _fetch(site: Site, store: Store, entry: LayerEntry, date: dt.date, client: C
             crs=entry.crs,
             encoding=entry.encoding,
             folder=Path(scratch),
+            extent=extent_of_areas(site.areas),
         )
         frame = SERVICES[fetch.kind](client, request)
-    return _keep(site, store, entry, frame, date, f"{fetch.url} {fetch.layer}".strip())
+    address = f"{public_address(fetch.url)} {fetch.layer}".strip()
+    return _keep(site, store, entry, frame, _origin(site, date, address, request.remarks))
 
 
 def _folder(store: Store, entry: LayerEntry) -> Path:
@@ -222,14 +247,13 @@ def _folder(store: Store, entry: LayerEntry) -> Path:
 
 
 def _keep(
-    site: Site, store: Store, entry: LayerEntry, frame: gpd.GeoDataFrame, date: dt.date, address: str
+    site: Site, store: Store, entry: LayerEntry, frame: gpd.GeoDataFrame, origin: Origin
 ) -> SnapshotRecord:
     return keep(
         store.snapshots,
         entry,
         frame,
-        date=date,
-        address=address,
+        origin=origin,
         equal_area=site.equal_area,
         salt=store_salt(store),
     )

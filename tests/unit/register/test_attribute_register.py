@@ -13,10 +13,10 @@ import shapely
 import attribute_made as made
 from attribute_made import box, register, snapshot
 from selvawatch.errors import LayerError
-from selvawatch.register.archives import in_zip
+from selvawatch.register.archives import read_file
 from selvawatch.register.layer_rows import dates, holder_hash, holder_type
 from selvawatch.register.register import IN_FORCE, NOT_IN_FORCE, UNKNOWN, register_of, validity
-from selvawatch.register.vector_files import read_vector, split_layer
+from selvawatch.register.vector_files import Reading, read_vector, split_layer
 
 
 def day(text: str) -> int:
@@ -226,7 +226,7 @@ def test_a_file_that_leads_to_another_is_refused_in_any_clothes(tmp_path, name):
     with zipfile.ZipFile(packed, "w") as archive:
         archive.write(path, name)
     with pytest.raises(LayerError, match="may lead to others|cannot be read"):
-        read_vector(in_zip(packed), crs=made.CRS)
+        read_file(packed, "", Reading(), tmp_path / "unpacked", crs=made.CRS)
 
 
 def test_hostile_texts_pass_through_unharmed():

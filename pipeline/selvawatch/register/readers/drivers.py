@@ -30,13 +30,12 @@ WFS) of another file or address of this machine, whose content would then be tak
 """
 
 
-def foreign_driver(data: Path | bytes) -> str | None:
-    """Name of the format of a file or its bytes where it is none of `HELD`; None where it is.
+def driver_of(path: Path) -> str:
+    """GDAL's name of the format of a file.
 
     Raises
     ------
     pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError
         When it cannot be opened or has no layer.
     """
-    driver = str(pyogrio.read_info(data, layer=0)["driver"])
-    return None if driver in HELD else driver
+    return str(pyogrio.read_info(path, layer=0)["driver"])
