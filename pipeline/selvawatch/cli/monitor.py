@@ -36,6 +36,7 @@ UntilOption = Annotated[
     str, typer.Option("--until", help="Last day to take in, such as 2024-12-31, or today.")
 ]
 
+DeepOption = Annotated[bool, typer.Option("--deep", help="Compare the content of every file too.")]
 StrictOption = Annotated[
     bool,
     typer.Option("--strict", help="Exit 3, after the commit, where a sensor is stale or was not searched."),
@@ -222,12 +223,17 @@ def serve(
         signal.signal(signal.SIGTERM, before)
 
 
-def doctor(store: StoreOption = "outputs", site: SiteOption = None) -> None:
-    """Say what would stop a run: versions, site, store, disk."""
+def doctor(
+    store: StoreOption = "outputs",
+    site: SiteOption = None,
+    site_file: SiteFileOption = DEFAULT_SITE_FILE,
+    deep: DeepOption = False,
+) -> None:
+    """Say what is wrong and what to do next: site, layers, keys, last run, files; exit 1 for FAIL."""
     from selvawatch.steps.doctor import examine
 
-    findings = examine(site_folder(site), store)
+    findings = examine(site_folder(site), store, file=site_file, deep=deep)
     for finding in findings:
-        typer.echo(f"{'ok  ' if finding.good else 'BAD '} {finding.text}")
-    if not all(finding.good for finding in findings):
+        typer.echo(finding.line)
+    if any(finding.state == "FAIL" for finding in findings):
         raise typer.Exit(1)

@@ -99,11 +99,14 @@ def status(
 ) -> None:
     """How old each layer is, and what is missing."""
     from selvawatch.site import Site
+    from selvawatch.steps.layer_health import layers_sentence
     from selvawatch.steps.register import unchecked_note, zones_status
     from selvawatch.store.folders import open_store
 
     loaded = Site.load(site_folder(site))
-    for layer in zones_status(loaded, open_store(store), today=_date(date)):
+    layers = zones_status(loaded, open_store(store), today=_date(date))
+    typer.echo(layers_sentence(loaded, layers), err=as_json)
+    for layer in layers:
         if as_json:
             typer.echo(json.dumps(asdict(layer), default=str, ensure_ascii=False))
             continue

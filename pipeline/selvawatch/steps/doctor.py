@@ -1,82 +1,147 @@
-"""What would stop a run: versions, site, store, disk."""
+"""What an operator must do next: versions, site, layers, keys, store, last run, files, scheduler, disk."""
 
+import datetime as dt
 import importlib.metadata
-import shutil
+import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from selvawatch.errors import SelvawatchError
 from selvawatch.provenance import code_version
 from selvawatch.site import Site
-from selvawatch.steps.register import unchecked_note
+from selvawatch.sources.catalogues.public_archives import ARCHIVES, collections_of
+from selvawatch.sources.open import open_source
+from selvawatch.steps.finding import Finding, doubtful, fine, wrong
+from selvawatch.steps.layer_health import layer_findings
+from selvawatch.steps.store_health import store_findings
 from selvawatch.store.folders import open_store
-
-FREE_GB = 5.0
-"""Free disk space below which a store is called short, GB."""
+from selvawatch.web.client import get
+from selvawatch.web.guarded import trust
+from selvawatch.web.retry import PassingError, StatusError
 
 _BROKEN = {"fastapi": (0, 155), "sqlalchemy": (2, 1)}
 """First versions with which Prefect's server or its scheduler fails."""
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """One thing that was looked at."""
-
-    good: bool
-    text: str
+PREFECT_VARIABLE = "PREFECT_API_URL"
+"""Variable of the environment that holds the address of Prefect's server."""
+_PREFECT_S = 3.0
 
 
-def examine(folder: Path, store: str) -> list[Finding]:
-    """Findings in a fixed order; nothing is changed."""
-    return [*_versions(), *_site(folder, store), *_store(store)]
+def examine(
+    folder: Path,
+    store: str,
+    *,
+    file: str = "aoi/site.toml",
+    today: dt.date | None = None,
+    deep: bool = False,
+) -> list[Finding]:
+    """Findings in a fixed order; nothing is changed.
+
+    folder, file: of the site. today: day that ages are counted to; None: this one (UTC). deep: the content of
+    every file of the store is compared with what was written, else names, numbers and sizes.
+    """
+    day = dt.datetime.now(dt.UTC).date() if today is None else today
+    found = [*_versions()]
+    site = None
+    try:
+        site = Site.load(folder, file)
+    except SelvawatchError as error:
+        found.append(wrong(f"site: {error}"))
+    if site is not None:
+        found += [*_site(site, store, day)]
+    return [*found, *store_findings(store, site, day, deep=deep), _prefect()]
 
 
 def _versions() -> Iterator[Finding]:
-    yield Finding(good=True, text=f"selvawatch {code_version()}")
+    yield fine(f"selvawatch {code_version()}")
     for name, broken in _BROKEN.items():
         found = importlib.metadata.version(name)
         numbers = tuple(int(part) for part in found.split(".")[:2])
-        good = numbers < broken
-        needed = "" if good else f"; needed below {'.'.join(map(str, broken))}: install with constraints.txt"
-        yield Finding(good=good, text=f"{name} {found}{needed}")
+        if numbers < broken:
+            yield fine(f"{name} {found}")
+        else:
+            needed = f"needed below {'.'.join(map(str, broken))}: install with constraints.txt"
+            yield wrong(f"{name} {found}", needed)
 
 
-def _site(folder: Path, store: str) -> Iterator[Finding]:
-    try:
-        site = Site.load(folder)
-    except SelvawatchError as error:
-        yield Finding(good=False, text=str(error))
-        return
-    yield Finding(
-        good=True,
-        text=f"site {site.config.name} in {folder}: {len(site.areas)} areas, model {site.model.name}",
-    )
+def _site(site: Site, store: str, today: dt.date) -> Iterator[Finding]:
+    yield fine(f"site {site.config.name} in {site.folder}: {len(site.areas)} areas, model {site.model.name}")
     try:
         opened = open_store(store)
     except SelvawatchError:
-        return  # `_store` says why
-    try:
-        note = unchecked_note(site, opened)
-    except SelvawatchError as error:
-        yield Finding(good=False, text=str(error))
-        return
-    if note:
-        yield Finding(good=True, text=f"note: {note}")
+        pass  # `store_findings` says why
+    else:
+        yield from layer_findings(site, opened, today)
+    if not site.config.sources:
+        yield doubtful(f"sources: none in [sources] of {site.file}", "give --source to every command")
+    for sensor, source in sorted(site.config.sources.items()):
+        yield _source(sensor, source)
 
 
-def _store(text: str) -> Iterator[Finding]:
+def _source(sensor: str, source: str) -> Finding:
+    """Whether a sensor's source can be opened, and whether the keys it needs are set; never their values."""
+    if source in ARCHIVES:
+        return _archive(sensor, source)
+    if source == "earthengine":
+        return _earth_engine(sensor)
     try:
-        store = open_store(text)
-        current = store.ledger.current()
-    except SelvawatchError as error:
-        yield Finding(good=False, text=str(error))
-        return
-    run = "no run yet" if current is None else f"run {current.run_id} of {len(store.ledger.runs())}"
-    yield Finding(good=True, text=f"store {store.folder}: {run}")
-    existing = next(
-        path for path in (store.folder.resolve(), *store.folder.resolve().parents) if path.exists()
+        open_source(source)
+    except (SelvawatchError, OSError, ValueError) as error:
+        return wrong(f"source of {sensor}: {error}", "correct it in [sources]")
+    kind = source.partition(":")[0]
+    return fine(f"source of {sensor}: {kind}, no key needed that this program knows of")
+
+
+def _archive(sensor: str, source: str) -> Finding:
+    if sensor not in collections_of(source):
+        kept = " or ".join(sorted(collections_of(source)))
+        return wrong(f"source of {sensor}: {source} keeps none of it that can be read, but {kept}")
+    variable = ARCHIVES[source].keys.get(sensor, "")
+    if not variable:
+        return fine(f"source of {sensor}: {source}, no key needed")
+    if os.environ.get(variable):
+        return fine(f"source of {sensor}: {source}, its key is set ({variable})")
+    return doubtful(
+        f"source of {sensor}: {source}, its key is not set ({variable})",
+        f"get one from {source} and set {variable}; until then {sensor} is not searched",
     )
-    free = shutil.disk_usage(existing).free / 1e9
-    needed = "" if free >= FREE_GB else f"; needed {FREE_GB:.0f} GB: remove old runs or give another --store"
-    yield Finding(good=free >= FREE_GB, text=f"{free:.1f} GB free{needed}")
+
+
+def _earth_engine(sensor: str) -> Finding:
+    """Credentials that Google's libraries would find, by whether their files are there."""
+    named = os.environ.get("GOOGLE_APPLICATION_CREDENTIALS", "")
+    config = os.environ.get("CLOUDSDK_CONFIG") or str(Path.home() / ".config" / "gcloud")
+    path = Path(named or Path(config) / "application_default_credentials.json")
+    do = "set GOOGLE_APPLICATION_CREDENTIALS to a key file and EARTHENGINE_PROJECT to a project"
+    if not path.is_file():
+        why = "names no file" if named else "is not set, and no default credentials are there"
+        return doubtful(
+            f"source of {sensor}: earthengine, no credentials (GOOGLE_APPLICATION_CREDENTIALS {why})", do
+        )
+    if not (os.environ.get("EARTHENGINE_PROJECT") or os.environ.get("GOOGLE_CLOUD_PROJECT")):
+        return doubtful(
+            f"source of {sensor}: earthengine, credentials are there, no project is named",
+            "set EARTHENGINE_PROJECT, unless the credentials name one",
+        )
+    return fine(f"source of {sensor}: earthengine, credentials and project are set")
+
+
+def _prefect() -> Finding:
+    """Whether Prefect's server answers, where its address is set; what stands before a host is not shown."""
+    address = os.environ.get(PREFECT_VARIABLE, "")
+    if not address:
+        return fine(f"Prefect: {PREFECT_VARIABLE} is not set; only `serve` needs it")
+    do = f"start `prefect server start`, or correct {PREFECT_VARIABLE}"
+    try:
+        parts = urlsplit(address)
+        host = parts.hostname or ""
+        port = f":{parts.port}" if parts.port else ""
+        if parts.scheme not in ("http", "https") or not host:
+            raise ValueError("needed an address such as http://127.0.0.1:4200/api")
+        trust(host)
+        get(f"{address.rstrip('/')}/health", headers={}, timeout_s=_PREFECT_S, redirects=0)
+    except (PassingError, StatusError, OSError, ValueError) as error:
+        shown = "its address" if isinstance(error, ValueError) else f"{host}{port}"
+        return doubtful(f"Prefect: no server answers at {shown} ({type(error).__name__})", do)
+    return fine(f"Prefect: the server at {host}{port} answers")

@@ -1,0 +1,211 @@
+"""How a store stands: ledger, last run and its numbers, every file, disk."""
+
+import datetime as dt
+import json
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from selvawatch.core.days import to_date
+from selvawatch.errors import DamagedError, SelvawatchError, StoreError
+from selvawatch.register.manifest import site_snapshots
+from selvawatch.site import Site
+from selvawatch.steps.finding import Finding, doubtful, fine, wrong
+from selvawatch.steps.run.run_report import blind_lines, report_of
+from selvawatch.store.contents import ALERTS_FILE, REPORT_FILE, RESTRICTED
+from selvawatch.store.folders import Store, open_store
+from selvawatch.store.inspection import Damage, committed_faults, inspect_store, is_store, snapshot_faults
+from selvawatch.store.ledger import RunRow
+from selvawatch.store.run_files import read_parquet, read_seen, read_tracked
+from selvawatch.store.seal import read_seal
+
+FREE_GB = 5.0
+"""Free disk space below which a store is called short, GB."""
+EVERY_DAYS = 3
+"""Days from one scheduled run to the next, as `serve` runs unless it is told otherwise."""
+HA_TOLERANCE = 1e-3
+"""Hectares that a sum over cells may differ by from the sum over their pieces."""
+
+
+def store_findings(text: str, site: Site | None, today: dt.date, *, deep: bool) -> Iterator[Finding]:
+    """What an operator must know of a store; nothing is written.
+
+    site: where it could be loaded. deep: the content of every file is compared with what was written.
+    """
+    try:
+        store = open_store(text)
+        there = _existing(store.folder)
+    except (SelvawatchError, OSError, ValueError) as error:
+        yield wrong(f"store: {error}", "give another --store")
+        return
+    if not os.access(there, os.W_OK | os.X_OK):
+        yield wrong(
+            f"store {store.folder}: {there} may not be written", "give another --store, or leave to write"
+        )
+    elif there == store.folder and not is_store(store):
+        names = sorted(path.name for path in store.folder.iterdir())
+        yield wrong(
+            f"store {store.folder}: the folder holds other things: {', '.join(names[:3])}",
+            "give a new folder as --store",
+        )
+        return
+    yield from _ledger(store, today)
+    yield from _files(store, site, deep)
+    yield _disk(there)
+
+
+def _existing(folder: Path) -> Path:
+    """The folder, else the nearest one above it that is there."""
+    return next(path for path in (folder, *folder.absolute().parents) if path.exists())
+
+
+def _disk(there: Path) -> Finding:
+    free = shutil.disk_usage(there).free / 1e9
+    if free >= FREE_GB:
+        return fine(f"{free:.1f} GB free")
+    return wrong(f"{free:.1f} GB free", f"needed {FREE_GB:.0f} GB: remove old runs or give another --store")
+
+
+def _ledger(store: Store, today: dt.date) -> Iterator[Finding]:
+    """The ledger, and of each area the last run."""
+    if store.ledger.path.with_name(f"{store.ledger.path.name}-journal").exists():
+        yield doubtful(
+            f"store {store.folder}: a commit is going on, or was cut off by a kill",
+            "any other command as who runs the monitoring undoes what is half written; then ask again",
+        )
+        return
+    try:
+        runs = store.ledger.runs()
+        for read in (store.ledger.tiles, store.ledger.scenes, store.ledger.alerts):
+            read()
+    except StoreError as error:
+        yield wrong(f"ledger: {error}")
+        return
+    if not runs:
+        yield doubtful(f"store {store.folder}: no run yet", "run `selvawatch monitor`")
+        return
+    yield fine(f"store {store.folder}: run {runs[-1].run_id} of {len(runs)}")
+    latest = {run.area: run for run in runs}
+    for area in sorted(latest):
+        yield from _last_run(latest[area], today)
+    yield from _numbers(store, runs[-1])
+
+
+def _last_run(run: RunRow, today: dt.date) -> Iterator[Finding]:
+    """When a run was, when the next is due, what it left out and what brought it nothing new."""
+    until = to_date(run.until_day)
+    age, due = (today - until).days, until + dt.timedelta(days=EVERY_DAYS)
+    said = f"last run of area {run.area}: up to {until}, {age} days ago; next due {due}"
+    if age > 2 * EVERY_DAYS:
+        yield doubtful(
+            said, "it is overdue: run `selvawatch monitor --until today`, and see whether `serve` runs"
+        )
+    else:
+        yield fine(said)
+    report = report_of(run)
+    if report.failed:
+        tile, why = min(report.failed.items())
+        yield doubtful(
+            f"last run of area {run.area}: {len(report.failed)} of {report.tiles} tiles were left out,"
+            f" {tile}: {why}",
+            "run the command again",
+        )
+    blind = blind_lines(report)
+    for line in blind:
+        yield doubtful(
+            f"last run of area {run.area}: {line}",
+            "see whether its archive still brings scenes (`selvawatch scenes`), or name another in [sources]",
+        )
+    if not blind and report.newest_scenes:
+        newest = ", ".join(f"{sensor} {day}" for sensor, day in sorted(report.newest_scenes.items()))
+        yield fine(f"last run of area {run.area}: newest scenes listed: {newest}")
+
+
+def _numbers(store: Store, run: RunRow) -> Iterator[Finding]:
+    """Whether the current run's report says what its files hold."""
+    try:
+        faults = list(_disagreements(store, run))
+    except SelvawatchError as error:
+        yield wrong(f"numbers of the last run cannot be held against its files: {error}")
+        return
+    do = "restore the run's folder and the ledger from one copy of the store"
+    for fault in faults:
+        yield wrong(f"numbers of the last run: {fault}", do)
+    if not faults:
+        yield fine(
+            f"numbers of the last run are those of its files: {run.result['events']} events,"
+            f" {run.result['loss_ha']:.2f} ha"
+        )
+
+
+def _disagreements(store: Store, run: RunRow) -> Iterator[str]:
+    """What a run's report and its files say differently; DamagedError where they cannot be read."""
+    folder, said = store.run(run.run_id), run.result
+    sealed, tracked = read_seal(folder), read_tracked(folder)
+    written, ledger = sealed.read_json(REPORT_FILE), json.loads(json.dumps(said))
+    for key in sorted({*written, *ledger}):
+        if written.get(key) != ledger.get(key):
+            yield f"{key} is {written.get(key)} in {REPORT_FILE}, {ledger.get(key)} in the ledger"
+    live = tracked.events[tracked.events["status"] != "withdrawn"]
+    cells = tracked.cells[tracked.cells["status"] != "withdrawn"]
+    held = {
+        "events": len(live),
+        "events_confirmed": int((live["status"] == "confirmed").sum()),
+        "events_closed": int((live["status"] == "closed").sum()),
+        "events_new": int((live["change"] == "new").sum()),
+    }
+    for key, count in held.items():
+        if key in said and said[key] != count:
+            yield f"{key} is {said[key]}, its files hold {count}"
+    if abs(said["loss_ha"] - (ha := float(cells["ha"].sum()))) > HA_TOLERANCE:
+        yield f"loss_ha is {said['loss_ha']:.3f}, its cells add up to {ha:.3f}"
+    alerts = read_parquet(sealed, f"{RESTRICTED}/{ALERTS_FILE}")
+    if unknown := sorted(set(alerts["alert_id"]) - {one.alert_id for one in store.ledger.alerts()}):
+        yield f"{len(unknown)} alerts of its files are not in the ledger, the first {unknown[0]}"
+
+
+def _files(store: Store, site: Site | None, deep: bool) -> Iterator[Finding]:
+    """Every file of the store: damaged, missing, of no kind, left by a kill."""
+    found = inspect_store(store, deep=deep)
+    damages = list({(one.path, one.what): one for one in (*found.damages, *_missing(store, site))}.values())
+    for damage in damages:
+        yield wrong(f"damaged: {damage.path}: {_short(damage)}", damage.do)
+    for path in found.unknown:
+        yield doubtful(f"unknown file: {path}: nothing of the program wrote it", "move it out of the store")
+    if found.leftovers:
+        yield doubtful(
+            f"{len(found.leftovers)} files or folders are being written, or were when a run was killed,"
+            f" such as {found.leftovers[0].name}",
+            "nothing: the next run removes what is left of killed ones",
+        )
+    if not damages and found.counts:
+        files = sum(found.counts.values())
+        yield fine(
+            f"files: {files} are what was written, content and all"
+            if deep
+            else f"files: {files} have their names and sizes; `selvawatch doctor --deep` compares content too"
+        )
+
+
+def _missing(store: Store, site: Site | None) -> Sequence[Damage]:
+    """What the ledger and the last run name and the store lacks; nothing where they cannot be read."""
+    try:
+        current = store.ledger.current()
+        if current is None:
+            return []
+        missing = committed_faults(store)
+        if site is not None:
+            packaged = {
+                (one.layer, str(one.date), one.sha256)
+                for one in site_snapshots(site.manifest, site.zones_folder)
+            }
+            missing += snapshot_faults(store, read_seen(store.run(current.run_id)) - packaged)
+        return missing
+    except (DamagedError, StoreError):
+        return []
+
+
+def _short(damage: Damage) -> str:
+    """What is wrong with a file, without its path where that stands in it again."""
+    return damage.what.removeprefix(f"{damage.path}: ")
