@@ -71,7 +71,7 @@ def monitor(
     """Bring the state up to a day: detect, track, classify, attribute, publish, commit."""
     from selvawatch.core.days import iso
     from selvawatch.steps.run.monitor import monitor as run
-    from selvawatch.steps.run.run_report import blind_lines, seen_line
+    from selvawatch.steps.run.run_report import blind_lines_of, seen_line
 
     folder = site_folder(site)
     day = iso(day_of(until, "--until"))
@@ -84,7 +84,7 @@ def monitor(
         f" {report.scenes_read} scenes read, {report.scenes_unread} not"
         + (f", {report.scenes_superseded} replaced by newer products" if report.scenes_superseded else "")
     )
-    for line in blind_lines(report):
+    for line in blind_lines_of(report):
         typer.echo(line)
     typer.echo(f"bulletin     {report.bulletin}")
     typer.echo(f"map          {report.map}")

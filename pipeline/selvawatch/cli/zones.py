@@ -98,8 +98,8 @@ def status(
     as_json: JsonLinesOption = False,
 ) -> None:
     """How old each layer is, and what is missing."""
+    from selvawatch.health.layer_findings import layers_sentence
     from selvawatch.site import Site
-    from selvawatch.steps.layer_health import layers_sentence
     from selvawatch.steps.register import unchecked_note, zones_status
     from selvawatch.store.folders import open_store
 

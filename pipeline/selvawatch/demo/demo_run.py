@@ -5,7 +5,7 @@ from pathlib import Path
 from selvawatch.demo.layout import AREA, DemoLayout, prepare_demo
 from selvawatch.demo.score import score_demo
 from selvawatch.steps.run.monitor import monitor
-from selvawatch.steps.run.run_report import RunReport, blind_lines, seen_line
+from selvawatch.steps.run.run_report import RunReport, blind_lines_of, seen_line
 
 
 def run_demo(folder: Path) -> tuple[DemoLayout, RunReport]:
@@ -21,7 +21,7 @@ def demo_lines(layout: DemoLayout, report: RunReport) -> list[str]:
     return [
         "",
         f"{report.scenes_read} scenes read, {report.scenes_unread} not; {seen_line(report)}.",
-        *blind_lines(report),
+        *blind_lines_of(report),
         f"{report.events} events, {report.events_confirmed} confirmed, {report.events_closed} closed:"
         f" {report.mining_ha:.1f} ha of possible mining in {report.loss_ha:.1f} ha of forest loss.",
         "",

@@ -4,6 +4,7 @@ Public: `open` (KNOWN, families_of, open_source), `source` (Problem, SearchResul
 `scene_pixels` (picture_bands, read_scene, read_window), `clip` (is_here, keep_scene, write_catalogue),
 `sensors.sensor_table` (DECIDED, SENSORS, STREAMS, TO_OLI, indices_of, revisit_days_of, sensor_of, stream_of),
 `sensors.sensor` (Sensor), `sensors.quality` (QualityThresholds), `sensors.reasons` (SCENE_REASONS),
-`catalogues.offsets` (DarkTargets, ArchiveRule, resolve_offsets), `catalogues.superseded`
-(superseded_since), `catalogues.volume` (expected_bytes, measured_rate).
+`catalogues.public_archives` (ARCHIVES, collections_of), `catalogues.offsets` (DarkTargets, ArchiveRule,
+resolve_offsets), `catalogues.superseded` (superseded_since), `catalogues.volume` (expected_bytes,
+measured_rate).
 """

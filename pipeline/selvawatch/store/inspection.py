@@ -274,9 +274,9 @@ def _site_copy(store: Store, path: Path, _deep: bool) -> list[Fault]:
 
 def _plan(_store: Store, path: Path, _deep: bool) -> list[Fault]:
     try:
-        json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        return [(path, f"the plan cannot be read: {error}")]
+        read_checked_json(path)
+    except DamagedError as error:
+        return [(path, str(error))]
     return []
 
 

@@ -237,13 +237,13 @@ def test_doctor_finds_nothing_wrong_with_the_small_site(small_run, store, comman
     said = command("doctor", "--site", small_run.site, "--store", store)
     assert said.code == 0, said.out
     assert "site demo" in said.out and f"run {small_run.products.name}" in said.out
-    assert f"selvawatch {__version__}" in said.out and "BAD" not in said.out
+    assert f"selvawatch {__version__}" in said.out and "FAIL" not in said.out
 
 
 def test_doctor_names_what_would_stop_a_run_and_ends_with_1(command, tmp_path):
     (tmp_path / "file").write_text("mine")
     said = command("doctor", "--site", tmp_path / "nosite", "--store", tmp_path / "file")
-    bad = [line for line in said.out.splitlines() if line.startswith("BAD")]
+    bad = [line for line in said.out.splitlines() if line.startswith("FAIL")]
     assert said.code == 1 and len(bad) == 2
     assert "site.toml" in bad[0] and "not a folder" in bad[1]
 

@@ -24,7 +24,7 @@ from selvawatch.sources.sensors.sensor_table import SENSORS
 from selvawatch.sources.source import Superseded
 from selvawatch.steps.run import coverage
 from selvawatch.steps.run.coverage import listed_sensors, span_from_of
-from selvawatch.steps.run.run_report import RunReport, blind_lines, report_of, seen_line
+from selvawatch.steps.run.run_report import RunReport, blind_lines_of, report_of, seen_line
 from selvawatch.store.folders import Store
 from selvawatch.store.ledger import RunRow
 from selvawatch.store.tile_state import TileState
@@ -187,7 +187,7 @@ def test_what_an_unreadable_observation_would_say_is_not_known(seen):
 
 
 def test_a_report_says_aloud_what_brings_nothing_new():
-    assert blind_lines(REPORT) == [
+    assert blind_lines_of(REPORT) == [
         "stale: landsat: newest scene 2024-07-28, 702 days before 2026-06-30",
         "stale: sentinel-1: no scene of the area is listed",
         "not searched: sentinel-2",
@@ -221,5 +221,7 @@ def test_strict_ends_with_3_where_a_sensor_is_blind_and_says_so(command, monkeyp
     words = ["monitor", "--until", report.until, "--source", "folder:x", *(["--strict"] if strict else [])]
     said = command(*words, "--json")
     assert said.code == code and said.json["stale"] == dict(report.stale)
-    assert [line for line in said.out.splitlines() if line in blind_lines(report)] == blind_lines(report)
+    assert [line for line in said.out.splitlines() if line in blind_lines_of(report)] == blind_lines_of(
+        report
+    )
     assert "19 closed" in said.out.splitlines()[0]

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from selvawatch.core.days import iso, to_day
 from selvawatch.errors import SelvawatchError
+from selvawatch.health.store_findings import blind_lines
 from selvawatch.steps.run.run_content import Published, RunContent, TileResults
 from selvawatch.store.ledger import RunRow
 from selvawatch.store.run_plan import RunContext
@@ -163,18 +164,9 @@ def seen_line(report: RunReport) -> str:
     )
 
 
-def blind_lines(report: RunReport) -> list[str]:
+def blind_lines_of(report: RunReport) -> list[str]:
     """One line for each sensor that brings no new scenes or was not searched."""
-    lines = [
-        f"stale: {sensor}: "
-        + (
-            f"newest scene {newest}, {to_day(report.until) - to_day(newest)} days before {report.until}"
-            if newest
-            else "no scene of the area is listed"
-        )
-        for sensor, newest in sorted(report.stale.items())
-    ]
-    return lines + [f"not searched: {sensor}" for sensor in report.unsearched]
+    return blind_lines(report.stale, report.unsearched, to_day(report.until))
 
 
 def _percent(share: float) -> str:
@@ -200,6 +192,6 @@ def report_text(report: RunReport) -> str:
         f" {report.scenes_superseded} replaced by newer products",
         f"* bulletin: `{report.bulletin}`",
     ]
-    lines += [f"* {line}" for line in blind_lines(report)]
+    lines += [f"* {line}" for line in blind_lines_of(report)]
     lines += [f"* tile {tile} failed: {why}" for tile, why in sorted(report.failed.items())]
     return "\n".join(lines) + "\n"

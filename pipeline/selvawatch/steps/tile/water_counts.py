@@ -11,6 +11,8 @@ from selvawatch.prepare.ingest import SceneRecord
 from selvawatch.prepare.observation_files import observation_path
 from selvawatch.prepare.observation_keys import observation_keys
 from selvawatch.prepare.water_counts import WaterCounts, count_water, counts_path, read_counts
+from selvawatch.site import Site
+from selvawatch.store.folders import Store
 from selvawatch.store.run_plan import RunContext
 
 
@@ -26,7 +28,9 @@ def keep_water(context: RunContext, tile: Tile, scene_records: Sequence[SceneRec
     until_day, folder = context.plan.until_day, context.store.water(tile.id)
     return [
         count_water(tile, folder, year, observations, rule.mndwi_over)
-        for year, observations in _observations(context, tile.id, scene_records, until_day).items()
+        for year, observations in _observations(
+            context.site, context.store, tile.id, scene_records, until_day
+        ).items()
     ]
 
 
@@ -48,7 +52,9 @@ def yearly_counts(
     square, folder = context.site.grid.tile(tile), context.store.water(tile)
     return {
         year: read_counts(count_water(square, folder, year, observations, rule.mndwi_over))
-        for year, observations in _observations(context, tile, scene_records, context.plan.until_day).items()
+        for year, observations in _observations(
+            context.site, context.store, tile, scene_records, context.plan.until_day
+        ).items()
         if year in years
     }
 
@@ -62,13 +68,13 @@ def prune_water(
 
     keep: what became of every scene, and the last day, of each of these states.
     """
-    rule, folder = context.site.rules.water, context.store.water(tile)
-    if rule is None:
+    if context.site.rules.water is None:
         return []
+    folder = context.store.water(tile)
     kept = {
-        counts_path(folder, year, {key: scenes for key, (_, scenes) in observations.items()}, rule.mndwi_over)
+        path
         for scene_records, until_day in keep
-        for year, observations in _observations(context, tile, scene_records, until_day).items()
+        for path in counts_of(context.site, context.store, tile, scene_records, until_day)
     }
     gone = [path for path in sorted(folder.glob("[!.]*.tif")) if path not in kept]
     for path in gone:
@@ -76,13 +82,34 @@ def prune_water(
     return gone
 
 
+def counts_of(
+    site: Site, store: Store, tile: str, scene_records: Sequence[SceneRecord], until_day: int
+) -> list[Path]:
+    """The files of a tile's counts that a state needs, whether they are there or not; none without a rule.
+
+    scene_records, until_day: what became of every scene, and the last day, of the state.
+    """
+    rule = site.rules.water
+    if rule is None:
+        return []
+    return [
+        counts_path(
+            store.water(tile),
+            year,
+            {key: scenes for key, (_, scenes) in observations.items()},
+            rule.mndwi_over,
+        )
+        for year, observations in _observations(site, store, tile, scene_records, until_day).items()
+    ]
+
+
 def _observations(
-    context: RunContext, tile: str, scene_records: Sequence[SceneRecord], until_day: int
+    site: Site, store: Store, tile: str, scene_records: Sequence[SceneRecord], until_day: int
 ) -> dict[int, dict[str, tuple[Path, str]]]:
     """Optical observations by year: file, and digest of scenes and reading, by `stream/day`."""
-    site, recipe = context.site, context.site.recipe.digest
+    recipe = site.recipe.digest
     optical = {stream.stream for stream in site.model.streams if stream.kind == "optical"}
-    folder = context.store.observations(tile)
+    folder = store.observations(tile)
     years: dict[int, dict[str, tuple[Path, str]]] = {}
     for year in range(site.days.monitoring_from.year - 1, to_date(until_day).year + 1):
         last = min(until_day, to_day(date(year, 12, 31)))

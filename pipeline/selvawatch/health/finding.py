@@ -11,7 +11,7 @@ trusted.
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One thing that was examined."""
+    """A finding: one thing that was examined."""
 
     state: State
     text: str

@@ -4,21 +4,24 @@ import datetime as dt
 import json
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from selvawatch.core.days import to_date
 from selvawatch.errors import DamagedError, SelvawatchError, StoreError
+from selvawatch.health.finding import Finding, doubtful, fine, wrong
+from selvawatch.prepare.ingest import SceneRecord
 from selvawatch.register.manifest import site_snapshots
 from selvawatch.site import Site
-from selvawatch.steps.finding import Finding, doubtful, fine, wrong
-from selvawatch.steps.run.run_report import blind_lines, report_of
 from selvawatch.store.contents import ALERTS_FILE, REPORT_FILE, RESTRICTED
 from selvawatch.store.folders import Store, open_store
 from selvawatch.store.inspection import Damage, committed_faults, inspect_store, is_store, snapshot_faults
 from selvawatch.store.ledger import RunRow
+from selvawatch.store.ledger_file import journal_of
 from selvawatch.store.run_files import read_parquet, read_seen, read_tracked
 from selvawatch.store.seal import read_seal
+from selvawatch.store.site_copy import read_site_copy
+from selvawatch.store.tile_state import TileState
 
 FREE_GB = 5.0
 """Free disk space below which a store is called short, GB."""
@@ -28,10 +31,33 @@ HA_TOLERANCE = 1e-3
 """Hectares that a sum over cells may differ by from the sum over their pieces."""
 
 
-def store_findings(text: str, site: Site | None, today: dt.date, *, deep: bool) -> Iterator[Finding]:
+WantedCounts = Callable[[Site, Store, str, Sequence[SceneRecord], int], Iterable[Path]]
+"""Files of counts of water that a state of a tile needs, by its scene records and last day."""
+
+
+def blind_lines(stale: Mapping[str, str], unsearched: Iterable[str], until_day: int) -> list[str]:
+    """One line for each sensor that brought a run nothing new or was not searched.
+
+    stale: ISO day of the newest scene by sensor, empty: none; until_day: the run's last.
+    """
+    until = to_date(until_day)
+    lines = [
+        f"stale: {sensor}: newest scene {newest}, {(until - dt.date.fromisoformat(newest)).days} days"
+        f" before {until}"
+        if newest
+        else f"stale: {sensor}: no scene of the area is listed"
+        for sensor, newest in sorted(stale.items())
+    ]
+    return lines + [f"not searched: {sensor}" for sensor in unsearched]
+
+
+def store_findings(
+    text: str, site: Site | None, today: dt.date, *, deep: bool, wanted_counts: WantedCounts | None = None
+) -> Iterator[Finding]:
     """What an operator must know of a store; nothing is written.
 
     site: where it could be loaded. deep: the content of every file is compared with what was written.
+    wanted_counts: which counts of water a state needs; None: those that are gone are not told.
     """
     try:
         store = open_store(text)
@@ -51,7 +77,7 @@ def store_findings(text: str, site: Site | None, today: dt.date, *, deep: bool) 
         )
         return
     yield from _ledger(store, today)
-    yield from _files(store, site, deep)
+    yield from _files(store, site, deep, wanted_counts)
     yield _disk(there)
 
 
@@ -69,19 +95,16 @@ def _disk(there: Path) -> Finding:
 
 def _ledger(store: Store, today: dt.date) -> Iterator[Finding]:
     """The ledger, and of each area the last run."""
-    if store.ledger.path.with_name(f"{store.ledger.path.name}-journal").exists():
+    if journal_of(store.ledger.path).exists():
         yield doubtful(
             f"store {store.folder}: a commit is going on, or was cut off by a kill",
             "any other command as who runs the monitoring undoes what is half written; then ask again",
         )
         return
-    try:
-        runs = store.ledger.runs()
-        for read in (store.ledger.tiles, store.ledger.scenes, store.ledger.alerts):
-            read()
-    except StoreError as error:
-        yield wrong(f"ledger: {error}")
+    if faults := store.ledger.faults():
+        yield from (wrong(f"ledger: {fault}") for fault in faults)
         return
+    runs = store.ledger.runs()
     if not runs:
         yield doubtful(f"store {store.folder}: no run yet", "run `selvawatch monitor`")
         return
@@ -103,33 +126,33 @@ def _last_run(run: RunRow, today: dt.date) -> Iterator[Finding]:
         )
     else:
         yield fine(said)
-    report = report_of(run)
-    if report.failed:
-        tile, why = min(report.failed.items())
+    report = run.result
+    if report["failed"]:
+        tile, why = min(report["failed"].items())
         yield doubtful(
-            f"last run of area {run.area}: {len(report.failed)} of {report.tiles} tiles were left out,"
+            f"last run of area {run.area}: {len(report['failed'])} of {report['tiles']} tiles were left out,"
             f" {tile}: {why}",
             "run the command again",
         )
-    blind = blind_lines(report)
+    blind = blind_lines(report.get("stale", {}), report.get("unsearched", ()), run.until_day)
     for line in blind:
         yield doubtful(
             f"last run of area {run.area}: {line}",
             "see whether its archive still brings scenes (`selvawatch scenes`), or name another in [sources]",
         )
-    if not blind and report.newest_scenes:
-        newest = ", ".join(f"{sensor} {day}" for sensor, day in sorted(report.newest_scenes.items()))
+    if not blind and report.get("newest_scenes"):
+        newest = ", ".join(f"{sensor} {day}" for sensor, day in sorted(report["newest_scenes"].items()))
         yield fine(f"last run of area {run.area}: newest scenes listed: {newest}")
 
 
 def _numbers(store: Store, run: RunRow) -> Iterator[Finding]:
     """Whether the current run's report says what its files hold."""
+    do = "restore the run's folder and the ledger from one copy of the store"
     try:
         faults = list(_disagreements(store, run))
     except SelvawatchError as error:
-        yield wrong(f"numbers of the last run cannot be held against its files: {error}")
+        yield wrong(f"numbers of the last run cannot be held against its files: {error}", do)
         return
-    do = "restore the run's folder and the ledger from one copy of the store"
     for fault in faults:
         yield wrong(f"numbers of the last run: {fault}", do)
     if not faults:
@@ -165,10 +188,16 @@ def _disagreements(store: Store, run: RunRow) -> Iterator[str]:
         yield f"{len(unknown)} alerts of its files are not in the ledger, the first {unknown[0]}"
 
 
-def _files(store: Store, site: Site | None, deep: bool) -> Iterator[Finding]:
+def _files(
+    store: Store, site: Site | None, deep: bool, wanted_counts: WantedCounts | None
+) -> Iterator[Finding]:
     """Every file of the store: damaged, missing, of no kind, left by a kill."""
     found = inspect_store(store, deep=deep)
-    damages = list({(one.path, one.what): one for one in (*found.damages, *_missing(store, site))}.values())
+    damages = list(
+        {
+            (one.path, one.what): one for one in (*found.damages, *_missing(store, site, wanted_counts))
+        }.values()
+    )
     for damage in damages:
         yield wrong(f"damaged: {damage.path}: {_short(damage)}", damage.do)
     for path in found.unknown:
@@ -188,14 +217,17 @@ def _files(store: Store, site: Site | None, deep: bool) -> Iterator[Finding]:
         )
 
 
-def _missing(store: Store, site: Site | None) -> Sequence[Damage]:
+def _missing(store: Store, site: Site | None, wanted_counts: WantedCounts | None) -> Sequence[Damage]:
     """What the ledger and the last run name and the store lacks; nothing where they cannot be read."""
+    if journal_of(store.ledger.path).exists():
+        return []
     try:
         current = store.ledger.current()
         if current is None:
             return []
         missing = committed_faults(store)
         if site is not None:
+            missing += _missing_counts(store, site, wanted_counts) if wanted_counts else []
             packaged = {
                 (one.layer, str(one.date), one.sha256)
                 for one in site_snapshots(site.manifest, site.zones_folder)
@@ -204,6 +236,27 @@ def _missing(store: Store, site: Site | None) -> Sequence[Damage]:
         return missing
     except (DamagedError, StoreError):
         return []
+
+
+def _missing_counts(store: Store, site: Site, wanted_counts: WantedCounts) -> list[Damage]:
+    """Counts of water that states need and the store lacks; where the site was edited none are known."""
+    copied = read_site_copy(store)
+    if copied is None or copied.digest != site.digest:
+        return []
+    wanted = {
+        path
+        for tile, row in store.ledger.tiles().items()
+        for name in (row.state, row.before)
+        if name and store.state(tile, name).is_dir()
+        for state in [TileState.read(store.state(tile, name))]
+        for path in wanted_counts(site, store, tile, state.scene_records, state.until_day)
+    }
+    do = "the next monitor counts it again from the observations"
+    return [
+        Damage(path=path, what="the counts of water are missing", do=do)
+        for path in sorted(wanted)
+        if not path.exists()
+    ]
 
 
 def _short(damage: Damage) -> str:

@@ -2,15 +2,37 @@
 
 import datetime as dt
 from collections.abc import Iterator, Sequence
+from typing import Protocol
 
-from selvawatch.errors import SelvawatchError
+from selvawatch.health.finding import Finding, doubtful, fine
 from selvawatch.site import Site
-from selvawatch.steps.finding import Finding, doubtful, fine, wrong
-from selvawatch.steps.register import LayerReport, unchecked_note, zones_status
-from selvawatch.store.folders import Store
 
 NAMED = 4
 """Most layers that a finding names."""
+
+
+class LayerReport(Protocol):
+    """How a layer stands, as `steps.register.zones_status` tells it."""
+
+    @property
+    def layer(self) -> str:
+        """Its name."""
+
+    @property
+    def date(self) -> dt.date | None:
+        """Day of the snapshot in use; None: there is none."""
+
+    @property
+    def age_days(self) -> int | None:
+        """Days since then; None: there is none."""
+
+    @property
+    def state(self) -> str:
+        """Its state in words, `quarantined` among them where a snapshot is held back."""
+
+    @property
+    def by_hand(self) -> bool:
+        """Whether no service is known."""
 
 
 def layers_sentence(site: Site, reports: Sequence[LayerReport]) -> str:
@@ -26,14 +48,11 @@ def layers_sentence(site: Site, reports: Sequence[LayerReport]) -> str:
     return f"{', '.join(parts)}; {f'first: {step}' if step else 'nothing to do'}."
 
 
-def layer_findings(site: Site, store: Store, today: dt.date) -> Iterator[Finding]:
-    """What an operator must know of the layers and of fetching them."""
-    try:
-        reports = zones_status(site, store, today=today)
-        note = unchecked_note(site, store)
-    except SelvawatchError as error:
-        yield wrong(f"layers: {error}")
-        return
+def layer_findings(site: Site, reports: Sequence[LayerReport], note: str) -> Iterator[Finding]:
+    """What an operator must know of the layers and of fetching them.
+
+    note: what stays empty for want of a layer; empty where nothing does.
+    """
     missing, old, held = _missing(reports), _old(site, reports), _held(reports)
     if missing:
         yield doubtful(

@@ -1,0 +1,1 @@
+"""What an operator must know and do next: findings on layers, sources, a store, and the scheduler."""
