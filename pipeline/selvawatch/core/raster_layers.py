@@ -43,6 +43,13 @@ LAYERS: dict[str, Layer] = {
         ),
         _layer("onset_earliest", "uint16", 0, "day", "Last clear observation before the onset."),
         _layer("onset_latest", "uint16", 0, "day", "First clear observation at or after the onset."),
+        _layer(
+            "detected_on",
+            "uint16",
+            0,
+            "day",
+            "Day of the first provisional status; kept through a withdrawal that lasted a short while only.",
+        ),
         _layer("provisional_on", "uint16", 0, "day", "Day the pixel became provisional."),
         _layer("confirmed_on", "uint16", 0, "day", "Day the pixel was confirmed."),
         _layer("withdrawn_on", "uint16", 0, "day", "Day the pixel was withdrawn."),

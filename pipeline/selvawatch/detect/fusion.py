@@ -1,9 +1,9 @@
 """The running state of a tile: evidence of all streams in Page's sums, a step a day, and the status it gives.
 
-A pixel's state is 24 bytes: three sums (optical, radar, joint; one byte each, in units of evidence), for
+A pixel's state is 26 bytes: three sums (optical, radar, joint; one byte each, in units of evidence), for
 each the first day of its run (the last observation while it is 0), the days from the observation before to
-that day, and the observations of the run; a byte of flags; the days of becoming provisional and of being
-confirmed or withdrawn; the last observation and the number of observations.
+that day, and the observations of the run; a byte of flags; the days of first being provisional, of becoming
+so last, and of being confirmed or withdrawn; the last observation and the number of observations.
 """
 
 import math
@@ -32,12 +32,13 @@ STATE: dict[str, str] = {
     **{f"gap_{name}": "uint8" for name in ACCUMULATORS},
     **{f"looks_{name}": "uint8" for name in ACCUMULATORS},
     "flags": "uint8",
+    "detected_on": "uint16",
     "provisional_on": "uint16",
     "decided_on": "uint16",
     "last_look": "uint16",
     "looks_total": "uint16",
 }
-"""Variables of a state and their types: 24 bytes per pixel."""
+"""Variables of a state and their types: 26 bytes per pixel."""
 
 LAST_DAY = 65_535
 """Last day that a state can hold, days since 1970-01-01."""
@@ -133,7 +134,8 @@ def layers(state: xr.Dataset) -> xr.Dataset:
 
     Onset, its bounds and the observations are those of the run that raised the alert: until confirmation of
     the first of optical, joint and radar that stands at all, then of the one that confirmed. A withdrawn
-    pixel's run is over: its onset is the day it became provisional, its earliest onset is not known.
+    pixel's run is over: its onset is the day it became provisional, its earliest onset is not known. A pixel
+    that is provisional again within `buffer_days` of its withdrawal keeps the day it was detected on.
     """
     flags = state["flags"].to_numpy()
     code = flags & kernels.STATUS_BITS
@@ -163,6 +165,7 @@ def layers(state: xr.Dataset) -> xr.Dataset:
         "onset": onset,
         "onset_earliest": np.where(bounded, run["since"] - run["gap"].astype(np.uint16), 0),
         "onset_latest": onset,
+        "detected_on": state["detected_on"].to_numpy(),
         "provisional_on": provisional_on,
         "confirmed_on": np.where(concluded, decided_on, 0),
         "withdrawn_on": np.where(withdrawn, decided_on, 0),
@@ -260,10 +263,12 @@ class _Steps:
             self._model.support.neighbours,
             day,
             self._model.close_after_days,
+            self._model.buffer_days,
             self._levels,
             self._active,
             self._arrays["flags"],
             *self._slots,
+            self._arrays["detected_on"],
             self._arrays["provisional_on"],
             self._arrays["decided_on"],
         )

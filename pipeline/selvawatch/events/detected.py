@@ -13,16 +13,9 @@ from selvawatch.core.grid import Tile
 from selvawatch.core.schema import Table
 from selvawatch.core.tables import CELLS, EVENTS
 from selvawatch.errors import TableError
+from selvawatch.events.lineage import trace_events
 from selvawatch.events.outline import outlines
-from selvawatch.events.patches import (
-    EventFrame,
-    EventRule,
-    Pixels,
-    alert_pixels,
-    minimum_px,
-    mostly_lost,
-    patch_labels,
-)
+from selvawatch.events.patches import EventFrame, EventRule, alert_pixels
 from selvawatch.events.track import Looked, Patches, Tracked, cell_frame, nothing, track
 
 log = logging.getLogger(__name__)
@@ -76,9 +69,10 @@ def detect_events(
     until_day: int,
     looked: Mapping[str, Looked],
 ) -> Detected:
-    """Events, cells and labels of all given tiles, under the ids of before.
+    """Events, cells and labels of all given tiles.
 
-    Causes are those of before, or unknown.
+    What they are follows from the tiles alone; versions, changes and the events of other tiles from what was
+    published. Causes are those of before, or unknown.
 
     Parameters
     ----------
@@ -99,44 +93,34 @@ def detect_events(
     """
     before = previous if previous is not None else nothing(event_frame.grid.crs)
     carried, worked = _split(before.events, sorted(tiles), event_frame)
-    pixels, withdrawn_px = alert_pixels(tiles, worked.geometry.to_numpy())
-    closed = (worked["status"] == "closed").to_numpy(bool)
-    frozen = np.where(_at(closed, pixels.previous, False), pixels.previous, -1)
-    labels = patch_labels(pixels, rule.onset_gap_days, frozen)
-    lost = mostly_lost(pixels, labels, rule)
-    pixels, labels = pixels.select(lost), labels[lost]
-    kept = _kept(pixels, labels, rule, event_frame, (worked["status"] != "withdrawn").to_numpy(bool))
-    reasons = _reasons(pixels, kept, withdrawn_px)
-    pixels, labels = pixels.select(kept), labels[kept]
-    labels = np.unique(labels, return_inverse=True)[1] if len(labels) else labels
-    patches = Patches(pixels=pixels, labels=labels, outlines=outlines(pixels, labels, event_frame))
+    pixels = alert_pixels(tiles)
+    lineage = trace_events(pixels, rule, event_frame.grid)
+    shown, event = pixels.select(lineage.is_shown), lineage.event[lineage.is_shown]
+    drawn = outlines(shown, event.astype(np.int64), event_frame)
+    patches = Patches(pixels=pixels, lineage=lineage, outlines=drawn)
     by_tile = [looked.get(tile.id, {}) for tile in sorted(tiles)]
-    events, ids = track(worked, patches, reasons, rule, event_frame, until_day, by_tile)
-    cells = cell_frame(patches.outlines, ids, events)
+    events, ids = track(worked, patches, rule, event_frame, until_day, by_tile)
+    cells = cell_frame(drawn, ids, events)
     events = _with_carried(events, carried, EVENTS, "event_id")
     cells = _with_carried(
         cells, before.cells[before.cells["event_id"].isin(carried["event_id"])], CELLS, "cell_id"
     )
     position = pd.Series(np.arange(len(events), dtype=np.int32), index=events["event_id"])
-    event = position.loc[ids].to_numpy(np.int32)[labels] if len(ids) else np.zeros(0, np.int32)
+    number = position.loc[ids].to_numpy(np.int32) if len(ids) else np.zeros(0, np.int32)
+    living = ~lineage.is_withdrawn[event]
     log.info(
-        "%d tiles: %d events of %d alert pixels, %d cells", len(tiles), len(ids), len(pixels), len(cells)
+        "%d tiles: %d events of %d detected pixels, %d cells", len(tiles), len(ids), len(pixels), len(cells)
     )
     return Detected(
         tracked=Tracked(events=events, cells=cells),
-        labels=Labels(column=pixels.column, row=pixels.row, event=event),
+        labels=Labels(column=shown.column[living], row=shown.row[living], event=number[event[living]]),
     )
-
-
-def _at(values: np.ndarray, positions: np.ndarray, otherwise: bool) -> np.ndarray:
-    """Values at positions; `otherwise` where a position is -1."""
-    return np.append(values, otherwise)[positions]
 
 
 def _split(
     events: gpd.GeoDataFrame, tiles: Sequence[Tile], event_frame: EventFrame
 ) -> tuple[gpd.GeoDataFrame, gpd.GeoDataFrame]:
-    """Events on none of the tiles; events on them, the withdrawn first (living ones are drawn over them)."""
+    """Events on none of the tiles; events on them."""
     geometry = events.geometry.to_numpy()
     wanted = {tile.id for tile in tiles}
     inside, outside = np.zeros(len(events), np.bool_), np.zeros(len(events), np.bool_)
@@ -154,31 +138,7 @@ def _split(
             needed=sorted(missing)[:5],
             do="track with the states of all tiles of the area",
         )
-    worked = events[inside].assign(alive=events["status"] != "withdrawn")
-    worked = worked.sort_values(["alive", "event_id"]).drop(columns="alive").reset_index(drop=True)
-    return events[~inside].assign(change="stable"), worked
-
-
-def _kept(
-    pixels: Pixels, labels: np.ndarray, rule: EventRule, event_frame: EventFrame, alive: np.ndarray
-) -> np.ndarray:
-    """Mask of the pixels of patches that are large enough, or that hold what a living event has confirmed."""
-    if not len(pixels):
-        return np.zeros(0, np.bool_)
-    large = np.bincount(labels) >= minimum_px(rule.min_ha, event_frame.grid)
-    known = (pixels.status > 1) & _at(alive, pixels.previous, False)
-    held = np.bincount(labels, weights=known) > 0
-    return (large | held)[labels]
-
-
-def _reasons(pixels: Pixels, kept: np.ndarray, withdrawn_px: np.ndarray) -> list[str]:
-    """Why each previous event would be withdrawn, should nothing continue it."""
-    dropped = pixels.previous[~kept]
-    small = np.bincount(dropped[dropped >= 0], minlength=len(withdrawn_px))
-    return [
-        "forest-seen" if gone and gone >= left else "below-minimum" if left else "not-reproduced"
-        for gone, left in zip(withdrawn_px.tolist(), small.tolist(), strict=True)
-    ]
+    return events[~inside].assign(change="stable"), events[inside].reset_index(drop=True)
 
 
 def _with_carried(

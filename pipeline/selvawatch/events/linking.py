@@ -1,123 +1,106 @@
-"""Links between patches of now and events of before: who keeps an id, who merged, what is gone, new ids."""
+"""Ids of events, and which event goes on where one of before is no more."""
 
 import hashlib
-from collections.abc import Collection
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+import geopandas as gpd
 import numpy as np
-import pandas as pd
+import rasterio
+import shapely
+from affine import Affine
+from rasterio.features import geometry_mask
 
 from selvawatch.core.days import to_date
 from selvawatch.core.grid import Grid
-from selvawatch.events.patches import Pixels
+from selvawatch.events.lineage import Lineage
+from selvawatch.events.patches import EventFrame, Pixels
 
-_SQUARE_M = 1000.0
+LETTERS = 6
+"""Characters of an id's last part: a thousand million."""
+
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 """Crockford's base 32: no I, L, O, U, so that an id survives being read out over a radio."""
 
-_SHORT = 4
-"""Characters of an id's last part (a million per day; a clash takes the next digest)."""
+
+def letters(pixel: tuple[int, int], key: bytes = b"") -> str:
+    """The last part of the id of an event that began on a pixel: six letters of a keyed hash of it.
+
+    pixel: column and row in the grid's own numbers (`Pixels`). key: at most 64 bytes.
+    """
+    digest = hashlib.blake2b(f"{pixel[0]} {pixel[1]}".encode(), digest_size=8, key=key).digest()
+    number = int.from_bytes(digest)
+    return "".join(_ALPHABET[(number >> (5 * position)) & 31] for position in range(LETTERS))
+
+
+def event_ids(pixels: Pixels, roots: np.ndarray, event_frame: EventFrame) -> list[str]:
+    """Ids such as `MDD-240612-7KQ4ZD`: prefix, day on which an event's first pixel was detected, its letters.
+
+    They follow from the pixels alone. No id is given twice.
+
+    roots: (events,) positions of the pixels that the events are named by.
+    """
+    ids: dict[str, None] = {}
+    for root in roots.tolist():
+        start = f"{event_frame.prefix}-{to_date(int(pixels.detected_on[root])):%y%m%d}-"
+        pixel = (int(pixels.column[root]), int(pixels.row[root]))
+        found, key = start + letters(pixel), b""
+        while found in ids:
+            key += b"+"
+            found = start + letters(pixel, key)
+        ids[found] = None
+    return list(ids)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Links:
-    """Which previous event each patch continues."""
+class Heirs:
+    """What has become of the events of before; columns in their order."""
 
-    survivor: np.ndarray
-    """Position of the previous event whose id a patch keeps, int64; -1 = a new event."""
-    absorbed: list[list[int]]
-    """Positions of the other events that merged into each patch, ascending."""
-    overlap_px: np.ndarray
-    """Pixels that a patch shares with its survivor, int64."""
-    lost: np.ndarray
-    """Positions of previous events that no patch continues, ascending."""
-
-
-def link(labels: np.ndarray, owners: np.ndarray, patches: int, previous: pd.DataFrame) -> Links:
-    """Links by shared pixels: an event goes on where most of it is, a patch bears its oldest event's id.
-
-    labels, owners: (n,) int, a row for each pixel of the patches.
-
-    Parameters
-    ----------
-    labels
-        Patch number of each pixel, 0 to patches - 1.
-    owners
-        Position of the previous event over each pixel; -1 = none.
-    previous
-        EVENTS of before; a withdrawn one is taken up again only where no living one is.
-    """
-    heirs = np.full(len(previous), -1, np.int64)
-    shared: dict[tuple[int, int], int] = {}
-    covered = owners >= 0
-    pairs, counts = np.unique(np.stack([labels[covered], owners[covered]], 1), axis=0, return_counts=True)
-    best = np.zeros(len(previous), np.int64)
-    for (patch, owner), count in zip(pairs.tolist(), counts.tolist(), strict=True):
-        shared[(patch, owner)] = count
-        if count > best[owner]:
-            best[owner], heirs[owner] = count, patch
-    alive = (previous["status"] != "withdrawn").to_numpy(bool)
-    by_age = previous.assign(position=np.arange(len(previous))).sort_values(
-        ["first_detected", "onset", "event_id"], kind="stable"
-    )["position"]
-    survivor = np.full(patches, -1, np.int64)
-    absorbed: list[list[int]] = [[] for _ in range(patches)]
-    for owner in by_age[alive[by_age]]:
-        patch = heirs[owner]
-        if patch >= 0 and survivor[patch] < 0:
-            survivor[patch] = owner
-        elif patch >= 0:
-            absorbed[patch].append(int(owner))
-    for owner in by_age[~alive[by_age]]:
-        if heirs[owner] >= 0 and survivor[heirs[owner]] < 0:
-            survivor[heirs[owner]] = owner
-    gone = np.ones(len(previous), np.bool_)
-    gone[survivor[survivor >= 0]] = False
-    gone[[owner for owners_ in absorbed for owner in owners_]] = False
-    return Links(
-        survivor=survivor,
-        absorbed=[sorted(each) for each in absorbed],
-        overlap_px=np.array(
-            [shared.get((patch, int(owner)), 0) for patch, owner in enumerate(survivor)], np.int64
-        ),
-        lost=np.flatnonzero(gone),
-    )
+    event_id: list[str | None]
+    """The event that most of each one's detected pixels lie in now; None = in none."""
+    size_px: np.ndarray
+    """Pixels of its outline, int64."""
+    detected_px: np.ndarray
+    """Those of them that are detected pixels still, int64."""
+    kept_px: np.ndarray
+    """Pixels of its outline that lie in the outline of the event of the same id, int64."""
 
 
-def new_ids(
-    pixels: Pixels,
-    labels: np.ndarray,
-    wanted: np.ndarray,
-    grid: Grid,
-    prefix: str,
-    ids_before: Collection[str],
-) -> list[str]:
-    """An id such as `MDD-240612-7KQ4` for each wanted patch: prefix, onset, digest of where it began.
-
-    It began on the pixel of earliest onset (northernmost, then westernmost), of which only the square of
-    `_SQUARE_M` enters the digest: ids are public, and a finer place could be found by trying. No id is given
-    twice.
-
-    labels: (n,) int, the patch of each pixel.
-    """
-    used = set(ids_before)
-    order = np.lexsort((pixels.column, pixels.row, pixels.onset, labels))
-    seeds = order[np.searchsorted(labels[order], wanted)]
-    ids = []
-    for seed in seeds:
-        easting = grid.anchor_x + (int(pixels.column[seed]) + 0.5) * grid.resolution
-        northing = grid.anchor_y - (int(pixels.row[seed]) + 0.5) * grid.resolution
-        square = f"{easting // _SQUARE_M:.0f} {northing // _SQUARE_M:.0f}"
-        onset = int(pixels.onset[seed])
-        start = f"{prefix}-{to_date(onset):%y%m%d}-"
-        attempt = 0
-        while (found := start + _short(f"{grid.crs} {square} {onset} {attempt}")) in used:
-            attempt += 1
-        used.add(found)
-        ids.append(found)
-    return ids
+def find_heirs(
+    previous: gpd.GeoDataFrame, pixels: Pixels, lineage: Lineage, ids: Sequence[str], grid: Grid
+) -> Heirs:
+    """What has become of the events of before. previous: EVENTS; ids: of the lineage's events."""
+    position = {name: number for number, name in enumerate(ids)}
+    names: list[str | None] = []
+    size, detected, kept = (np.zeros(len(previous), np.int64) for _ in range(3))
+    left = int(pixels.column.min(initial=0))
+    width = int(pixels.column.max(initial=0)) - left + 2
+    keys = pixels.row * width + (pixels.column - left)
+    with rasterio.Env():
+        drawn = [pixels_of(shape, grid) for shape in previous.geometry]
+    for number, (name, (column, row)) in enumerate(zip(previous["event_id"], drawn, strict=True)):
+        size[number] = len(column)
+        near = (column >= left) & (column < left + width - 1)
+        wanted = row[near] * width + (column[near] - left)
+        found = np.minimum(np.searchsorted(keys, wanted), max(len(keys) - 1, 0))
+        found = found[keys[found] == wanted] if len(keys) else found[:0]
+        detected[number] = len(found)
+        kept[number] = np.count_nonzero(
+            lineage.is_shown[found] & (lineage.event[found] == position.get(name, -2))
+        )
+        count = np.bincount(lineage.event[found] + 1, minlength=2)[1:]
+        names.append(ids[int(count.argmax())] if count.max() > 0 else None)
+    return Heirs(event_id=names, size_px=size, detected_px=detected, kept_px=kept)
 
 
-def _short(text: str) -> str:
-    number = int.from_bytes(hashlib.sha256(text.encode()).digest()[:8])
-    return "".join(_ALPHABET[(number >> (5 * position)) & 31] for position in range(_SHORT))
+def pixels_of(shape: shapely.Geometry, grid: Grid) -> tuple[np.ndarray, np.ndarray]:
+    """Columns and rows in the grid of the pixels whose centre lies in an outline, (n,) int64 each."""
+    side = grid.resolution
+    west, south, east, north = shape.bounds
+    left, right = math.floor((west - grid.anchor_x) / side), math.ceil((east - grid.anchor_x) / side)
+    top, bottom = math.floor((grid.anchor_y - north) / side), math.ceil((grid.anchor_y - south) / side)
+    transform = Affine(side, 0, grid.anchor_x + left * side, 0, -side, grid.anchor_y - top * side)
+    inside = geometry_mask([shape], (bottom - top, right - left), transform, invert=True)
+    row, column = np.nonzero(inside)
+    return column + left, row + top

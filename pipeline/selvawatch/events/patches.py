@@ -1,7 +1,7 @@
-"""Patches: alert pixels of all tiles that touch and began at a like time, whatever tiles they lie in.
+"""Detected pixels of all tiles as one sparse table: which touch, and which were lost for the most part.
 
-Only alert pixels are held, as a sparse table in the grid's own pixel numbers, so that no result can depend on
-how the ground is cut into tiles and no raster larger than a tile is ever made.
+They are held in the numbers of the grid's own pixels, so that no result can depend on how the ground is cut
+into tiles and no raster larger than a tile is ever made.
 """
 
 import math
@@ -9,16 +9,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
 import numpy as np
-import shapely
 import xarray as xr
 from pyproj import CRS
-from rasterio.features import rasterize
 
 from selvawatch.core.grid import Grid, Tile
 from selvawatch.core.status import Status
 
 LIVE = (Status.PROVISIONAL, Status.CONFIRMED, Status.CLOSED)
 """Statuses of pixels that are loss; a withdrawn pixel is none."""
+
+DETECTED = (*LIVE, Status.WITHDRAWN)
+"""Statuses of pixels that were provisional at least once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,63 +76,78 @@ class EventFrame:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pixels:
-    """Alert pixels as columns of equal length, sorted by row and column; days as int32, 0 = never."""
+    """Detected pixels as columns of equal length, sorted by row and column; days as int32, 0 = never."""
 
     column: np.ndarray
     """Pixels east of the grid's anchor, int64."""
     row: np.ndarray
     """Pixels south of the grid's anchor (negative north of it), int64."""
     status: np.ndarray
-    """`Status` code, uint8."""
+    """`Status` code, uint8: live, or withdrawn."""
     confidence: np.ndarray
     """`Confidence` code, uint8."""
     onset: np.ndarray
+    """Of a withdrawn pixel the day it became provisional."""
     onset_earliest: np.ndarray
     onset_latest: np.ndarray
+    detected_on: np.ndarray
     provisional_on: np.ndarray
     confirmed_on: np.ndarray
+    withdrawn_on: np.ndarray
     observations: np.ndarray
-    """Days with a usable observation since the onset, int32."""
+    """Days with a usable observation since the onset, int32; 0 of a withdrawn pixel, whose run is over."""
     fall: np.ndarray
     """NDVI fall at the loss, float32; NaN = not measured."""
     tile: np.ndarray
     """Position of the pixel's tile among the sorted tiles, int32."""
-    previous: np.ndarray
-    """Position of the previous event that covered the pixel, int32; -1 = none."""
 
     def __len__(self) -> int:
         return len(self.column)
+
+    @property
+    def is_live(self) -> np.ndarray:
+        """Whether each pixel is loss as things stand, bool."""
+        return self.status != Status.WITHDRAWN
+
+    @property
+    def is_sure(self) -> np.ndarray:
+        """Whether each pixel is confirmed, bool."""
+        return np.isin(self.status, (int(Status.CONFIRMED), int(Status.CLOSED)))
 
     def select(self, which: np.ndarray) -> "Pixels":
         """The pixels at positions, or where a mask is True. which: (m,) int positions, or (n,) bool."""
         return Pixels(**{field.name: getattr(self, field.name)[which] for field in fields(self)})
 
 
-_DAYS = ("onset", "onset_earliest", "onset_latest", "provisional_on", "confirmed_on")
+_DAYS = (
+    "onset",
+    "onset_earliest",
+    "onset_latest",
+    "detected_on",
+    "provisional_on",
+    "confirmed_on",
+    "withdrawn_on",
+)
 
 
-def alert_pixels(tiles: Mapping[Tile, xr.Dataset], previous: np.ndarray) -> tuple[Pixels, np.ndarray]:
-    """Live pixels of all tiles, and for each previous event how many of its pixels are withdrawn.
+def alert_pixels(tiles: Mapping[Tile, xr.Dataset]) -> Pixels:
+    """Detected pixels of all tiles: live ones and withdrawn ones.
 
     Parameters
     ----------
     tiles
         State (y, x) of `core.raster_layers.LAYERS` by tile, and `fall` (of NDVI at the loss) where it was
         measured; read one after the other and let go.
-    previous
-        Geometries of the previous events in the grid's CRS; where two overlap the later one counts.
     """
     parts: list[Pixels] = []
-    withdrawn = np.zeros(len(previous), np.int64)
-    tree = shapely.STRtree(previous)
     for number, tile in enumerate(sorted(tiles)):
         state = tiles[tile]
         status = np.asarray(state["status"].values)
-        owner = _owners(tile, previous, tree)
-        gone = owner[(status == Status.WITHDRAWN) & (owner >= 0)]
-        withdrawn += np.bincount(gone, minlength=len(previous))
-        y, x = np.nonzero(np.isin(status, [int(code) for code in LIVE]))
+        y, x = np.nonzero(np.isin(status, [int(code) for code in DETECTED]))
         days = {name: state[name].values[y, x].astype(np.int32) for name in _DAYS}
+        first = np.where(days["provisional_on"] > 0, days["provisional_on"], days["onset"])
+        days["detected_on"] = np.where(days["detected_on"] > 0, days["detected_on"], first)
+        days["onset"] = np.where(days["onset"] > 0, days["onset"], first)
         parts.append(
             Pixels(
                 column=x.astype(np.int64) + tile.column * tile.grid.tile_px,
@@ -144,28 +160,12 @@ def alert_pixels(tiles: Mapping[Tile, xr.Dataset], previous: np.ndarray) -> tupl
                     else np.full(len(y), np.nan, np.float32)
                 ),
                 tile=np.full(len(y), number, np.int32),
-                previous=owner[y, x],
                 observations=state["looks"].values[y, x].astype(np.int32),
                 **days,
             )
         )
     pixels = _joined(parts)
-    return pixels.select(np.lexsort((pixels.column, pixels.row))), withdrawn
-
-
-def _owners(tile: Tile, previous: np.ndarray, tree: shapely.STRtree) -> np.ndarray:
-    """Position of the previous event over each pixel centre, (y, x) int32, -1 = none."""
-    shape = (tile.grid.tile_px, tile.grid.tile_px)
-    near = np.sort(tree.query(tile.polygon))
-    if not len(near):
-        return np.full(shape, -1, np.int32)
-    return rasterize(
-        [(previous[position], int(position)) for position in near],
-        out_shape=shape,
-        transform=tile.transform,
-        fill=-1,
-        dtype=np.int32,
-    )
+    return pixels.select(np.lexsort((pixels.column, pixels.row)))
 
 
 def _joined(parts: list[Pixels]) -> Pixels:
@@ -185,36 +185,21 @@ def minimum_px(hectares: float, grid: Grid) -> int:
     return max(1, math.ceil(hectares / grid.pixel_ha - 1e-9))
 
 
-def patch_labels(pixels: Pixels, onset_gap_days: int, frozen: np.ndarray) -> np.ndarray:
-    """Patch number of each pixel, int64, numbered by first pixel in row and column order.
-
-    Pixels belong together when they touch (8 neighbours), their onsets are no further apart than the gap, and
-    they have the same `frozen` code (closed events, to which nothing is added any more; -1 elsewhere).
-    """
-    from scipy.sparse import coo_array  # slow to import, and tables need only the rule above
-    from scipy.sparse.csgraph import connected_components
-
+def touching(pixels: Pixels) -> np.ndarray:
+    """Positions of the pixels that touch each, (n, 8) int32; -1 = none there."""
     count = len(pixels)
+    table = np.full((count, 8), -1, np.int32)
     if not count:
-        return np.zeros(0, np.int64)
+        return table
     columns = pixels.column - pixels.column.min() + 1
     width = int(columns.max()) + 2
     keys = (pixels.row - pixels.row.min()) * width + columns
-    pixels_here, pixels_there = [], []
-    for step in (1, width - 1, width, width + 1):
+    for side, step in enumerate((1, width - 1, width, width + 1)):
         there = np.minimum(np.searchsorted(keys, keys + step), count - 1)
-        like = keys[there] == keys + step
-        like &= np.abs(pixels.onset - pixels.onset[there]) <= onset_gap_days
-        like &= frozen == frozen[there]
-        pixels_here.append(np.flatnonzero(like))
-        pixels_there.append(there[like])
-    here, there = np.concatenate(pixels_here), np.concatenate(pixels_there)
-    links = coo_array((np.ones(len(here), np.bool_), (here, there)), shape=(count, count))
-    _, found = connected_components(links, directed=False)
-    _, first, inverse = np.unique(found, return_index=True, return_inverse=True)
-    rank = np.empty(len(first), np.int64)
-    rank[np.argsort(first)] = np.arange(len(first))
-    return rank[inverse]
+        here = np.flatnonzero(keys[there] == keys + step)
+        table[here, side] = there[here]
+        table[there[here], side + 4] = here
+    return table
 
 
 def mostly_lost(pixels: Pixels, labels: np.ndarray, rule: EventRule) -> np.ndarray:

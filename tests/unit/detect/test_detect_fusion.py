@@ -34,7 +34,7 @@ class SlowPixel:
         self.runs = {name: [] for name in fusion.ACCUMULATORS}
         self.looked = {name: [] for name in fusion.ACCUMULATORS}
         self.status, self.kept, self.both = Status.NONE, None, set()
-        self.provisional_on = self.decided_on = 0
+        self.detected_on = self.provisional_on = self.decided_on = 0
 
     def add(self, day, said):
         """said: evidence in units by kind; what was not seen is left out."""
@@ -70,6 +70,8 @@ class SlowPixel:
     def decide(self, day, neighbours):
         if self.status in (Status.NONE, Status.WITHDRAWN):
             if self.above("provisional"):
+                if self.status == Status.NONE or day - self.decided_on > MODEL.buffer_days:
+                    self.detected_on = day
                 self.status, self.provisional_on, self.decided_on = Status.PROVISIONAL, day, 0
                 self.both = set()
             return
@@ -107,6 +109,7 @@ class SlowPixel:
             "onset": onset,
             "onset_earliest": run[0] if raised and 0 < gap < 255 else 0,
             "onset_latest": onset,
+            "detected_on": self.detected_on,
             "provisional_on": self.provisional_on,
             "confirmed_on": self.decided_on if settled else 0,
             "withdrawn_on": self.decided_on if withdrawn else 0,
@@ -165,9 +168,9 @@ def test_the_kernels_are_the_slow_pixels(seed):
     assert {Status.WITHDRAWN, Status.CLOSED} & seen_statuses
 
 
-def test_a_state_is_24_bytes_and_its_layers_are_the_table():
+def test_a_state_is_26_bytes_and_its_layers_are_the_table():
     state = run([observation(START)])
-    assert sum(np.dtype(dtype).itemsize for dtype in fusion.STATE.values()) == 24
+    assert sum(np.dtype(dtype).itemsize for dtype in fusion.STATE.values()) == 26
     assert {name: str(state[name].dtype) for name in state} == fusion.STATE
     layers = fusion.layers(state)
     assert {name: str(layers[name].dtype) for name in layers} == {
@@ -225,6 +228,10 @@ def test_one_observation_against_the_others_is_withdrawn_and_leaves_its_day():
     assert (told["provisional_on"], told["withdrawn_on"]) == (START + 5, START + 15)
     again = pixel(run([*observations, observation(START + 20, **SOIL)]))
     assert (again["status"], again["withdrawn_on"], again["onset"]) == (Status.PROVISIONAL, 0, START + 20)
+    assert (again["detected_on"], again["provisional_on"]) == (START + 5, START + 20)
+    later = START + 15 + MODEL.buffer_days
+    for day, detected_on in ((later, START + 5), (later + 1, later + 1)):
+        assert pixel(run([*observations, observation(day, **SOIL)]))["detected_on"] == detected_on
 
 
 def test_haze_alone_is_not_even_provisional():

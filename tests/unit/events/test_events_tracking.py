@@ -15,7 +15,8 @@ from selvawatch.core.raster_layers import LAYERS
 from selvawatch.core.tables import CELLS, EVENTS
 from selvawatch.errors import TableError
 from selvawatch.events.detected import Detected, Tracked, detect_events
-from selvawatch.events.patches import EventFrame, EventRule, alert_pixels, patch_labels
+from selvawatch.events.lineage import trace_events
+from selvawatch.events.patches import EventFrame, EventRule, alert_pixels
 
 GRID = Grid(crs="EPSG:32719", resolution=10.0, tile_px=16, anchor_x=370_000, anchor_y=8_580_000)
 GROUND = EventFrame(grid=GRID, equal_area=equal_area_crs(-70.2, -12.8), prefix="MDD")
@@ -29,9 +30,11 @@ EAST = GRID.tile("x0001y0000")
 def state(tile: Tile, drawn: str, onsets: Mapping[str, int] | None = None) -> xr.Dataset:
     """A tile's state from a drawing: lower case provisional, upper case confirmed, - withdrawn, . forest.
 
-    The letter chooses the onset: `a` is DAY, `b` DAY + 30, `z` DAY + 400.
+    The letter chooses the onset: `a` is DAY, `b` DAY + 30, `c` DAY + 50, `y` DAY + 115, `z` DAY + 400. It is
+    detected five days later, `y` only 260 days later. What is withdrawn was detected with `a`, and withdrawn
+    after `b` was detected and before `c` was.
     """
-    days = onsets or {"a": DAY, "b": DAY + 30, "z": DAY + 400}
+    days = onsets or {"a": DAY, "b": DAY + 30, "c": DAY + 50, "y": DAY + 115, "z": DAY + 400}
     shape = (tile.grid.tile_px, tile.grid.tile_px)
     layers = {name: layer.empty(shape) for name, layer in LAYERS.items()}
     layers["status"][:] = 0
@@ -39,6 +42,8 @@ def state(tile: Tile, drawn: str, onsets: Mapping[str, int] | None = None) -> xr
         for x, mark in enumerate(line):
             if mark == "-":
                 layers["status"][y, x] = 3
+                layers["onset"][y, x] = layers["provisional_on"][y, x] = DAY + 5
+                layers["withdrawn_on"][y, x] = DAY + 40
             elif mark != ".":
                 onset = days[mark.lower()]
                 sure = mark.isupper()
@@ -46,7 +51,7 @@ def state(tile: Tile, drawn: str, onsets: Mapping[str, int] | None = None) -> xr
                 layers["confidence"][y, x] = 3 if sure else 2
                 layers["onset"][y, x] = layers["onset_latest"][y, x] = onset
                 layers["onset_earliest"][y, x] = onset - 7
-                layers["provisional_on"][y, x] = onset + 5
+                layers["provisional_on"][y, x] = onset + (260 if mark.lower() == "y" else 5)
                 layers["confirmed_on"][y, x] = onset + 12 if sure else 0
                 layers["looks"][y, x] = 4
     return xr.Dataset({name: (("y", "x"), values) for name, values in layers.items()})
@@ -72,7 +77,7 @@ def test_an_event_row_says_what_its_pixels_say():
     found = run("AA.. AAb. ....")
     assert len(found.events) == 1
     row = found.events.iloc[0]
-    assert row["event_id"].startswith("MDD-220108-") and len(row["event_id"]) == 15
+    assert row["event_id"].startswith("MDD-220113-") and len(row["event_id"]) == 17
     assert (row["version"], row["change"], row["status"], row["confidence"]) == (
         1,
         "new",
@@ -167,28 +172,61 @@ def test_confirmation_without_growth_is_a_version_too():
 def test_of_merging_events_the_oldest_id_survives_and_names_the_others():
     first = run("AA..BB AA..BB")
     old, young = ids(first)
-    second = run("AABBBB AABBBB", first.tracked)
+    second = run("AACCBB AACCBB", first.tracked)
     assert ids(second) == [old]
     assert second.events["merged_from"].iloc[0] == young
     assert second.events["change"].iloc[0] == "merged"
-    third = run("AABBBB AABBBB", second.tracked)
+    third = run("AACCBB AACCBB", second.tracked)
     assert third.events["merged_from"].iloc[0] == young
     assert (third.events["change"].iloc[0], third.events["version"].iloc[0]) == ("stable", 2)
 
 
-def test_of_a_split_the_largest_part_keeps_the_id():
-    first = run("aaaaaaa aaaaaaa")
-    second = run("aa.aaaa aa-aaaa", first.tracked)
-    assert len(second.events) == 2
-    kept = second.events[second.events["event_id"].isin(ids(first))].iloc[0]
-    other = second.events[~second.events["event_id"].isin(ids(first))].iloc[0]
-    assert kept["ha"] > other["ha"]
-    assert (kept["change"], other["change"]) == ("reduced", "new")
+def test_a_single_run_names_what_merged_before_it_too():
+    old, young = ids(run("AA..BB AA..BB"))
+    alone = run("AACCBB AACCBB")
+    assert (ids(alone), alone.events["merged_from"].iloc[0]) == ([old], young)
+
+
+def test_what_was_too_small_for_an_event_gives_no_id_to_the_event_that_grows_over_it():
+    first = run("a...BB ....BB")
+    (event,) = ids(first)
+    assert event.startswith("MDD-220212-")
+    second = run("a.CCBB .CCCBB", first.tracked)
+    assert (ids(second), second.events["merged_from"].iloc[0]) == ([event], None)
+    third = run("aCCCBB .CCCBB", second.tracked)
+    assert ids(third) == ids(run("aCCCBB .CCCBB")) == [event]
+
+
+def test_of_a_split_the_part_with_the_first_pixel_keeps_the_id():
+    first = run("abbbbbb bbbbbbb")
+    for previous in (first.tracked, None):
+        second = run("ab-bbbb bb-bbbb", previous)
+        kept, other = (second.events[second.events["event_id"].isin(ids(first)) == k].iloc[0] for k in (1, 0))
+        assert kept["ha"] < other["ha"]
+    second = run("ab-bbbb bb-bbbb", first.tracked)
+    assert dict(zip(second.events["ha"].round(2), second.events["change"], strict=True)) == {
+        0.04: "reduced",
+        0.08: "new",
+    }
+
+
+def test_a_first_pixel_that_was_withdrawn_since_still_names_the_patch_that_it_was_live_with():
+    (event,) = ids(run("AAAA bbbb"))
+    later = run("-AAA bbbb")
+    assert ids(later) == [event]
+    assert later.events["ha"].iloc[0] < run("AAAA bbbb").events["ha"].iloc[0]
+    alone = run("-... cccc ....")
+    assert ids(alone) != [event], "what was withdrawn before the patch began was never part of it"
 
 
 @pytest.mark.parametrize(
     ("after", "reason"),
-    [("-- --", "forest-seen"), ("aa ..", "below-minimum"), (".. ..", "not-reproduced")],
+    [
+        ("-- --", "forest-seen"),
+        ("aa a-", "below-minimum"),
+        ("aa ..", "below-minimum"),
+        (".. ..", "not-reproduced"),
+    ],
 )
 def test_a_withdrawn_event_stays_as_a_row_with_its_reason(after, reason):
     first = run("aa aa")
@@ -197,7 +235,7 @@ def test_a_withdrawn_event_stays_as_a_row_with_its_reason(after, reason):
     row = second.events.iloc[0]
     assert (row["status"], row["change"], row["version"]) == ("withdrawn", "withdrawn", 2)
     assert row["withdrawn_reason"] == reason
-    assert row["ha"] == first.events["ha"].iloc[0]
+    assert row["ha"] == pytest.approx(first.events["ha"].iloc[0], rel=1e-6)
     assert len(second.cells) == 0
     third = run(after, second.tracked)
     assert (third.events["change"].iloc[0], third.events["version"].iloc[0]) == ("stable", 2)
@@ -226,8 +264,9 @@ def test_an_event_that_no_longer_grows_is_closed_and_takes_in_nothing():
     assert first.events["status"].iloc[0] == "confirmed"
     closed = run("AA AA", first.tracked, until=DAY + 366)
     assert (closed.events["status"].iloc[0], closed.events["change"].iloc[0]) == ("closed", "closed")
-    later = run("AABB AABB", closed.tracked, until=DAY + 380)
-    assert len(later.events) == 2
+    for previous in (closed.tracked, None):
+        later = run("AAYY AAYY", previous, until=DAY + 380)
+        assert len(later.events) == 2
     assert (
         dict(zip(later.events["event_id"], later.events["status"], strict=True))[ids(closed)[0]] == "closed"
     )
@@ -297,8 +336,10 @@ def test_patches_are_those_of_a_flood_fill(seed):
     drawn = state(TILE, ".")
     drawn["status"].values[:] = rng.choice([0, 1, 2, 3, 4], (16, 16), p=[0.5, 0.1, 0.2, 0.1, 0.1])
     drawn["onset"].values[:] = rng.choice([DAY, DAY + 100, DAY + 200, DAY + 300], (16, 16))
-    pixels, _ = alert_pixels({TILE: drawn}, np.zeros(0, object))
-    labels = patch_labels(pixels, 120, np.full(len(pixels), -1))
+    pixels = alert_pixels({TILE: drawn})
+    pixels = pixels.select(pixels.is_live)
+    lineage = trace_events(pixels, replace(RULE, min_ha=0.0, close_after_days=10_000), GRID)
+    labels = lineage.event
     fast: dict[int, set[tuple[int, int]]] = {}
     for label, row, column in zip(
         labels.tolist(), (pixels.row + 16).tolist(), pixels.column.tolist(), strict=True

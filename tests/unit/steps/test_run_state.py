@@ -12,6 +12,7 @@ import pytest
 
 import small_site
 from command_line import PACKAGE, WARNINGS
+from made_schedules import differences
 from selvawatch.core.days import iso, to_day
 from selvawatch.core.files import file_digest, folder_digests
 from selvawatch.errors import SelvawatchError, StoreError
@@ -22,6 +23,7 @@ from selvawatch.steps.run.run_report import report_of
 from selvawatch.steps.tile import advance, baseline, state
 from selvawatch.steps.tile.water_counts import yearly_counts
 from selvawatch.store.lock import exclusive
+from selvawatch.store.run_files import read_tracked
 from selvawatch.store.run_plan import scenes_before
 from selvawatch.store.seal import SEAL
 
@@ -101,6 +103,9 @@ def test_in_two_parts_the_layers_are_those_of_one_run(small_run, begun):
     assert begun.state.observations == small_run.state.observations
     assert begun.arrays() == small_run.arrays()
     assert begun.state.state == small_run.state.state
+    mine, theirs = (read_tracked(one.products / "internal") for one in (small_run, begun))
+    assert "withdrawn" in set(mine.events["status"])
+    assert differences(mine, theirs) == []
 
 
 def test_a_scene_that_arrives_late_leaves_the_state_of_one_in_time(small_run, changed, caplog):

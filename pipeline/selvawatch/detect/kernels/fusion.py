@@ -203,8 +203,8 @@ def add_day(
 
 
 @nb.njit(
-    "void(int64, int64, int64, int64, int64, int64, int64, int64, int64[:,::1], uint8[::1], uint8[::1],"
-    f" {_SLOT}, {_SLOT}, {_SLOT}, uint16[::1], uint16[::1])",
+    "void(int64, int64, int64, int64, int64, int64, int64, int64, int64, int64[:,::1], uint8[::1],"
+    f" uint8[::1], {_SLOT}, {_SLOT}, {_SLOT}, uint16[::1], uint16[::1], uint16[::1])",
     nogil=True,
     cache=True,
     error_model="numpy",
@@ -218,6 +218,7 @@ def decide(
     neighbours: int,
     day: int,
     close_after: int,
+    again_within: int,
     levels: np.ndarray,
     active: np.ndarray,
     flags: np.ndarray,
@@ -233,6 +234,7 @@ def decide(
     since_j: np.ndarray,
     gap_j: np.ndarray,
     count_j: np.ndarray,
+    detected_on: np.ndarray,
     provisional_on: np.ndarray,
     decided_on: np.ndarray,
 ) -> None:
@@ -240,7 +242,8 @@ def decide(
 
     levels: rows optical, radar, joint: withdrawn, provisional, confirmed, confirmed alone. Neighbours count
     by what they knew that day: their own sums, never their status. On confirmation the run that confirmed is
-    kept in the place of the joint run.
+    kept in the place of the joint run. What is provisional again within `again_within` days of its withdrawal
+    keeps its `detected_on`.
 
     levels: (3, 4) int64, whole units of evidence; all others (rows * columns,) of the types of
     `detect.fusion.STATE`, active uint8.
@@ -262,6 +265,8 @@ def decide(
             # none or withdrawn: provisional
             if status == NONE or status == WITHDRAWN:  # noqa: SIM109 (numba compiles no `in` on a tuple as fast)
                 flags[p] = (flag & (REASON_BITS << REASON_SHIFT)) | PROVISIONAL
+                if status == NONE or day - decided_on[p] > again_within:
+                    detected_on[p] = day
                 provisional_on[p] = day
                 decided_on[p] = 0
                 continue

@@ -1,0 +1,71 @@
+"""What a run says follows from the ground and the observations, never from when the program ran."""
+
+import numpy as np
+import pytest
+
+from made_schedules import FRAME, GRID, RULE, TILE, differences, ground
+from selvawatch.core.tables import EVENTS
+from selvawatch.events.lineage import trace_events
+from selvawatch.events.linking import letters
+from selvawatch.events.patches import alert_pixels
+
+SCHEDULES = 20
+
+
+@pytest.fixture(scope="module")
+def made():
+    return ground(4)
+
+
+@pytest.fixture(scope="module")
+def stepped(made):
+    """A run every seventh day with an observation, and on the last."""
+    return made.run([*made.days[:-1:7], made.days[-1]])
+
+
+def schedules(made, seed):
+    """Random days of runs, each schedule to the last day; the first of them runs on that day alone."""
+    rng = np.random.default_rng(seed)
+    days = made.days
+    yield [days[-1]]
+    for _ in range(SCHEDULES - 1):
+        chosen = rng.choice(days[:-1], int(rng.integers(1, 3)), replace=False)
+        yield [*sorted(chosen.tolist()), days[-1]]
+
+
+def test_twenty_schedules_of_one_store_say_the_same(made):
+    first, *others = [made.run(days) for days in schedules(made, 1)]
+    events = first[-1].events
+    assert {"confirmed", "withdrawn"} <= set(events["status"]), "the made-up ground must show something"
+    assert events["merged_from"].notna().any()
+    for found in others:
+        EVENTS.check(found[-1].events)
+        assert differences(first[-1].tracked, found[-1].tracked) == []
+
+
+def test_every_id_that_was_published_leads_to_an_event_of_the_last_day(made, stepped):
+    pixels = alert_pixels({TILE: made.layers[made.days[-1]]})
+    lineage = trace_events(pixels, RULE, GRID)
+    at = zip(pixels.column.tolist(), pixels.row.tolist(), lineage.event.tolist(), strict=True)
+    event = {letters((column, row)): number for column, row, number in at}
+    published = {
+        name: status
+        for one in stepped
+        for name, status in zip(one.events["event_id"], one.events["status"], strict=True)
+    }
+    assert len(published) > len(stepped[-1].events)
+    lost = [
+        name for name, status in published.items() if event.get(name[-6:], -1) < 0 and status != "withdrawn"
+    ]
+    assert lost == []
+    assert all(name.startswith(FRAME.prefix) for name in published)
+
+
+def test_what_was_once_confirmed_is_in_the_last_table_or_went_on_in_another(stepped):
+    last = stepped[-1].events
+    known = {*last["event_id"], *" ".join(last["merged_from"].dropna()).split()}
+    ground_of_last = last.union_all()
+    for one in stepped:
+        sure = one.events[one.events["status"].isin(["confirmed", "closed"])]
+        for name, shape in zip(sure["event_id"], sure.geometry, strict=True):
+            assert name in known or shape.intersects(ground_of_last)
