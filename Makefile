@@ -9,7 +9,7 @@ VENV_PACKAGE := { test "$$(id -u)" = 0 && command -v apt-get >/dev/null && apt-g
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_NO_INPUT := 1
 
-.PHONY: demo test lint bench live schemas picture clean help
+.PHONY: demo test lint bench faults live schemas picture clean help
 
 help:            ## what there is
 	@grep -E '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed 's/:.*##/  /'
@@ -36,6 +36,9 @@ lint: $(STAMP)   ## ruff, mypy, import-linter, deptry
 
 bench: $(STAMP)  ## speed, as ratios within one run; never part of the tests
 	$(BIN)/python -m pytest tests/bench -m bench --benchmark-columns=min,median,max
+
+faults: $(STAMP) ## damages, kills and schedules in great number; takes an hour or two
+	$(BIN)/python -m pytest tests/faults -m faults -s
 
 live: $(STAMP)   ## one small request to each real archive; needs the internet
 	$(BIN)/python -m pytest tests/live -m live
