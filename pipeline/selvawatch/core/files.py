@@ -119,6 +119,11 @@ def digest(value: object) -> str:
     return hashlib.sha256(canonical_json(value).encode()).hexdigest()
 
 
+def content_digest(content: bytes) -> bytes:
+    """sha256 (32 bytes) of bytes."""
+    return hashlib.sha256(content).digest()
+
+
 def file_digest(path: Path) -> str:
     """sha256 (hex) of a file's bytes."""
     with path.open("rb") as stream:
@@ -139,7 +144,7 @@ def write_sealed(path: Path, content: bytes) -> Path:
     """
     with replacing(path) as part:
         part.write_bytes(
-            b"".join((content, MAGIC, len(content).to_bytes(8, "little"), hashlib.sha256(content).digest()))
+            b"".join((content, MAGIC, len(content).to_bytes(8, "little"), content_digest(content)))
         )
     return path
 
@@ -165,7 +170,7 @@ def read_sealed(path: Path) -> bytes:
             needed="its end",
         )
     length = int.from_bytes(end[len(MAGIC) : len(MAGIC) + 8], "little")
-    if length != len(body) or end[-hashlib.sha256().digest_size :] != hashlib.sha256(body).digest():
+    if length != len(body) or end[-hashlib.sha256().digest_size :] != content_digest(body):
         raise DamagedError(
             "the file is damaged",
             where=path,

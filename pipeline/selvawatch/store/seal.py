@@ -1,6 +1,5 @@
 """The seal of a folder: sizes and digests of its files, written with it and compared at every read."""
 
-import hashlib
 import json
 import stat
 from collections.abc import Iterable, Mapping, Sequence
@@ -8,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from selvawatch.core.files import file_digest, read_checked_json, write_checked_json
+from selvawatch.core.files import content_digest, file_digest, read_checked_json, write_checked_json
 from selvawatch.errors import DamagedError
 
 SEAL = "seal.json"
@@ -50,7 +49,7 @@ class SealedFolder:
             content = path.read_bytes()
         except OSError as error:
             raise DamagedError("the file cannot be read", where=path, got=error.strerror or error) from error
-        if len(content) != sealed.size or hashlib.sha256(content).hexdigest() != sealed.sha256:
+        if len(content) != sealed.size or content_digest(content).hex() != sealed.sha256:
             raise _damaged(path, len(content), sealed)
         return content
 
