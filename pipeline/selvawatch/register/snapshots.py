@@ -3,7 +3,6 @@
 import datetime as dt
 import hashlib
 import io
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -13,14 +12,15 @@ import numpy as np
 import shapely
 from pyproj import CRS
 
-from selvawatch.core.files import file_digest, replacing, write_text
+from selvawatch.core.files import file_digest, read_checked_json, replacing, write_checked_json
 from selvawatch.core.hectares import hectares
-from selvawatch.errors import LayerError, StoreError
+from selvawatch.errors import DamagedError, LayerError, StoreError
 from selvawatch.register.acceptance import acceptable
 from selvawatch.register.entries import LayerEntry
 from selvawatch.register.layer_rows import holder_hash, holder_type, texts
 from selvawatch.register.manifest import Snapshot
 from selvawatch.register.site_extent import SiteExtent
+from selvawatch.register.snapshot_index import add_to_index, check_index
 
 ACCEPTED, QUARANTINED = "accepted", "quarantined"
 HOLDER_TYPE, HOLDER_HASH = "holder_type", "holder_hash"
@@ -160,14 +160,21 @@ def without_persons(frame: gpd.GeoDataFrame, entry: LayerEntry, salt: bytes) -> 
 
 
 def records(root: Path, layer: str) -> list[SnapshotRecord]:
-    """Records of a layer, oldest first."""
+    """Records of a layer, oldest first.
+
+    Raises
+    ------
+    DamagedError
+        When one is gone, or is not what was written.
+    """
+    check_index(root, layer)
     found = []
-    for path in sorted((root / layer).glob("*.json")):
+    for path in sorted((root / layer).glob("[!.]*.json")):
+        stated = read_checked_json(path, older=True)
         try:
-            stated = json.loads(path.read_text(encoding="utf-8"))
             found.append(SnapshotRecord(**{**stated, "remarks": tuple(stated.get("remarks", ()))}))
-        except (ValueError, TypeError, AttributeError) as error:
-            raise StoreError("a snapshot's record cannot be read", where=path, got=error) from error
+        except TypeError as error:
+            raise DamagedError("a snapshot's record cannot be read", where=path, got=error) from error
     return sorted(found, key=lambda snapshot: (snapshot.date, snapshot.sha256))
 
 
@@ -198,7 +205,7 @@ def stored_snapshots(root: Path, layers: Sequence[str]) -> tuple[Snapshot, ...]:
                     "a snapshot is not what its record says",
                     where=path,
                     needed=record.sha256[:12],
-                    do="restore it from a copy, or remove its record",
+                    do="restore it from a copy; to do without it, remove its record and index.json",
                 )
             found.append(
                 Snapshot(
@@ -227,8 +234,7 @@ def _judged(root: Path, entry: LayerEntry, record: SnapshotRecord, equal_area: C
 
 
 def _recorded(root: Path, record: SnapshotRecord) -> SnapshotRecord:
-    path = root / record.layer / f"{record.date}-{record.sha256[:8]}.json"
-    write_text(
-        path, json.dumps(asdict(record), indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
-    )
+    name = f"{record.layer}/{record.date}-{record.sha256[:8]}.json"
+    write_checked_json(root / name, asdict(record))
+    add_to_index(root, name)
     return record

@@ -11,8 +11,8 @@ import numpy as np
 
 from selvawatch.attribute.faces import SLIVER_HA, faces_of
 from selvawatch.attribute.overlay import extent_of
-from selvawatch.core.files import replacing
-from selvawatch.errors import LayerError, SelvawatchError
+from selvawatch.core.files import file_digest, replacing
+from selvawatch.errors import DamagedError, LayerError, SelvawatchError
 from selvawatch.register.archives import read_file
 from selvawatch.register.entries import LayerEntry
 from selvawatch.register.layer_rows import read_layer
@@ -21,11 +21,15 @@ from selvawatch.register.readers.isolated_reading import limits_for
 from selvawatch.register.services.kinds import SERVICES
 from selvawatch.register.services.service import Client, LayerRequest, public_address, without_secrets
 from selvawatch.register.site_extent import extent_of_areas
+from selvawatch.register.snapshot_index import add_to_index, indexed
 from selvawatch.register.snapshots import ACCEPTED, Origin, SnapshotRecord, keep, records, stored_snapshots
 from selvawatch.register.vector_files import Reading, check_file, split_layer
 from selvawatch.site import Site
 from selvawatch.store.folders import Store
 from selvawatch.version import __version__
+
+SALT, SALT_BYTES = ".salt", 32
+"""File of the secret for hashes of holders, and how long it is."""
 
 LISTED = 20
 """Slivers that `check_zones` lists one by one, largest first."""
@@ -261,9 +265,26 @@ def _keep(
 
 def store_salt(store: Store) -> bytes:
     """The store's secret for hashes of holders, made on first use; readable by its owner alone."""
-    path = store.snapshots / ".salt"
+    path = store.snapshots / SALT
     if not path.exists():
+        _refuse_a_lost_salt(store, path, "no file")
         with replacing(path) as part:
             part.touch(mode=0o600)
-            part.write_bytes(secrets.token_bytes(32))
-    return path.read_bytes()
+            part.write_bytes(secrets.token_bytes(SALT_BYTES))
+        add_to_index(store.snapshots, SALT, file_digest(path))
+    salt = path.read_bytes()
+    if indexed(store.snapshots).get(SALT, file_digest(path)) != file_digest(path):
+        _refuse_a_lost_salt(store, path, f"{len(salt)} other bytes")
+    return salt
+
+
+def _refuse_a_lost_salt(store: Store, path: Path, got: str) -> None:
+    """DamagedError where a salt was drawn before: with another, every holder would count as a new one."""
+    if SALT in indexed(store.snapshots):
+        raise DamagedError(
+            "the secret for hashes of holders is not the one that was drawn",
+            where=path,
+            got=got,
+            needed="the file as it was written",
+            do="restore it from a copy; with another, every holder would count as a new one",
+        )
