@@ -120,8 +120,10 @@ def _unpack_zip(path: Path, folder: Path) -> None:
                         written.write(chunk)
     except (zipfile.BadZipFile, zlib.error, EOFError) as error:
         raise SourceError("half an archive", where=path.name, got=error, do="try again later") from error
+    except FileExistsError as error:
+        raise SourceError("the archive holds a file twice", where=path.name) from error
     except (RuntimeError, NotImplementedError, OSError, ValueError) as error:
-        # A password (RuntimeError), an unknown way of packing, a name that no folder holds, or one twice.
+        # A password (RuntimeError), an unknown way of packing, or a name that no folder holds.
         raise SourceError("the archive cannot be opened", where=path.name, got=error) from error
 
 

@@ -81,7 +81,7 @@ def in_degrees(frame: gpd.GeoDataFrame, extent: SiteExtent | None, remarks: list
         return written
     if not _is_near(turned, extent) or not _within(turned, extent).all():
         return written
-    remarks.append("latitude came first in its coordinates: put right, since it lies on the site only so")
+    remarks.append("its coordinates came in the other order: put right, since it lies on the site only so")
     return turned
 
 

@@ -125,7 +125,7 @@ def test_latitude_first_is_put_right_where_only_so_it_lies_on_the_site(tmp_path)
     swapped = [[y, x] for x, y in ring(0)]
     frame, remarks, _ = fetched(arcgis([esri(0, {"rings": [swapped]})]), tmp_path)
     assert frame.total_bounds[:2] == pytest.approx([-70.2, -12.9])
-    assert "latitude came first" in remarks[0]
+    assert "in the other order" in remarks[0]
 
 
 @pytest.mark.parametrize(

@@ -204,7 +204,7 @@ def test_ordinates_in_the_other_order_are_put_right_where_only_so_they_lie_on_th
     crs = {"type": "name", "properties": {"name": f"urn:ogc:def:crs:EPSG::{code}"}}
     frame, remarks, _ = fetched(wfs(swapped, crs=crs, numberMatched=3), tmp_path)
     assert frame.total_bounds[:2] == pytest.approx([-70.2, -12.9], abs=1e-6)
-    assert "latitude came first" in remarks[0]
+    assert "in the other order" in remarks[0]
 
 
 def test_ids_that_are_numbers_or_missing_in_some_are_read(tmp_path):

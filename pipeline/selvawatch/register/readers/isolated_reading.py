@@ -22,9 +22,9 @@ from selvawatch.errors import LayerError
 class ReadingLimits:
     """Most that reading one file may cost."""
 
-    memory_bytes: int = 900 * 1024**2
-    vertices: int = 6_000_000
-    seconds: float = 50.0
+    memory_bytes: int = 650 * 1024**2
+    vertices: int = 4_000_000
+    seconds: float = 45.0
 
 
 MEMORY_PER_BYTE, VERTICES_PER_BYTE, SECONDS_PER_BYTE = 12.0, 0.1, 1e-6
@@ -64,7 +64,7 @@ class _Worker:
             try:
                 answer = self._exchange(self._running(), request, seconds)
             finally:
-                if answer is None or "error" in answer:
+                if answer is None or answer.get("is_spent"):
                     self.stop()
         return answer
 

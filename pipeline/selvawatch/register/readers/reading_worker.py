@@ -60,7 +60,7 @@ def _answer(request: dict[str, Any]) -> dict[str, Any]:
     except SelvawatchError as error:
         return {"error": str(error)}
     except MemoryError:
-        return {"error": f"{Path(request['path']).name}: the layer needs too much memory"}
+        return {"error": f"{Path(request['path']).name}: the layer needs too much memory", "is_spent": True}
     finally:
         resource.setrlimit(resource.RLIMIT_AS, (hard, hard))
     return {"remarks": remarks}

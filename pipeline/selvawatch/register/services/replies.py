@@ -24,7 +24,7 @@ class Limits:
         )
     )
     """Of a file."""
-    vertices: int = 8_000_000
+    vertices: int = 4_000_000
     """Of all features of a layer."""
     text_bytes: int = 128_000_000
     """Of the attributes of all features."""

@@ -174,11 +174,14 @@ def below(url: str, name: object) -> str:
 
 def public_address(url: str) -> str:
     """An address as it may be kept and printed: no user name, no key, no parameter but well-known ones."""
+    head, mark, query = url.partition("?")
+    scheme, slashes, rest = head.partition("//")
+    plain = f"{scheme}{slashes}{rest.rpartition('@')[2]}" if slashes else head.rpartition("@")[2]
     try:
-        parts = urllib.parse.urlsplit(url)
+        parts = urllib.parse.urlsplit(f"{plain}{mark}{query}")
         host = f"{parts.hostname or ''}{f':{parts.port}' if parts.port else ''}"
     except ValueError:
-        return url.split("?")[0].rpartition("@")[2]
+        return plain
     query = "&".join(
         pair for pair in parts.query.split("&") if pair.split("=")[0].casefold() in PUBLIC_PARAMETERS
     )
