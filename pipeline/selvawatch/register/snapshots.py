@@ -168,14 +168,17 @@ def records(root: Path, layer: str) -> list[SnapshotRecord]:
         When one is gone, or is not what was written.
     """
     check_index(root, layer)
-    found = []
-    for path in sorted((root / layer).glob("[!.]*.json")):
-        stated = read_checked_json(path, older=True)
-        try:
-            found.append(SnapshotRecord(**{**stated, "remarks": tuple(stated.get("remarks", ()))}))
-        except TypeError as error:
-            raise DamagedError("a snapshot's record cannot be read", where=path, got=error) from error
+    found = [read_record(path) for path in sorted((root / layer).glob("[!.]*.json"))]
     return sorted(found, key=lambda snapshot: (snapshot.date, snapshot.sha256))
+
+
+def read_record(path: Path) -> SnapshotRecord:
+    """The record in a file; DamagedError when it is not what was written."""
+    stated = read_checked_json(path, older=True)
+    try:
+        return SnapshotRecord(**{**stated, "remarks": tuple(stated.get("remarks", ()))})
+    except TypeError as error:
+        raise DamagedError("a snapshot's record cannot be read", where=path, got=error) from error
 
 
 def accept(root: Path, layer: str) -> SnapshotRecord:

@@ -1,6 +1,5 @@
 """Every kind of file that a store keeps, and what is wrong with each: missing, of another size or content."""
 
-import json
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -11,7 +10,8 @@ from selvawatch.core.files import END_BYTES, MAGIC, file_digest, read_checked_js
 from selvawatch.errors import DamagedError, StoreError
 from selvawatch.prepare.observation_files import observation_path
 from selvawatch.prepare.observation_keys import ObservationKey, observation_keys
-from selvawatch.register.snapshots import SnapshotRecord
+from selvawatch.register.snapshot_index import indexed
+from selvawatch.register.snapshots import read_record
 from selvawatch.store.folders import Store
 from selvawatch.store.loss_products import product_damages
 from selvawatch.store.seal import damages_of
@@ -142,8 +142,8 @@ def snapshot_faults(store: Store, seen: Iterable[tuple[str, str, str]]) -> list[
     kept = set()
     for path in store.snapshots.glob("*/*.json"):
         try:
-            record = _record(path)
-        except (OSError, ValueError, TypeError):
+            record = read_record(path)
+        except DamagedError:
             continue  # `inspect_store` names it
         kept.add((record.layer, record.date, record.sha256))
     return [
@@ -238,9 +238,9 @@ def _snapshots(_store: Store, folder: Path, deep: bool) -> Iterator[Fault]:
     named = set()
     for path in sorted(folder.glob("*.json")):
         try:
-            record = _record(path)
-        except (OSError, ValueError, TypeError) as error:
-            yield path, f"the record cannot be read: {error}"
+            record = read_record(path)
+        except DamagedError as error:
+            yield path, str(error)
             continue
         if path.name != f"{record.date}-{record.sha256[:8]}.json":
             yield path, f"the record is of {record.date}-{record.sha256[:8]}"
@@ -255,13 +255,26 @@ def _snapshots(_store: Store, folder: Path, deep: bool) -> Iterator[Fault]:
             yield path, "no record names the file"
 
 
-def _record(path: Path) -> SnapshotRecord:
-    return SnapshotRecord(**json.loads(path.read_text(encoding="utf-8")))
+def _index(store: Store, path: Path, _deep: bool) -> list[Fault]:
+    """The index of snapshots, and the files that it names and that are gone."""
+    try:
+        named = indexed(store.snapshots)
+    except DamagedError as error:
+        return [(path, str(error))]
+    return [
+        (store.snapshots / name, "the file is missing")
+        for name in sorted(named)
+        if not (store.snapshots / name).is_file()
+    ]
 
 
-def _salt(_store: Store, path: Path, _deep: bool) -> list[Fault]:
-    size = path.stat().st_size
-    return [] if size == SALT_BYTES else [(path, f"{size} bytes where {SALT_BYTES} were written")]
+def _salt(store: Store, path: Path, _deep: bool) -> list[Fault]:
+    try:
+        wanted = indexed(store.snapshots).get(path.name)
+    except DamagedError:
+        return []
+    found = file_digest(path)
+    return [] if wanted in (None, found) else [(path, "the file is not what was drawn")]
 
 
 def _site_copy(store: Store, path: Path, _deep: bool) -> list[Fault]:
@@ -285,7 +298,6 @@ def _elsewhere(_store: Store, _path: Path, _deep: bool) -> list[Fault]:
     return []
 
 
-SALT_BYTES = 32
 LEDGER, LOCK = "ledger.sqlite", ".lock"
 _TILE = r"x\w+y\w+"
 _RESTORE = "restore it from a copy of the store"
@@ -362,6 +374,7 @@ KINDS: tuple[StoredKind, ...] = (
     StoredKind(
         name="specification", pattern=r"(README\.md|schemas/\w+\.json|\.gitignore)", verify=_elsewhere, do=""
     ),
+    StoredKind(name="index of snapshots", pattern=r"(zones/index\.json)", verify=_index, do=_RESTORE),
     StoredKind(name="salt", pattern=r"(zones/\.salt)", verify=_salt, do=_RESTORE),
 )
 """Every kind of file of a store, in the order in which they are told; each path is of one kind at most."""

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 
 import geopandas as gpd
 import numpy as np
-import rasterio
 import shapely
 from affine import Affine
 from rasterio.windows import from_bounds
@@ -14,9 +13,9 @@ from rasterio.windows import from_bounds
 from selvawatch.core.days import to_date, to_day
 from selvawatch.core.scene import Scene
 from selvawatch.core.stack import NODATA
-from selvawatch.errors import SceneError
+from selvawatch.errors import DamagedError, SceneError
 from selvawatch.prepare.ingest import SceneRecord
-from selvawatch.prepare.observation_files import observation_path
+from selvawatch.prepare.observation_files import observation_path, opened
 from selvawatch.site import Site
 from selvawatch.sources.scene_pixels import picture_bands, read_window
 from selvawatch.sources.sensors.sensor_table import SENSORS
@@ -134,8 +133,12 @@ def _best(
 def _clear_share(
     seen: Seen, tile: str, record: SceneRecord, bounds: tuple[float, float, float, float]
 ) -> float:
-    """Share of the ground within bounds that an observation shows; outside its file nothing is shown."""
-    transform, columns, bits = seen(tile, record.stream, record.day)
+    """Share of the ground within bounds that an observation shows; none outside its file or where damaged."""
+    try:
+        transform, columns, bits = seen(tile, record.stream, record.day)
+    except DamagedError as error:
+        log.warning("no picture is chosen by a damaged observation: %s", error)
+        return 0.0
     window = from_bounds(*bounds, transform).round_offsets().round_lengths()
     top, left = int(window.row_off), int(window.col_off)
     rows = bits[max(0, top) : max(0, top + int(window.height))]
@@ -146,7 +149,7 @@ def _clear_share(
 
 def _seen(store: Store, tile: str, stream: str, day: int) -> tuple[Affine, int, np.ndarray]:
     """Transform and columns of an observation's file, and (y, x) where it is clear, eight pixels a byte."""
-    with rasterio.open(observation_path(store.observations(tile), stream, day)) as file:
+    with opened(observation_path(store.observations(tile), stream, day)) as file:
         return file.transform, file.width, np.packbits(file.read(1) != NODATA, axis=1)
 
 
