@@ -32,6 +32,8 @@ def begun(small_run: Place, tmp_path_factory: pytest.TempPathFactory) -> Place:
     """The small place with few layers and periods, monitored to a day before its last."""
     folder = tmp_path_factory.mktemp("begun")
     place = replace(small_run, site=slim_site(small_run.site, folder / "site"), store=folder / "store")
+    place.store.mkdir()
+    place.opened.ledger.create()
     for name in ("observations", "baselines"):
         shutil.copytree(small_run.store / name, place.store / name, copy_function=os.link)
     place.run(MIDWAY)
