@@ -1,5 +1,6 @@
 """How a store stands: ledger, last run and its numbers, every file, disk."""
 
+import contextlib
 import datetime as dt
 import json
 import os
@@ -8,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from selvawatch.core.days import to_date
-from selvawatch.errors import DamagedError, SelvawatchError, StoreError
+from selvawatch.errors import DamagedError, SelvawatchError
 from selvawatch.health.finding import Finding, doubtful, fine, wrong
 from selvawatch.prepare.ingest import SceneRecord
 from selvawatch.register.manifest import site_snapshots
@@ -16,7 +17,7 @@ from selvawatch.site import Site
 from selvawatch.store.contents import ALERTS_FILE, REPORT_FILE, RESTRICTED
 from selvawatch.store.folders import Store, open_store
 from selvawatch.store.inspection import Damage, committed_faults, inspect_store, is_store, snapshot_faults
-from selvawatch.store.ledger import RunRow
+from selvawatch.store.ledger import RunRow, TileRow
 from selvawatch.store.ledger_file import journal_of
 from selvawatch.store.run_files import read_parquet, read_seen, read_tracked
 from selvawatch.store.seal import read_seal
@@ -217,25 +218,30 @@ def _files(
         )
 
 
-def _missing(store: Store, site: Site | None, wanted_counts: WantedCounts | None) -> Sequence[Damage]:
-    """What the ledger and the last run name and the store lacks; nothing where they cannot be read."""
+def _missing(store: Store, site: Site | None, wanted_counts: WantedCounts | None) -> list[Damage]:
+    """What the ledger and the last run name and the store lacks; of what cannot be read nothing is known."""
     if journal_of(store.ledger.path).exists():
         return []
-    try:
-        current = store.ledger.current()
-        if current is None:
-            return []
-        missing = committed_faults(store)
-        if site is not None:
-            missing += _missing_counts(store, site, wanted_counts) if wanted_counts else []
-            packaged = {
-                (one.layer, str(one.date), one.sha256)
-                for one in site_snapshots(site.manifest, site.zones_folder)
-            }
-            missing += snapshot_faults(store, read_seen(store.run(current.run_id)) - packaged)
+    missing: list[Damage] = []
+    with contextlib.suppress(SelvawatchError):
+        missing += committed_faults(store)
+    if site is None:
         return missing
-    except (DamagedError, StoreError):
+    with contextlib.suppress(SelvawatchError):
+        missing += _missing_counts(store, site, wanted_counts) if wanted_counts else []
+    with contextlib.suppress(SelvawatchError):
+        missing += _missing_snapshots(store, site)
+    return missing
+
+
+def _missing_snapshots(store: Store, site: Site) -> list[Damage]:
+    """Snapshots of layers that the current run saw, but for those that come with the site."""
+    current = store.ledger.current()
+    if current is None:
         return []
+    packaged = site_snapshots(site.manifest, site.zones_folder)
+    seen = read_seen(store.run(current.run_id))
+    return snapshot_faults(store, seen - {(one.layer, str(one.date), one.sha256) for one in packaged})
 
 
 def _missing_counts(store: Store, site: Site, wanted_counts: WantedCounts) -> list[Damage]:
@@ -246,10 +252,8 @@ def _missing_counts(store: Store, site: Site, wanted_counts: WantedCounts) -> li
     wanted = {
         path
         for tile, row in store.ledger.tiles().items()
-        for name in (row.state, row.before)
-        if name and store.state(tile, name).is_dir()
-        for state in [TileState.read(store.state(tile, name))]
-        for path in wanted_counts(site, store, tile, state.scene_records, state.until_day)
+        for records, until_day in _recorded(store, row)
+        for path in wanted_counts(site, store, tile, records, until_day)
     }
     do = "the next monitor counts it again from the observations"
     return [
@@ -257,6 +261,23 @@ def _missing_counts(store: Store, site: Site, wanted_counts: WantedCounts) -> li
         for path in sorted(wanted)
         if not path.exists()
     ]
+
+
+def _recorded(store: Store, row: TileRow) -> Iterator[tuple[Sequence[SceneRecord], int]]:
+    """Scene records and last day of a tile's state, and of the one before where it can be read."""
+    names = ("scene_id", "digest", "sensor", "stream", "day", "state", "clear_share")
+    yield (
+        [
+            SceneRecord(**{name: getattr(one, name) for name in names})
+            for one in store.ledger.scenes()
+            if one.tile == row.tile and one.state == "read"
+        ],
+        row.until_day,
+    )
+    if row.before:
+        with contextlib.suppress(DamagedError):
+            state = TileState.read(store.state(row.tile, row.before))
+            yield state.scene_records, state.until_day
 
 
 def _short(damage: Damage) -> str:

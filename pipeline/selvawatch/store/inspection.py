@@ -9,8 +9,7 @@ from pathlib import Path
 from selvawatch.core.files import END_BYTES, MAGIC, file_digest, read_checked_json, read_sealed
 from selvawatch.errors import DamagedError, StoreError
 from selvawatch.prepare.observation_files import observation_path
-from selvawatch.prepare.observation_keys import ObservationKey, observation_keys
-from selvawatch.register.snapshot_index import indexed
+from selvawatch.register.snapshot_index import INDEX, indexed
 from selvawatch.register.snapshots import read_record
 from selvawatch.store.folders import Store
 from selvawatch.store.loss_products import product_damages
@@ -130,11 +129,10 @@ def committed_faults(store: Store) -> list[Damage]:
         if not store.baseline(tile, state.baseline).is_dir():
             path = store.baseline(tile, state.baseline)
             found.append(Damage(path=path, what="the baseline of the tile is missing", do=_FITTED))
-        found += [
-            Damage(path=path, what="the observation is missing", do=_READ_AGAIN)
-            for path in _missing_observations(store, state)
-        ]
-    return found
+    return found + [
+        Damage(path=path, what="the observation is missing", do=_READ_AGAIN)
+        for path in _missing_observations(store)
+    ]
 
 
 def snapshot_faults(store: Store, seen: Iterable[tuple[str, str, str]]) -> list[Damage]:
@@ -156,14 +154,11 @@ def snapshot_faults(store: Store, seen: Iterable[tuple[str, str, str]]) -> list[
     ]
 
 
-def _missing_observations(store: Store, state: TileState) -> Iterator[Path]:
-    folder = store.observations(state.tile)
-    keys: set[ObservationKey] = {
-        *state.observations,
-        *observation_keys(state.scene_records, 0, state.until_day),
-    }
-    for stream, day in sorted({(key.stream, key.day) for key in keys}):
-        path = observation_path(folder, stream, day)
+def _missing_observations(store: Store) -> Iterator[Path]:
+    """Observations of scenes that the ledger tells as read and the store lacks, sorted."""
+    read = {(row.tile, row.stream, row.day) for row in store.ledger.scenes() if row.state == "read"}
+    for tile, stream, day in sorted(read):
+        path = observation_path(store.observations(tile), stream, day)
         if not path.is_file():
             yield path
 
@@ -269,6 +264,9 @@ def _index(store: Store, path: Path, _deep: bool) -> list[Fault]:
 
 
 def _salt(store: Store, path: Path, _deep: bool) -> list[Fault]:
+    """The secret for hashes of holders, and the index that is written with it."""
+    if not (store.snapshots / INDEX).exists():
+        return [(store.snapshots / INDEX, "the index of snapshots is missing")]
     try:
         wanted = indexed(store.snapshots).get(path.name)
     except DamagedError:

@@ -6,25 +6,32 @@ import os
 import random
 import shutil
 import threading
-from dataclasses import replace
+from dataclasses import asdict, replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
+import geopandas as gpd
+import pandas as pd
 import pytest
+import shapely
 
 from conftest import ROOT
-from damages import cut, deleted, flipped
-from selvawatch.core.files import folder_digests
+from damages import cut, deleted, emptied, flipped, zeroed
+from selvawatch.attribute.loss_products import Product
+from selvawatch.core.files import file_digest, folder_digests, write_checked_json
 from selvawatch.health import setup_findings
 from selvawatch.health import store_findings as stored
 from selvawatch.health.layer_findings import layers_sentence
 from selvawatch.health.store_findings import store_findings
 from selvawatch.register.manifest import Manifest
+from selvawatch.register.snapshot_index import add_to_index
+from selvawatch.register.snapshots import SnapshotRecord
 from selvawatch.site import Site
 from selvawatch.steps.doctor import examine
-from selvawatch.steps.register import zones_status
+from selvawatch.steps.register import store_salt, zones_status
 from selvawatch.steps.tile.water_counts import counts_of
 from selvawatch.store.folders import Store
 from selvawatch.store.inspection import KINDS, inspect_store
+from selvawatch.store.loss_products import keep_product
 from selvawatch.store.seal import SEAL, seal_folder
 
 TODAY = dt.date(2024, 9, 2)
@@ -57,26 +64,64 @@ def own(path):
     return path
 
 
-DAMAGED = [
-    "ledger.sqlite", "site.json", "runs/*/internal/events.parquet", "runs/*/public/bulletin-es.html",
-    "runs/*/report.json", "runs/*/seal.json", "observations/*/sentinel-2/*.tif", "water/*/*.tif",
-    "baselines/*/*/baselines.zarr/**/c/*/*", "state/*/*/state.json", "state/*/*/layers.zarr/**/c/*/*",
-    "state/*/*/seal.json", "checkpoints/*/*/accumulators.zarr/**/c/*/*", "cache/faces/*/*.npz",
+CONTENT = [
+    "runs/*/internal/events.parquet", "runs/*/public/bulletin-es.html", "runs/*/report.json",
+    "observations/*/sentinel-2/*.tif", "water/*/*.tif", "baselines/*/*/baselines.zarr/**/c/*/*",
+    "state/*/*/state.json", "state/*/*/layers.zarr/**/c/*/*", "checkpoints/*/*/accumulators.zarr/**/c/*/*",
+    "cache/faces/*/*.npz", "zones/other/*.parquet", "products/other/*.parquet",
 ]  # fmt: skip
+SEALS = [
+    "runs/*/seal.json", "state/*/*/seal.json", "baselines/*/*/seal.json", "products/other/product.json",
+    "zones/other/*.json", "zones/.salt",
+]  # fmt: skip
+INDEX = ["zones/index.json", "site.json"]
+
+
+def with_product_and_layer(place):
+    """The place with a loss product of others and a snapshot of a layer."""
+    cells = gpd.GeoDataFrame(
+        {"cell_id": ["a"], "ha": [0.25], "onset_latest": pd.to_datetime(["2020-01-05"])},
+        geometry=[shapely.box(0, 0, 50, 50)],
+        crs="EPSG:32719",
+    )
+    keep_product(place.opened, Product(name="other", version="1", cause="mining"), cells)
+    record = SnapshotRecord(
+        layer="other", date="2024-01-01", file="2024-01-01-abcdabcd.parquet", sha256="", source="s",
+        licence="l", address="a", features=1, area_ha=0.25, state="accepted",
+    )  # fmt: skip
+    root = place.opened.snapshots
+    (root / "other").mkdir(parents=True)
+    cells.to_parquet(root / "other" / record.file)
+    record = replace(record, sha256=file_digest(root / "other" / record.file))
+    name = f"other/2024-01-01-{record.sha256[:8]}.json"
+    write_checked_json(root / name, asdict(record))
+    add_to_index(root, name)
+    store_salt(place.opened)
+    return place
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("pattern", DAMAGED)
-def test_doctor_deep_names_every_damaged_file_and_what_to_do(place, pattern):
-    rng = random.Random(pattern)
-    paths = sorted(path for path in place.store.glob(pattern) if path.is_file())
-    for damage in (deleted, flipped) if "*" in pattern else (flipped, cut):
-        path = own(rng.choice(paths))
-        content = path.read_bytes()
-        damage(path, rng)
-        failed = [line for line in said(place, deep=True) if line.startswith("FAIL") and str(path) in line]
-        assert failed and ";" in failed[0], (damage.__name__, path)
-        path.write_bytes(content)
+@pytest.mark.parametrize("damage", [deleted, emptied, cut, zeroed, flipped])
+def test_doctor_deep_names_every_damaged_file_and_what_to_do(place, damage):
+    with_product_and_layer(place)
+    for patterns in (CONTENT, SEALS, INDEX):
+        rng = random.Random(damage.__name__)
+        hurt = {}
+        for pattern in patterns:
+            path = own(rng.choice(sorted(path for path in place.store.glob(pattern) if path.is_file())))
+            hurt[path] = path.read_bytes()
+            damage(path, rng)
+        failed = [line for line in said(place, deep=True) if line.startswith("FAIL") and "; " in line]
+        assert [path for path in hurt if not any(str(path) in line for line in failed)] == []
+        for path, content in hurt.items():
+            path.write_bytes(content)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("damage", [deleted, cut])
+def test_a_damaged_ledger_is_named(place, damage):
+    damage(place.store / "ledger.sqlite", random.Random(1))
+    assert any(line.startswith("FAIL ledger: ") and "ledger.sqlite" in line for line in said(place))
 
 
 @pytest.mark.slow
@@ -95,17 +140,19 @@ def test_an_undamaged_store_is_told_as_such_and_stays_as_it_is(place):
 
 @pytest.mark.slow
 def test_sizes_and_names_are_compared_without_deep_and_content_with_it(place):
+    def damaged(*, deep):
+        return [one.path for one in inspect_store(place.opened, deep=deep).damages]
+
     path = own(next(place.store.glob("observations/*/sentinel-2/*.tif")))
     content = path.read_bytes()
     path.write_bytes(content[:99] + bytes([content[99] ^ 1]) + content[100:])
-    assert not any(str(path) in line for line in said(place))
-    assert any(str(path) in line for line in said(place, deep=True))
+    assert (damaged(deep=False), damaged(deep=True)) == ([], [path])
     path.write_bytes(content[:-100] + content[-50:])
-    assert any(str(path) in line for line in said(place))
+    assert damaged(deep=False) == [path]
     path.write_bytes(content)
     extra = next(place.store.glob("state/*/*")) / "layers.zarr" / "notes.txt"
     extra.write_text("mine", encoding="utf-8")
-    assert any(line.startswith("FAIL") and str(extra) in line for line in said(place))
+    assert damaged(deep=False) == [extra]
 
 
 @pytest.mark.slow
@@ -148,8 +195,6 @@ def test_what_the_ledger_names_and_the_store_lacks_is_told(place):
         moved = path.rename(place.store / "away")
         assert any(line.startswith("FAIL") and str(path) in line for line in said(place))
         moved.rename(path)
-    (place.store / "ledger.sqlite").unlink()
-    assert any(line.startswith("FAIL") and "ledger" in line for line in said(place))
 
 
 def test_each_kind_has_a_word_for_what_to_do_and_a_pattern_of_its_own():
