@@ -57,13 +57,15 @@ def show(
     tier: TierOption = "public",
     as_json: JsonOption = False,
 ) -> None:
-    """One alert, field by field."""
+    """One alert, field by field; of an id that has ended, the alert that goes on."""
     from selvawatch.steps.products import find_alert
 
     row = find_alert(store, tier, alert)
     if as_json:
         print_json(row)
         return
+    if ended := row.pop("ended_id", None):
+        typer.echo(f"{ended} has ended and goes on as {row['alert_id']}")
     width = max(map(len, row))
     for name, value in row.items():
         if value not in (None, ""):

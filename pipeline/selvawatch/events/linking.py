@@ -15,7 +15,7 @@ from rasterio.features import geometry_mask
 from selvawatch.core.days import to_date
 from selvawatch.core.grid import Grid
 from selvawatch.events.lineage import Lineage
-from selvawatch.events.patches import EventFrame, Pixels
+from selvawatch.events.patches import Pixels
 
 LETTERS = 6
 """Characters of an id's last part: a thousand million."""
@@ -34,7 +34,7 @@ def letters(pixel: tuple[int, int], key: bytes = b"") -> str:
     return "".join(_ALPHABET[(number >> (5 * position)) & 31] for position in range(LETTERS))
 
 
-def event_ids(pixels: Pixels, roots: np.ndarray, event_frame: EventFrame) -> list[str]:
+def event_ids(pixels: Pixels, roots: np.ndarray, prefix: str) -> list[str]:
     """Ids such as `MDD-240612-7KQ4ZD`: prefix, day on which an event's first pixel was detected, its letters.
 
     They follow from the pixels alone. No id is given twice.
@@ -43,7 +43,7 @@ def event_ids(pixels: Pixels, roots: np.ndarray, event_frame: EventFrame) -> lis
     """
     ids: dict[str, None] = {}
     for root in roots.tolist():
-        start = f"{event_frame.prefix}-{to_date(int(pixels.detected_on[root])):%y%m%d}-"
+        start = f"{prefix}-{to_date(int(pixels.detected_on[root])):%y%m%d}-"
         pixel = (int(pixels.column[root]), int(pixels.row[root]))
         found, key = start + letters(pixel), b""
         while found in ids:

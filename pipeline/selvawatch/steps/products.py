@@ -1,6 +1,7 @@
 """What the current run gave to a tier: its files and its alerts."""
 
 import io
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pandas as pd
 from selvawatch.core.files import replacing
 from selvawatch.detect.encodings import ENCODINGS
 from selvawatch.errors import StoreError
+from selvawatch.steps.ended_alerts import going_on
 from selvawatch.store.contents import ALERTS_FILE, PUBLIC, RESTRICTED
 from selvawatch.store.folders import open_store
 from selvawatch.store.seal import read_seal
@@ -98,11 +100,24 @@ def read_alerts(store: str, tier: str) -> list[dict[str, Any]]:
 
 
 def find_alert(store: str, tier: str, name: str) -> dict[str, Any]:
-    """The alert of an id, or the alert of an event; StoreError when there is none."""
+    """The alert of an id, or of an event; of one that has ended the alert that goes on, with `ended_id`.
+
+    Raises
+    ------
+    StoreError
+        When there is none in the tier.
+    """
     alerts = read_alerts(store, tier)
     for row in alerts:
         if name in (row["alert_id"], row["event_id"]):
             return row
+    event = re.sub(r"\.v\d+$", "", name)
+    heir = {old: row["event_id"] for row in alerts for old in (row["merged_from"] or "").split()}
+    known = event in {row["event_id"] for row in alerts}
+    goes_on = event if known else heir.get(event) or going_on(open_store(store), event)
+    for row in alerts:
+        if row["event_id"] == goes_on:
+            return {"ended_id": name, **row}
     raise StoreError(
         "no such alert in the current run",
         got=name,
