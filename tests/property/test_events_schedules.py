@@ -3,11 +3,8 @@
 import numpy as np
 import pytest
 
-from made_schedules import FRAME, GRID, RULE, TILE, differences, ground
+from made_schedules import differences, ground
 from selvawatch.core.tables import EVENTS
-from selvawatch.events.lineage import trace_events
-from selvawatch.events.linking import letters
-from selvawatch.events.patches import alert_pixels
 
 SCHEDULES = 20
 
@@ -41,24 +38,6 @@ def test_twenty_schedules_of_one_store_say_the_same(made):
     for found in others:
         EVENTS.check(found[-1].events)
         assert differences(first[-1].tracked, found[-1].tracked) == []
-
-
-def test_every_id_that_was_published_leads_to_an_event_of_the_last_day(made, stepped):
-    pixels = alert_pixels({TILE: made.layers[made.days[-1]]})
-    lineage = trace_events(pixels, RULE, GRID)
-    at = zip(pixels.column.tolist(), pixels.row.tolist(), lineage.event.tolist(), strict=True)
-    event = {letters((column, row)): number for column, row, number in at}
-    published = {
-        name: status
-        for one in stepped
-        for name, status in zip(one.events["event_id"], one.events["status"], strict=True)
-    }
-    assert len(published) > len(stepped[-1].events)
-    lost = [
-        name for name, status in published.items() if event.get(name[-6:], -1) < 0 and status != "withdrawn"
-    ]
-    assert lost == []
-    assert all(name.startswith(FRAME.prefix) for name in published)
 
 
 def test_what_was_once_confirmed_is_in_the_last_table_or_went_on_in_another(stepped):

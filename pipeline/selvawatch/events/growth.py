@@ -86,11 +86,16 @@ def spread(
                 count += 1
 
 
-@nb.njit(f"void({_I4}, {_TABLE}, boolean[:,::1], {_I4}, int64, {_I4}, boolean[::1])", nogil=True, cache=True)
+@nb.njit(
+    f"void({_I4}, {_TABLE}, boolean[:,::1], {_I4}, {_I4}, int64, {_I4}, boolean[::1])",
+    nogil=True,
+    cache=True,
+)
 def descend(
     order: np.ndarray,
     touching: np.ndarray,
     linked: np.ndarray,
+    detected: np.ndarray,
     event: np.ndarray,
     least: int,
     root: np.ndarray,
@@ -98,21 +103,26 @@ def descend(
 ) -> None:
     """Find the pixel that each event is named by, and those that parts of it were named by before they met.
 
-    Parts grow in the order of detection. Where two meet, the one that was large enough for an event, else the
-    one that was detected first, gives its pixel to both; the other's pixel has `ended` if it too was large
-    enough.
+    Parts grow in the order of detection. Where two meet, the one that was large enough for an event on an
+    earlier day, else the one that was detected first, gives its pixel to both; the other's pixel has `ended`
+    if it too was large enough.
 
-    order: (m,) positions by day of detection, row and column. touching, linked: as for `spread`. event: (n,)
-    int32, -1 = none. least: pixels of the smallest event. root: (events,) int32 positions, written. ended:
-    (n,) bool, written.
+    order: (m,) positions by day of detection, row and column. touching, linked: as for `spread`. detected:
+    (n,) days. event: (n,) int32, -1 = none. least: pixels of the smallest event. root: (events,) int32
+    positions, written. ended: (n,) bool, written.
     """
+    never = np.int32(2**31 - 1)
     parent = np.full(event.size, -1, np.int32)
     name, rank, size = parent.copy(), parent.copy(), np.zeros(event.size, np.int32)
+    large_on = np.full(event.size, never, np.int32)
     for number in range(order.size):
         pixel = order[number]
         if event[pixel] < 0:
             continue
+        day = detected[pixel]
         parent[pixel], name[pixel], rank[pixel], size[pixel] = pixel, pixel, number, 1
+        if least <= 1:
+            large_on[pixel] = day
         for side in range(8):
             other = touching[pixel, side]
             if other < 0 or parent[other] < 0 or event[other] != event[pixel] or not linked[pixel, side]:
@@ -120,7 +130,7 @@ def descend(
             mine, theirs = _leader(parent, pixel), _leader(parent, other)
             if mine == theirs:
                 continue
-            large, large_there = size[mine] >= least, size[theirs] >= least
+            large, large_there = large_on[mine] < day, large_on[theirs] < day
             first = rank[name[mine]] < rank[name[theirs]]
             stays = mine if (large and not large_there) or (large == large_there and first) else theirs
             goes = theirs if stays == mine else mine
@@ -128,6 +138,9 @@ def descend(
                 ended[name[goes]] = True
             parent[goes] = stays
             size[stays] += size[goes]
+            large_on[stays] = min(large_on[stays], large_on[goes])
+            if size[stays] >= least and large_on[stays] == never:
+                large_on[stays] = day
     root[:] = -1
     for number in range(order.size):
         pixel = order[number]

@@ -87,7 +87,7 @@ def _numbered(
     gone = np.zeros(len(old), np.bool_)
     gone[rank] = is_withdrawn[old]
     root, ended = np.empty(len(old), np.int32), np.zeros(len(pixels), np.bool_)
-    descend(order, near, linked, numbers, least, root, ended)
+    descend(order, near, linked, pixels.detected_on.astype(np.int32), numbers, least, root, ended)
     is_shown = (numbers >= 0) & (lost | np.append(gone, False)[numbers])
     return Lineage(
         event=numbers, is_shown=is_shown, is_withdrawn=gone, root=root, ended=np.flatnonzero(ended)

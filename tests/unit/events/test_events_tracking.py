@@ -187,6 +187,11 @@ def test_a_single_run_names_what_merged_before_it_too():
     assert (ids(alone), alone.events["merged_from"].iloc[0]) == ([old], young)
 
 
+def test_parts_that_were_detected_together_were_never_events_of_their_own():
+    assert run("AAAAAA AA..AA AA..AA").events["merged_from"].iloc[0] is None
+    assert run("AA.AA AA.AA ..A..").events["merged_from"].iloc[0] is None
+
+
 def test_what_was_too_small_for_an_event_gives_no_id_to_the_event_that_grows_over_it():
     first = run("a...BB ....BB")
     (event,) = ids(first)
