@@ -1,23 +1,14 @@
 """Fixtures that every kind of test may use."""
 
-import datetime as dt
 import os
 from pathlib import Path
 
 import pytest
 
 from command_line import Command
-from selvawatch.core.grid import Grid, Tile
-from selvawatch.simulate import (
-    ChangePlan,
-    SensorPlan,
-    Simulated,
-    SimulationPlan,
-    TerrainPlan,
-    WeatherPlan,
-    simulate,
-)
-from small_site import Place, lay_site
+from selvawatch.core.grid import Tile
+from selvawatch.simulate import Simulated, SimulationPlan, simulate
+from small_site import SMALL_PLAN, SMALL_TILE, Place, lay_site
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -34,37 +25,13 @@ def reference_data() -> Path:
 @pytest.fixture(scope="session")
 def small_tile() -> Tile:
     """The tile of `small_archive`: 128 px of 10 m, 1.28 km along a side."""
-    return Grid(crs="EPSG:32719", resolution=10, tile_px=128).tile("x0280y6700")
+    return SMALL_TILE
 
 
 @pytest.fixture(scope="session")
 def small_plan() -> SimulationPlan:
     """A plan of 13 months of history and 8 months of monitoring with a few small fronts, easy weather."""
-    return SimulationPlan(
-        seed=11,
-        first_day=dt.date(2022, 12, 1),
-        monitoring_start=dt.date(2024, 1, 1),
-        last_day=dt.date(2024, 8, 31),
-        terrain=TerrainPlan(
-            streams=2, river_width_m=70, river_shift_m=20, road_width_m=30, farms=3, farm_ha=(0.4, 1.2),
-            old_mines=1, old_mine_ha=3.0,
-        ),
-        changes=ChangePlan(
-            mining_fronts=4, mining_ha=(0.6, 2.0), small_mining_fronts=1, small_mining_ha=(0.2, 0.4),
-            pit_ha=(0.08, 0.3), front_days=(10, 40), quiet_days=90, old_mining_fronts=1, farm_clearings=1,
-            old_farm_clearings=0, clearing_ha=(0.4, 0.8), road_spurs=1, spur_m=200, road_widening_m=0,
-            blowdowns=1, blowdown_ha=0.8,
-        ),
-        weather=WeatherPlan(
-            wet_overcast_share=0.3, dry_clear_share=0.9, cloud_edge=0.35, cloud_threshold=0.15,
-            missed_cumulus=0.1, cumulus_cover=0.01, missed_shadow=0.1, haze=0.01,
-            smoke=0.02, bright_flagged=0.05,
-        ),
-        sensors=SensorPlan(
-            sentinel2_days=10, landsat_days=16, sentinel1_days=12, noise=1.0, scene_gain=0.01,
-            misregistration_m=2.0, speckle_looks=4.6, dn_step=10,
-        ),
-    )  # fmt: skip
+    return SMALL_PLAN
 
 
 @pytest.fixture(scope="session")

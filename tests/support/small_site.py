@@ -1,5 +1,6 @@
 """A site over the small simulated archive, and the ways an archive can change between two runs."""
 
+import datetime as dt
 import json
 import os
 import shutil
@@ -12,8 +13,15 @@ import shapely
 from pyproj import Transformer
 
 from selvawatch.core.files import folder_digests
-from selvawatch.core.grid import Tile
-from selvawatch.simulate import Simulated, SimulationPlan
+from selvawatch.core.grid import Grid, Tile
+from selvawatch.simulate import (
+    ChangePlan,
+    SensorPlan,
+    Simulated,
+    SimulationPlan,
+    TerrainPlan,
+    WeatherPlan,
+)
 from selvawatch.site import Site
 from selvawatch.steps.run.monitor import monitor
 from selvawatch.steps.run.run_report import RunReport
@@ -25,6 +33,33 @@ from selvawatch.store.tile_state import TileState, current_state
 AREA = "la-pampa"
 NO_SCENES = SceneInputs(scenes=(), problems=(), skipped=(), superseded=(), unsearched=())
 """Inputs of a run that found nothing."""
+SMALL_TILE = Grid(crs="EPSG:32719", resolution=10, tile_px=128).tile("x0280y6700")
+SMALL_PLAN = SimulationPlan(
+    seed=11,
+    first_day=dt.date(2022, 12, 1),
+    monitoring_start=dt.date(2024, 1, 1),
+    last_day=dt.date(2024, 8, 31),
+    terrain=TerrainPlan(
+        streams=2, river_width_m=70, river_shift_m=20, road_width_m=30, farms=3, farm_ha=(0.4, 1.2),
+        old_mines=1, old_mine_ha=3.0,
+    ),
+    changes=ChangePlan(
+        mining_fronts=4, mining_ha=(0.6, 2.0), small_mining_fronts=1, small_mining_ha=(0.2, 0.4),
+        pit_ha=(0.08, 0.3), front_days=(10, 40), quiet_days=90, old_mining_fronts=1, farm_clearings=1,
+        old_farm_clearings=0, clearing_ha=(0.4, 0.8), road_spurs=1, spur_m=200, road_widening_m=0,
+        blowdowns=1, blowdown_ha=0.8,
+    ),
+    weather=WeatherPlan(
+        wet_overcast_share=0.3, dry_clear_share=0.9, cloud_edge=0.35, cloud_threshold=0.15,
+        missed_cumulus=0.1, cumulus_cover=0.01, missed_shadow=0.1, haze=0.01,
+        smoke=0.02, bright_flagged=0.05,
+    ),
+    sensors=SensorPlan(
+        sentinel2_days=10, landsat_days=16, sentinel1_days=12, noise=1.0, scene_gain=0.01,
+        misregistration_m=2.0, speckle_looks=4.6, dn_step=10,
+    ),
+)  # fmt: skip
+"""What the small archive is simulated from."""
 DEMO = Path(__file__).resolve().parents[2] / "aoi" / "demo"
 
 
@@ -64,8 +99,11 @@ class Place:
 
     def run(self, until: str | None = None) -> RunReport:
         """Monitor to a day, without Prefect."""
-        until = until or self.until
-        return monitor(str(self.site), "aoi/site.toml", str(self.store), AREA, until, self.source)
+        return monitor(*self.arguments(until))
+
+    def arguments(self, until: str | None = None) -> tuple[str, ...]:
+        """What `monitor` is called with."""
+        return str(self.site), "aoi/site.toml", str(self.store), AREA, until or self.until, self.source
 
     def words(self, until: str | None = None) -> list[object]:
         """The words of the same command."""

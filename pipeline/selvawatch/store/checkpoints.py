@@ -50,13 +50,14 @@ def newest_checkpoint(
 def keep(store: Store, tile: str, point: Checkpoint, state: xr.Dataset, before: Checkpoint | None) -> None:
     """Write a checkpoint, where it is not there already, and remove all but it and the one before.
 
-    Nothing is lost with a checkpoint but time: a replay begins at an older one, or at the baseline.
+    Nothing is lost with a checkpoint but time: a replay begins at an older one, or at the baseline. What is
+    not kept goes first, so that a run that is killed in between ends like one that is not.
     """
     folder = store.checkpoints(tile) / point.name
+    prune(folder.parent, {point.name} if before is None else {point.name, before.name})
     if not is_sound(folder):
         with new_folder(folder) as part:
             save_arrays(state, part / ACCUMULATORS)
-    prune(folder.parent, {point.name} if before is None else {point.name, before.name})
 
 
 def kept(store: Store, tile: str, point: Checkpoint) -> xr.Dataset:

@@ -1,24 +1,21 @@
 """What a run leaves in the store, whatever way it got there: in parts, late, past bad scenes, killed."""
 
 import logging
-import os
 import shutil
-import signal
-import subprocess
-import sys
 from dataclasses import replace
 
 import pytest
 
 import small_site
-from command_line import PACKAGE, WARNINGS
+from command_line import PACKAGE
+from kill_points import left_in, runner
 from made_schedules import differences
 from selvawatch.core.days import iso, to_day
 from selvawatch.core.files import file_digest, folder_digests
 from selvawatch.errors import SelvawatchError, StoreError
 from selvawatch.site import Site
 from selvawatch.steps.run import monitor as steps
-from selvawatch.steps.run import plan
+from selvawatch.steps.run import plan, publish
 from selvawatch.steps.run.run_report import report_of
 from selvawatch.steps.tile import advance, baseline, state
 from selvawatch.steps.tile.water_counts import yearly_counts
@@ -29,7 +26,7 @@ from selvawatch.store.seal import SEAL
 
 pytestmark = pytest.mark.slow
 
-MIDWAY = "2024-04-30"
+MIDWAY, LATER = "2024-04-30", "2024-05-20"
 OPEN, LAST_SETTLED = "2024-03-17", "2024-03-16"
 """First day that is still replayed after a run to MIDWAY, and the one before: 45 days back."""
 
@@ -257,50 +254,95 @@ def test_a_tile_that_fails_after_its_water_was_counted_keeps_the_water_of_its_co
     assert len(list(folder.iterdir())) == 3  # 2023, and 2024 of this state and the one before
 
 
-KILLED = """
-import os, signal, sys
-from selvawatch.steps.run import monitor as steps
-
-def die(*_args, **_keywords):
-    os.kill(os.getpid(), signal.SIGKILL)
-
-steps.{step} = die
-steps.monitor({site!r}, "aoi/site.toml", {store!r}, {area!r}, {until!r}, {source!r})
-"""
+@pytest.fixture(scope="module")
+def to_kill(midway, tmp_path_factory):
+    """The store run to a day in the middle, under a path of its own, and what a run to LATER makes of it."""
+    place = replace(midway, store=tmp_path_factory.mktemp("kill") / "store")
+    shutil.copytree(midway.store, place.store)
+    place.run(LATER)
+    return place, left_in(place.store)
 
 
-@pytest.mark.parametrize("step", ["track_events", "commit_run"])
-def test_a_killed_run_changes_nothing_committed_and_a_rerun_succeeds(small_run, begun, step):
-    """Killed after the tiles, and with all products there, before the commit."""
-    place, before = begun, committed(begun)
-    code = KILLED.format(
-        step=step,
-        site=str(place.site),
-        store=str(place.store),
-        area=small_site.AREA,
-        until=place.until,
-        source=place.source,
-    )
-    done = subprocess.run(
-        [sys.executable, *WARNINGS, "-c", code],
-        env={**os.environ, "PYTHONPATH": str(PACKAGE)},
-        timeout=300,
-        check=False,
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == -signal.SIGKILL, done.stderr
+@pytest.fixture(scope="module")
+def runs():
+    """A server of runs that can be killed."""
+    with runner(PACKAGE) as started:
+        yield started
+
+
+@pytest.mark.parametrize(
+    ("moment", "is_committed"),
+    [
+        ("after replace .*plans/", False),
+        ("before rename .*runs/", False),
+        ("before COMMIT", False),
+        ("after COMMIT", True),
+    ],
+)
+def test_after_a_kill_a_rerun_leaves_the_bytes_of_an_undisturbed_run(
+    midway, to_kill, runs, moment, is_committed
+):
+    """COMMIT is killed with pages spilled into the ledger, or before anything is removed that is old."""
+    place, undisturbed = to_kill
+    shutil.rmtree(place.store)
+    shutil.copytree(midway.store, place.store)
+    before = committed(place)
+    ended = runs.run(place.arguments(LATER), moment)
+    assert ended.killed
+    assert (place.opened.ledger.current().until_day == to_day(LATER)) == is_committed
+    assert (committed(place) == before) != is_committed
+    assert left_in(place.store) != undisturbed
+    assert place.run(LATER).failed == {}
+    assert left_in(place.store) == undisturbed
+
+
+def test_a_second_run_is_refused_at_once_while_the_first_goes_on_undisturbed(to_kill, midway, monkeypatch):
+    place, undisturbed = to_kill
+    shutil.rmtree(place.store)
+    shutil.copytree(midway.store, place.store)
+    real, refused = steps.advance_tile, []
+
+    def interrupted(plan, tile):
+        with pytest.raises(StoreError, match="another run is using the store.*selvawatch monitor"):
+            place.run()
+        refused.append(tile)
+        return real(plan, tile)
+
+    monkeypatch.setattr(steps, "advance_tile", interrupted)
+    place.run(LATER)
+    assert refused == [place.tile.id]
+    assert left_in(place.store) == undisturbed
+
+
+def test_the_files_of_a_committed_run_are_never_replaced(begun):
+    files, row = folder_digests(begun.products), begun.opened.ledger.current()
+    with exclusive(begun.store, "test") as held:
+        run = steps.plan(held, *(str(begun.site), "aoi/site.toml"), small_site.AREA, LATER, begun.source)
+        older = replace(run, run_id=row.run_id, sequence=row.sequence)
+        with pytest.raises(StoreError, match="another run was committed meanwhile; got run 1; needed run 0"):
+            steps.finish(held, older, {begun.tile.id: begun.state.state}, {})
+        context = small_site.context(Site.load(begun.site), begun.opened, run.until_day)
+        with pytest.raises(StoreError, match="another run was committed meanwhile"):
+            publish.publish_run(replace(context, plan=older), None, None)
+    assert folder_digests(begun.products) == files
+
+
+@pytest.mark.parametrize("is_late", [False, True])
+def test_a_site_that_is_edited_while_a_run_goes_on_stops_it_before_the_commit(
+    begun, tmp_path, monkeypatch, is_late
+):
+    place = replace(begun, site=shutil.copytree(begun.site, tmp_path / "site"))
+    before, real, file = committed(place), steps.advance_tile, place.site / "aoi" / "site.toml"
+
+    def edited(plan, tile):
+        made = real(plan, tile) if is_late else ""
+        file.write_text(file.read_text(encoding="utf-8") + "\n# edited\n", encoding="utf-8")
+        return made or real(plan, tile)
+
+    monkeypatch.setattr(steps, "advance_tile", edited)
+    with pytest.raises(SelvawatchError, match="the site was edited while the run was going.*run again"):
+        place.run(LATER)
     assert committed(place) == before
-    assert place.run().failed == {}
-    assert place.arrays() == small_run.arrays()
-    assert place.opened.ledger.current().run_id == small_run.products.name
-
-
-def test_two_runs_on_one_store_do_not_mix(begun):
-    before = committed(begun)
-    with exclusive(begun.store, "test"), pytest.raises(StoreError, match="another run is using the store"):
-        begun.run()
-    assert committed(begun) == before
 
 
 def test_a_day_before_that_of_the_store_is_refused(small_run, place):

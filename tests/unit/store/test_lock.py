@@ -122,3 +122,22 @@ def test_what_killed_runs_left_goes_with_the_next_that_holds_the_store_and_nothi
         assert found == {*stays, ".lock"}
         assert remove_leftovers(tmp_path) == []
         assert not [path for path in tmp_path.rglob("*") if re.match(r"\.12-", path.name) and path.is_dir()]
+
+
+WRITERS = (
+    ("monitor", "--until", "2024-03-01", "--source", "folder:."),
+    ("baseline", "--source", "folder:."),
+    ("zones", "fetch"),
+    ("zones", "import", "protected-areas", "nowhere.gpkg"),
+    ("zones", "accept", "protected-areas"),
+    ("attribute", "--loss", "nowhere.gpkg", "--register-as", "amw"),
+)
+
+
+@pytest.mark.parametrize("words", WRITERS, ids=lambda words: " ".join(words[:2]))
+def test_whatever_writes_to_a_store_asks_for_it_first(tmp_path, command, monkeypatch, words):
+    monkeypatch.setattr("selvawatch.steps.register.client_for", lambda _: None)
+    with exclusive(tmp_path / "store", "somebody else"):
+        error = command(*words, "--store", tmp_path / "store").error
+    assert "another run is using the store; got somebody else (process" in error
+    assert not (tmp_path / "store").exists()
