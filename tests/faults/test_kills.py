@@ -1,7 +1,6 @@
 """Runs that are killed at random moments end, run again, like runs that nobody killed."""
 
 import pytest
-
 from kills import campaign
 
 pytestmark = pytest.mark.faults
