@@ -45,9 +45,9 @@ def vertices(coordinates: Any) -> np.ndarray:
 def closed_ring(coordinates: Any) -> np.ndarray | None:
     """Vertices of a ring, closed; None where it has fewer than three corners."""
     ring = vertices(coordinates)
-    if len(ring) and not np.array_equal(ring[0], ring[-1]):
+    if len(ring) and (ring[0] != ring[-1]).any():
         ring = np.vstack([ring, ring[:1]])
-    distinct = len(np.unique(ring, axis=0)) if len(ring) < 2 * _LEAST_VERTICES else _LEAST_VERTICES
+    distinct = len(set(map(tuple, ring.tolist()))) if len(ring) < 2 * _LEAST_VERTICES else _LEAST_VERTICES
     return ring if len(ring) >= _LEAST_VERTICES and distinct >= _LEAST_VERTICES - 1 else None
 
 

@@ -28,7 +28,7 @@ class Limits:
     """Of all features of a layer."""
     text_bytes: int = 128_000_000
     """Of the attributes of all features."""
-    features: int = 300_000
+    features: int = 150_000
     spare_requests: int = 64
     """Requests beyond those that a layer of its size needs."""
     request_s: float = 45.0

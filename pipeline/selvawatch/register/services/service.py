@@ -118,7 +118,8 @@ class Client:
                 raise UnreachableError(f"no answer in {spent:.0f} s")
             began = time.monotonic()
             try:
-                return read(get(address, headers=headers, timeout_s=self.timeout_s, limits=limits))
+                silence = min(self.timeout_s, max(1.0, self.limits.request_s - spent))
+                return read(get(address, headers=headers, timeout_s=silence, limits=limits))
             finally:
                 spent += time.monotonic() - began
 
