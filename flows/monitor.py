@@ -7,6 +7,7 @@ from prefect.futures import wait
 from prefect.task_runners import ThreadPoolTaskRunner
 from prefect.tasks import exponential_backoff
 
+from selvawatch.core.area import plain_name
 from selvawatch.steps.run.cluster import advance_on
 from selvawatch.steps.run.monitor import finish, plan
 from selvawatch.steps.run.run_report import RunReport, report_rows, report_text
@@ -54,6 +55,7 @@ def monitor(
             report = finish(held, run, {}, {})
         else:
             report = finish(held, run, *(advance_all(dask, run) if dask else advance_here(run)))
-    create_table_artifact(key=f"loss-{area}", table=report_rows(report), description="Loss by type of right")
-    create_markdown_artifact(key=f"bulletin-{area}", markdown=report_text(report))
+    key = plain_name(area)
+    create_table_artifact(key=f"loss-{key}", table=report_rows(report), description="Loss by type of right")
+    create_markdown_artifact(key=f"bulletin-{key}", markdown=report_text(report))
     return report.checked()

@@ -1,13 +1,22 @@
 """The flow on a real Prefect server on loopback: seen by its API, fired by its schedule, failing aright."""
 
 import ast
+import contextlib
 import json
 import os
+import re
+import shutil
+import signal
+import socket
 import subprocess
 import sys
 import time
 import urllib.request
+from collections import Counter
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +26,7 @@ import small_site
 from command_line import PACKAGE
 from conftest import ROOT
 from processes import alive, answers, free_port, process
+from selvawatch.core.area import plain_name
 from selvawatch.errors import SelvawatchError
 
 pytestmark = pytest.mark.slow
@@ -83,10 +93,9 @@ class Server:
         return {one["key"]: one for one in found}
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("prefect")
-    port = free_port()
+@contextlib.contextmanager
+def prefect_server(folder: Path, port: int) -> Iterator[tuple[Server, subprocess.Popen]]:
+    """A server over a folder until left, and its process."""
     settings = {key: value for key, value in os.environ.items() if not key.startswith("PREFECT_")} | {
         "PREFECT_HOME": str(folder),
         "PREFECT_API_URL": f"http://127.0.0.1:{port}/api",
@@ -104,7 +113,13 @@ def server(tmp_path_factory):
         while not answers(f"http://127.0.0.1:{port}/api/health"):
             assert child.poll() is None and time.monotonic() < until, log.read_text()
             time.sleep(0.3)
-        yield Server(f"http://127.0.0.1:{port}/api", settings)
+        yield Server(f"http://127.0.0.1:{port}/api", settings), child
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    with prefect_server(tmp_path_factory.mktemp("prefect"), free_port()) as (running, _):
+        yield running
 
 
 def test_flows_are_thin():
@@ -214,3 +229,79 @@ def test_a_served_flow_is_fired_by_its_schedule(server, small_run, tmp_path):
     assert deployment["name"] == f"selvawatch-{small_site.AREA}" and not deployment["paused"]
     assert place.opened.ledger.current() is not None
     assert json.loads((place.products / "report.json").read_text(encoding="utf-8"))["events"] > 0
+
+
+def _wait(reached: Callable[[], Any], log: Path) -> Any:
+    """What a condition comes to, once it is something."""
+    until = time.monotonic() + 180
+    while not (found := reached()):
+        assert time.monotonic() < until, log.read_text()
+        time.sleep(0.5)
+    return found
+
+
+def test_after_a_power_cut_one_run_makes_up_for_all_and_a_failed_one_is_tried_again(small_run, tmp_path):
+    site, store, home = tmp_path / "site", tmp_path / "store", tmp_path / "prefect"
+    shutil.copytree(small_run.site, site)
+    shutil.copytree(small_run.store, store)
+    home.mkdir()
+    log, port = tmp_path / "serve.log", free_port()
+    words = [sys.executable, str(FLOWS / "serve.py"), "--site", site, "--store", store]
+    words += ["--area", small_site.AREA, "--until", small_run.until]
+
+    def states(server: Server) -> dict[str, int]:
+        return Counter(run["state"]["name"] for run in server.runs())
+
+    def late(server: Server) -> list[str]:
+        now = datetime.now(UTC).isoformat()
+        times = [one["expected_start_time"] for one in server.runs() if one["state"]["type"] == "SCHEDULED"]
+        return [expected for expected in times if expected < now]
+
+    with prefect_server(home, port) as (server, first), socket.create_server(("127.0.0.1", 0)) as silent:
+        source = f"stac:http://127.0.0.1:{silent.getsockname()[1]}/"
+        often = [*words, "--source", source, "--every-seconds", "6"]
+        with process([*map(str, often)], server.settings, log) as serve:
+            _wait(lambda: states(server)["Running"], log)
+            run = json.loads(_wait((store / ".lock").read_text, log))["pid"]
+            _wait(lambda: len(late(server)) > 1, log)
+            for group in (first.pid, serve.pid):
+                os.killpg(group, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(run, signal.SIGKILL)
+    (site / "aoi" / "site.toml").rename(tmp_path / "site.toml")
+    with prefect_server(home, port) as (server, _):
+        assert states(server)["Running"] == 1
+        brief = server.settings | {"PREFECT_FLOWS_DEFAULT_RETRY_DELAY_SECONDS": "1"}
+        rarely = [*words, "--source", small_run.source]
+        with process([*map(str, rarely)], brief, log):
+            _wait(lambda: states(server)["AwaitingRetry"] + states(server)["Retrying"], log)
+            (tmp_path / "site.toml").rename(site / "aoi" / "site.toml")
+            _wait(lambda: states(server)["Completed"], log)
+            after = states(server)
+    assert after["Crashed"] == after["Completed"] == 1
+    assert (
+        not after["Running"]
+        and not after["Pending"]
+        and not after["Late"]
+        and not after["AwaitingConcurrencySlot"]
+    )
+    assert "one run makes up for" in log.read_text()
+
+
+def test_a_failed_run_is_tried_again_within_the_hour():
+    body = ast.parse((FLOWS / "serve.py").read_text(encoding="utf-8")).body
+    assigned = {ast.unparse(node.targets[0]): node.value for node in body if isinstance(node, ast.Assign)}
+    settings = ast.literal_eval(assigned["RETRIES"])
+    times = int(settings["PREFECT_FLOWS_DEFAULT_RETRIES"])
+    delay_s = int(settings["PREFECT_FLOWS_DEFAULT_RETRY_DELAY_SECONDS"])
+    assert times >= 1 and times * delay_s <= 3600
+
+
+@pytest.mark.parametrize(
+    "name", ["la-pampa", "all", "La Pampa", "río_Malinowski/7", "漢字", "A" * 300, "-", "a--b", ""]
+)
+def test_every_area_has_a_valid_key_of_its_own(name):
+    others = {"la-pampa", "La Pampa", "la_pampa", "LA PAMPA", "la pampa", "all"} - {name}
+    key = plain_name(name)
+    assert re.fullmatch("[a-z0-9-]{1,80}", key) and key not in {plain_name(other) for other in others}
+    assert key == name if name in ("la-pampa", "all") else key != name

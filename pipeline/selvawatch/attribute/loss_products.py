@@ -3,18 +3,21 @@
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
-import rasterio
 import rasterio.features
 import shapely
+from affine import Affine
 from pyproj import CRS
+from rasterio.windows import Window
 
 from selvawatch.core.hectares import hectares
 from selvawatch.core.tables import CAUSES, CELLS
 from selvawatch.errors import LayerError
+from selvawatch.register.raster_files import Bounds, open_raster, windows_on
 from selvawatch.register.vector_files import polygons
 
 ENCODINGS = ("hansen", "gfw-integrated", "mapbiomas-mining", "mask")
@@ -22,6 +25,8 @@ ENCODINGS = ("hansen", "gfw-integrated", "mapbiomas-mining", "mask")
 
 _GFW_DAY_ZERO = np.datetime64("2014-12-31", "D")
 _MAPBIOMAS_MINING = 30
+_MOST_PATCHES = 1_000_000
+"""Patches of a raster of loss that are held; the loss of 20 years on 85,000 km2 has about half as many."""
 _STATUS = {2: "provisional", 3: "confirmed", 4: "confirmed"}
 
 
@@ -47,43 +52,93 @@ class Product:
         return f"{self.name} {self.version}".strip()
 
 
-def read_raster_loss(path: Path, *, crs: str, encoding: str, year: int | None = None) -> gpd.GeoDataFrame:
+def read_raster_loss(
+    path: Path, *, crs: str, encoding: str, year: int | None = None, extent: Bounds | None = None
+) -> gpd.GeoDataFrame:
     """Patches of equal value of a raster (first band) as polygons in `crs`: value, status, first, last.
 
-    `first` and `last` are the first and last day the loss may have happened on.
+    `first` and `last` are the first and last day the loss may have happened on. A raster of more than 33
+    megabytes on the ground is read by windows, at whose borders patches are cut.
+
+    extent: bounds in `crs` that are read; None: all of the raster.
 
     Raises
     ------
     LayerError
         For an unreadable raster, no CRS, an unknown encoding, a `mapbiomas-mining` or `mask` raster without
-        its `year`, or a value that the encoding does not know.
+        its `year`, a value that the encoding does not know, or more patches than can be held.
     """
     if encoding not in ENCODINGS:
         raise LayerError("unknown encoding", where=path, got=encoding or "none", needed=ENCODINGS)
     if encoding in ("mapbiomas-mining", "mask") and year is None:
         raise LayerError("the raster has no dates", where=path, do="give its year with --year")
-    try:
-        with rasterio.open(path) as raster:
-            if raster.crs is None:
-                raise LayerError("the raster has no CRS", where=path, needed="a CRS in the file")
-            values, transform, raster_crs = raster.read(1), raster.transform, raster.crs.to_wkt()
-            nodata = raster.nodata
-    except rasterio.errors.RasterioIOError as error:
-        raise LayerError("the file cannot be read as a raster", where=path, got=error) from error
-    values = np.asarray(values)
+    codes: list[np.ndarray] = []
+    shapes: list[np.ndarray] = []
+    with open_raster(path) as raster:
+        windows = windows_on(path, raster, extent, crs)
+        count = 0
+        for window in windows:
+            values, loss = _loss_in(path, raster, window, encoding)
+            if not loss.any():
+                continue
+            count += _most_patches(values, loss)
+            if count > _MOST_PATCHES:
+                raise LayerError(
+                    "the raster holds too many patches of loss",
+                    where=path,
+                    got=f"more than {_MOST_PATCHES}",
+                    do="check its --encoding, or cut it to the site's ground",
+                )
+            found, outlines = _patches(values, loss, raster.window_transform(window))
+            codes.append(found)
+            shapes.append(outlines)
+        raster_crs = raster.crs.to_wkt()
+    frame = _dated(np.concatenate([np.zeros(0, np.int64), *codes]), encoding, year, path)
+    outlines = np.concatenate([np.zeros(0, object), *shapes])
+    return gpd.GeoDataFrame(frame, geometry=outlines, crs=raster_crs).to_crs(crs)
+
+
+def _loss_in(path: Path, raster: Any, window: Window, encoding: str) -> tuple[np.ndarray, np.ndarray]:
+    """Values (y, x) of a window, whole numbers, and where they are loss; LayerError for those of no code."""
+    values = np.asarray(raster.read(1, window=window))
     loss = values == _MAPBIOMAS_MINING if encoding == "mapbiomas-mining" else values != 0
-    if nodata is not None and not np.isnan(nodata):
-        loss &= values != nodata
-    codes, index = np.unique(values[loss], return_inverse=True)
-    labels = np.zeros(values.shape, np.int32)
-    labels[loss] = index + 1
+    if raster.nodata is not None and not np.isnan(raster.nodata):
+        loss &= values != raster.nodata
+    if values.dtype.kind not in "iu" or values.dtype.itemsize > 4 or values.dtype == np.uint32:
+        lost = values[loss]
+        if lost.size and not (np.abs(lost) < 2**31).all():
+            raise LayerError(
+                "a value is not of this encoding", where=path, got=lost.max(), needed="whole codes"
+            )
+        values = np.where(loss, values, 0).astype(np.int32)
+    return values, loss
+
+
+def _most_patches(values: np.ndarray, loss: np.ndarray) -> int:
+    """At most so many patches of equal value (4 neighbours) are there: pixels that differ from those above
+    and left of them.
+    """
+    begins = loss.copy()
+    begins[1:] &= (values[1:] != values[:-1]) | ~loss[:-1]
+    begins[:, 1:] &= (values[:, 1:] != values[:, :-1]) | ~loss[:, :-1]
+    return int(np.count_nonzero(begins))
+
+
+def _patches(values: np.ndarray, loss: np.ndarray, transform: Affine) -> tuple[np.ndarray, np.ndarray]:
+    """Code (n,) int64 and outline (n,) of each patch of equal value."""
+    if loss.all() and (values == values[0, 0]).all():
+        height, width = loss.shape
+        corners = [transform @ corner for corner in ((0, 0), (width, 0), (width, height), (0, height))]
+        return values[:1, 0].astype(np.int64), np.array([shapely.Polygon(corners)], object)
+    if values.dtype not in (np.uint8, np.int16, np.uint16, np.int32):
+        values = values.astype(np.int32)
     found = [
-        (shapely.geometry.shape(shape), codes[int(label) - 1])
-        for shape, label in rasterio.features.shapes(labels, loss, 4, transform)
+        (shapely.geometry.shape(outline), int(code))
+        for outline, code in rasterio.features.shapes(values, loss, 4, transform)
     ]
-    frame = _dated(np.array([code for _, code in found], np.int64), encoding, year, path)
-    shapes = np.array([shape for shape, _ in found], object)
-    return gpd.GeoDataFrame(frame, geometry=shapes, crs=raster_crs).to_crs(crs)
+    outlines = np.empty(len(found), object)
+    outlines[:] = [outline for outline, _ in found]
+    return np.array([code for _, code in found], np.int64), outlines
 
 
 def _dated(codes: np.ndarray, encoding: str, year: int | None, path: Path) -> pd.DataFrame:

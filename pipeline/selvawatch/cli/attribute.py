@@ -55,6 +55,7 @@ def attribute(
         RasterLoss,
         attribute_file,
         check_new_product,
+        extent_of,
         loss_product,
     )
     from selvawatch.steps.run.attribute_events import read_zones
@@ -66,11 +67,19 @@ def attribute(
     if out is None and not register_as:
         raise SiteError("nothing to do", do="give --out FILE, --register-as NAME, or both")
     loaded = Site.load(site_folder(site))
+    held_against = zones or (read_zones(loaded, open_store(store)).register if encoding or out else ())
+    extent = extent_of(loaded.areas, held_against, loaded.grid.crs) if encoding else None
+    if extent is not None:
+        corners = " ".join(f"{value:.0f}" for value in extent)
+        typer.echo(
+            f"{loss}: read on the ground of the site and its zones: {corners} {loaded.grid.crs}", err=True
+        )
     layer = LossLayer(
         file=loss,
         area_field=area_field,
         date_field=date_field,
         raster=RasterLoss(encoding=encoding, year=year) if encoding else None,
+        extent=extent,
     )
     if register_as:
         product = Product(name=register_as, version=product_version, cause=cause)
@@ -85,7 +94,7 @@ def attribute(
         return
     done = attribute_file(
         layer,
-        zones or read_zones(loaded, open_store(store)).register,
+        held_against,
         out,
         crs=loaded.grid.crs,
         equal_area=loaded.equal_area,

@@ -89,19 +89,22 @@ def write_checked(path: Path, content: bytes) -> Path:
     return path
 
 
-def read_regular(path: Path, most: int) -> bytes:
-    """The bytes of a plain file of at most so many; OSError for anything else, at once.
+def check_plain(path: Path) -> None:
+    """Refuse what is no plain file: a pipe or device would be waited for; OSError saying what it is."""
+    mode = path.stat().st_mode
+    if not stat.S_ISREG(mode):
+        kinds = {stat.S_IFDIR: "a folder", stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket"}
+        kind = kinds.get(stat.S_IFMT(mode), "a device")
+        raise OSError(errno.EINVAL, f"it is {kind} and no plain file", str(path))
 
-    A pipe or device is not waited for, and a file that is longer is not read.
-    """
-    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    with os.fdopen(handle, "rb") as file:
-        state = os.fstat(handle)
-        if not stat.S_ISREG(state.st_mode):
-            raise OSError(errno.EINVAL, "it is no plain file", str(path))
-        if state.st_size > most:
-            raise OSError(errno.EFBIG, f"it has {state.st_size} bytes, at most {most}", str(path))
-        return file.read(most)
+
+def read_plain(path: Path, most: int) -> bytes:
+    """The bytes of a plain file of at most so many; OSError for anything else, at once."""
+    check_plain(path)
+    size = path.stat().st_size
+    if size > most:
+        raise OSError(errno.EFBIG, f"it has {size} bytes, at most {most}", str(path))
+    return path.read_bytes()
 
 
 def write_text(path: Path, text: str) -> Path:

@@ -13,7 +13,7 @@ from affine import Affine
 from rasterio.errors import RasterioError
 from rasterio.io import MemoryFile
 
-from selvawatch.core.files import canonical_json, file_digest, read_regular, write_checked, write_text
+from selvawatch.core.files import canonical_json, file_digest, read_plain, write_checked, write_text
 from selvawatch.core.scene import Asset, Scene
 from selvawatch.errors import DiskError, SceneError
 from selvawatch.sources.earthengine.image_files import clipped, is_image
@@ -116,7 +116,7 @@ def _listing(name: str, links: list[dict[str, str]]) -> dict[str, Any]:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        content = parsed_json(read_regular(path, LIMITS.content_bytes))
+        content = parsed_json(read_plain(path, LIMITS.content_bytes))
     except (OSError, ValueError):
         return {}
     return content if isinstance(content, dict) else {}

@@ -29,6 +29,7 @@ from odc.geo.geobox import GeoBox
 from rasterio.errors import RasterioError
 from rasterio.io import MemoryFile
 
+from selvawatch.core.files import check_plain
 from selvawatch.core.grid import Tile, around
 from selvawatch.core.scene import Asset, Scene
 from selvawatch.errors import SceneError
@@ -52,6 +53,8 @@ _REMOTE = "remote.tif"
 _NEAR_S = 0.05
 """Seconds within which the heads of a scene's files come from a server that is near."""
 _FEW = 1
+_MOST_BANDS = 1_000
+"""Bands of a file of a scene."""
 _RIO = {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR"}
 PICTURE_BANDS = ("red", "green", "blue")
 
@@ -263,7 +266,9 @@ def bytes_of(href: str) -> Bytes:
     address = address_of(href)
     if _on_web(address):
         return RemoteFile(address)
-    return LocalBytes(Path(address), Path(address).stat().st_size)
+    path = Path(address)
+    check_plain(path)
+    return LocalBytes(path, path.stat().st_size)
 
 
 @contextmanager
@@ -289,8 +294,12 @@ def opened(data: Bytes, header: bool = False) -> Iterator[Any]:
 
 
 def check_file(scene: Scene, asset: Asset, file: Any, name: str) -> None:
-    """Refuse a file that is not what its item says."""
+    """Refuse a file that is not what its item says, or that no scene's file is like."""
     where = f"scene {scene.id}, {name}"
+    if file.count > _MOST_BANDS:
+        raise SceneError(
+            "the file has too many bands", reason="size", where=where, got=file.count, needed=_MOST_BANDS
+        )
     code = epsg_of(file.crs)
     if code is None:
         raise SceneError("the file has no known CRS", reason="crs", where=where, got=file.crs or "none")

@@ -13,6 +13,7 @@ from pyproj import CRS
 
 from selvawatch.attribute.any_loss import ADDED, attribute_layer
 from selvawatch.attribute.loss_products import ENCODINGS, Product, loss_cells, read_raster_loss
+from selvawatch.core.area import Area
 from selvawatch.core.days import day_numbers
 from selvawatch.core.files import digest, file_digest
 from selvawatch.core.schema import Column, Table, Tier, column
@@ -21,6 +22,7 @@ from selvawatch.errors import DamagedError, LayerError, StoreError
 from selvawatch.provenance import code_digest, code_version
 from selvawatch.register.archives import read_file
 from selvawatch.register.layer_rows import date_spans
+from selvawatch.register.raster_files import Bounds
 from selvawatch.register.readers.isolated_reading import limits_for
 from selvawatch.register.register import IN_FORCE, NOT_IN_FORCE, Register, validity
 from selvawatch.register.vector_files import Reading, check_file, split_layer
@@ -77,6 +79,8 @@ class LossLayer:
     """Column with the date of the loss; empty: none, or that of a raster's encoding."""
     raster: RasterLoss | None = None
     """How a GeoTIFF is read."""
+    extent: Bounds | None = None
+    """West, south, east, north in the CRS of work that a GeoTIFF is read in; None: all of it."""
 
     @property
     def dates(self) -> str:
@@ -92,7 +96,11 @@ class LossLayer:
                 "the loss is a raster", where=self.file, do=f"say how it is read: --encoding {ENCODINGS}"
             )
         return read_raster_loss(
-            Path(self.file), crs=crs, encoding=self.raster.encoding, year=self.raster.year
+            Path(self.file),
+            crs=crs,
+            encoding=self.raster.encoding,
+            year=self.raster.year,
+            extent=self.extent,
         )
 
 
@@ -108,6 +116,20 @@ def read_of_user(file: str, crs: str) -> gpd.GeoDataFrame:
     check_file(path)
     with tempfile.TemporaryDirectory(prefix="selvawatch-") as scratch:
         return read_file(path, layer or "", Reading(limits=limits_for(path)), Path(scratch), crs=crs)
+
+
+def extent_of(areas: Sequence[Area], zones: Sequence[str] | Register, crs: str) -> Bounds:
+    """West, south, east, north in a CRS of areas and of the zones that loss is held against.
+
+    Loss elsewhere falls to no zone; a raster of a continent is read on this ground alone.
+    """
+    boxes = [area.projected(crs).bounds for area in areas]
+    if isinstance(zones, Register):
+        boxes.append(tuple(zones.rights.total_bounds))
+    else:
+        boxes += [tuple(read_of_user(file, crs).total_bounds) for file in zones]
+    west, south, east, north = np.array([box for box in boxes if np.isfinite(box).all()]).T
+    return float(west.min()), float(south.min()), float(east.max()), float(north.max())
 
 
 def attribute_file(

@@ -10,12 +10,12 @@ import numpy as np
 import pyogrio
 import rasterio
 from pyproj import CRS, Geod
-from rasterio.errors import RasterioIOError
 from rasterio.warp import transform as warp_points
-from rasterio.windows import Window
 
+from selvawatch.core.files import check_plain
 from selvawatch.core.hectares import M2_PER_HA, equal_area_crs
 from selvawatch.errors import LayerError
+from selvawatch.register.raster_files import RasterLimits, open_raster, windows_on
 from selvawatch.validate import estimators
 from selvawatch.validate.reference_points import ReferencePoints, read_reference
 from selvawatch.validate.report import JsonValue, Method, ValidationReport
@@ -26,7 +26,7 @@ BLOCK_DEGREES = 0.1
 """Side of the blocks that the bootstrap draws where strata have no areas."""
 
 _VECTORS = (".gpkg", ".geojson", ".json", ".shp", ".parquet", ".fgb")
-_ROWS = 512
+_LIMITS = RasterLimits(window_bytes=1 << 24)
 _CLASSES = ("loss", "no loss")
 
 
@@ -221,6 +221,7 @@ def _split(text: str) -> tuple[Path, str, str]:
 
 def _sample_polygons(file: Path, layer: str, lon: np.ndarray, lat: np.ndarray) -> MapSample:
     try:
+        check_plain(file)
         polygons = (
             gpd.read_parquet(file) if file.suffix == ".parquet" else gpd.read_file(file, layer=layer or None)
         )
@@ -236,30 +237,26 @@ def _sample_polygons(file: Path, layer: str, lon: np.ndarray, lat: np.ndarray) -
 
 
 def _sample_raster(file: Path, lon: np.ndarray, lat: np.ndarray, loss_values: Sequence[float]) -> MapSample:
-    try:
-        with rasterio.open(file) as raster:
-            if raster.crs is None:
-                raise LayerError("the map has no CRS", where=file, do="declare it with gdal_edit -a_srs")
-            x, y = warp_points("EPSG:4326", raster.crs, lon.tolist(), lat.tolist())
-            columns, rows = ~raster.transform @ (np.asarray(x), np.asarray(y))
-            columns, rows = np.floor(columns).astype(int), np.floor(rows).astype(int)
-            within = (columns >= 0) & (columns < raster.width) & (rows >= 0) & (rows < raster.height)
-            lost, covered = np.zeros(lon.size, bool), np.zeros(lon.size, bool)
-            hectares = {name: 0.0 for name in _CLASSES}
-            pixel_ha = _row_pixel_ha(raster)
-            for top in range(0, raster.height, _ROWS):
-                height = min(_ROWS, raster.height - top)
-                values = raster.read(1, window=Window(0, top, raster.width, height), masked=True)
-                known = ~np.ma.getmaskarray(values) & ~np.isnan(values.data.astype(np.float32))
-                loss = known & (np.isin(values.data, loss_values) if loss_values else values.data != 0)
-                area = pixel_ha[top : top + height]
-                hectares["loss"] += float((loss.sum(axis=1) * area).sum())
-                hectares["no loss"] += float(((known & ~loss).sum(axis=1) * area).sum())
-                here = np.flatnonzero(within & (rows >= top) & (rows < top + height))
-                lost[here] = loss[rows[here] - top, columns[here]]
-                covered[here] = known[rows[here] - top, columns[here]]
-    except RasterioIOError as error:
-        raise LayerError("the map cannot be read as a raster", where=file, got=error) from error
+    with open_raster(file) as raster:
+        x, y = warp_points("EPSG:4326", raster.crs, lon.tolist(), lat.tolist())
+        columns, rows = ~raster.transform @ (np.asarray(x), np.asarray(y))
+        columns, rows = np.floor(columns).astype(int), np.floor(rows).astype(int)
+        lost, covered = np.zeros(lon.size, bool), np.zeros(lon.size, bool)
+        hectares = {name: 0.0 for name in _CLASSES}
+        pixel_ha = _row_pixel_ha(raster)
+        for window in windows_on(file, raster, None, "", _LIMITS):
+            top, left, height, width = window.row_off, window.col_off, window.height, window.width
+            values = raster.read(1, window=window, masked=True)
+            known = ~np.ma.getmaskarray(values) & ~np.isnan(values.data)
+            loss = known & (np.isin(values.data, loss_values) if loss_values else values.data != 0)
+            area = pixel_ha[top : top + height]
+            hectares["loss"] += float((loss.sum(axis=1) * area).sum())
+            hectares["no loss"] += float(((known & ~loss).sum(axis=1) * area).sum())
+            here = np.flatnonzero(
+                (rows >= top) & (rows < top + height) & (columns >= left) & (columns < left + width)
+            )
+            lost[here] = loss[rows[here] - top, columns[here] - left]
+            covered[here] = known[rows[here] - top, columns[here] - left]
     return MapSample(lost=lost, covered=covered, class_ha=hectares)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from selvawatch.core.files import digest
+from selvawatch.core.files import check_plain, digest
 from selvawatch.errors import LayerError
 from selvawatch.validate import estimators
 from selvawatch.validate.reference_points import read_csv
@@ -102,6 +102,7 @@ def read_chips(chips_path: Path, labels_path: Path) -> Chips:
     if not chips_path.exists():
         raise LayerError("the file is missing", where=chips_path, needed="an npz with rgb and chip_id")
     try:
+        check_plain(chips_path)
         with np.load(chips_path) as archive:
             if missing := [name for name in ("rgb", "chip_id") if name not in archive]:
                 raise LayerError("an array is missing", where=chips_path, got=archive.files, needed=missing)

@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 
 from selvawatch.core.days import NO_DAY, day_numbers
+from selvawatch.core.files import check_plain
 from selvawatch.core.observation import Observation
 from selvawatch.core.stack import encode
 from selvawatch.errors import LayerError
@@ -96,6 +97,7 @@ def _open(path: Path) -> xr.Dataset:
     if not path.exists():
         raise LayerError("the file is missing", where=path, needed="a netCDF file")
     try:
+        check_plain(path)
         return xr.open_dataset(path, engine="netcdf4")
     except (OSError, ValueError) as error:
         raise LayerError("the file cannot be read as netCDF", where=path, got=error) from error

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from selvawatch.core.files import check_plain
 from selvawatch.errors import LayerError
 
 _LON = ("lon", "longitude", "x")
@@ -70,6 +71,7 @@ def read_reference(
 def read_csv(path: Path) -> pd.DataFrame:
     """A CSV as a frame; LayerError where it is missing, empty or no CSV."""
     try:
+        check_plain(path)
         frame = pd.read_csv(path)
     except FileNotFoundError as error:
         raise LayerError("the file is missing", where=path, needed="a CSV file") from error

@@ -9,6 +9,7 @@ import pandas as pd
 import pyarrow
 
 from selvawatch.core.days import day_numbers
+from selvawatch.core.files import check_plain
 from selvawatch.core.observation import Observation
 from selvawatch.core.stack import NODATA, encode
 from selvawatch.errors import LayerError
@@ -149,6 +150,7 @@ def read_points(path: Path, pids: Sequence[str], exclude: str | None = None) -> 
 
 def _read(path: Path) -> pd.DataFrame:
     try:
+        check_plain(path)
         frame = pd.read_csv(path) if path.suffix == ".csv" else pd.read_parquet(path)
     except FileNotFoundError as error:
         raise LayerError("the file is missing", where=path, needed="a parquet or CSV table") from error

@@ -1,16 +1,23 @@
 import json
+import os
 import pickle
 
 import numpy as np
 import pytest
+import rasterio
 import shapely
+from affine import Affine
+from rasterio.windows import Window
 
 import stac_folder
 from selvawatch.core.days import to_day
 from selvawatch.errors import SourceError
+from selvawatch.sources.catalogues.folder import FolderSource
 from selvawatch.sources.catalogues.items import collect
 from selvawatch.sources.catalogues.stac_api import StacSource, remote
 from selvawatch.sources.open import open_source
+from selvawatch.sources.reading import tiff_blocks
+from selvawatch.sources.scene_pixels import bytes_of
 from selvawatch.sources.source import Source
 
 WEST, NORTH = 360_000.0, 8_600_000.0
@@ -239,3 +246,33 @@ def test_public_hosts_and_the_catalogues_own_host_are_allowed():
     assert remote("https://data.example.com/a.tif?sig=1", "x") == "https://data.example.com/a.tif?sig=1"
     source = StacSource.open("http://127.0.0.1:8080/catalog.json")
     assert source._resolve("http://127.0.0.1:8080/c/item.json", "./a.tif") == "http://127.0.0.1:8080/c/a.tif"
+
+
+def test_a_pipe_a_loop_or_a_deep_file_in_a_folder_is_a_problem_of_its_own(tmp_path):
+    os.mkfifo(tmp_path / "pipe.json")
+    (tmp_path / "loop.json").symlink_to(tmp_path / "loop.json")
+    (tmp_path / "deep.json").write_text("[" * 100_000 + "]" * 100_000)
+    links = [{"rel": "item", "href": f"./{name}.json"} for name in ("pipe", "loop", "deep", "absent")]
+    catalogue = {"type": "Catalog", "id": "c", "stac_version": "1.0.0", "description": "", "links": links}
+    (tmp_path / "catalog.json").write_text(json.dumps(catalogue))
+    found = FolderSource.open(tmp_path).search(shapely.box(-75, -20, -60, 0), 0, 30_000)
+    assert found.scenes == () and [one.reason for one in found.problems] == ["item"] * 4
+    with pytest.raises(OSError, match="a pipe and no plain file"):
+        bytes_of(str(tmp_path / "pipe.json"))
+
+
+def test_blocks_beyond_what_can_be_held_are_refused_before_they_are_read(tmp_path, monkeypatch):
+    profile = {"driver": "GTiff", "dtype": "uint16", "count": 1, "height": 64, "width": 64, "tiled": True}
+    profile |= {"blockxsize": 16, "blockysize": 16, "compress": "DEFLATE", "crs": "EPSG:32719"}
+    path = tmp_path / "a.tif"
+    with rasterio.open(path, "w", **profile, transform=Affine(10, 0, 0, 0, -10, 0)) as file:
+        file.write(np.ones((1, 64, 64), np.uint16))
+    for name, most, words in (
+        ("_MOST_BLOCK_BYTES", 511, "a block of the file has 512 bytes"),
+        ("_MOST_BYTES", 8_191, "needs 16 blocks of 512 bytes"),
+        ("_MOST_BLOCKS", 15, "needs 16 blocks"),
+    ):
+        with monkeypatch.context() as patched, rasterio.open(path) as file:
+            patched.setattr(tiff_blocks, name, most)
+            with pytest.raises(OSError, match=words):
+                tiff_blocks.locations(file, path.stat().st_size, 1, Window(0, 0, 64, 64))

@@ -11,7 +11,7 @@ import pytest
 
 from command_line import PACKAGE
 from selvawatch.core import files
-from selvawatch.core.files import read_regular, write_checked
+from selvawatch.core.files import read_plain, write_checked
 from selvawatch.errors import DiskError
 from selvawatch.write.formats.format_table import FORMATS
 
@@ -66,9 +66,9 @@ def test_what_is_no_plain_file_is_not_waited_for(tmp_path):
     loop.symlink_to(loop)
     for path in (pipe, tmp_path, Path("/dev/zero"), loop, tmp_path / "absent"):
         with pytest.raises(OSError):
-            read_regular(path, 100)
+            read_plain(path, 100)
     (tmp_path / "long").write_bytes(bytes(101))
     with pytest.raises(OSError, match="it has 101 bytes, at most 100"):
-        read_regular(tmp_path / "long", 100)
+        read_plain(tmp_path / "long", 100)
     (tmp_path / "plain").write_bytes(b"abc")
-    assert read_regular(tmp_path / "plain", 100) == b"abc"
+    assert read_plain(tmp_path / "plain", 100) == b"abc"

@@ -1,6 +1,5 @@
 """A local folder with a static STAC catalogue as a source of scenes; nothing outside the folder is opened."""
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,12 +9,17 @@ from urllib.parse import unquote, urlsplit
 import shapely
 import xarray as xr
 
+from selvawatch.core.files import read_plain
 from selvawatch.core.grid import Tile
 from selvawatch.core.scene import Scene
 from selvawatch.errors import SourceError
 from selvawatch.sources.catalogues.items import Item, collect, links_of
 from selvawatch.sources.scene_pixels import read_scene
 from selvawatch.sources.source import SearchResult
+from selvawatch.web.limits import LIMITS, parsed_json
+
+_MOST_FILES = 200_000
+"""Files that a catalogue links to."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,6 +117,12 @@ class FolderSource:
                 if target not in seen:
                     seen.add(target)
                     waiting.append(target)
+            if len(seen) > _MOST_FILES:
+                raise SourceError(
+                    "the catalogue links to too many files",
+                    where=f"source {self.name}",
+                    got=f"more than {_MOST_FILES}",
+                )
 
     def _resolve(self, address: str, href: str) -> str:
         """Absolute path of an href in a file of this folder; ValueError when it is not a file path inside the
@@ -124,7 +134,10 @@ class FolderSource:
         text = unquote(parts.path) if parts.scheme == "file" else href
         if "\0" in text or text.startswith("/vsi"):
             raise ValueError("the path is not a plain one")
-        path = ((self.folder / address).parent / text).resolve()
+        try:
+            path = ((self.folder / address).parent / text).resolve()
+        except (OSError, RuntimeError):
+            raise ValueError("the path leads in circles") from None
         if not path.is_relative_to(self.folder):
             raise ValueError("the path leaves the folder")
         return str(path)
@@ -133,7 +146,7 @@ class FolderSource:
 def _json(path: Path) -> dict[str, Any]:
     """The object in a JSON file; empty when there is none."""
     try:
-        content = json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError):
+        content = parsed_json(read_plain(path, LIMITS.content_bytes))
+    except (OSError, ValueError):
         return {}
     return content if isinstance(content, dict) else {}

@@ -23,6 +23,12 @@ from selvawatch.sources.reading.block_kernels import adler32, lay, lay_floats, l
 Content = bytes | memoryview
 """Bytes of a block."""
 
+_MOST_BLOCK_BYTES = 256_000_000
+"""Bytes of a block, unpacked."""
+_MOST_BYTES = 1_000_000_000
+"""Bytes of the blocks of a window, unpacked: a whole Sentinel-2 band has 241,120,800."""
+_MOST_BLOCKS = 1_000_000
+"""Blocks of a window."""
 _MOST_PIXELS = 1 << 24
 """Pixels of a block above which it is left to GDAL."""
 _KINDS = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "float32")
@@ -99,6 +105,7 @@ def locations(file: Any, size: int, band: int, window: Window) -> list[list[tupl
         When they do not.
     """
     height, width = file.block_shapes[band - 1]
+    _check_size(file, band, window)
     found = [
         [
             _location(file, band, row, column)
@@ -111,6 +118,20 @@ def locations(file: Any, size: int, band: int, window: Window) -> list[list[tupl
     if any(location is None for row in found for location in row) and not _is_complete(file, size):
         raise OSError("the file lacks blocks")
     return found
+
+
+def _check_size(file: Any, band: int, window: Window) -> None:
+    """Refuse blocks that are larger, or of which a window needs more, than can be held; OSError saying so."""
+    height, width = file.block_shapes[band - 1]
+    size = height * width * np.dtype(file.dtypes[band - 1]).itemsize
+    if size > _MOST_BLOCK_BYTES:
+        raise OSError(f"a block of the file has {size} bytes, at most {_MOST_BLOCK_BYTES}")
+    down = int(window.row_off + window.height - 1) // height - int(window.row_off) // height + 1
+    across = int(window.col_off + window.width - 1) // width - int(window.col_off) // width + 1
+    if down * across > _MOST_BLOCKS or down * across * size > _MOST_BYTES:
+        raise OSError(
+            f"the window needs {down * across} blocks of {size} bytes, at most {_MOST_BYTES} bytes in all"
+        )
 
 
 def _location(
