@@ -1,6 +1,7 @@
 """Use cases of the register's layers: fetch, import, accept, state, check."""
 
 import datetime as dt
+import os
 import secrets
 import tempfile
 from dataclasses import dataclass
@@ -106,7 +107,7 @@ def import_zone(site: Site, store: Store, layer: str, file: str, *, date: dt.dat
         limits=limits_for(path),
     )
     try:
-        with tempfile.TemporaryDirectory(dir=_folder(store, entry)) as scratch:
+        with _scratch(store, entry) as scratch:
             frame = read_file(path, inside or "", reading, Path(scratch))
         origin = _origin(site, date, path.name, reading.remarks)
         return _keep(site, store, entry, frame, origin)
@@ -229,7 +230,7 @@ def _fetch(site: Site, store: Store, entry: LayerEntry, date: dt.date, client: C
     if entry.fetch is None:
         raise LayerError("the layer has no service", where=entry.name, do="take it in with `zones import`")
     fetch = entry.fetch
-    with tempfile.TemporaryDirectory(dir=_folder(store, entry)) as scratch:
+    with _scratch(store, entry) as scratch:
         request = LayerRequest(
             url=fetch.url,
             layer=fetch.layer,
@@ -242,6 +243,11 @@ def _fetch(site: Site, store: Store, entry: LayerEntry, date: dt.date, client: C
         frame = SERVICES[fetch.kind](client, request)
     address = f"{public_address(fetch.url)} {fetch.layer}".strip()
     return _keep(site, store, entry, frame, _origin(site, date, address, request.remarks))
+
+
+def _scratch(store: Store, entry: LayerEntry) -> tempfile.TemporaryDirectory[str]:
+    """A folder to unpack a layer in; named so that it goes with the next command when this one is killed."""
+    return tempfile.TemporaryDirectory(prefix=f".{os.getpid()}-", dir=_folder(store, entry))
 
 
 def _folder(store: Store, entry: LayerEntry) -> Path:

@@ -15,6 +15,7 @@ from typing import IO
 
 from selvawatch.errors import StoreError
 from selvawatch.store.folders import Store, open_store
+from selvawatch.store.ledger_file import is_there
 
 LOCK_FILE = ".lock"
 """File of a store that its holder keeps locked; it names the holder."""
@@ -85,12 +86,14 @@ def exclusive(store: str | Path, command: str) -> Iterator[HeldStore]:
     Raises
     ------
     StoreError
-        At once when another process holds the store; when the folder cannot be made or locked.
+        At once when another process holds the store; when the folder cannot be made or locked; when the store
+        has lost its ledger.
     """
     opened = open_store(str(store))
     is_new = not opened.folder.exists()
     with _locked(opened.folder) as handle:
         _sign(handle, command)
+        is_there(opened.ledger.path)
         remove_leftovers(opened.folder)
         held = HeldStore(opened)
         try:

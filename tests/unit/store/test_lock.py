@@ -110,6 +110,7 @@ STAYS = (
 
 
 def test_what_killed_runs_left_goes_with_the_next_that_holds_the_store_and_nothing_else(tmp_path):
+    Ledger(tmp_path / "ledger.sqlite").create()
     dead = subprocess.Popen([sys.executable, "-c", ""])
     dead.wait()
     left = (*LEFT, f"cache/faces/.{dead.pid}-0a1b2c3d.f.npz")
@@ -119,7 +120,7 @@ def test_what_killed_runs_left_goes_with_the_next_that_holds_the_store_and_nothi
         (tmp_path / name).write_text("x")
     with exclusive(tmp_path, "test"):
         found = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()}
-        assert found == {*stays, ".lock"}
+        assert found == {*stays, ".lock", "ledger.sqlite"}
         assert remove_leftovers(tmp_path) == []
         assert not [path for path in tmp_path.rglob("*") if re.match(r"\.12-", path.name) and path.is_dir()]
 
@@ -141,3 +142,23 @@ def test_whatever_writes_to_a_store_asks_for_it_first(tmp_path, command, monkeyp
         error = command(*words, "--store", tmp_path / "store").error
     assert "another run is using the store; got somebody else (process" in error
     assert not (tmp_path / "store").exists()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        *WRITERS,
+        ("table", "loss_by_type"),
+        ("alerts", "list"),
+        ("bulletin", "--lang", "es"),
+        ("alerts", "export", "--format", "csv", "--out", "out.csv"),
+    ],
+    ids=lambda words: " ".join(words[:2]),
+)
+def test_a_store_that_lost_its_ledger_is_no_empty_store_to_any_command(tmp_path, command, monkeypatch, words):
+    monkeypatch.setattr("selvawatch.steps.register.client_for", lambda _: None)
+    store = tmp_path / "store"
+    (store / "runs" / "r1").mkdir(parents=True)
+    error = command(*words, "--store", store).error
+    assert f"{store}/ledger.sqlite: the ledger is missing; got 1 in runs/ beside it; restore it" in error
+    assert not (store / "ledger.sqlite").exists()
