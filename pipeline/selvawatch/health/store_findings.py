@@ -77,7 +77,7 @@ def store_findings(
             "give a new folder as --store",
         )
         return
-    yield from _ledger(store, today)
+    yield from _ledger(store, today, deep)
     yield from _files(store, site, deep, wanted_counts)
     yield _disk(there)
 
@@ -94,7 +94,7 @@ def _disk(there: Path) -> Finding:
     return wrong(f"{free:.1f} GB free", f"needed {FREE_GB:.0f} GB: remove old runs or give another --store")
 
 
-def _ledger(store: Store, today: dt.date) -> Iterator[Finding]:
+def _ledger(store: Store, today: dt.date, deep: bool) -> Iterator[Finding]:
     """The ledger, and of each area the last run."""
     if journal_of(store.ledger.path).exists():
         yield doubtful(
@@ -110,6 +110,11 @@ def _ledger(store: Store, today: dt.date) -> Iterator[Finding]:
         yield doubtful(f"store {store.folder}: no run yet", "run `selvawatch monitor`")
         return
     yield fine(f"store {store.folder}: run {runs[-1].run_id} of {len(runs)}")
+    if fault := store.ledger.note_fault(deep=deep):
+        yield wrong(
+            f"ledger: {fault}; every row was compared, and is what was committed",
+            "copy the store and check the disk; the next commit notes the file anew",
+        )
     latest = {run.area: run for run in runs}
     for area in sorted(latest):
         yield from _last_run(latest[area], today)

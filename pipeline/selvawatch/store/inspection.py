@@ -314,7 +314,9 @@ _FILES = frozenset((LEDGER, SITE_COPY, LOCK))
 """Files that lie loose in a store."""
 
 KINDS: tuple[StoredKind, ...] = (
-    StoredKind(name="ledger", pattern=r"(ledger\.sqlite(-journal)?)", verify=_elsewhere, do=_RESTORE),
+    StoredKind(
+        name="ledger", pattern=r"(ledger\.(?:json|sqlite(?:-journal)?))", verify=_elsewhere, do=_RESTORE
+    ),
     StoredKind(name="lock", pattern=r"(\.lock)", verify=_elsewhere, do=""),
     StoredKind(name="site copy", pattern=r"(site\.json)", verify=_site_copy, do=_COPIED),
     StoredKind(

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from selvawatch.core.files import replacing
-from selvawatch.errors import StoreError
+from selvawatch.core.files import file_digest, read_checked_json, replacing, write_checked_json
+from selvawatch.errors import DamagedError, StoreError
 from selvawatch.store.ledger_file import (
     QUERIES,
     check_version,
@@ -28,6 +28,9 @@ _HOT_JOURNAL = ("SQLITE_READONLY_ROLLBACK", "SQLITE_READONLY_RECOVERY", "SQLITE_
 _FORGET_UNPLACED = "DELETE FROM scenes WHERE tile = '' AND run_id IN (SELECT run_id FROM runs WHERE area = ?)"
 
 _FORGET_UNLISTED = "DELETE FROM items WHERE item NOT IN (SELECT item FROM listed)"
+
+NOTE = "ledger.json"
+"""File beside the ledger that says what its bytes are."""
 
 Row = TypeVar("Row")
 Answer = TypeVar("Answer")
@@ -181,6 +184,47 @@ class Ledger:
             except StoreError as error:
                 faults.append(str(error))
         return faults
+
+    @property
+    def note_path(self) -> Path:
+        """Where the bytes of the file are noted after each commit."""
+        return self.path.with_name(NOTE)
+
+    def note(self) -> None:
+        """Note what the bytes of the file are, for damages outside its rows; a note that is right stays.
+
+        To be called after a commit, by who holds the store; again where a run was killed before it.
+        """
+        values = {
+            "runs": len(self.runs()),
+            "bytes": self.path.stat().st_size,
+            "sha256": file_digest(self.path),
+        }
+        with contextlib.suppress(DamagedError):
+            if read_checked_json(self.note_path) == values:
+                return
+        write_checked_json(self.note_path, values)
+
+    def note_fault(self, *, deep: bool) -> str:
+        """Why the file is not what the last commit left, or its note is not; empty where nothing is wrong.
+
+        Nothing is known after a commit whose run was killed before it noted it. deep: content is compared,
+        else the size.
+        """
+        count = len(self.runs())
+        if not count:
+            return ""
+        try:
+            noted = read_checked_json(self.note_path)
+        except DamagedError as error:
+            return str(error)
+        if noted.get("runs") != count:
+            return ""
+        if noted.get("bytes") != (size := self.path.stat().st_size):
+            return f"{self.path}: {size} bytes where the last commit left {noted.get('bytes')}"
+        if deep and noted.get("sha256") != file_digest(self.path):
+            return f"{self.path}: its bytes are not those that the last commit left"
+        return ""
 
     def commit(
         self,

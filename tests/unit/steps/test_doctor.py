@@ -42,7 +42,7 @@ def place(small_run, tmp_path):
     """The small run with a store of its own that shares its files until they are replaced."""
 
     def copy(source, target):
-        (shutil.copyfile if source.endswith(".sqlite") else os.link)(source, target)
+        (shutil.copyfile if "ledger." in source else os.link)(source, target)
 
     shutil.copytree(small_run.store, tmp_path / "store", copy_function=copy)
     return replace(small_run, store=tmp_path / "store")
@@ -118,10 +118,20 @@ def test_doctor_deep_names_every_damaged_file_and_what_to_do(place, damage):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("damage", [deleted, cut])
-def test_a_damaged_ledger_is_named(place, damage):
-    damage(place.store / "ledger.sqlite", random.Random(1))
-    assert any(line.startswith("FAIL ledger: ") and "ledger.sqlite" in line for line in said(place))
+def test_every_damage_of_the_ledger_is_named_outside_its_rows_too(place):
+    rng = random.Random(1)
+    for name, damages_of in (
+        ("ledger.sqlite", [deleted, cut, *[flipped] * 6]),
+        ("ledger.json", [deleted, cut]),
+    ):
+        path = place.store / name
+        content = path.read_bytes()
+        for damage in damages_of:
+            damage(path, rng)
+            lines = [one.line for one in stored._ledger(place.opened, TODAY, deep=True)]
+            assert any(line.startswith("FAIL ledger: ") and str(path) in line for line in lines), damage
+            path.write_bytes(content)
+    assert not any(one.state == "FAIL" for one in stored._ledger(place.opened, TODAY, deep=True))
 
 
 @pytest.mark.slow

@@ -90,11 +90,12 @@ def refuse_committed(store: Store, plan: RunPlan) -> None:
 
 def prune_run(store: Store, plan: RunPlan, site: Site) -> None:
     """Remove states, baselines and counts of water that neither the committed state nor the one before needs,
-    and plans of runs that are over.
+    and plans of runs that are over; note before it what the commit left.
 
     It goes by the ledger alone, so that it can be done again where a run was killed in it. To be called after
     the commit only: a run that ends before it leaves what the committed states stand on.
     """
+    store.ledger.note()
     inputs = SceneInputs(scenes=(), problems=(), skipped=(), superseded=(), unsearched=())
     context = RunContext(site=site, store=store, plan=plan, inputs=inputs)
     for tile, row in sorted(store.ledger.tiles().items()):
