@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import geopandas as gpd
 import numpy as np
-import rasterio
 import shapely
 from affine import Affine
 from rasterio.features import geometry_mask
@@ -68,18 +67,31 @@ class Heirs:
 
 
 def find_heirs(
-    previous: gpd.GeoDataFrame, pixels: Pixels, lineage: Lineage, ids: Sequence[str], grid: Grid
+    previous: gpd.GeoDataFrame,
+    pixels: Pixels,
+    lineage: Lineage,
+    ids: Sequence[str],
+    outlines: np.ndarray,
+    grid: Grid,
 ) -> Heirs:
-    """What has become of the events of before. previous: EVENTS; ids: of the lineage's events."""
+    """What has become of the events of before.
+
+    previous: EVENTS. ids, outlines: of the lineage's events; one with the outline of before is not drawn.
+    """
+    shown_px = np.bincount(lineage.event[lineage.is_shown], minlength=len(lineage))
     position = {name: number for number, name in enumerate(ids)}
     names: list[str | None] = []
     size, detected, kept = (np.zeros(len(previous), np.int64) for _ in range(3))
     left = int(pixels.column.min(initial=0))
     width = int(pixels.column.max(initial=0)) - left + 2
     keys = pixels.row * width + (pixels.column - left)
-    with rasterio.Env():
-        drawn = [pixels_of(shape, grid) for shape in previous.geometry]
-    for number, (name, (column, row)) in enumerate(zip(previous["event_id"], drawn, strict=True)):
+    for number, (name, shape) in enumerate(zip(previous["event_id"], previous.geometry, strict=True)):
+        now = position.get(name)
+        if now is not None and shapely.equals_exact(shape, outlines[now]):
+            size[number] = detected[number] = kept[number] = shown_px[now]
+            names.append(name)
+            continue
+        column, row = pixels_of(shape, grid)
         size[number] = len(column)
         near = (column >= left) & (column < left + width - 1)
         wanted = row[near] * width + (column[near] - left)

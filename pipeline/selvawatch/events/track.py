@@ -81,7 +81,8 @@ def track(
     frame = _measured(patches, rule, event_frame, until_day, looked)
     frame["event_id"] = ids = event_ids(patches.pixels, patches.lineage.root, event_frame.prefix)
     frame["merged_from"] = pd.Series(_merged_from(patches, event_frame.prefix), dtype=object)
-    heirs = find_heirs(previous, patches.pixels, patches.lineage, ids, event_frame.grid)
+    drawn = patches.outlines.geometry
+    heirs = find_heirs(previous, patches.pixels, patches.lineage, ids, drawn, event_frame.grid)
     frame = _published(frame, previous, heirs)
     frames = [each for each in (frame, _undone(previous, ids, heirs)) if len(each)]
     events = pd.concat(frames, ignore_index=True) if frames else nothing(event_frame.grid.crs).events
@@ -195,17 +196,16 @@ def _merged_from(patches: Patches, prefix: str) -> list[str | None]:
 def _published(frame: pd.DataFrame, previous: gpd.GeoDataFrame, heirs: Heirs) -> pd.DataFrame:
     """The rows with version and change against what was published, and the causes published."""
     before = {row["event_id"]: row for row in previous.to_dict("records")}
-    ended = [old for old in before if old not in set(frame["event_id"])]
     size = dict(zip(before, heirs.size_px.tolist(), strict=True))
     kept = dict(zip(before, heirs.kept_px.tolist(), strict=True))
-    heir = dict(zip(before, heirs.event_id, strict=True))
+    listed = set(frame["event_id"])
+    joined = {heir for old, heir in zip(before, heirs.event_id, strict=True) if old not in listed}
     rows = []
     for row in frame.to_dict("records"):
         name = row["event_id"]
         old = before.get(name)
-        joined = any(heir[other] == name for other in ended)
         gained, shed = row["size_px"] > kept.get(name, 0), size.get(name, 0) > kept.get(name, 0)
-        row["change"] = _change(row, old, joined, gained, shed)
+        row["change"] = _change(row, old, name in joined, gained, shed)
         row["version"] = (int(old["version"]) if old else 0) + (row["change"] != "stable")
         is_gone = row["status"] == "withdrawn"
         for column, unknown in (("cause", "unknown"), ("mining_probability", 0.5), ("cause_reasons", "")):

@@ -4,6 +4,7 @@ import logging
 import shutil
 from dataclasses import replace
 
+import geopandas as gpd
 import pytest
 
 import small_site
@@ -27,6 +28,10 @@ from selvawatch.store.seal import SEAL
 pytestmark = pytest.mark.slow
 
 MIDWAY, LATER = "2024-04-30", "2024-05-20"
+TOLD_OF_RUNS = {
+    *("alert_id", "version", "change", "rank", "score", "rank_reasons", "before_picture", "after_picture")
+}
+"""Columns of ALERTS that tell of what was published before, and are not the same for any days of runs."""
 OPEN, LAST_SETTLED = "2024-03-17", "2024-03-16"
 """First day that is still replayed after a run to MIDWAY, and the one before: 45 days back."""
 
@@ -103,6 +108,15 @@ def test_in_two_parts_the_layers_are_those_of_one_run(small_run, begun):
     mine, theirs = (read_tracked(one.products) for one in (small_run, begun))
     assert "withdrawn" in set(mine.events["status"])
     assert differences(mine, theirs) == []
+    for tier in ("public", "restricted"):
+        folders = [one.products / tier for one in (small_run, begun)]
+        names = sorted(path.name for path in (folders[0] / "tables").glob("*.csv"))
+        assert names
+        for name in names:
+            assert len({(folder / "tables" / name).read_bytes() for folder in folders}) == 1
+        alerts = [gpd.read_parquet(folder / "alerts.parquet").sort_values("event_id") for folder in folders]
+        plain = [one.reset_index(drop=True) for one in alerts]
+        assert {name for name in plain[0] if not plain[0][name].equals(plain[1][name])} <= TOLD_OF_RUNS
 
 
 def test_a_scene_that_arrives_late_leaves_the_state_of_one_in_time(small_run, changed, caplog):
