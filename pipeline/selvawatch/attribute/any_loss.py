@@ -12,6 +12,7 @@ from selvawatch.attribute.faces import faces_of
 from selvawatch.attribute.overlay import cut, extent_of
 from selvawatch.core.hectares import hectares
 from selvawatch.errors import LayerError
+from selvawatch.register.vector_files import check_mendable
 
 ADDED = ("zone_layer", "overlap_ha", "attributed_ha")
 """Columns that the overlay adds, besides the zone's own, which begin with `zone_`."""
@@ -129,6 +130,7 @@ def _outlines(frame: gpd.GeoDataFrame, name: str, repair: bool) -> np.ndarray:
             needed="valid polygons",
             do="repair them in their source, or say --repair (the change of area is then printed)",
         )
+    check_mendable(outlines[bad], [str(row) for row in bad.tolist()])
     outlines[bad] = shapely.make_valid(outlines[bad])
     return outlines
 

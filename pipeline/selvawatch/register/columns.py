@@ -22,40 +22,45 @@ def frame_of(
     rows: Sequence[Mapping[str, Any]],
     geometries: Sequence[Any],
     crs: CRS | int,
-    dates: frozenset[str] = frozenset(),
+    kinds: Mapping[str, str] | None = None,
 ) -> gpd.GeoDataFrame:
     """A frame of features: attributes as columns, in the order in which they first come, and geometries.
 
-    dates: columns of milliseconds since 1970.
+    kinds: of columns whose source declares them: `date` (milliseconds since 1970) or `real`.
     """
     names = list(dict.fromkeys(name for row in rows for name in row))
     columns = {
-        "geometry_" if name == "geometry" else name: column_of([row.get(name) for row in rows], name in dates)
+        "geometry_" if name == "geometry" else name: column_of(
+            [row.get(name) for row in rows], (kinds or {}).get(name, "")
+        )
         for name in names
     }
     return gpd.GeoDataFrame(pd.DataFrame(columns, index=range(len(rows))), geometry=list(geometries), crs=crs)
 
 
-def column_of(values: Sequence[Any], is_date: bool = False) -> pd.Series:
-    """Values as one column: numbers, truth values, days in UTC or text, missing ones missing.
+def column_of(values: Sequence[Any], kind: str = "") -> pd.Series:
+    """Values as one column: numbers, truth values, dates in UTC or text, missing ones missing.
+
+    kind: `date`, `real` or nothing, as the source declares it: a column of real numbers is one too where they
+    happen to be whole, so that equal content has equal text from one day to the next.
 
     Numbers that a float would change, values of several kinds and nested ones are kept as text. Dates are
     milliseconds since 1970; those that are none, or beyond the years 1 to 9999, make the column text, so that
     what reads it can tell.
     """
     present = [value for value in values if not _is_missing(value)]
-    if is_date and all(_is_stamp(value) for value in present):
+    if kind == "date" and all(_is_stamp(value) for value in present):
         stamps = [np.iinfo(np.int64).min if _is_missing(value) else int(value) for value in values]
         return pd.Series(np.array(stamps, np.int64).view("datetime64[ms]")).dt.tz_localize("UTC")
     kinds = {type(value) for value in present}
-    if is_date or not kinds <= {int, float} and kinds != {bool}:
+    if kind == "date" or not kinds <= {int, float} and kinds != {bool}:
         return pd.Series([None if _is_missing(value) else _text(value) for value in values], dtype="str")
     if kinds == {bool} and len(present) == len(values):
         return pd.Series(list(values), dtype=bool)
     if kinds == {bool}:
         return pd.Series([None if _is_missing(value) else str(value) for value in values], dtype="str")
     largest = max((abs(value) for value in present if isinstance(value, int)), default=0)
-    if kinds == {int} and len(present) == len(values) and largest < _LARGEST_WHOLE:
+    if kind != "real" and kinds == {int} and len(present) == len(values) and largest < _LARGEST_WHOLE:
         return pd.Series(list(values), dtype="int64")
     if largest <= EXACT:
         return pd.Series(

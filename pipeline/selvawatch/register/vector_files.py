@@ -130,8 +130,7 @@ def _check_numbers(frame: gpd.GeoDataFrame, what: str, where: str, needed: str, 
             where=where,
             got=f"{got}, {rows}" if got else rows,
             needed=needed,
-            do="check the CRS and the unit of the coordinates (`crs` in zones.toml);"
-            " of a snapshot kept before: take the layer in again and remove its record",
+            do="check the CRS and the unit of the coordinates, and `crs` of its entry of zones.toml",
         )
 
 

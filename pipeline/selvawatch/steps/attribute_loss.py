@@ -206,6 +206,11 @@ def _zone_layers(
 def loss_product(loss: LossLayer, product: Product, *, crs: str, equal_area: CRS) -> gpd.GeoDataFrame:
     """A loss layer as cells of a product, to be kept in the store and reported by `table --product`."""
     lost = loss.read(crs)
+    undrawn = lost.geometry.isna() | lost.geometry.is_empty
+    if undrawn.any():
+        raise LayerError(
+            "features have no geometry", where=loss.file, got=f"{int(undrawn.sum())} of {len(lost)}"
+        )
     if loss.date_field and loss.date_field not in lost.columns:
         raise LayerError(
             "no such date field", where=loss.file, got=loss.date_field, needed=f"one of {_fields(lost)}"

@@ -311,3 +311,13 @@ def test_nested_rings_without_end_are_refused(tmp_path, monkeypatch):
     boxes = [shapely.box(-70 - size, -13 - size, -70 + size, -13 + size) for size in np.arange(1, 12) / 100]
     rings = [[list(corner) for corner in box.exterior.coords] for box in boxes]
     assert "too many rings" in refused(arcgis([esri(0, {"rings": rings})]), tmp_path)
+
+
+def test_real_numbers_that_happen_to_be_whole_are_the_same_text_as_ever(tmp_path):
+    fields = [{"name": "OBJECTID", "type": "esriFieldTypeOID"}, {"name": "HA", "type": "esriFieldTypeDouble"}]
+    texts = []
+    for other in (7, 7.5):
+        rows = [esri(0, HA=5), esri(1, HA=other)]
+        frame, _, _ = fetched(arcgis(rows, about={"fields": fields}), tmp_path)
+        texts.append(str(frame["HA"].iloc[0]))
+    assert texts == ["5.0", "5.0"]

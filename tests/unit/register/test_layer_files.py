@@ -326,3 +326,11 @@ def test_rings_that_cross_themselves_without_end_are_refused_before_they_are_men
 
 def test_every_refusal_is_an_error_of_the_program():
     assert issubclass(LayerError, SelvawatchError) and issubclass(SourceError, SelvawatchError)
+
+
+def test_a_product_is_not_kept_of_a_layer_that_lacks_geometries(tmp_path, command):
+    path = tmp_path / "a.geojson"
+    path.write_text(collection([ring(0)], []).replace('"coordinates": []', '"coordinates": [[]]'))
+    said = command("attribute", "--loss", path, "--register-as", "p", "--store", tmp_path / "store")
+    assert said.code == 1 and "features have no geometry; got 1 of 2" in said.err
+    assert not (tmp_path / "store" / "products" / "p").exists()

@@ -3,7 +3,7 @@
 import atexit
 import json
 import os
-import select
+import selectors
 import subprocess
 import sys
 import tempfile
@@ -79,8 +79,10 @@ class _Worker:
             process.stdin.flush()
         except BrokenPipeError:
             raise EOFError from None
-        if not select.select([process.stdout], [], [], seconds)[0]:
-            raise TimeoutError
+        with selectors.DefaultSelector() as answers:
+            answers.register(process.stdout, selectors.EVENT_READ)
+            if not answers.select(seconds):
+                raise TimeoutError
         line = process.stdout.readline()
         if not line.endswith(b"\n"):
             raise EOFError
@@ -90,7 +92,7 @@ class _Worker:
         if self.process is None or self.process.poll() is not None:
             self.stop()
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "selvawatch.register.readers.reading_worker"],
+                [sys.executable, "-P", "-m", "selvawatch.register.readers.reading_worker"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,

@@ -40,7 +40,8 @@ def serve() -> None:
 def _answer(request: dict[str, Any]) -> dict[str, Any]:
     """Remarks on a layer that was read and lies in the file asked for, or the error in one line."""
     _, hard = resource.getrlimit(resource.RLIMIT_AS)
-    resource.setrlimit(resource.RLIMIT_AS, (_size() + int(request["memory_bytes"]), hard))
+    if (size := _size()) is not None:
+        resource.setrlimit(resource.RLIMIT_AS, (size + int(request["memory_bytes"]), hard))
     try:
         frame, remarks = read_source(
             Path(request["path"]),
@@ -66,9 +67,12 @@ def _answer(request: dict[str, Any]) -> dict[str, Any]:
     return {"remarks": remarks}
 
 
-def _size() -> int:
-    """Bytes of address space in use."""
-    pages = Path("/proc/self/statm").read_text(encoding="ascii").split()[0]
+def _size() -> int | None:
+    """Bytes of address space in use; None where the system does not tell, and memory is not limited then."""
+    try:
+        pages = Path("/proc/self/statm").read_text(encoding="ascii").split()[0]
+    except OSError:
+        return None
     return int(pages) * resource.getpagesize()
 
 

@@ -19,6 +19,7 @@ MOST_RECORDS = 2_000
 """Most features that are asked for at once, whatever a service allows."""
 
 _NO_LAYERS = ("Group Layer", "Raster Layer", "Mosaic Layer", "Annotation Layer", "Network Layer", "Table")
+_KINDS = {"esriFieldTypeDate": "date", "esriFieldTypeDouble": "real", "esriFieldTypeSingle": "real"}
 _LEAST_SHARE = 16
 
 
@@ -53,7 +54,7 @@ def arcgis_layer(client: Client, request: LayerRequest) -> gpd.GeoDataFrame:
         condition=condition,
         key=key,
         parts=LayerParts(request=request, limits=client.limits),
-        dates=frozenset(_named(about, "esriFieldTypeDate")),
+        kinds=_kinds(about),
         requests_left=_most_requests(len(ids), _record_limit(about), client.limits.spare_requests),
     )
     size = _record_limit(about)
@@ -72,7 +73,7 @@ class _Query:
     condition: str
     key: str
     parts: LayerParts
-    dates: frozenset[str]
+    kinds: dict[str, str]
     requests_left: int
 
 
@@ -134,9 +135,7 @@ def _add(asked: _Query, reply: Mapping[str, Any], features: Sequence[Any], ids: 
     if any(feature.get("geometry") for feature in features):
         crs = resolved_crs(crs_of_esri(reply.get("spatialReference")), asked.parts.request.crs, where)
     shapes = asked.parts.shapes([features[index].get("geometry") for index in order], esri_shape)
-    asked.parts.add(
-        [rows[index] for index in order], shapes, crs, asked.dates | _named(reply, "esriFieldTypeDate")
-    )
+    asked.parts.add([rows[index] for index in order], shapes, crs, asked.kinds | _kinds(reply))
 
 
 def _key_of(rows: list[dict[str, Any]], key: str, ids: list[int]) -> str:
@@ -220,8 +219,10 @@ def _fields(about: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return [one for one in stated if isinstance(one, dict)] if isinstance(stated, list) else []
 
 
-def _named(about: Mapping[str, Any], kind: str) -> set[str]:
-    return {str(one.get("name")) for one in _fields(about) if one.get("type") == kind}
+def _kinds(about: Mapping[str, Any]) -> dict[str, str]:
+    """Kind of each field that is of a declared kind, by its name."""
+    stated = {str(one.get("name")): str(one.get("type")) for one in _fields(about)}
+    return {name: _KINDS[kind] for name, kind in stated.items() if kind in _KINDS}
 
 
 def _oid_field(about: Mapping[str, Any], address: str) -> str:

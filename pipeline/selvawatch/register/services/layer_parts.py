@@ -30,7 +30,8 @@ class LayerParts:
     geometries: list[shapely.Geometry | None] = field(default_factory=list)
     references: list[tuple[int, CRS | None]] = field(default_factory=list)
     """How many features came in which CRS, in order."""
-    dates: set[str] = field(default_factory=set)
+    kinds: dict[str, str] = field(default_factory=dict)
+    """Kind of each attribute whose service declares it (`columns.frame_of`)."""
     left_out: int = 0
     """Rings and lines without corners."""
     vertices: int = 0
@@ -60,13 +61,13 @@ class LayerParts:
         rows: Sequence[Mapping[str, Any]],
         geometries: Sequence[shapely.Geometry | None],
         crs: CRS | None,
-        dates: Iterable[str] = (),
+        kinds: Mapping[str, str] | None = None,
     ) -> None:
         """Add the features of one reply; SourceError where they become too many."""
         self.rows += rows
         self.geometries += geometries
         self.references.append((len(rows), crs))
-        self.dates |= set(dates)
+        self.kinds |= kinds or {}
         self.vertices += int(shapely.get_num_coordinates(np.array(geometries, object)).sum())
         self.text_bytes += sum(_bytes(value) for row in rows for value in row.values())
         self._check("features", len(self.rows), self.limits.features)
@@ -91,7 +92,7 @@ class LayerParts:
         crs = {reference.to_wkt(): reference for _, reference in self.references if reference is not None}
         if len(crs) <= 1:
             only = next(iter(crs.values()), WGS84)
-            frame = frame_of(self.rows, self.geometries, only, frozenset(self.dates))
+            frame = frame_of(self.rows, self.geometries, only, self.kinds)
             return in_degrees(frame, self.request.extent, self.request.remarks)
         shapes = np.array([None] * len(self.geometries), object)
         start = 0
@@ -101,7 +102,7 @@ class LayerParts:
                 part, self.request.extent, self.request.remarks
             ).geometry.to_numpy()
             start += count
-        return frame_of(self.rows, list(shapes), WGS84, frozenset(self.dates))
+        return frame_of(self.rows, list(shapes), WGS84, self.kinds)
 
 
 def _bytes(value: Any) -> int:
