@@ -94,7 +94,7 @@ def test_another_store_gets_the_same_bytes(small_run, place):
     place.run()
     other, one = folder_digests(place.store), folder_digests(small_run.store)
     run = f"runs/{place.products.name}"
-    says_where = {"ledger.sqlite", f"{run}/report.json", f"{run}/{SEAL}"}
+    says_where = {"ledger.sqlite", "ledger.json", f"{run}/report.json", f"{run}/{SEAL}"}
     assert set(one) == set(other)
     assert {name for name in one if one[name] != other[name]} <= says_where
 
