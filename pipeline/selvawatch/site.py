@@ -16,7 +16,7 @@ from selvawatch.attribute.rank import RankingRule
 from selvawatch.attribute.rules import Rules
 from selvawatch.core.area import Area
 from selvawatch.core.days import to_day
-from selvawatch.core.files import digest, file_digest
+from selvawatch.core.files import check_plain, digest, file_digest
 from selvawatch.core.grid import Grid, Tile
 from selvawatch.core.hectares import equal_area_crs
 from selvawatch.core.settings import load
@@ -349,6 +349,7 @@ def _forest_mask(folder: Path, file: str, name: str) -> Path:
 
 def _read_areas(path: Path) -> tuple[Area, ...]:
     try:
+        check_plain(path)
         features = json.loads(path.read_text(encoding="utf-8"))["features"]
         areas = tuple(_area(feature) for feature in features)
     except FileNotFoundError as error:

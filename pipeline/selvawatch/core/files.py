@@ -128,7 +128,8 @@ def content_digest(content: bytes) -> bytes:
 
 
 def file_digest(path: Path) -> str:
-    """sha256 (hex) of a file's bytes."""
+    """sha256 (hex) of a plain file's bytes; OSError for a pipe or device, which would be waited for."""
+    check_plain(path)
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 

@@ -10,9 +10,12 @@ from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
+from selvawatch.core.files import read_plain
 from selvawatch.errors import SiteError
 
 T = TypeVar("T")
+_MOST_BYTES = 10_000_000
+"""Bytes of a file of settings."""
 
 
 def read_toml(path: Path) -> dict[str, Any]:
@@ -24,12 +27,12 @@ def read_toml(path: Path) -> dict[str, Any]:
         When the file is missing, unreadable or no TOML.
     """
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(read_plain(path, _MOST_BYTES).decode())
     except FileNotFoundError as error:
         raise SiteError(
             "the file is missing", where=path, do="write it, or start from `selvawatch init`"
         ) from error
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, RecursionError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise SiteError("the file cannot be read as TOML", where=path, got=error) from error
 
 

@@ -23,7 +23,7 @@ class SearchLimits:
 
     items: int = 50_000
     """Items that a search lists: 40 years of all sensors over some twelve scenes of ground."""
-    pages: int = 2_000
+    pages: int = 1_000
     """Pages that lead to a next one."""
     files: int = 200_000
     """Files that a static catalogue links to."""

@@ -27,8 +27,8 @@ _MOST_BLOCK_BYTES = 256_000_000
 """Bytes of a block, unpacked."""
 _MOST_BYTES = 1_000_000_000
 """Bytes of the blocks of a window, unpacked: a whole Sentinel-2 band has 241,120,800."""
-_MOST_BLOCKS = 1_000_000
-"""Blocks of a window."""
+_MOST_BLOCKS = 500_000
+"""Blocks of a window, and of a file whose list of blocks must be read to its end."""
 _MOST_PIXELS = 1 << 24
 """Pixels of a block above which it is left to GDAL."""
 _KINDS = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "float32")
@@ -156,6 +156,8 @@ def _is_complete(file: Any, size: int) -> bool:
         height, width = file.block_shapes[band - 1]
         for level, factor in [(None, 1), *enumerate(file.overviews(band))]:
             levels += 1
+            if -(-file.height // (height * factor)) * -(-file.width // (width * factor)) > _MOST_BLOCKS:
+                raise OSError(f"the file keeps more than {_MOST_BLOCKS} blocks, and lacks some")
             for row in range(-(-file.height // (height * factor))):
                 for column in range(-(-file.width // (width * factor))):
                     entries += 1
