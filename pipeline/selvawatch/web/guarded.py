@@ -19,7 +19,7 @@ from urllib3.exceptions import NameResolutionError, NewConnectionError, Protocol
 
 from selvawatch.web.addresses import is_public, plain_host
 
-HEAD_S = 60.0
+HEAD_S = 50.0
 """Seconds within which the head of an answer must be here, however steadily it drips."""
 
 _named: set[str] = set()

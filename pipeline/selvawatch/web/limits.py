@@ -30,7 +30,7 @@ class AnswerLimits:
     """Bytes as they come over the line."""
     content_bytes: int = 64_000_000
     """Bytes once unpacked (gzip; any other packing is refused)."""
-    seconds: float = 60.0
+    seconds: float = 50.0
     """Seconds after which a body that still comes must have come as fast as `slowest`."""
     slowest: float = 100_000.0
     """Bytes a second."""

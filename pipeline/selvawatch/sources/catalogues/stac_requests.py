@@ -14,7 +14,7 @@ from selvawatch.web.limits import LimitError, check_json
 Words = dict[str, Any]
 """Parameters of a request by name."""
 
-_TIMEOUT_S = 55.0
+_TIMEOUT_S = 50.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
