@@ -16,7 +16,7 @@ SAME, ERROR, OTHER = "same", "error", "OTHER"
 
 KINDS = {
     "ledger": "ledger.sqlite",
-    "plan": "plans/**/*",
+    "copy of the site": "site.json",
     "observation": "observations/*/*/*.tif",
     "water": "water/*/*.tif",
     "baselines": "baselines/*/*/baselines.zarr/**/*",

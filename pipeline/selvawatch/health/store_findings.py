@@ -260,7 +260,7 @@ def _missing_counts(store: Store, site: Site, wanted_counts: WantedCounts) -> li
         for records, until_day in _recorded(store, row)
         for path in wanted_counts(site, store, tile, records, until_day)
     }
-    do = "the next monitor counts it again from the observations"
+    do = "the next run that finds something new counts it again from the observations"
     return [
         Damage(path=path, what="the counts of water are missing", do=do)
         for path in sorted(wanted)

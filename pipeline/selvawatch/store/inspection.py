@@ -300,9 +300,9 @@ LEDGER, LOCK = "ledger.sqlite", ".lock"
 _TILE = r"x\w+y\w+"
 _RESTORE = "restore it from a copy of the store"
 _COPIED = "the next monitor makes it again from the site, where nothing in the store contradicts it"
-_REPLAYED = "the next monitor makes it again from the observations"
-_FITTED = "the next monitor fits it again from the observations"
-_READ_AGAIN = "the next monitor reads it again from the archive, or says that it cannot"
+_REPLAYED = "the next run that finds something new makes it again from the observations"
+_FITTED = "the next run that finds something new fits it again from the observations"
+_READ_AGAIN = "the next run that needs it reads it again from the archive, or says that it cannot"
 
 _FOLDERS = frozenset(
     ("baselines", "cache", "checkpoints", "observations", "plans", "products", "runs", "schemas", "state")
@@ -333,7 +333,7 @@ KINDS: tuple[StoredKind, ...] = (
         name="water",
         pattern=rf"(water/{_TILE}/\d{{4}}-\w+\.tif)",
         verify=_sealed_file,
-        do="the next monitor counts it again from the observations",
+        do="the next run that finds something new counts it again from the observations",
     ),
     StoredKind(
         name="baseline",

@@ -11,8 +11,11 @@ import pandas as pd
 from selvawatch.attribute.loss_products import Product
 from selvawatch.core.files import read_checked_json, replacing, write_checked_json
 from selvawatch.errors import DamagedError, StoreError
-from selvawatch.store.contents import PRODUCT_FILE
+from selvawatch.store.contents import CELLS_FILE, PRODUCT_FILE
 from selvawatch.store.folders import Store, new_folder
+
+OTHER_CELLS_FILE = "cells-2.parquet"
+"""Where the cells of a product go while `cells.parquet` is the one that stands."""
 
 _AGAIN = "register it again with `selvawatch attribute --register-as`"
 
@@ -39,8 +42,8 @@ def scar_digests(store: Store) -> list[tuple[str, str]]:
 def keep_product(store: Store, product: Product, cells: gpd.GeoDataFrame) -> Path:
     """Keep a loss product in the store and return its folder; the same name again is replaced in one step.
 
-    The file of cells bears its content's digest, and the product's own file says which it is: whoever reads
-    meets the old product or the new one, never half of each.
+    A replaced product's cells go beside those that stand, and the product's own file says which are meant:
+    whoever reads meets the old product or the new one, never half of each.
 
     cells: CELLS, in any CRS.
     """
@@ -48,20 +51,28 @@ def keep_product(store: Store, product: Product, cells: gpd.GeoDataFrame) -> Pat
     cells.to_parquet(body, index=False)
     sha256 = hashlib.sha256(body.getvalue()).hexdigest()
     folder = store.products / product.name
-    name = f"cells-{sha256[:16]}.parquet"
-    record = asdict(product) | {"cells": name, "sha256": sha256}
+    record = asdict(product) | {"cells": CELLS_FILE, "sha256": sha256}
     if not folder.exists():
         with new_folder(folder, sealed=False) as part:
-            (part / name).write_bytes(body.getvalue())
+            (part / CELLS_FILE).write_bytes(body.getvalue())
             write_checked_json(part / PRODUCT_FILE, record)
             return folder
+    name = CELLS_FILE if _cells_in(folder) != CELLS_FILE else OTHER_CELLS_FILE
     with replacing(folder / name) as part:
         part.write_bytes(body.getvalue())
-    write_checked_json(folder / PRODUCT_FILE, record)
+    write_checked_json(folder / PRODUCT_FILE, record | {"cells": name})
     for path in folder.glob("cells*.parquet"):
         if path.name != name:
             path.unlink()
     return folder
+
+
+def _cells_in(folder: Path) -> str:
+    """Name of the file of cells that a product's folder stands on; that of a new one where it is damaged."""
+    try:
+        return _record(folder / PRODUCT_FILE)[1].name
+    except DamagedError:
+        return CELLS_FILE
 
 
 def read_product(store: Store, name: str) -> tuple[Product, gpd.GeoDataFrame, str]:
