@@ -128,7 +128,7 @@ def test_the_events_and_their_hectares_are_the_same(runs):
     for field in ("events", "events_confirmed", "loss_ha", "mining_ha", "loss_by_type", "observed_share"):
         assert getattr(other, field) == getattr(said, field)
     tables, others = (
-        read_tracked(store.run(run.run_id) / "internal") for store, run in (runs["stac"], runs["earthengine"])
+        read_tracked(store.run(run.run_id)) for store, run in (runs["stac"], runs["earthengine"])
     )
     sensors = others.events["sensors"].str.replace("sentinel-1-grd", "sentinel-1")
     assert (sensors != others.events["sensors"]).any(), "radar is told by its product"

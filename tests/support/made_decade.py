@@ -19,7 +19,7 @@ from selvawatch.events.track import Tracked
 from selvawatch.site import Site
 from selvawatch.steps.register import import_zone
 from selvawatch.steps.run.attribute_events import attribute_events, read_zones
-from selvawatch.store.folders import Store
+from selvawatch.store.folders import Store, new_folder
 from selvawatch.store.ledger import RunRow
 from selvawatch.store.run_files import write_seen, write_tracked
 from selvawatch.write.formats.geoparquet import write_geoparquet
@@ -220,6 +220,8 @@ def write_decade(
     place = write_site(folder / "site")
     site = Site.load(place)
     store = Store(folder / "store")
+    store.folder.mkdir(parents=True)
+    store.ledger.create()
     for name, frame in layers(rng, rights).items():
         frame.to_parquet(folder / "layer.parquet")
         import_zone(site, store, name, str(folder / "layer.parquet"), date=TAKEN)
@@ -232,19 +234,19 @@ def write_decade(
             cells=whole.cells[whole.cells["onset_latest"] <= pd.Timestamp(day)].reset_index(drop=True),
         )
         run_id = f"{number:016x}"
-        run = store.run(run_id)
-        write_tracked(run / "internal", tracked)
-        if noted:
-            write_seen(run / "internal", zones.snapshots)
         attributed = attribute_events(site, zones, tracked, to_day(day), store)
-        (run / "restricted").mkdir()
         released = apply(
             ALERTS,
             attributed.alerts,
             Gate(tier=Tier.RESTRICTED, rule=site.config.tiers, data_day=to_day(day)),
         )
         told = {"run_id": run_id, "zones_sha256": zones.register.version, "version": "0"}
-        write_geoparquet(run / "restricted" / "alerts.parquet", released, told)
+        with new_folder(store.run(run_id)) as run:
+            write_tracked(run / "internal", tracked)
+            if noted:
+                write_seen(run / "internal", zones.snapshots)
+            (run / "restricted").mkdir()
+            write_geoparquet(run / "restricted" / "alerts.parquet", released, told)
         row = RunRow(sequence=number, run_id=run_id, area="all", until_day=to_day(day), result={"failed": {}})
         store.ledger.commit(row, tiles=[], scenes=[], alerts=[])
     return place, store.folder

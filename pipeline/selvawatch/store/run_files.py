@@ -44,15 +44,18 @@ def write_tracked(folder: Path, tracked: Tracked) -> None:
     tracked.cells.to_parquet(folder / CELLS_FILE, index=False)
 
 
-def read_seen(run: Path) -> set[tuple[str, str, str]]:
-    """Layer, ISO day and sha256 of each snapshot that a run saw.
+def read_seen(run: Path) -> set[tuple[str, str, str]] | None:
+    """Layer, ISO day and sha256 of each snapshot that a run saw; None for a run that did not note them.
 
     Raises
     ------
     DamagedError
         When the folder is missing, or the file is not what the run wrote.
     """
-    rows = read_seal(run).read_json(f"{INTERNAL}/{SNAPSHOTS_FILE}")
+    opened = read_seal(run)
+    if not opened.holds(f"{INTERNAL}/{SNAPSHOTS_FILE}"):
+        return None
+    rows = opened.read_json(f"{INTERNAL}/{SNAPSHOTS_FILE}")
     return {(one["layer"], one["date"], one["sha256"]) for one in rows}
 
 

@@ -62,7 +62,7 @@ def test_a_table_file_says_its_run_digests_and_layers(copied, tmp_path, command,
         assert SHA.fullmatch(told[name]), name
     assert told["run_id"] == Store(store).ledger.current().run_id
     assert told["register_of_run"] == "yes"
-    seen = read_seen(Store(store).run(told["run_id"]) / "internal")
+    seen = read_seen(Store(store).run(told["run_id"]))
     assert ("mining-cadastre", "2024-01-15") in {(layer, day) for layer, day, _ in seen}
     assert told["table"] == "loss_by_zone" and told["tier"] == "public"
     assert json.loads(told["options"])["accounting"] == "exclusive"
