@@ -245,7 +245,7 @@ def _missing_snapshots(store: Store, site: Site) -> list[Damage]:
     if current is None:
         return []
     packaged = site_snapshots(site.manifest, site.zones_folder)
-    seen = read_seen(store.run(current.run_id))
+    seen = read_seen(store.run(current.run_id)) or set()
     return snapshot_faults(store, seen - {(one.layer, str(one.date), one.sha256) for one in packaged})
 
 

@@ -102,7 +102,7 @@ def read_vector(
             path, layer, declared=declared, encoding=encoding, limits=reading.limits
         )
     reading.remarks.extend(remarks)
-    where = f"{path.name}{f':{layer}' if layer else ''}"
+    where = f"{path}{f':{layer}' if layer else ''}"
     _check_numbers(frame, "coordinates are no numbers", where, "finite coordinates")
     source = frame.crs
     try:

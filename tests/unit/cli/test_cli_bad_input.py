@@ -98,7 +98,7 @@ def test_only_truncated_files(place, refused, tmp_path):
         place, other.words(), "none of them readable", "blue.tif", "needed scenes that can be read"
     )
     assert "S2A_T19LCF_20221203T145731_L2A" in line
-    assert not (tmp_path / "new" / "ledger.sqlite").exists()
+    assert other.opened.ledger.runs() == []
 
 
 def test_files_in_another_crs_than_their_items_say(place, refused, tmp_path):
@@ -107,7 +107,7 @@ def test_files_in_another_crs_than_their_items_say(place, refused, tmp_path):
         small_site.change_item(archive, name, _move_to_colombia)
     other = replace(place, archive=archive, store=tmp_path / "new")
     refused(place, other.words(), "CRS contradicts its item", "32719", "EPSG:32618")
-    assert not (tmp_path / "new" / "ledger.sqlite").exists()
+    assert other.opened.ledger.runs() == []
 
 
 def _move_to_colombia(item):
@@ -144,9 +144,10 @@ def test_an_unknown_area(place, refused):
     refused(place, words, "areas.geojson", "got atlantis", "needed one of all, la-pampa", "--area")
 
 
-def test_an_area_outside_all_scenes(place, refused):
+def test_an_area_outside_all_scenes(place, refused, tmp_path):
     small_site.write_area(place.site / "aoi" / "areas.geojson", shapely.box(-71.0, -13.5, -70.9, -13.4))
-    line = refused(place, place.words(), "no scene covers", "got 157", "needed scenes over", "polygon")
+    other = replace(place, store=tmp_path / "new")
+    line = refused(place, other.words(), "no scene covers", "got 157", "needed scenes over", "polygon")
     assert place.source in line
 
 

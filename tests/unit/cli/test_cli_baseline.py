@@ -2,6 +2,8 @@
 
 import pytest
 
+from selvawatch.store.folders import Store
+
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("small_run")]
 
 
@@ -15,7 +17,7 @@ def test_a_baseline_fitted_ahead_is_that_of_the_run_and_commits_nothing(small_ru
     tile, path = said.out.split()
     assert tile == small_run.tile.id
     assert path.endswith(small_run.state.baseline)
-    assert not (tmp_path / "store" / "ledger.sqlite").exists()
+    assert Store(tmp_path / "store").ledger.runs() == []
 
 
 def test_days_that_are_not_the_site_s_are_refused(small_run, command, tmp_path):

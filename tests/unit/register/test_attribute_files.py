@@ -16,6 +16,7 @@ import shapely
 import attribute_made as made
 import selvawatch
 from attribute_made import box, cells, register
+from selvawatch.attribute.loss_products import Product
 from selvawatch.attribute.overlay import attribute
 from selvawatch.errors import StoreError
 from selvawatch.site import Site, default_site
@@ -24,6 +25,7 @@ from selvawatch.steps.run.monitor import plan
 from selvawatch.store.faces import KEPT, KEPT_EACH, site_faces, site_pieces
 from selvawatch.store.folders import Store
 from selvawatch.store.lock import exclusive
+from selvawatch.store.loss_products import keep_product
 from selvawatch.store.run_files import read_seen
 
 SHA = re.compile(r"[0-9a-f]{64}")
@@ -94,9 +96,7 @@ def test_a_broken_product_of_mining_stops_the_next_run_and_no_table(copied, tmp_
     site, store = copied[0], tmp_path / "store"
     shutil.copytree(copied[1], store)
     loaded, folder = Site.load(site), store / "products" / "amw"
-    folder.mkdir(parents=True)
-    cells([box(0, 0, 100, 100)]).to_parquet(folder / "cells.parquet")
-    (folder / "product.json").write_text(json.dumps({"name": "amw", "version": "1", "cause": "mining"}))
+    keep_product(Store(store), Product(name="amw", version="1", cause="mining"), cells([box(0, 0, 100, 100)]))
     zones = read_zones(loaded, Store(store))
     joined = with_product_scars(zones, Store(store), loaded.grid.crs)
     assert len(joined.references.scars) == len(zones.references.scars) + 1
@@ -135,14 +135,15 @@ def test_kept_faces_and_pieces_are_those_made_anew(tmp_path):
     # Text comes back from Parquet in another pandas type of text; every value is the same.
     pd.testing.assert_frame_equal(pd.DataFrame(kept.frame), pd.DataFrame(plain.frame), check_dtype=False)
     pd.testing.assert_frame_equal(kept.members, plain.members)
-    assert len(list((tmp_path / "faces").iterdir())) == 3
+    assert len(list(store.faces.iterdir())) == 2
 
 
 def test_faces_of_another_register_replace_the_kept_ones_and_a_broken_file_is_made_anew(tmp_path):
     site, store = Site.load(default_site()), Store(tmp_path)
     owned, loss = ground()
     site_faces(site, store, owned, [loss])
-    (path,) = (tmp_path / "faces").iterdir()
+    (folder,) = store.faces.iterdir()
+    path = folder / "faces.npz"
     whole = path.read_bytes()
     path.write_bytes(whole[:100])
     assert len(site_faces(site, store, owned, [loss])) == len(site_faces(site, None, owned, [loss]))
@@ -150,8 +151,8 @@ def test_faces_of_another_register_replace_the_kept_ones_and_a_broken_file_is_ma
     for number in range(1, 4):
         other = register([{"type": "timber", "geometry": box(0, 0, 100 * number, 100)}])
         site_faces(site, store, other, [loss])
-        os.utime(next((tmp_path / "faces").glob(f"{other.version[:16]}-*")), (2e9 + number, 2e9 + number))
-    left = {one.name.split("-")[0] for one in (tmp_path / "faces").iterdir()}
+        os.utime(next(store.faces.glob(f"{other.version[:16]}-*")), (2e9 + number, 2e9 + number))
+    left = {one.name.split("-")[0] for one in store.faces.iterdir()}
     assert len(left) == KEPT and owned.version[:16] not in left
 
 
@@ -159,10 +160,10 @@ def test_pieces_of_run_after_run_do_not_pile_up_and_those_in_use_stay(tmp_path):
     site, store = Site.load(default_site()), Store(tmp_path)
     owned, loss = ground()
     faces = site_faces(site, store, owned, [loss])
-    folder = tmp_path / "faces"
-    left, young = folder / ".9-abc.old.npz", folder / ".9-def.new.npz"
+    folder = store.faces
+    left, young = folder / ".9-abc.old", folder / ".9-def.new"
     for path in (left, young):
-        path.write_bytes(b"half")
+        path.mkdir()
     os.utime(left, (1e9, 1e9))
     for run in range(KEPT_EACH + 8):
         for path in folder.glob("[!.]*"):
@@ -170,14 +171,14 @@ def test_pieces_of_run_after_run_do_not_pile_up_and_those_in_use_stay(tmp_path):
         site_pieces(store, owned, faces, loss, made.TODAY, of=f"run {run}")
         site_pieces(store, owned, faces, loss.iloc[:0], made.TODAY, of="run 0")
         site_faces(site, store, owned, [loss])
-    assert len({one.name.split(".")[0] for one in folder.glob("[!.]*")}) == KEPT_EACH
-    assert len(list(folder.glob("[!.]*.npz"))) == 1
+    assert len(list(folder.glob("[!.]*"))) == KEPT_EACH
+    assert len(list(folder.glob("[!.]*/faces.npz"))) == 1
     assert len(site_pieces(store, owned, faces, loss.iloc[:0], made.TODAY, of="run 0").frame) > 0
     assert young.exists() and not left.exists()
 
 
 def test_a_store_that_cannot_be_written_only_costs_time(tmp_path):
-    (tmp_path / "faces").write_text("a file where a folder should be")
+    (tmp_path / "cache").write_text("a file where a folder should be")
     owned, loss = ground()
     faces = site_faces(Site.load(default_site()), Store(tmp_path), owned, [loss])
     pieces = site_pieces(Store(tmp_path), owned, faces, loss, made.TODAY, of="x")

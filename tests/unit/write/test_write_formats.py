@@ -11,6 +11,7 @@ from selvawatch.core.tables import ALERTS
 from selvawatch.errors import TableError
 from selvawatch.store.folders import open_store
 from selvawatch.store.ledger import RunRow
+from selvawatch.store.seal import seal_folder
 from selvawatch.write import tiers
 from selvawatch.write.formats.format_table import (
     FORMATS,
@@ -101,6 +102,7 @@ def test_a_format_made_up_by_the_recipe_is_written_by_a_run_catalogued_and_expor
         id="alerts", title="Alerts", geometry=shapely.box(-70.2, -12.9, -70, -12.7), files=files
     )
     write_stac(folder, run, "la-pampa", "La Pampa", (product,))
+    seal_folder(folder.parent)
     row = RunRow(sequence=1, run_id=run.run_id, area="la-pampa", until_day=run.data_day, result={})
     store.ledger.commit(row, tiles=(), scenes=(), alerts=())
     assert command(*words).code == 0

@@ -141,11 +141,11 @@ def read_isolated(
             answer = _worker.answer(request, limits.seconds)
         except TimeoutError:
             raise LayerError(
-                "the layer takes too long to read", where=path.name, needed=f"{limits.seconds:.0f} s or less"
+                "the layer takes too long to read", where=path, needed=f"{limits.seconds:.0f} s or less"
             ) from None
         except EOFError:
             raise LayerError(
-                "the layer cannot be read: its reader ran out of memory or was ended by it", where=path.name
+                "the layer cannot be read: its reader ran out of memory or was ended by it", where=path
             ) from None
         if "error" in answer:
             raise LayerError(str(answer["error"]))

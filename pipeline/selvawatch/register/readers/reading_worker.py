@@ -53,7 +53,7 @@ def _answer(request: dict[str, Any]) -> dict[str, Any]:
         if vertices > request["vertices"]:
             raise LayerError(
                 "the layer is too large",
-                where=Path(request["path"]).name,
+                where=request["path"],
                 got=f"{vertices} vertices",
                 needed=f"{request['vertices']} or less",
             )
@@ -61,7 +61,7 @@ def _answer(request: dict[str, Any]) -> dict[str, Any]:
     except SelvawatchError as error:
         return {"error": str(error)}
     except MemoryError:
-        return {"error": f"{Path(request['path']).name}: the layer needs too much memory", "is_spent": True}
+        return {"error": f"{request['path']}: the layer needs too much memory", "is_spent": True}
     finally:
         resource.setrlimit(resource.RLIMIT_AS, (hard, hard))
     return {"remarks": remarks}

@@ -63,20 +63,20 @@ def read_source(
     except UnicodeDecodeError as error:
         raise LayerError(
             "texts are not in the encoding that the file states",
-            where=path.name,
+            where=path,
             got=error.reason,
             needed="UTF-8, or `encoding` in its entry of zones.toml",
         ) from error
     except _UNREADABLE as error:
-        raise LayerError("the file cannot be read as a vector layer", where=path.name, got=error) from error
+        raise LayerError("the file cannot be read as a vector layer", where=path, got=error) from error
     if not isinstance(frame, gpd.GeoDataFrame) or frame.active_geometry_name is None:
-        raise LayerError("the layer has no geometry", where=path.name, needed="a vector layer")
+        raise LayerError("the layer has no geometry", where=path, needed="a vector layer")
     if frame.active_geometry_name != "geometry":
         frame = frame.rename(columns={"geometry": "geometry_"}).rename_geometry("geometry")
     if not isinstance(stated, _Unstated):
-        crs = resolved_crs(stated, declared, path.name)
+        crs = resolved_crs(stated, declared, str(path))
     else:
-        crs = resolved_crs(declared_crs(declared) if declared else frame.crs, "", path.name)
+        crs = resolved_crs(declared_crs(declared) if declared else frame.crs, "", str(path))
     return frame.set_crs(crs, allow_override=True), remarks
 
 
@@ -99,18 +99,18 @@ def _by_driver(
     if driver not in HELD:
         raise LayerError(
             "this kind of file may lead to others and is not read",
-            where=path.name,
+            where=path,
             got=driver,
             needed=f"one of {', '.join(sorted(HELD))}, or GeoParquet",
             do="convert it: ogr2ogr out.gpkg FILE",
         )
     layers = [str(name) for name in pyogrio.list_layers(path)[:, 0]]
     if layer is not None and layer not in layers:
-        raise LayerError("no such layer", where=path.name, got=layer, needed=f"one of {layers[:50]}")
+        raise LayerError("no such layer", where=path, got=layer, needed=f"one of {layers[:50]}")
     if layer is None and len(layers) != 1:
         raise LayerError(
             "the file has not one layer",
-            where=path.name,
+            where=path,
             got=layers[:50],
             do=f"name one, as {path.name}:LAYER",
         )
@@ -173,7 +173,7 @@ def _codec(path: Path, strange: set[bytes], remarks: list[str]) -> str:
     if stated and not _decodes(strange, stated):
         raise LayerError(
             "texts are not in the encoding that the file states",
-            where=path.name,
+            where=path,
             got=f"{stated} in its .cpg or .dbf",
             needed="`encoding` in its entry of zones.toml, such as ISO-8859-1",
         )
