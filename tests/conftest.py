@@ -10,6 +10,8 @@ from selvawatch.core.grid import Tile
 from selvawatch.simulate import Simulated, SimulationPlan, simulate
 from small_site import SMALL_PLAN, SMALL_TILE, Place, lay_site
 
+os.environ.setdefault("SELVAWATCH_ID_KEY", "tests")
+
 ROOT = Path(__file__).resolve().parents[1]
 
 

@@ -30,6 +30,8 @@ from selvawatch.store.run_plan import RunContext, RunPlan, SceneInputs
 from selvawatch.store.seal import SEAL
 from selvawatch.store.tile_state import TileState, current_state
 
+os.environ.setdefault("SELVAWATCH_ID_KEY", "tests")
+
 AREA = "la-pampa"
 NO_SCENES = SceneInputs(scenes=(), problems=(), skipped=(), superseded=(), unsearched=())
 """Inputs of a run that found nothing."""

@@ -140,13 +140,16 @@ def folder_digests(folder: Path) -> Mapping[str, str]:
     return {path.relative_to(folder).as_posix(): file_digest(path) for path in paths}
 
 
-def write_sealed(path: Path, content: bytes) -> Path:
+def write_sealed(path: Path, content: bytes, *, private: bool = False) -> Path:
     """Write bytes with their sealed end, in one step, and return the path.
+
+    private: its owner alone may read it.
 
     The seal is that of the bytes as given, so that a file cut by a full disk is never taken for whole.
     Readers of TIFF pass over the end.
     """
     with replacing(path) as part:
+        part.touch(mode=0o600 if private else 0o666)
         part.write_bytes(
             b"".join((content, MAGIC, len(content).to_bytes(8, "little"), content_digest(content)))
         )

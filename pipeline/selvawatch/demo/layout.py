@@ -1,6 +1,7 @@
 """Where the demo lives: the simulated archive, a site made for it and a store of its own."""
 
 import json
+import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,8 +12,10 @@ from selvawatch.core.files import canonical_json, write_text
 from selvawatch.core.grid import Tile
 from selvawatch.core.settings import load
 from selvawatch.errors import StoreError
+from selvawatch.events.id_key import FILE, VARIABLE, keep_id_key
 from selvawatch.simulate import Simulated, SimulationPlan, simulate
 from selvawatch.site import SiteFile, default_site
+from selvawatch.store.folders import Store
 
 TILE = "x0036y0838"
 """The demo's tile: about 105 km2 around 70.16 W, 12.79 S, in the country of La Pampa."""
@@ -70,6 +73,7 @@ def prepare_demo(folder: Path, *, workers: int = 2) -> DemoLayout:
     simulated = simulate(plan, folder / "simulated", tile, workers=workers)
     site = folder / "site"
     _lay_site(template, site, tile)
+    _declare_id_key(Store(folder / "store"))
     return DemoLayout(
         site=site,
         store=folder / "store",
@@ -79,6 +83,12 @@ def prepare_demo(folder: Path, *, workers: int = 2) -> DemoLayout:
         plan=plan,
         tile=tile,
     )
+
+
+def _declare_id_key(store: Store) -> None:
+    """Begin the demo's store with a secret that everybody knows, so that its ids are the same everywhere."""
+    if not os.environ.get(VARIABLE) and not (store.snapshots / FILE).exists():
+        keep_id_key(store.snapshots, None, secret=b"the demo has no secrets")
 
 
 def _lay_site(template: Path, site: Path, tile: Tile) -> None:

@@ -33,10 +33,10 @@ def letters(pixel: tuple[int, int], key: bytes = b"") -> str:
     return "".join(_ALPHABET[(number >> (5 * position)) & 31] for position in range(LETTERS))
 
 
-def event_ids(pixels: Pixels, roots: np.ndarray, prefix: str) -> list[str]:
+def event_ids(pixels: Pixels, roots: np.ndarray, prefix: str, id_key: bytes = b"") -> list[str]:
     """Ids such as `MDD-240612-7KQ4ZD`: prefix, day on which an event's first pixel was detected, its letters.
 
-    They follow from the pixels alone. No id is given twice.
+    They follow from the pixels and the key alone. No id is given twice.
 
     roots: (events,) positions of the pixels that the events are named by.
     """
@@ -44,7 +44,7 @@ def event_ids(pixels: Pixels, roots: np.ndarray, prefix: str) -> list[str]:
     for root in roots.tolist():
         start = f"{prefix}-{to_date(int(pixels.detected_on[root])):%y%m%d}-"
         pixel = (int(pixels.column[root]), int(pixels.row[root]))
-        found, key = start + letters(pixel), b""
+        found, key = start + letters(pixel, id_key), id_key
         while found in ids:
             key += b"+"
             found = start + letters(pixel, key)

@@ -72,6 +72,8 @@ class EventFrame:
     """CRS in which hectares are taken (`core.hectares`)."""
     prefix: str
     """First part of every event id, such as `MDD`."""
+    id_key: bytes = b""
+    """Secret that the last part of an id is made with, so that it does not tell the pixel."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

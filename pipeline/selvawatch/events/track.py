@@ -79,8 +79,10 @@ def track(
     `looked` is in the order that `Pixels.tile` counts in.
     """
     frame = _measured(patches, rule, event_frame, until_day, looked)
-    frame["event_id"] = ids = event_ids(patches.pixels, patches.lineage.root, event_frame.prefix)
-    frame["merged_from"] = pd.Series(_merged_from(patches, event_frame.prefix), dtype=object)
+    frame["event_id"] = ids = event_ids(
+        patches.pixels, patches.lineage.root, event_frame.prefix, event_frame.id_key
+    )
+    frame["merged_from"] = pd.Series(_merged_from(patches, event_frame), dtype=object)
     drawn = patches.outlines.geometry
     heirs = find_heirs(previous, patches.pixels, patches.lineage, ids, drawn, event_frame.grid)
     frame = _published(frame, previous, heirs)
@@ -184,11 +186,12 @@ def _sensors(patches: Patches, since: np.ndarray, looked: Sequence[Looked]) -> l
     return [" ".join(sorted(each)) for each in found]
 
 
-def _merged_from(patches: Patches, prefix: str) -> list[str | None]:
+def _merged_from(patches: Patches, event_frame: EventFrame) -> list[str | None]:
     """Ids, in order, that parts of each event bore before they met."""
     ended, events = patches.lineage.ended, patches.lineage.event
     merged: list[list[str]] = [[] for _ in range(len(patches))]
-    for position, name in zip(ended.tolist(), event_ids(patches.pixels, ended, prefix), strict=True):
+    ids = event_ids(patches.pixels, ended, event_frame.prefix, event_frame.id_key)
+    for position, name in zip(ended.tolist(), ids, strict=True):
         merged[events[position]].append(name)
     return [" ".join(sorted(names)) or None for names in merged]
 

@@ -8,6 +8,7 @@ import numpy as np
 from selvawatch.core.days import to_day
 from selvawatch.core.grid import Grid
 from selvawatch.core.settings import parse
+from selvawatch.events.id_key import known_id_key
 from selvawatch.events.lineage import trace_events
 from selvawatch.events.linking import LETTERS, event_ids, letters
 from selvawatch.events.patches import EventRule, Pixels, alert_pixels, touching
@@ -29,8 +30,8 @@ def going_on(store: Store, event_id: str) -> str | None:
     DamagedError
         When the copy of the site or a state is not what was written.
     """
-    parts, copy = _ID.fullmatch(event_id), read_site_copy(store)
-    if parts is None or copy is None or "events" not in copy.files:
+    parts, copy, key = _ID.fullmatch(event_id), read_site_copy(store), known_id_key(store.snapshots)
+    if parts is None or key is None or copy is None or "events" not in copy.files:
         return None
     prefix, *date, wanted = parts.groups()
     try:
@@ -43,21 +44,21 @@ def going_on(store: Store, event_id: str) -> str | None:
         grid.tile(tile): open_fallen(store, tile, row.state) for tile, row in store.ledger.tiles().items()
     }
     pixels = alert_pixels(tiles)
-    began = _pixel_of(pixels, day, wanted)
+    began = _pixel_of(pixels, day, wanted, key)
     if began is None:
         return None
     lineage = trace_events(pixels, rule, grid)
     event = int(lineage.event[began])
     if event < 0:
         event = _nearest(pixels, lineage.event, began)
-    return None if event < 0 else event_ids(pixels, lineage.root[[event]], prefix)[0]
+    return None if event < 0 else event_ids(pixels, lineage.root[[event]], prefix, key)[0]
 
 
-def _pixel_of(pixels: Pixels, day: int, wanted: str) -> int | None:
+def _pixel_of(pixels: Pixels, day: int, wanted: str, key: bytes) -> int | None:
     """Position of the pixel with these letters; one detected on that day goes before others."""
     first = pixels.detected_on == day
     for position in (*np.flatnonzero(first).tolist(), *np.flatnonzero(~first).tolist()):
-        if letters((int(pixels.column[position]), int(pixels.row[position]))) == wanted:
+        if letters((int(pixels.column[position]), int(pixels.row[position])), key) == wanted:
             return int(position)
     return None
 

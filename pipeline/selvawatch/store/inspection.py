@@ -374,6 +374,7 @@ KINDS: tuple[StoredKind, ...] = (
     StoredKind(
         name="specification", pattern=r"(README\.md|schemas/\w+\.json|\.gitignore)", verify=_elsewhere, do=""
     ),
+    StoredKind(name="secret of ids", pattern=r"(zones/\.id-key)", verify=_sealed_file, do=_RESTORE),
     StoredKind(name="index of snapshots", pattern=r"(zones/index\.json)", verify=_index, do=_RESTORE),
     StoredKind(name="salt", pattern=r"(zones/\.salt)", verify=_salt, do=_RESTORE),
 )

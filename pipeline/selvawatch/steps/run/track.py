@@ -1,6 +1,7 @@
 """From the tiles' states to events with causes: detect, track, classify."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 import geopandas as gpd
 import numpy as np
@@ -11,6 +12,7 @@ from selvawatch.core.grid import Tile
 from selvawatch.events.cause import classify, with_causes
 from selvawatch.events.detected import detect_events
 from selvawatch.events.features import Reference, features
+from selvawatch.events.id_key import id_key
 from selvawatch.events.track import Tracked
 from selvawatch.register.manifest import References
 from selvawatch.store.folders import Store
@@ -43,7 +45,7 @@ def track_events(context: RunContext, states: Mapping[str, TileState], reference
     detected = detect_events(
         _previous(store),
         _Lazy(store, names, composite=False),
-        site.event_frame,
+        replace(site.event_frame, id_key=id_key(store.snapshots)),
         site.event_rule,
         context.plan.until_day,
         {tile: _clear_days(state) for tile, state in states.items()},
