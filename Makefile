@@ -32,7 +32,7 @@ lint: $(STAMP)   ## ruff, mypy, import-linter, deptry
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/deptry pipeline flows docs
-	$(BIN)/deptry tests tests/support tests/bench --exclude "\.venv" --ignore DEP002,DEP004
+	$(BIN)/deptry tests tests/support tests/bench tests/faults --exclude "\.venv" --ignore DEP002,DEP004
 
 bench: $(STAMP)  ## speed, as ratios within one run; never part of the tests
 	$(BIN)/python -m pytest tests/bench -m bench --benchmark-columns=min,median,max
