@@ -47,8 +47,11 @@ def test_every_block_of_the_walk_runs(place, monkeypatch, capsys):
 
 def test_the_made_corridor_has_the_published_share_of_conflicts(place, monkeypatch):
     monkeypatch.chdir(place)
-    loss = ["--loss", "loss.gpkg:loss", "--register-as", "made", "--site", "site", "--store", "store"]
-    assert CliRunner().invoke(app, ["attribute", *loss]).exit_code == 0
+    kept = ["--register-as", "made", "--product-version", "1", "--replace"]
+    kept += ["--site", "site", "--store", "store"]
+    loss = ["--loss", "loss.gpkg:loss", *kept]
+    done = CliRunner().invoke(app, ["attribute", *loss])
+    assert done.exit_code == 0, (done.output, done.exception)
     table = selvawatch.table("corridor_conflict_share", site="site", store="store", product="made")
     both = table[table["rights"] == "titles and applications"]
     assert both["n"].tolist() == [100] * 4

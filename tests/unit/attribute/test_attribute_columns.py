@@ -1,7 +1,6 @@
 """Columns of alerts that rest on data of a site: scars, kilometres, competent bodies, scenes, pictures."""
 
 import datetime as dt
-import json
 from dataclasses import replace
 
 import geopandas as gpd
@@ -14,6 +13,7 @@ from test_attribute_alerts import described, events, right, square
 import attribute_made as made
 from attribute_made import box, register
 from selvawatch.attribute.authorities import Authority
+from selvawatch.attribute.loss_products import Product
 from selvawatch.attribute.remining import remining
 from selvawatch.attribute.roads import road_kilometres
 from selvawatch.attribute.rules import Rules
@@ -23,7 +23,7 @@ from selvawatch.register.entries import LayerEntry, RoadMark
 from selvawatch.register.manifest import Manifest, Snapshot, no_references, read_register
 from selvawatch.steps.run.alert_evidence import picture_path, with_evidence
 from selvawatch.store.folders import Store
-from selvawatch.store.loss_products import product_scars, scar_digests
+from selvawatch.store.loss_products import keep_product, product_scars, scar_digests
 
 RULES = load(Rules, made.AOI / "rules.toml")
 
@@ -118,10 +118,7 @@ def test_a_scar_that_crosses_itself_is_repaired_and_what_is_no_area_is_left_out(
 def test_products_of_mining_kept_in_a_store_are_scars_and_inputs_of_a_run(tmp_path):
     store = Store(tmp_path)
     for name, cause in (("amw", "mining"), ("hansen", "unknown")):
-        folder = tmp_path / "products" / name
-        folder.mkdir(parents=True)
-        made.cells([square(0)]).to_parquet(folder / "cells.parquet")
-        (folder / "product.json").write_text(json.dumps({"name": name, "version": "1", "cause": cause}))
+        keep_product(store, Product(name=name, version="1", cause=cause), made.cells([square(0)]))
     found = product_scars(store, made.CRS)
     assert found["seen_on"].astype(str).tolist() == ["2025-06-01"]
     assert [name for name, _ in scar_digests(store)] == ["amw"]
