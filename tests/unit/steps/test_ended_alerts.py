@@ -30,8 +30,9 @@ def store(stepped, monkeypatch, tmp_path):
     copy = SimpleNamespace(deciding={"grid": asdict(GRID)}, files={"events": SimpleNamespace(text=text)})
     monkeypatch.setattr(ended_alerts, "open_fallen", lambda *_: made.layers[made.days[-1]])
     monkeypatch.setattr(ended_alerts, "read_site_copy", lambda _: copy)
+    monkeypatch.setattr(ended_alerts, "known_id_key", lambda _: b"")
     ledger = SimpleNamespace(tiles=lambda: {TILE.id: SimpleNamespace(state="s")})
-    return SimpleNamespace(ledger=ledger, folder=tmp_path)
+    return SimpleNamespace(ledger=ledger, folder=tmp_path, snapshots=tmp_path)
 
 
 def test_an_ended_id_leads_to_the_event_on_or_beside_its_ground(store, stepped):
