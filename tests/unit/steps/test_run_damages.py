@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from damage_campaign import SAME, answers, copied, files_of, hurt, slim_site, verdicts
-from damages import cut, deleted, flipped, zeroed
+from damages import cut, deleted, emptied, flipped, zeroed
 from small_site import Place
 
 pytestmark = pytest.mark.slow
@@ -23,7 +23,7 @@ MENDED = {
     "faces": zeroed,
 }
 """Damages that the next run makes good, all in one store."""
-NAMED = {"ledger": flipped, "cells": flipped}
+NAMED = {"ledger": emptied, "cells": flipped}
 """Damages that nothing stands behind, each in a store of its own."""
 
 
