@@ -22,6 +22,7 @@ from selvawatch.site import Site, default_site
 from selvawatch.steps.run.river_water import river_water_of
 from selvawatch.steps.tile.water_counts import keep_water, yearly_counts
 from selvawatch.store.folders import Store
+from selvawatch.store.seal import seal_folder
 from selvawatch.store.tile_state import TileState
 
 SIDE = 128
@@ -59,6 +60,7 @@ def put(site, store, name, water, lost):
     status = np.where(lost, Status.CONFIRMED, Status.NONE).astype(np.uint8)
     layers = xr.Dataset({"status": (("y", "x"), status)})
     layers.to_zarr(store.state(name, "now") / "layers.zarr", zarr_format=3, consolidated=False)
+    seal_folder(store.state(name, "now"))
     return TileState(
         tile=name,
         state="now",

@@ -76,6 +76,8 @@ def test_a_scene_in_the_halo_that_a_newer_one_replaces_is_told_as_superseded(sma
 def test_a_scene_is_counted_once_whatever_its_tiles_and_reasons_and_a_failed_tile_is_none(small_run, place):
     site, here, other = Site.load(place.site, "aoi/site.toml"), small_run.state, "x0000y0000"
     store = place.opened
+    store.folder.mkdir(parents=True)
+    store.ledger.create()
     for name in (here.tile, other):
         shutil.copytree(small_run.opened.state(here.tile, here.state), store.state(name, here.state))
         shutil.copytree(

@@ -12,6 +12,7 @@ from selvawatch.steps.run.plan import plan_run
 from selvawatch.steps.tile.advance import advance_tile
 from selvawatch.store.folders import Store
 from selvawatch.store.lock import exclusive
+from selvawatch.store.seal import seal_folder
 from selvawatch.store.tile_state import open_baselines, open_composite, open_fallen
 
 pytestmark = pytest.mark.slow
@@ -74,5 +75,6 @@ def test_a_baseline_that_names_no_halo_is_opened_whole(small_run, tmp_path):
     older = Store(tmp_path / "store")
     bare = own.drop_attrs()
     bare.to_zarr(older.baseline(tile, name) / "baselines.zarr", zarr_format=3, consolidated=False)
+    seal_folder(older.baseline(tile, name))
     opened = open_baselines(older, tile, name)
     assert opened.attrs == {} and opened.equals(own)

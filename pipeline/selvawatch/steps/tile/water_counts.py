@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 
+from selvawatch.attribute.river_water import WaterRule
 from selvawatch.core.days import to_date, to_day
-from selvawatch.core.files import digest
+from selvawatch.core.files import digest, is_sealed
 from selvawatch.core.grid import Tile
 from selvawatch.prepare.ingest import SceneRecord
-from selvawatch.prepare.observation_files import observation_path
+from selvawatch.prepare.observation_files import observation_path, read_tags
 from selvawatch.prepare.observation_keys import observation_keys
 from selvawatch.prepare.water_counts import WaterCounts, count_water, counts_path, read_counts
 from selvawatch.site import Site
@@ -39,7 +40,8 @@ def yearly_counts(
 ) -> dict[int, WaterCounts]:
     """What `keep_water` counted of a tile in some years; a year without observations is not there.
 
-    A file that is gone or damaged is made anew.
+    A file that is gone or damaged is made anew, where the observations are those that the site reads: of
+    others the year is not there.
 
     Raises
     ------
@@ -56,7 +58,24 @@ def yearly_counts(
             context.site, context.store, tile, scene_records, context.plan.until_day
         ).items()
         if year in years
+        and (
+            is_sealed(_counted(context, tile, year, observations, rule))
+            or _is_of_recipe(context, observations)
+        )
     }
+
+
+def _counted(
+    context: RunContext, tile: str, year: int, observations: dict[str, tuple[Path, str]], rule: WaterRule
+) -> Path:
+    digests = {key: scenes for key, (_, scenes) in observations.items()}
+    return counts_path(context.store.water(tile), year, digests, rule.mndwi_over)
+
+
+def _is_of_recipe(context: RunContext, observations: dict[str, tuple[Path, str]]) -> bool:
+    """Whether all observations on disk were read as the site reads now."""
+    recipe = context.site.recipe.digest
+    return all(read_tags(path).get("recipe") == recipe for path, _ in observations.values())
 
 
 def prune_water(
