@@ -116,7 +116,7 @@ def left_in(store: Path) -> tuple[Mapping[str, str], list[str]]:
         for name, value in folder_digests(store).items()
         if not name.startswith(("cache/", "faces/"))
     }
-    return files, sorted(set(hidden) - {".lock", "zones/.salt"})
+    return files, sorted(set(hidden) - {".lock", "zones/.salt", "zones/.id-key"})
 
 
 @contextmanager
