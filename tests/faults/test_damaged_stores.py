@@ -4,7 +4,6 @@ import os
 import random
 import shutil
 from collections import Counter
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,11 +14,11 @@ from damage_campaign import (
     OTHER,
     SAME,
     answers,
+    begin,
     copied,
     files_of,
     hurt,
     is_named,
-    slim_site,
     verdicts,
 )
 from damages import FLIPS, damages
@@ -27,7 +26,6 @@ from small_site import Place
 
 pytestmark = pytest.mark.faults
 
-MIDWAY = "2024-07-10"
 ALL_FLIPS = int(os.environ.get("SELVAWATCH_FAULT_FLIPS", FLIPS))
 """Random places at which one bit is flipped, for each kind."""
 
@@ -35,14 +33,7 @@ ALL_FLIPS = int(os.environ.get("SELVAWATCH_FAULT_FLIPS", FLIPS))
 @pytest.fixture(scope="module")
 def begun(small_run: Place, tmp_path_factory: pytest.TempPathFactory) -> Place:
     """The small place with few layers and periods, monitored to a day before its last."""
-    folder = tmp_path_factory.mktemp("begun")
-    place = replace(small_run, site=slim_site(small_run.site, folder / "site"), store=folder / "store")
-    place.store.mkdir()
-    place.opened.ledger.create()
-    for name in ("observations", "baselines"):
-        shutil.copytree(small_run.store / name, place.store / name, copy_function=os.link)
-    place.run(MIDWAY)
-    return place
+    return begin(small_run, tmp_path_factory.mktemp("begun"))
 
 
 @pytest.fixture

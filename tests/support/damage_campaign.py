@@ -11,6 +11,9 @@ from command_line import Command, Said
 from damages import Damage
 from small_site import Place
 
+MIDWAY = "2024-07-10"
+"""A day before the last of the small archive."""
+
 SAME, ERROR, OTHER = "same", "error", "OTHER"
 """What a command gave: the numbers of an undamaged store, one line and no numbers, or something else."""
 
@@ -80,6 +83,17 @@ def slim_site(site: Path, folder: Path, layers: int = 3) -> Path:
     zones.write_text("[[layer]]".join([before, *entries[:layers]]), encoding="utf-8")
     (folder / "aoi" / "periods.toml").write_text(PERIODS, encoding="utf-8")
     return folder
+
+
+def begin(place: Place, folder: Path) -> Place:
+    """A place with few layers and periods and a store of its own, monitored to `MIDWAY`."""
+    begun = replace(place, site=slim_site(place.site, folder / "site"), store=folder / "store")
+    begun.store.mkdir()
+    begun.opened.ledger.create()
+    for name in ("observations", "baselines"):
+        shutil.copytree(place.store / name, begun.store / name, copy_function=os.link)
+    begun.run(MIDWAY)
+    return begun
 
 
 def files_of(place: Place, kind: str) -> list[Path]:

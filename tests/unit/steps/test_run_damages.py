@@ -1,19 +1,15 @@
 """A store with damaged files, through the commands: the same numbers as before, or one line."""
 
-import os
 import random
-import shutil
-from dataclasses import replace
 
 import pytest
 
-from damage_campaign import SAME, answers, copied, files_of, hurt, slim_site, verdicts
+from damage_campaign import SAME, answers, begin, copied, files_of, hurt, verdicts
 from damages import cut, deleted, emptied, flipped, zeroed
 from small_site import Place
 
 pytestmark = pytest.mark.slow
 
-MIDWAY = "2024-07-10"
 MENDED = {
     "observation": flipped,
     "baselines": zeroed,
@@ -30,14 +26,7 @@ NAMED = {"ledger": emptied, "cells": flipped}
 @pytest.fixture(scope="module")
 def begun(small_run: Place, tmp_path_factory: pytest.TempPathFactory) -> Place:
     """The small place with few layers and periods, monitored to a day before its last."""
-    folder = tmp_path_factory.mktemp("begun")
-    place = replace(small_run, site=slim_site(small_run.site, folder / "site"), store=folder / "store")
-    place.store.mkdir()
-    place.opened.ledger.create()
-    for name in ("observations", "baselines"):
-        shutil.copytree(small_run.store / name, place.store / name, copy_function=os.link)
-    place.run(MIDWAY)
-    return place
+    return begin(small_run, tmp_path_factory.mktemp("begun"))
 
 
 def damaged(begun, folder, kinds):

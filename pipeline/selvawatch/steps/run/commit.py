@@ -51,7 +51,7 @@ def commit_run(
                 until_day=results.states[tile].until_day,
                 before=_state_before(results, tile),
             )
-            for tile, name in sorted(results.advanced.items())
+            for tile, name in sorted({**results.mended, **results.advanced}.items())
         ],
         scenes=scenes,
         alerts=alert_rows(alerts),

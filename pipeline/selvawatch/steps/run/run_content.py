@@ -1,7 +1,7 @@
 """What the parts of a run hand on: what became of its tiles, what it gives out, and where that is."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import shapely
@@ -24,9 +24,11 @@ class TileResults:
     before: Mapping[str, TileState]
     """States that are committed when the run begins to conclude, by tile."""
     advanced: Mapping[str, str]
-    """Name of the new state of each tile that this run brought up to its day, or mended, by tile."""
+    """Name of the new state of each tile that this run brought up to its day, by tile."""
     failed: Mapping[str, str]
     """Why the others could not be brought up, by tile."""
+    mended: Mapping[str, str] = field(default_factory=dict)
+    """Name of the state that was made in place of a damaged one, of tiles that the run did not bring up."""
 
     @property
     def tiles(self) -> int:
@@ -52,7 +54,7 @@ def read_results(context: RunContext, advanced: Mapping[str, str], failed: Mappi
     mended = {tile: state.state for tile, state in sound.items() if state.state != before[tile].state}
     made = {tile: TileState.read(store.state(tile, name)) for tile, name in advanced.items()}
     return TileResults(
-        states=before | sound | made, before=before, advanced={**advanced, **mended}, failed=failed
+        states=before | sound | made, before=before, advanced=advanced, failed=failed, mended=mended
     )
 
 

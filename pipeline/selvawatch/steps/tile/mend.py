@@ -4,14 +4,15 @@ import logging
 from dataclasses import replace
 
 from selvawatch.core.grid import Tile
-from selvawatch.errors import DamagedError
+from selvawatch.errors import DamagedError, StackError
 from selvawatch.prepare.ingest import SceneRecord
 from selvawatch.prepare.observation_keys import observation_keys
 from selvawatch.steps.tile.baseline import TileBaseline, baseline_name, baseline_rule_of, fit_baseline
 from selvawatch.steps.tile.state import advance_state, state_name
+from selvawatch.store.contents import ACCUMULATORS
 from selvawatch.store.ledger import TileRow
 from selvawatch.store.run_plan import RunContext
-from selvawatch.store.seal import is_sound
+from selvawatch.store.seal import damages_of, is_sound
 from selvawatch.store.tile_state import TileState
 
 log = logging.getLogger(__name__)
@@ -44,15 +45,35 @@ def committed_state(context: RunContext, tile: str) -> TileState | None:
 def sound_state(context: RunContext, state: TileState) -> TileState:
     """A committed state, made again under another name where a file of it is not what was written.
 
+    It stays where it cannot be made again and only its sums are damaged: nothing but the tile's own next step
+    reads them.
+
     Raises
     ------
     DamagedError
-        When what it is made of is damaged too.
+        When what a run reads of it is damaged, and what it is made of too, or the site has other numbers now.
     """
-    store = context.store
-    if is_sound(store.state(state.tile, state.state)):
+    folder = context.store.state(state.tile, state.state)
+    damages = damages_of(folder, deep=True)
+    if not damages:
         return state
-    log.warning("%s: its state is damaged and is made again from its observations", state.tile)
+    log.warning("%s: its state is damaged and is made again: %s", state.tile, damages[0][0])
+    try:
+        return _made_again(context, state)
+    except (DamagedError, StackError) as error:
+        if any(ACCUMULATORS not in path.parts for path, _ in damages):
+            raise
+        log.warning("%s: its state stays as it is: %s", state.tile, error)
+        return state
+
+
+def _made_again(context: RunContext, state: TileState) -> TileState:
+    if state.baseline_rule != baseline_rule_of(context.site):
+        raise DamagedError(
+            "the state of a tile is damaged, and the site's numbers would give another",
+            where=context.store.state(state.tile, state.state),
+            do="restore it from a copy, or run `selvawatch monitor` over the tile's area first",
+        )
     tile = context.site.grid.tile(state.tile)
     then = replace(context, plan=replace(context.plan, until_day=state.until_day))
     baseline = sound_baseline(then, tile, state)

@@ -1,6 +1,6 @@
 """Open water of a tile, counted year by year from the observations on disk."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
 
@@ -9,12 +9,15 @@ from selvawatch.core.days import to_date, to_day
 from selvawatch.core.files import digest, is_sealed
 from selvawatch.core.grid import Tile
 from selvawatch.prepare.ingest import SceneRecord
-from selvawatch.prepare.observation_files import observation_path, read_tags
+from selvawatch.prepare.observation_files import observation_path, opened
 from selvawatch.prepare.observation_keys import observation_keys
 from selvawatch.prepare.water_counts import WaterCounts, count_water, counts_path, read_counts
 from selvawatch.site import Site
 from selvawatch.store.folders import Store
 from selvawatch.store.run_plan import RunContext
+
+Observations = Mapping[str, tuple[Path, str]]
+"""Observation file, and digest of its scenes and reading, by `stream/day`."""
 
 
 def keep_water(context: RunContext, tile: Tile, scene_records: Sequence[SceneRecord]) -> list[Path]:
@@ -51,31 +54,24 @@ def yearly_counts(
     rule = context.site.rules.water
     if rule is None:
         return {}
-    square, folder = context.site.grid.tile(tile), context.store.water(tile)
-    return {
-        year: read_counts(count_water(square, folder, year, observations, rule.mndwi_over))
-        for year, observations in _observations(
-            context.site, context.store, tile, scene_records, context.plan.until_day
-        ).items()
-        if year in years
-        and (
-            is_sealed(_counted(context, tile, year, observations, rule))
-            or _is_of_recipe(context, observations)
-        )
-    }
+    site, store, found = context.site, context.store, {}
+    square, recipe = site.grid.tile(tile), site.recipe.digest
+    by_year = _observations(site, store, tile, scene_records, context.plan.until_day)
+    for year, observations in by_year.items():
+        path = _counts_path(store.water(tile), year, observations, rule)
+        if year in years and (is_sealed(path) or _are_of_recipe(observations, recipe)):
+            counted = count_water(square, path.parent, year, observations, rule.mndwi_over)
+            found[year] = read_counts(counted)
+    return found
 
 
-def _counted(
-    context: RunContext, tile: str, year: int, observations: dict[str, tuple[Path, str]], rule: WaterRule
-) -> Path:
-    digests = {key: scenes for key, (_, scenes) in observations.items()}
-    return counts_path(context.store.water(tile), year, digests, rule.mndwi_over)
-
-
-def _is_of_recipe(context: RunContext, observations: dict[str, tuple[Path, str]]) -> bool:
-    """Whether all observations on disk were read as the site reads now."""
-    recipe = context.site.recipe.digest
-    return all(read_tags(path).get("recipe") == recipe for path, _ in observations.values())
+def _are_of_recipe(observations: Observations, recipe: str) -> bool:
+    """Whether all observations on disk were read by a recipe; DamagedError for one that is damaged."""
+    for path, _ in observations.values():
+        with opened(path) as file:
+            if file.tags().get("recipe") != recipe:
+                return False
+    return True
 
 
 def prune_water(
@@ -112,24 +108,24 @@ def counts_of(
     if rule is None:
         return []
     return [
-        counts_path(
-            store.water(tile),
-            year,
-            {key: scenes for key, (_, scenes) in observations.items()},
-            rule.mndwi_over,
-        )
+        _counts_path(store.water(tile), year, observations, rule)
         for year, observations in _observations(site, store, tile, scene_records, until_day).items()
     ]
 
 
+def _counts_path(folder: Path, year: int, observations: Observations, rule: WaterRule) -> Path:
+    digests = {key: scenes for key, (_, scenes) in observations.items()}
+    return counts_path(folder, year, digests, rule.mndwi_over)
+
+
 def _observations(
     site: Site, store: Store, tile: str, scene_records: Sequence[SceneRecord], until_day: int
-) -> dict[int, dict[str, tuple[Path, str]]]:
+) -> dict[int, Observations]:
     """Optical observations by year: file, and digest of scenes and reading, by `stream/day`."""
     recipe = site.recipe.digest
     optical = {stream.stream for stream in site.model.streams if stream.kind == "optical"}
     folder = store.observations(tile)
-    years: dict[int, dict[str, tuple[Path, str]]] = {}
+    years: dict[int, Observations] = {}
     for year in range(site.days.monitoring_from.year - 1, to_date(until_day).year + 1):
         last = min(until_day, to_day(date(year, 12, 31)))
         keys = observation_keys(scene_records, to_day(date(year, 1, 1)), last)
