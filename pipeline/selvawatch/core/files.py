@@ -69,8 +69,10 @@ def disk_error(path: Path, why: str, needed: int | None = None) -> DiskError:
     )
 
 
-def write_checked(path: Path, content: bytes) -> Path:
+def write_checked(path: Path, content: bytes, *, private: bool = False) -> Path:
     """Write bytes, read them back, put them in their place, and return the path.
+
+    private: its owner alone may read it.
 
     Raises
     ------
@@ -79,8 +81,9 @@ def write_checked(path: Path, content: bytes) -> Path:
     """
     try:
         with replacing(path) as part:
+            part.touch(mode=0o600 if private else 0o666)
             part.write_bytes(content)
-            if file_digest(part) != hashlib.sha256(content).hexdigest():
+            if file_digest(part) != content_digest(content).hex():
                 raise disk_error(path, f"{part.stat().st_size} bytes of another content", len(content))
     except DiskError as error:
         if isinstance(error.__cause__, OSError):
@@ -148,12 +151,8 @@ def write_sealed(path: Path, content: bytes, *, private: bool = False) -> Path:
     The seal is that of the bytes as given, so that a file cut by a full disk is never taken for whole.
     Readers of TIFF pass over the end.
     """
-    with replacing(path) as part:
-        part.touch(mode=0o600 if private else 0o666)
-        part.write_bytes(
-            b"".join((content, MAGIC, len(content).to_bytes(8, "little"), content_digest(content)))
-        )
-    return path
+    end = MAGIC + len(content).to_bytes(8, "little") + content_digest(content)
+    return write_checked(path, content + end, private=private)
 
 
 def read_sealed(path: Path) -> bytes:

@@ -12,7 +12,7 @@ import numpy as np
 import shapely
 from pyproj import CRS
 
-from selvawatch.core.files import file_digest, read_checked_json, replacing, write_checked_json
+from selvawatch.core.files import file_digest, read_checked_json, write_checked, write_checked_json
 from selvawatch.core.hectares import hectares
 from selvawatch.errors import DamagedError, LayerError, StoreError
 from selvawatch.register.acceptance import acceptable
@@ -113,8 +113,7 @@ def keep(
     )
     judged = _judged(root, entry, record, equal_area)
     if not same:
-        with replacing(root / entry.name / name) as part:
-            part.write_bytes(body.getvalue())
+        write_checked(root / entry.name / name, body.getvalue())
     return _recorded(root, judged)
 
 

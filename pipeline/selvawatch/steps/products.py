@@ -8,7 +8,7 @@ from typing import Any
 import geopandas as gpd
 import pandas as pd
 
-from selvawatch.core.files import replacing
+from selvawatch.core.files import write_checked
 from selvawatch.detect.encodings import ENCODINGS
 from selvawatch.errors import StoreError
 from selvawatch.steps.ended_alerts import going_on
@@ -57,9 +57,7 @@ def read_file(product: Path) -> bytes:
 def copy_product(store: str, tier: str, name: str, out: Path) -> Path:
     """Copy a product of the current run to a file and return it; StoreError as `product_path`."""
     content = read_file(product_path(store, tier, name))
-    with replacing(out) as part:
-        part.write_bytes(content)
-    return out
+    return write_checked(out, content)
 
 
 def copy_alerts(store: str, tier: str, suffix: str, out: Path) -> Path:

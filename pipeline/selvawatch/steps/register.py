@@ -12,7 +12,7 @@ import numpy as np
 
 from selvawatch.attribute.faces import SLIVER_HA, faces_of
 from selvawatch.attribute.overlay import extent_of
-from selvawatch.core.files import file_digest, replacing
+from selvawatch.core.files import file_digest, write_checked
 from selvawatch.errors import DamagedError, LayerError, SelvawatchError
 from selvawatch.register.archives import read_file
 from selvawatch.register.entries import LayerEntry
@@ -274,9 +274,7 @@ def store_salt(store: Store) -> bytes:
     path = store.snapshots / SALT
     if not path.exists():
         _refuse_a_lost_salt(store, path, "no file")
-        with replacing(path) as part:
-            part.touch(mode=0o600)
-            part.write_bytes(secrets.token_bytes(SALT_BYTES))
+        write_checked(path, secrets.token_bytes(SALT_BYTES), private=True)
         add_to_index(store.snapshots, SALT, file_digest(path))
     salt = path.read_bytes()
     if indexed(store.snapshots).get(SALT, file_digest(path)) != file_digest(path):

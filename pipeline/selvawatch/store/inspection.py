@@ -12,6 +12,7 @@ from selvawatch.prepare.observation_files import observation_path
 from selvawatch.register.snapshot_index import INDEX, indexed
 from selvawatch.register.snapshots import read_record
 from selvawatch.store.folders import Store
+from selvawatch.store.lock import LEFT
 from selvawatch.store.loss_products import product_damages
 from selvawatch.store.seal import damages_of
 from selvawatch.store.site_copy import SITE_COPY, read_site_copy
@@ -177,15 +178,11 @@ def _names(folder: Path) -> Iterator[str]:
                 yield (Path(parent) / name).relative_to(folder).as_posix()
 
 
-_LEFT = re.compile(r"\.\d+-\w{8}(\..+)?")
-"""Names of what is still being written: a process number and eight letters."""
-
-
 def _leftover(name: str) -> str:
     """The part of a path that is still being written; empty where none is."""
     parts = name.rstrip("/").split("/")
     for number, part in enumerate(parts, 1):
-        if _LEFT.fullmatch(part):
+        if LEFT.fullmatch(part):
             return "/".join(parts[:number])
     return ""
 
@@ -224,7 +221,7 @@ def _product(store: Store, folder: Path, _deep: bool) -> list[Fault]:
     if faults:
         return faults
     named = {"product.json", str(read_checked_json(folder / "product.json")["cells"])}
-    names = sorted(path.name for path in folder.iterdir() if not _LEFT.fullmatch(path.name))
+    names = sorted(path.name for path in folder.iterdir() if not LEFT.fullmatch(path.name))
     return [(folder / name, "nothing of the product names this file") for name in names if name not in named]
 
 

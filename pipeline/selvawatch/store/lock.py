@@ -23,7 +23,7 @@ LOCK_FILE = ".lock"
 CACHE = "cache"
 """Folder of a store that readers write to as well."""
 
-_LEFT = re.compile(r"\.(\d+)-\w{8}(\..+)?")
+LEFT = re.compile(r"\.(\d+)-\w{8}(\..+)?")
 """Names of files and folders that are still being written: a process number and eight letters."""
 
 _DEPTHS = {
@@ -190,7 +190,7 @@ def remove_leftovers(folder: Path) -> list[Path]:
 
     In the cache, where readers write without the lock, only what processes left that are gone.
     """
-    gone = [path for path in folder.iterdir() if _LEFT.fullmatch(path.name)]
+    gone = [path for path in folder.iterdir() if LEFT.fullmatch(path.name)]
     for kind, depth in _DEPTHS.items():
         if (folder / kind).is_dir():
             found = _left(folder / kind, depth)
@@ -206,7 +206,7 @@ def remove_leftovers(folder: Path) -> list[Path]:
 def _left(folder: Path, depth: int) -> Iterator[Path]:
     with os.scandir(folder) as entries:
         for entry in entries:
-            if _LEFT.fullmatch(entry.name):
+            if LEFT.fullmatch(entry.name):
                 yield Path(entry.path)
             elif depth > 1 and entry.is_dir(follow_symlinks=False):
                 yield from _left(Path(entry.path), depth - 1)
@@ -214,7 +214,7 @@ def _left(folder: Path, depth: int) -> Iterator[Path]:
 
 def _is_alive(path: Path) -> bool:
     """Whether the process that a temporary name names runs on this machine."""
-    match = _LEFT.fullmatch(path.name)
+    match = LEFT.fullmatch(path.name)
     try:
         os.kill(int(match[1]) if match else 0, 0)
     except ProcessLookupError:

@@ -9,7 +9,7 @@ import geopandas as gpd
 import pandas as pd
 
 from selvawatch.attribute.loss_products import Product
-from selvawatch.core.files import read_checked_json, replacing, write_checked_json
+from selvawatch.core.files import read_checked_json, write_checked, write_checked_json
 from selvawatch.errors import DamagedError, StoreError
 from selvawatch.store.contents import CELLS_FILE, PRODUCT_FILE
 from selvawatch.store.folders import Store, new_folder
@@ -58,8 +58,7 @@ def keep_product(store: Store, product: Product, cells: gpd.GeoDataFrame) -> Pat
             write_checked_json(part / PRODUCT_FILE, record)
             return folder
     name = CELLS_FILE if _cells_in(folder) != CELLS_FILE else OTHER_CELLS_FILE
-    with replacing(folder / name) as part:
-        part.write_bytes(body.getvalue())
+    write_checked(folder / name, body.getvalue())
     write_checked_json(folder / PRODUCT_FILE, record | {"cells": name})
     for path in folder.glob("cells*.parquet"):
         if path.name != name:

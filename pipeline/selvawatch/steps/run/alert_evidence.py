@@ -10,7 +10,7 @@ import pandas as pd
 import shapely
 
 from selvawatch.core.days import day_numbers
-from selvawatch.core.files import replacing
+from selvawatch.core.files import write_checked
 from selvawatch.prepare.ingest import SceneRecord
 from selvawatch.site import Site
 from selvawatch.sources.open import open_source
@@ -85,8 +85,7 @@ def write_pictures(folder: Path, alerts: pd.DataFrame, pictures: Mapping[str, Pi
         both = pictures[str(row.alert_id)]
         for name, content in ((row.before_picture, both.before), (row.after_picture, both.after)):
             path = folder / str(name)
-            with replacing(path) as part:
-                part.write_bytes(content)
+            write_checked(path, content)
             written.append(path)
     return written
 
