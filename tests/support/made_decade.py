@@ -234,19 +234,21 @@ def write_decade(
             cells=whole.cells[whole.cells["onset_latest"] <= pd.Timestamp(day)].reset_index(drop=True),
         )
         run_id = f"{number:016x}"
-        attributed = attribute_events(site, zones, tracked, to_day(day), store)
-        released = apply(
-            ALERTS,
-            attributed.alerts,
-            Gate(tier=Tier.RESTRICTED, rule=site.config.tiers, data_day=to_day(day)),
-        )
-        told = {"run_id": run_id, "zones_sha256": zones.register.version, "version": "0"}
         with new_folder(store.run(run_id)) as run:
             write_tracked(run / "internal", tracked)
             if noted:
                 write_seen(run / "internal", zones.snapshots)
-            (run / "restricted").mkdir()
-            write_geoparquet(run / "restricted" / "alerts.parquet", released, told)
+            for tier in (Tier.PUBLIC, Tier.RESTRICTED):
+                attributed = attribute_events(site, zones, tracked, to_day(day), store, tier)
+                gate = Gate(tier=tier, rule=site.config.tiers, data_day=to_day(day), isolated=zones.isolated)
+                released = apply(ALERTS, attributed.alerts, gate, cells=tracked.cells)
+                version = attributed.zones.register.version
+                (run / tier.name.lower()).mkdir()
+                write_geoparquet(
+                    run / tier.name.lower() / "alerts.parquet",
+                    released,
+                    {"run_id": run_id, "zones_sha256": version, "version": "0"},
+                )
         row = RunRow(sequence=number, run_id=run_id, area="all", until_day=to_day(day), result={"failed": {}})
         store.ledger.commit(row, tiles=[], scenes=[], alerts=[])
     return place, store.folder

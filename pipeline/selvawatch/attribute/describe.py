@@ -41,6 +41,8 @@ class Setting:
     """Distance from a reserve of isolated peoples within which an alert is sensitive, metres."""
     parameters_digest: str | None = None
     code_version: str | None = None
+    guarding: Register | None = None
+    """Register whose reserves of isolated peoples are guarded; None: `register`."""
 
 
 def describe(events: gpd.GeoDataFrame, cells: gpd.GeoDataFrame, setting: Setting) -> pd.DataFrame:
@@ -289,8 +291,10 @@ def _distances(table: pd.DataFrame, events: gpd.GeoDataFrame, setting: Setting) 
         table[name] = nearest(outlines, current.geometry[current["type"] == kind].to_numpy())
     margin = current.geometry[current["type"] == "water_margin"].to_numpy()
     table["near_water"] = _near_water(events, setting, margin)
-    isolated = nearest(outlines, current.geometry[current["type"] == "isolated_peoples"].to_numpy())
-    has_layer = "isolated_peoples" in setting.register.types_present()
+    guarding = setting.guarding or setting.register
+    guarded = guarding.rights[guarding.rights["recorded_to"].isna()]
+    isolated = nearest(outlines, guarded.geometry[guarded["type"] == "isolated_peoples"].to_numpy())
+    has_layer = "isolated_peoples" in guarding.types_present()
     near = np.nan_to_num(isolated, nan=np.inf) <= setting.isolated_buffer_m
     table["isolated_peoples"] = np.where(near, "yes", "no" if has_layer else "unknown")
 

@@ -58,7 +58,7 @@ def attribute(
         extent_of,
         loss_product,
     )
-    from selvawatch.steps.run.attribute_events import read_zones
+    from selvawatch.steps.run.attribute_events import read_zones, zones_of_tier
     from selvawatch.store.folders import open_store
     from selvawatch.store.lock import exclusive
     from selvawatch.store.loss_products import keep_product
@@ -67,7 +67,9 @@ def attribute(
     if out is None and not register_as:
         raise SiteError("nothing to do", do="give --out FILE, --register-as NAME, or both")
     loaded = Site.load(site_folder(site))
-    held_against = zones or (read_zones(loaded, open_store(store)).register if encoding or out else ())
+    held_against = zones or (
+        zones_of_tier(read_zones(loaded, open_store(store)), allowed).register if encoding or out else ()
+    )
     extent = extent_of(loaded.areas, held_against, loaded.grid.crs) if encoding else None
     if extent is not None:
         corners = " ".join(f"{value:.0f}" for value in extent)

@@ -1,8 +1,8 @@
 """The manifest of layers (`aoi/zones.toml`) and what it makes: the register and the references."""
 
 import datetime as dt
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import geopandas as gpd
@@ -70,8 +70,37 @@ class References:
     """Points of roads whose kilometre is known."""
     mark_points: tuple[shapely.Point, ...] = ()
     """Where they are, in the pixel CRS."""
+    mark_layers: tuple[str, ...] = ()
+    """Layer of each mark."""
     dates: tuple[tuple[str, dt.date], ...] = ()
     """Day each layer was taken, by name."""
+    sensitive: tuple[str, ...] = ()
+    """Names of those layers that are marked `sensitive`; column `layer` says whose a row is."""
+
+    def without(self, layers: Collection[str]) -> "References":
+        """The references as if they had never held some layers; themselves where they hold none of them.
+
+        River water told from imagery is of no layer and stays.
+        """
+        if not {name for name, _ in self.dates} & set(layers):
+            return self
+        frames = {name: getattr(self, name) for name in ("roads", "rivers", "water", "scars")}
+        kept = {
+            name: frame[~frame["layer"].isin(list(layers)).to_numpy()].reset_index(drop=True)
+            if "layer" in frame
+            else frame
+            for name, frame in frames.items()
+        }
+        marked = [index for index, layer in enumerate(self.mark_layers) if layer not in layers]
+        return replace(
+            self,
+            **kept,
+            marks=tuple(self.marks[index] for index in marked),
+            mark_points=tuple(self.mark_points[index] for index in marked),
+            mark_layers=tuple(self.mark_layers[index] for index in marked),
+            dates=tuple((name, date) for name, date in self.dates if name not in layers),
+            sensitive=tuple(name for name in self.sensitive if name not in layers),
+        )
 
 
 def no_references(crs: str) -> References:
@@ -203,11 +232,14 @@ def _references(manifest: Manifest, latest: dict[str, Snapshot], crs: str) -> Re
         if entry.type == "scar":
             shapes, _ = polygons(shapes, [str(index) for index in range(len(frame))])
         kept = gpd.GeoDataFrame(
-            {"name": names, "year": list(years), "seen_on": seen.to_numpy()}, geometry=shapes, crs=crs
+            {"name": names, "year": list(years), "seen_on": seen.to_numpy(), "layer": name},
+            geometry=shapes,
+            crs=crs,
         )
         parts[entry.type].append(kept[~(kept.geometry.isna() | kept.geometry.is_empty)])
     empty = no_references(crs)
-    marks = tuple(mark for name in sorted(latest) for mark in manifest.entry(name).marks)
+    placed = [(mark, name) for name in sorted(latest) for mark in manifest.entry(name).marks]
+    marks, mark_layers = tuple(mark for mark, _ in placed), tuple(name for _, name in placed)
     lon, lat = [mark.lon for mark in marks], [mark.lat for mark in marks]
     points = gpd.GeoSeries(gpd.points_from_xy(lon, lat), crs="EPSG:4326").to_crs(crs)
     joined = {
@@ -219,8 +251,10 @@ def _references(manifest: Manifest, latest: dict[str, Snapshot], crs: str) -> Re
         rivers=joined["river"],
         water=joined["water"],
         river_water=empty.river_water,
-        scars=joined["scar"][["seen_on", "geometry"]] if parts["scar"] else empty.scars,
+        scars=joined["scar"][["seen_on", "layer", "geometry"]] if parts["scar"] else empty.scars,
         marks=marks,
         mark_points=tuple(points),
+        mark_layers=mark_layers,
         dates=tuple((name, latest[name].date) for name in sorted(latest)),
+        sensitive=tuple(name for name in sorted(latest) if manifest.entry(name).sensitive),
     )

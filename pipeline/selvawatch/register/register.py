@@ -52,6 +52,11 @@ class Register:
         """ISO date of the latest snapshot by layer name."""
         return {one.entry.name: one.date.isoformat() for one in self.layers}
 
+    @property
+    def sensitive(self) -> tuple[str, ...]:
+        """Names of its layers that are marked `sensitive`."""
+        return tuple(state.entry.name for state in self.layers if state.entry.sensitive)
+
     def without(self, layers: Collection[str], types: Collection[str] = ()) -> "Register":
         """The register as if it had never held some layers and types; itself where it holds none of them."""
         rights = self.rights

@@ -4,7 +4,7 @@ import io
 import json
 import logging
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import pandas as pd
@@ -14,6 +14,7 @@ import shapely
 from selvawatch.attribute.faces import Faces
 from selvawatch.attribute.overlay import Pieces
 from selvawatch.core.days import to_date, to_day
+from selvawatch.core.files import digest
 from selvawatch.core.schema import Column, Table, Tier
 from selvawatch.core.table_options import TableRequest
 from selvawatch.core.tables import ALERTS, CELLS
@@ -25,9 +26,10 @@ from selvawatch.steps.run.attribute_events import (
     guarded_area,
     of_cells,
     read_zones,
+    zones_of_tier,
     zones_of_version,
 )
-from selvawatch.store.contents import ALERTS_FILE, RESTRICTED
+from selvawatch.store.contents import ALERTS_FILE, PUBLIC, RESTRICTED
 from selvawatch.store.faces import site_faces, site_pieces
 from selvawatch.store.folders import Store, open_store
 from selvawatch.store.ledger import RunRow
@@ -40,7 +42,7 @@ from selvawatch.write.formats.format_table import Content, write_rows
 from selvawatch.write.language.i18n import language
 from selvawatch.write.language.labels import table_title
 from selvawatch.write.language.vocabulary import combination
-from selvawatch.write.tiers import Gate, Released, apply
+from selvawatch.write.tiers import Gate, Released, apply, loss_of_tier
 
 log = logging.getLogger(__name__)
 
@@ -66,7 +68,7 @@ def make_table(site: Site, store: Store, request: TableRequest) -> MadeTable:
         raise TableError("unknown table", got=request.name, needed=sorted(TABLES))
     zones = read_zones(site, store)
     if request.product:
-        inputs, day, source = _of_product(site, store, zones, request.product)
+        inputs, day, source = _of_product(site, store, zones, request)
     else:
         inputs, day, source, zones = _of_run(site, store, zones, request)
     frame = build(request.name, inputs, request.options)
@@ -77,7 +79,7 @@ def make_table(site: Site, store: Store, request: TableRequest) -> MadeTable:
     table = Table(name=spec.name, description=spec.description, columns=columns)
     return MadeTable(
         released=apply(table, frame, Gate(tier=request.tier, rule=site.config.tiers, data_day=day)),
-        provenance=_provenance(site, zones, request, day) | source,
+        provenance=_provenance(site, zones_of_tier(zones, request.tier), request, day) | source,
     )
 
 
@@ -135,9 +137,15 @@ def _provenance(site: Site, zones: Zones, request: TableRequest, day: int) -> di
     }
 
 
-def _of_the_run(folder: Path, run_id: str) -> dict[str, str]:
-    """Digests of a run's inputs, as its own products state them."""
-    body = read_seal(folder).read(f"{RESTRICTED}/{ALERTS_FILE}")
+def _of_the_run(folder: Path, run_id: str, tier: Tier = Tier.RESTRICTED) -> dict[str, str]:
+    """Digests of a run's inputs, as its own products of the tier state them; those of the public tier for
+    the partner one.
+    """
+    seal = read_seal(folder)
+    public = f"{PUBLIC}/{ALERTS_FILE}"
+    body = seal.read(
+        public if tier < Tier.RESTRICTED and seal.holds(public) else f"{RESTRICTED}/{ALERTS_FILE}"
+    )
     kept = pq.read_schema(io.BytesIO(body)).metadata or {}
     provenance = json.loads(kept.get(b"selvawatch", b"{}"))
     return {f"run_{name}": str(value) for name, value in provenance.items() if name.endswith("_sha256")} | {
@@ -184,17 +192,24 @@ def _plot_word(column: str, value: str) -> str:
     return combination(language("es"), value) if column in ("class", "type") else value
 
 
-def _of_product(site: Site, store: Store, zones: Zones, name: str) -> tuple[TableInputs, int, dict[str, str]]:
-    product, cells, sha256 = read_product(store, name)
+def _of_product(
+    site: Site, store: Store, zones: Zones, request: TableRequest
+) -> tuple[TableInputs, int, dict[str, str]]:
+    product, cells, sha256 = read_product(store, request.product)
     if str(cells.crs) != str(site.grid.crs):
         cells = cells.to_crs(site.grid.crs)
+    guarded = zones.isolated
+    cells = loss_of_tier(cells, guarded, site.config.tiers, request.tier)
+    zones = zones_of_tier(zones, request.tier)
     last = cells["onset_latest"].max()
     dates = [one.date for one in zones.register.layers]
     day = to_day(max([*dates, *([] if pd.isna(last) else [last.date()])], default=to_date(1)))
     faces = site_faces(site, store, zones.register, [cells])
-    pieces = site_pieces(store, zones.register, faces, cells, day, of=sha256)
+    outline = "" if guarded is None or request.tier is Tier.RESTRICTED else guarded.wkb_hex
+    of = digest([sha256, outline, site.config.tiers.isolated_buffer_m]) if outline else sha256
+    pieces = site_pieces(store, zones.register, faces, cells, day, of=of)
     source = {"product_label": product.label, "product_sha256": sha256}
-    return _inputs(site, zones, pieces, faces), day, source
+    return _inputs(site, zones, pieces, faces, tier=request.tier), day, source
 
 
 def _of_run(
@@ -218,23 +233,38 @@ def _of_run(
             run, zones = past, _zones_then(site, store, now, past)
     guarded = guarded_area(now, zones)
     pieces, faces = _run_pieces(site, store, zones, run, request.tier, guarded)
-    source = _of_the_run(store.run(run.run_id), run.run_id)
-    source["register_of_run"] = _is_of_run(zones, source)
+    source = _source_of(store, run, zones, request.tier)
     before = None
     if earlier is not None:
         source["earlier_run_id"] = earlier.run_id
         then = _zones_then(site, store, now, earlier)
-        provenance = _of_the_run(store.run(earlier.run_id), earlier.run_id)
-        source["earlier_register_of_run"] = _is_of_run(then, provenance)
+        source["earlier_register_of_run"] = _source_of(store, earlier, then, request.tier)["register_of_run"]
         before = _run_pieces(site, store, then, earlier, request.tier, guarded_area(now, then))[0]
-    inputs = _inputs(site, zones, pieces, faces, watched_from=site.days.first_day, earlier=before)
+    inputs = _inputs(
+        site,
+        zones_of_tier(zones, request.tier),
+        pieces,
+        faces,
+        tier=request.tier,
+        watched_from=site.days.first_day,
+        earlier=before,
+    )
     return inputs, run.until_day, source, zones
 
 
-def _is_of_run(zones: Zones, provenance: Mapping[str, str]) -> str:
-    """Whether a register is the one that a run saw: `yes`, `no`, or `unknown` where the run does not say."""
-    version = provenance.get("run_zones_sha256", "")
-    return "unknown" if not version else "yes" if version == zones.register.version else "no"
+def _source_of(store: Store, run: RunRow, zones: Zones, tier: Tier) -> dict[str, str]:
+    """What a table of a run was made from, and whether the register is the one that the run saw.
+
+    `register_of_run` is `yes`, `no`, or `unknown` where the run does not say. A tier is told of the register
+    that it may be told of alone, of runs too whose products name the digest of the other one.
+    """
+    source = _of_the_run(store.run(run.run_id), run.run_id, tier)
+    version, told = source.get("run_zones_sha256", ""), zones_of_tier(zones, tier).register.version
+    if version == zones.register.version:
+        version = told
+    if told != zones.register.version:
+        source["run_zones_sha256"] = version if version == told else ""
+    return source | {"register_of_run": "unknown" if not version else "yes" if version == told else "no"}
 
 
 def _zones_then(site: Site, store: Store, now: Zones, run: RunRow) -> Zones:
@@ -254,7 +284,7 @@ def _run_pieces(
     """Pieces of a run that a tier may count, with nothing near isolated peoples as they are known today."""
     folder = store.run(run.run_id)
     tracked = read_tracked(folder)
-    register, day = zones.register, run.until_day
+    register, day = zones_of_tier(zones, tier).register, run.until_day
     faces = site_faces(site, store, register, [tracked.cells])
     pieces = site_pieces(store, register, faces, tracked.cells, day, of=run.run_id, events=tracked.events)
     if tier is Tier.RESTRICTED:
@@ -273,15 +303,19 @@ def _inputs(
     pieces: Pieces,
     faces: Faces,
     *,
+    tier: Tier,
     watched_from: int | None = None,
     earlier: Pieces | None = None,
 ) -> TableInputs:
+    settings = site.tables
+    if tier is not Tier.RESTRICTED:
+        settings = replace(settings, front_cell_m=max(settings.front_cell_m, site.config.tiers.grid_m))
     return TableInputs(
         pieces=pieces,
         register=zones.register,
         scales=site.priorities.by_name,
         periods=site.periods.by_name,
-        settings=site.tables,
+        settings=settings,
         faces=faces,
         references=zones.references,
         watched_from=watched_from,

@@ -13,6 +13,7 @@ from selvawatch.core.days import to_date
 from selvawatch.core.schema import Column, Table, Tier
 from selvawatch.core.tables import RIGHTS
 from selvawatch.errors import TableError
+from selvawatch.register.manifest import References
 from selvawatch.register.register import Register
 from selvawatch.write.delay import as_known, without_recent_reasons
 
@@ -30,6 +31,9 @@ DATES = (
     "last_grown",
 )
 """Days that a delayed tier must not learn early; a row goes out once all of them are old enough."""
+
+_QUARTER = 64
+"""Segments that stand for a quarter of a circle around guarded ground."""
 
 ISOLATED = "isolated_peoples"
 """Column that says whether a row is near isolated peoples: yes, no, or unknown for want of a layer."""
@@ -224,8 +228,44 @@ def register_of_tier(register: Register, tier: Tier) -> Register:
     """
     if tier is Tier.RESTRICTED:
         return register
-    marked = [state.entry.name for state in register.layers if state.entry.sensitive]
-    return register.without(marked, types=[ISOLATED])
+    return register.without(register.sensitive, types=[ISOLATED])
+
+
+def references_of_tier(references: References, tier: Tier) -> References:
+    """The references as a tier may be told of them: below restricted without layers marked `sensitive`."""
+    return references if tier is Tier.RESTRICTED else references.without(references.sensitive)
+
+
+def loss_of_tier(
+    cells: gpd.GeoDataFrame, isolated: shapely.Geometry | None, rule: TierRule, tier: Tier
+) -> gpd.GeoDataFrame:
+    """Loss cells of others as a tier may count them: below the restricted one without guarded ground.
+
+    That is ground within the rule's buffer of isolated peoples (`isolated`, in the CRS of the cells; None:
+    no layer says where). A cell that lies partly on it keeps its hectares by the share of its ground.
+    """
+    if tier is Tier.RESTRICTED or isolated is None or isolated.is_empty or not len(cells):
+        return cells
+    # Rings of a buffer lie inside the circle; so much wider they hold all of it.
+    metres = rule.isolated_buffer_m / np.cos(np.pi / (4 * _QUARTER))
+    guarded = isolated.buffer(metres, quad_segs=_QUARTER)
+    shapely.prepare(guarded)
+    shapes = cells.geometry.to_numpy()
+    meets = shapely.intersects(guarded, shapes)
+    if not meets.any():
+        return cells
+    left = shapes.copy()
+    left[meets] = [_polygons(one) for one in shapely.difference(shapes[meets], guarded)]
+    share = np.ones(len(cells))
+    share[meets] = shapely.area(left[meets]) / shapely.area(shapes[meets])
+    kept = cells.assign(ha=np.asarray(cells["ha"], np.float64) * share).set_geometry(left, crs=cells.crs)
+    return kept[share > 0].reset_index(drop=True)
+
+
+def _polygons(shape: shapely.Geometry) -> shapely.Geometry:
+    """The parts of a shape that have an area."""
+    parts = [part for part in shapely.get_parts(shape) if part.area > 0]
+    return shapely.union_all(parts) if len(parts) != 1 else parts[0]
 
 
 def release_attributed(

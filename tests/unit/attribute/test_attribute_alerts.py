@@ -130,7 +130,8 @@ def test_a_zone_that_has_ended_says_nothing_of_the_one_that_replaced_it():
     (shown,) = rights.could_hold("corridor", np.array([to_day(dt.date(2012, 2, 18))]))
     (after,) = rights.could_hold("corridor", np.array([to_day(dt.date(2012, 2, 19))]))
     assert shown and not after
-    drawn = shown_references(Zones(register=rights, references=no_references(made.CRS)), dt.date(2012, 2, 19))
+    zones = Zones(register=rights, references=no_references(made.CRS))
+    drawn = shown_references(zones, dt.date(2012, 2, 19), Tier.PUBLIC)
     assert drawn == ()
 
 
@@ -149,7 +150,7 @@ def test_a_map_shows_zones_of_the_latest_snapshot_that_have_not_ended():
         crs=made.CRS,
     )
     zones = Zones(register=register_then, references=no_references(made.CRS))
-    (only,) = shown_references(zones, dt.date(2026, 10, 1))
+    (only,) = shown_references(zones, dt.date(2026, 10, 1), Tier.PUBLIC)
     assert only.name == "now" and only.kind == "corridor"
 
 

@@ -11,6 +11,7 @@ from selvawatch.attribute.describe import Setting, alerts_of, describe, outline_
 from selvawatch.attribute.faces import Faces
 from selvawatch.attribute.overlay import Pieces, attribute
 from selvawatch.attribute.rank import rank
+from selvawatch.core.tier import Tier
 from selvawatch.events.track import Tracked
 from selvawatch.provenance import code_version
 from selvawatch.register.manifest import References, Snapshot, read_register
@@ -24,6 +25,7 @@ from selvawatch.store.loss_products import product_scars
 from selvawatch.store.run_plan import RunContext
 from selvawatch.store.tile_state import TileState
 from selvawatch.tables.base import TableInputs
+from selvawatch.write.tiers import references_of_tier, register_of_tier
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +81,23 @@ def read_zones(
     snapshots = tuple(one for one in all_snapshots(site, store) if only is None or _key(one) in only)
     register, references = read_register(site.manifest, snapshots, crs=site.grid.crs, areas=site.areas)
     return Zones(register=register, references=references, snapshots=snapshots)
+
+
+def zones_of_tier(zones: Zones, tier: Tier) -> Zones:
+    """The zones as a tier may be told of them; the way of every layer into what a tier gets.
+
+    Below the restricted tier they are as if the site had never had the layers marked `sensitive`, nor any
+    reserve of isolated peoples: the gate itself is given `Zones.isolated` of all zones.
+    """
+    register, references = register_of_tier(zones.register, tier), references_of_tier(zones.references, tier)
+    if register is zones.register and references is zones.references:
+        return zones
+    hidden = {*zones.register.sensitive, *zones.references.sensitive}
+    return Zones(
+        register=register,
+        references=references,
+        snapshots=tuple(one for one in zones.snapshots if one.layer not in hidden),
+    )
 
 
 def _key(snapshot: Snapshot) -> tuple[str, str, str]:
@@ -155,14 +174,26 @@ def attribute_run(
 
 
 def attribute_events(
-    site: Site, zones: Zones, tracked: Tracked, until_day: int, store: Store | None = None
+    site: Site,
+    zones: Zones,
+    tracked: Tracked,
+    until_day: int,
+    store: Store | None = None,
+    tier: Tier = Tier.RESTRICTED,
 ) -> Attributed:
-    """Alerts and pieces of events; today is the run's data day. store: keeps the faces for the next time."""
+    """Alerts and pieces of events; today is the run's data day. store: keeps the faces for the next time.
+
+    tier: for whom; what alerts and pieces say of rights and zones is that of `zones_of_tier`. Nearness to
+    isolated peoples, by which the gate goes, is always that of all zones.
+    """
+    guarding = zones.register
+    zones = zones_of_tier(zones, tier)
     register = zones.register
     no_cells = tracked.events[~tracked.events["event_id"].isin(tracked.cells["event_id"])]
     faces = site_faces(site, store, register, [tracked.cells, outline_cells(no_cells)])
     setting = Setting(
         register=register,
+        guarding=guarding,
         faces=faces,
         scale=next(iter(site.priorities.by_name.values())),
         rules=site.rules,

@@ -3,7 +3,7 @@
 import datetime as dt
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import pandas as pd
@@ -21,7 +21,7 @@ from selvawatch.events.track import Tracked
 from selvawatch.provenance import code_digest, code_version
 from selvawatch.site import Site
 from selvawatch.steps.run.alert_evidence import write_pictures
-from selvawatch.steps.run.attribute_events import Attributed, Zones
+from selvawatch.steps.run.attribute_events import Attributed, Zones, attribute_events, zones_of_tier
 from selvawatch.steps.run.commit import refuse_committed
 from selvawatch.steps.run.run_content import Published, RunContent, TileResults
 from selvawatch.steps.run.run_report import RunReport, report_on
@@ -64,6 +64,8 @@ class _TierContent:
     inputs: TableInputs
     """What its tables are made of: pieces of the cells that it may count."""
     headline: Headline
+    zones: Zones
+    """What it may be told of layers."""
 
 
 def content_of(
@@ -121,8 +123,10 @@ def publish(
     tier: Tier,
 ) -> Published:
     """Write everything of one tier below a folder: tables, bulletin, maps, and the catalogue of all of it."""
-    site, run = context.site, content.run
-    released = _for_tier(site, content, tier)
+    site = context.site
+    released = _for_tier(context, content, tier)
+    run = _of_register(content.run, released.zones.register.version)
+    content = replace(content, run=run)
     files = write_alerts(folder, released.alerts, run.provenance, language("es"))
     tables = _write_tables(folder / "tables", released.inputs, tier, site, run)
     bulletin = _bulletin(site, content, tier, released)
@@ -161,13 +165,16 @@ def _write_pages(folder: Path, bulletin: Bulletin) -> dict[str, Path]:
     return files
 
 
-def _for_tier(site: Site, content: RunContent, tier: Tier) -> _TierContent:
+def _for_tier(context: RunContext, content: RunContent, tier: Tier) -> _TierContent:
     """The alerts that a tier may see, ranked among themselves, and what its tables and headline count."""
-    day, zones = content.run.data_day, content.attributed.zones
+    site, day, zones = context.site, content.run.data_day, content.attributed.zones
     gate = Gate(tier=tier, rule=site.config.tiers, data_day=day, isolated=zones.isolated)
+    attributed = content.attributed
+    if zones_of_tier(zones, tier) is not zones:
+        attributed = attribute_events(site, zones, content.tracked, day, context.store, tier)
     alerts = apply(
         ALERTS,
-        content.attributed.alerts,
+        attributed.alerts,
         gate,
         cells=content.tracked.cells,
         rank=lambda kept, known, newest_day: rank(kept, known, site.ranking_rule, newest_day),
@@ -175,14 +182,15 @@ def _for_tier(site: Site, content: RunContent, tier: Tier) -> _TierContent:
     cells = apply(CELLS, content.tracked.cells, gate, of=alerts)
     return _TierContent(
         alerts=alerts,
-        inputs=content.attributed.inputs(site, set(cells.frame["cell_id"])),
+        inputs=attributed.inputs(site, set(cells.frame["cell_id"])),
         headline=headline(alerts, cells, content.run.since_day, day),
+        zones=attributed.zones,
     )
 
 
 def _bulletin(site: Site, content: RunContent, tier: Tier, released: _TierContent) -> Bulletin:
     """What the bulletin and the map of a tier are made of."""
-    rule, day, zones = site.config.tiers, content.run.data_day, content.attributed.zones
+    rule, day, zones = site.config.tiers, content.run.data_day, released.zones
     titles = _period_titles(site)
     return Bulletin(
         run=content.run,
@@ -195,7 +203,7 @@ def _bulletin(site: Site, content: RunContent, tier: Tier, released: _TierConten
         coverage=content.coverage,
         layers=_vintages(zones, day, site.tables.old_layer_days),
         pictures=content.pictures,
-        references=shown_references(zones, to_date(day)),
+        references=shown_references(zones, to_date(day), tier),
         delay_days=rule.delay_days if tier is Tier.PUBLIC else 0,
         grid_m=rule.grid_m,
         method=content.method,
@@ -220,6 +228,11 @@ def _run(context: RunContext, register: str, states: Mapping[str, TileState]) ->
             "zones": register,
         },
     )
+
+
+def _of_register(run: Run, version: str) -> Run:
+    """The run as made from a register of that version."""
+    return run if run.digests["zones"] == version else replace(run, digests={**run.digests, "zones": version})
 
 
 def _picture_products(folder: Path, alerts: Released, content: RunContent) -> list[Product]:
@@ -300,8 +313,12 @@ def _vintages(zones: Zones, today: int, old_days: int) -> tuple[LayerVintage, ..
     )
 
 
-def shown_references(zones: Zones, today: dt.date) -> tuple[Reference, ...]:
-    """What maps show for orientation: of the latest snapshots, what has not ended by today."""
+def shown_references(zones: Zones, today: dt.date, tier: Tier) -> tuple[Reference, ...]:
+    """What maps of a tier show for orientation: of the latest snapshots, what has not ended by today.
+
+    Single native communities are shown from the partner tier on.
+    """
+    zones = zones_of_tier(zones, tier)
     rights = zones.register.rights
     ended = (rights["valid_to"] <= pd.Timestamp(today)) | rights["recorded_to"].notna()
     rights = rights[~ended.to_numpy()]
@@ -310,7 +327,9 @@ def shown_references(zones: Zones, today: dt.date) -> tuple[Reference, ...]:
     def lonlat(shape: shapely.Geometry) -> shapely.Geometry:
         return shapely.transform(shape, lambda x, y: transformer.transform(x, y), interleaved=False)
 
-    kinds = {"protected_core": "protected", "native_community": "community", "corridor": "corridor"}
+    kinds = {"protected_core": "protected", "corridor": "corridor"}
+    if tier >= Tier.PARTNER:
+        kinds["native_community"] = "community"
     found = [
         Reference(kind=kinds[row.type], name=row.name_ or "", geometry=lonlat(row.geometry))
         for row in rights[rights["type"].isin(kinds)].rename(columns={"name": "name_"}).itertuples()
