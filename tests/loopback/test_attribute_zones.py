@@ -627,7 +627,7 @@ def test_status_and_doctor_say_what_stays_empty_without_a_layer_of_isolated_peop
     assert "stay empty" in unchecked_note(site, store)
     frame = gpd.GeoDataFrame({"a": [1]}, geometry=[shapely.Polygon(ring(0))], crs=4326)
     frame.to_file(tmp_path / "p.gpkg")
-    import_zone(site, store, "isolated-peoples", str(tmp_path / "p.gpkg"), date=FIRST)
+    import_zone(site, store, "isolated-peoples", str(tmp_path / "p.gpkg"), date=FIRST, confirmed=True)
     assert unchecked_note(site, store) == ""
     (found,) = [one.text for one in examine(default_site(), str(tmp_path / "none")) if "note" in one.text]
     assert "isolated-peoples" in found

@@ -98,7 +98,7 @@ def lay_site(world: World) -> None:
         "history_to = 2025-12-31": "history_to = 2023-12-31",
         "monitoring_from = 2026-01-01": f"monitoring_from = {plan.monitoring_start}",
     }
-    edit_site(site, edits, world.arcgis)
+    edit_site(site, edits, world.arcgis, tile)
     write_area(site / "aoi" / "areas-v1.geojson", tile.lonlat_outline)
     write_files(site, tile)
 

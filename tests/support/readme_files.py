@@ -14,6 +14,7 @@ from pyproj import Transformer
 
 from geoserver import Layer
 from selvawatch.core.grid import Tile
+from selvawatch.core.hectares import equal_area_crs, hectares
 
 TITLE = {
     "LEYENDA": "TITULADO", "D_ESTADO": "D.M. Titulado", "CODIGOU": "010000123",
@@ -43,7 +44,7 @@ def write_files(folder: Path, tile: Tile) -> None:
     _write_map(folder / "MAP.tif", folder / "REFERENCE.csv", folder / "AREAS.csv", tile)
 
 
-def edit_site(site: Path, edits: dict[str, str], services: str) -> None:
+def edit_site(site: Path, edits: dict[str, str], services: str, tile: Tile) -> None:
     """What the README says to edit: days and grid of site.toml, one area, and layers whose services answer.
 
     edits: lines of `aoi/site.toml`, each with what stands there instead.
@@ -58,7 +59,21 @@ def edit_site(site: Path, edits: dict[str, str], services: str) -> None:
     head, *layers = path.read_text(encoding="utf-8").split("[[layer]]\n")
     served = [layer for layer in layers if any(f'name = "{name}"' in layer for name in SERVED)]
     text = "[[layer]]\n".join([head.replace('contact = ""', 'contact = "staff@example.org"'), *served])
-    path.write_text(re.sub(r'^url = ".*"$', f'url = "{services}"', text, flags=re.M), encoding="utf-8")
+    text = re.sub(r'^url = ".*"$', f'url = "{services}"', text, flags=re.M)
+    reserve = _far_reserve(tile)
+    middle = reserve.centroid
+    ha = hectares(np.array([reserve]), "EPSG:4326", equal_area_crs(middle.x, middle.y))[0]
+    expected = {"name": '"Reserva"', "ha": ha, "lon": middle.x, "lat": middle.y}
+    told = "\n".join(f"{key} = {value}" for key, value in expected.items())
+    text = re.sub(r"(?<=^\[\[layer\.expected\]\]\n)name = (.|\n)*?^lat = .*$", told, text, flags=re.M)
+    assert told in text
+    path.write_text(text, encoding="utf-8")
+
+
+def _far_reserve(tile: Tile) -> shapely.Polygon:
+    """Ground of the reserve that the layer of isolated peoples holds, one degree west of the tile."""
+    west, south, _, north = tile.lonlat_outline.bounds
+    return shapely.box(west - 2, south, west - 1, north)
 
 
 SERVED = ("mining-cadastre", "mining-corridor", "isolated-peoples")
@@ -74,7 +89,7 @@ def services(tile: Tile) -> list[Layer]:
     return [
         Layer("Catastro", 0, [_feature(TITLE, west, south, (west + east) / 2, north)], fields),
         Layer(corridor, 1, [_feature({"NOMBRE": "Corredor"}, west, south, east, north)], named),
-        Layer("Reservas", 23, [_feature({"NOMBRE": "Reserva"}, west - 2, south, west - 1, north)], named),
+        Layer("Reservas", 23, [_feature({"NOMBRE": "Reserva"}, *_far_reserve(tile).bounds)], named),
     ]
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import geopandas as gpd
 import shapely
 from pyproj import Transformer
 
@@ -162,9 +163,23 @@ def lay_site(
     (folder / "aoi" / "site.toml").write_text(text, encoding="utf-8")
     zones = (DEMO / "zones.toml").read_text(encoding="utf-8")
     zones = zones.replace("../../simulated", simulated.folder.as_posix())
+    for old, new in zip(EXPECTED, _expected(simulated), strict=True):
+        assert old in zones
+        zones = zones.replace(old, new)
     (folder / "aoi" / "zones.toml").write_text(zones, encoding="utf-8")
     write_area(folder / "aoi" / "areas.geojson", outline or tile.lonlat_outline)
     return folder
+
+
+EXPECTED = ("ha = 1852.6", "lon = -70.1261", "lat = -12.832")
+"""What the demo expects of the reserve of isolated peoples on its own tile."""
+
+
+def _expected(simulated: Simulated) -> tuple[str, str, str]:
+    """The same of the reserve on the tile that was simulated."""
+    reserve = gpd.read_file(simulated.register, layer="isolated_peoples")
+    middle = reserve.centroid.to_crs(4326)[0]
+    return f"ha = {reserve.area.sum() / 1e4}", f"lon = {middle.x}", f"lat = {middle.y}"
 
 
 def lay_halves(

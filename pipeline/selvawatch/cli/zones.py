@@ -15,6 +15,12 @@ DateOption = Annotated[
     dt.datetime | None,
     typer.Option("--date", formats=["%Y-%m-%d"], help="Day the layer was taken; default: today."),
 ]
+ConfirmOption = Annotated[
+    bool,
+    typer.Option(
+        "--confirm", help="Use it though it is not what its entry expects, or lost more than allowed."
+    ),
+]
 
 
 def _date(given: dt.datetime | None) -> dt.date:
@@ -25,6 +31,7 @@ def _date(given: dt.datetime | None) -> dt.date:
 def fetch(
     layers: Annotated[list[str] | None, typer.Argument(help="Layers; default: all with a service.")] = None,
     date: DateOption = None,
+    confirm: ConfirmOption = False,
     site: SiteOption = None,
     store: StoreOption = "outputs",
     as_json: JsonLinesOption = False,
@@ -37,16 +44,18 @@ def fetch(
     loaded = Site.load(site_folder(site))
     client = client_for(loaded)
     with exclusive(store, "selvawatch zones fetch") as held:
-        done = fetch_zones(loaded, held.store, layers or [], date=_date(date), client=client)
+        done = fetch_zones(
+            loaded, held.store, layers or [], date=_date(date), client=client, confirmed=confirm
+        )
     for outcome in done:
         if as_json:
             typer.echo(json.dumps(asdict(outcome), ensure_ascii=False))
         elif outcome.record is None:
             typer.echo(f"{outcome.layer}: failed, the last snapshot stays: {outcome.error}", err=True)
         else:
-            note = f", QUARANTINED: {outcome.record.why}" if outcome.record.why else ""
             typer.echo(
-                f"{outcome.layer}: {outcome.record.features} features, {outcome.record.sha256[:12]}{note}"
+                f"{outcome.layer}: {outcome.record.features} features,"
+                f" {outcome.record.sha256[:12]}{_held_back(outcome.layer, outcome.record.why)}"
             )
             for remark in outcome.record.remarks:
                 typer.echo(f"{outcome.layer}: {remark}")
@@ -54,11 +63,17 @@ def fetch(
         raise typer.Exit(1)
 
 
+def _held_back(layer: str, why: str) -> str:
+    """Why a snapshot is kept and not used, and what uses it; empty where it is used."""
+    return f", QUARANTINED: {why}: not used until `selvawatch zones accept {layer}`" if why else ""
+
+
 @app.command("import")
 def import_(
     layer: Annotated[str, typer.Argument(help="Name of the layer in zones.toml.")],
     file: Annotated[str, typer.Argument(metavar="FILE[:LAYER]")],
     date: DateOption = None,
+    confirm: ConfirmOption = False,
     site: SiteOption = None,
     store: StoreOption = "outputs",
 ) -> None:
@@ -69,8 +84,8 @@ def import_(
 
     loaded = Site.load(site_folder(site))
     with exclusive(store, "selvawatch zones import") as held:
-        record = import_zone(loaded, held.store, layer, file, date=_date(date))
-    note = f", QUARANTINED: {record.why}" if record.why else ""
+        record = import_zone(loaded, held.store, layer, file, date=_date(date), confirmed=confirm)
+    note = _held_back(layer, record.why)
     typer.echo(f"{layer}: {record.features} features, {record.area_ha:.1f} ha, {record.sha256[:12]}{note}")
     for remark in record.remarks:
         typer.echo(f"{layer}: {remark}")

@@ -75,6 +75,27 @@ def known_id_key(root: Path) -> bytes | None:
     return drawn if drawn is not None else declared
 
 
+def id_key_digest(root: Path) -> tuple[bool, str]:
+    """Whether a store's secret is its own, and what tells it from others: the first half of its digest, hex.
+
+    The digest is empty where none was drawn or declared yet. What the environment declares is not asked.
+
+    Raises
+    ------
+    DamagedError
+        When the file is gone, or not what was written.
+    """
+    path = root / FILE
+    if not path.exists():
+        if FILE in indexed(root):
+            raise DamagedError("the secret of ids is gone", where=path, do="restore it from a copy")
+        return True, ""
+    content = read_sealed(path)
+    drawn = content.startswith(_DRAWN)
+    digest = _digest(content.removeprefix(_DRAWN)) if drawn else content.removeprefix(_DECLARED)
+    return drawn, digest.decode(errors="replace")[:32]
+
+
 def keep_id_key(root: Path, declared: bytes | None, *, secret: bytes | None = None) -> Path:
     """Note which secret a store begins with, and return the file (mode 600).
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from selvawatch.core.days import to_date
 from selvawatch.errors import DamagedError, SelvawatchError
+from selvawatch.events.id_key import VARIABLE, id_key_digest, known_id_key
 from selvawatch.health.finding import Finding, doubtful, fine, wrong
 from selvawatch.prepare.ingest import SceneRecord
 from selvawatch.register.manifest import site_snapshots
@@ -78,6 +79,7 @@ def store_findings(
         )
         return
     yield from _ledger(store, today, deep)
+    yield from _id_key(store)
     yield from _files(store, site, deep, wanted_counts)
     yield _disk(there)
 
@@ -119,6 +121,24 @@ def _ledger(store: Store, today: dt.date, deep: bool) -> Iterator[Finding]:
     for area in sorted(latest):
         yield from _last_run(latest[area], today)
     yield from _numbers(store, runs[-1])
+
+
+def _id_key(store: Store) -> Iterator[Finding]:
+    """Which secret the store's ids are made with, by its digest, and whether the next run can have it."""
+    try:
+        drawn, digest = id_key_digest(store.snapshots)
+        if not digest:
+            return
+        known = known_id_key(store.snapshots)
+    except SelvawatchError as error:
+        yield wrong(f"ids: {error}")
+        return
+    begun = "the store's own" if drawn else f"declared by {VARIABLE}"
+    said = f"ids: made with the secret of digest {digest}, {begun}"
+    if known is not None:
+        yield fine(said)
+    else:
+        yield doubtful(said, f"set {VARIABLE} as it was when the store began, or no run can go on")
 
 
 def _last_run(run: RunRow, today: dt.date) -> Iterator[Finding]:

@@ -9,6 +9,9 @@ from selvawatch.errors import LayerError
 from selvawatch.register.services.kinds import SERVICES
 from selvawatch.register.services.service import public_address
 
+ISOLATED = "isolated_peoples"
+"""Type of the reserves of isolated peoples: ground that opens the lower tiers, and is guarded in them."""
+
 UNATTRIBUTED = ("reference", "context")
 KINDS = (*RIGHT_KINDS, *UNATTRIBUTED)
 
@@ -27,6 +30,34 @@ class RoadMark:
     """Who says so."""
     verified: bool
     """Whether it was checked; marks that were not say nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExpectedZone:
+    """A zone that a layer must hold: `[[layer.expected]]`; without it a snapshot is kept on request only."""
+
+    name: str
+    """Its name, as words of some text column, whatever their case and accents."""
+    ha: float
+    """Hectares of all features of that name together."""
+    lon: float
+    """Middle of its ground (centroid), WGS 84, degrees."""
+    lat: float
+    ha_tolerance: float = 0.05
+    """Share of the area by which it may differ: outlines of several makers do by 1 to 3 %."""
+    within_km: float = 15.0
+    """Kilometres by which its middle may lie elsewhere."""
+    source: str = ""
+    """Who says so."""
+
+    def __post_init__(self) -> None:
+        """Refuse what no zone can fit, or any would."""
+        if not self.name.strip():
+            raise ValueError("an expected zone has no name")
+        if not (0 < self.ha < float("inf") and 0 <= self.ha_tolerance < 1 and 0 <= self.within_km < 1000):
+            raise ValueError(f"expected zone {self.name}: ha, ha_tolerance or within_km is out of range")
+        if not (-180 <= self.lon <= 180 and -90 <= self.lat <= 90):
+            raise ValueError(f"expected zone {self.name}: {self.lon}, {self.lat} are no degrees")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,6 +163,8 @@ class LayerEntry:
     """Where the layer is asked for; none: it is imported by hand."""
     marks: tuple[RoadMark, ...] = ()
     """Of a road layer: points whose kilometre is known."""
+    expected: tuple[ExpectedZone, ...] = ()
+    """Zones that it must hold. A layer of isolated peoples without any is confirmed by hand each time."""
     note: str = ""
     """What a reader of the tables must know of this layer."""
 
@@ -145,6 +178,11 @@ class LayerEntry:
         used = [self.type, *self.types.values(), *self.type_by_pattern.values()]
         if strange := sorted({one for one in used if one not in (*RIGHT_TYPES, "skip")}):
             raise LayerError("unknown type", where=where, got=strange, needed=RIGHT_TYPES)
+
+    @property
+    def tells_isolated(self) -> bool:
+        """Whether rows of it may be reserves of isolated peoples."""
+        return ISOLATED in (self.type, *self.types.values(), *self.type_by_pattern.values())
 
     @property
     def columns(self) -> tuple[str, ...]:

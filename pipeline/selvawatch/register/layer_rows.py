@@ -5,7 +5,7 @@ import hashlib
 import hmac
 import re
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import geopandas as gpd
@@ -17,6 +17,7 @@ from selvawatch.core.hectares import M2_PER_HA
 from selvawatch.core.tables import RIGHTS
 from selvawatch.errors import LayerError
 from selvawatch.register.entries import LayerEntry
+from selvawatch.register.expected_zones import misfits
 from selvawatch.register.vector_files import Repair, polygons, read_vector
 
 _COMPANY = re.compile(
@@ -40,6 +41,10 @@ class LayerSnapshot:
     rights: gpd.GeoDataFrame
     """Rows of `core.tables.RIGHTS`."""
     repairs: tuple[Repair, ...] = ()
+    order: int = 0
+    """Of several of one day the one with the highest number stands: what was imported last."""
+    doubts: tuple[str, ...] = ()
+    """Of a layer that tells of isolated peoples: why nobody may rely on it for who is not among them."""
 
 
 def read_layer(
@@ -60,7 +65,8 @@ def read_layer(
         For a file that cannot be read, lacks a CRS or lacks a column that the entry names.
     """
     frame = read_vector(file, crs=crs, declared_crs=entry.crs, encoding=entry.encoding)
-    return normalise_layer(frame, entry, date=date, sha256=sha256, salt=salt, where=str(file))
+    layer = normalise_layer(frame, entry, date=date, sha256=sha256, salt=salt, where=str(file))
+    return replace(layer, doubts=misfits(frame, entry)) if entry.tells_isolated else layer
 
 
 def normalise_layer(

@@ -52,6 +52,10 @@ class Snapshot:
     date: dt.date
     sha256: str
     """Digest of the file."""
+    order: int = 0
+    """Of several of one day the one with the highest number stands: what was imported last."""
+    confirmed: bool = False
+    """Whether a person confirmed it though it is not what its entry expects."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,12 +165,15 @@ def read_register(
     for snapshot in snapshots:
         entry = manifest.entry(snapshot.layer)
         if entry.kind in UNATTRIBUTED:
-            if snapshot.layer not in latest or latest[snapshot.layer].date < snapshot.date:
+            before = latest.get(snapshot.layer)
+            if before is None or (before.date, before.order) < (snapshot.date, snapshot.order):
                 latest[snapshot.layer] = snapshot
             continue
-        layer_snapshots.append(
-            read_layer(snapshot.file, entry, crs=crs, date=snapshot.date, sha256=snapshot.sha256, salt=salt)
+        read = read_layer(
+            snapshot.file, entry, crs=crs, date=snapshot.date, sha256=snapshot.sha256, salt=salt
         )
+        doubts = () if snapshot.confirmed else read.doubts
+        layer_snapshots.append(replace(read, order=snapshot.order, doubts=doubts))
     if areas:
         layer_snapshots.append(areas_as_districts(areas, crs, areas_date))
     return register_of(layer_snapshots, crs=crs), _references(manifest, latest, crs)

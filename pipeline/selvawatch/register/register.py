@@ -32,6 +32,8 @@ class LayerState:
     """Day of the latest snapshot."""
     sha256: str
     """Digest of the latest snapshot's file."""
+    doubts: tuple[str, ...] = ()
+    """Why nobody may rely on what the layer does not hold; see `LayerSnapshot.doubts`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,11 +76,15 @@ class Register:
         )
 
     def types_present(self) -> set[str]:
-        """Types that some layer can hold: absence of a type that is not here proves nothing."""
-        declared = {one.entry.type for one in self.layers if one.entry.type}
-        for state in self.layers:
-            declared |= {*state.entry.types.values(), *state.entry.type_by_pattern.values()}
-        return (declared | set(self.rights["type"])) - {"skip"}
+        """Types that some layer can hold: absence of a type that is not here proves nothing.
+
+        A layer in doubt is no proof of absence either.
+        """
+        doubtful = [state.entry.name for state in self.layers if state.doubts]
+        declared = set(self.rights["type"][~self.rights["layer"].isin(doubtful)])
+        for entry in (state.entry for state in self.layers if not state.doubts):
+            declared |= {entry.type, *entry.types.values(), *entry.type_by_pattern.values()}
+        return declared - {"skip", ""}
 
     def could_hold(self, kind: str, days: np.ndarray) -> np.ndarray:
         """Whether some layer can tell of a type on each day; (n,) bool.
@@ -89,7 +95,7 @@ class Register:
         rights = self.rights
         with_rows = set(rights["layer"][(rights["type"] == kind).to_numpy()])
         found = np.zeros(len(days), bool)
-        for entry in (one.entry for one in self.layers):
+        for entry in (state.entry for state in self.layers if not state.doubts):
             declared = {entry.type, *entry.types.values(), *entry.type_by_pattern.values()}
             if kind not in declared and entry.name not in with_rows:
                 continue
@@ -105,11 +111,13 @@ class Register:
 def register_of(layer_snapshots: Sequence[LayerSnapshot], *, crs: str) -> Register:
     """The register of any number of snapshots; those of one layer become its history in order of date.
 
-    The order in which they are given changes nothing.
+    Of several of one day the one that was imported last stands. The order in which they are given changes
+    nothing.
     """
     by_layer: dict[str, list[LayerSnapshot]] = {}
     for snapshot in sorted(
-        layer_snapshots, key=lambda snapshot: (snapshot.entry.name, snapshot.date, snapshot.sha256)
+        layer_snapshots,
+        key=lambda snapshot: (snapshot.entry.name, snapshot.date, snapshot.order, snapshot.sha256),
     ):
         by_layer.setdefault(snapshot.entry.name, []).append(snapshot)
     parts, layers = [], []
@@ -119,7 +127,7 @@ def register_of(layer_snapshots: Sequence[LayerSnapshot], *, crs: str) -> Regist
             history = succeed(history, later)
         parts.append(history)
         last = snapshots[-1]
-        layers.append(LayerState(entry=last.entry, date=last.date, sha256=last.sha256))
+        layers.append(LayerState(entry=last.entry, date=last.date, sha256=last.sha256, doubts=last.doubts))
     rights = gpd.GeoDataFrame(RIGHTS.empty(), geometry="geometry", crs=crs)
     if parts:
         rights = gpd.GeoDataFrame(pd.concat([part for part in parts if len(part)] or parts), crs=crs)
@@ -171,7 +179,8 @@ def _version(rights: gpd.GeoDataFrame, layers: Sequence[LayerState]) -> str:
     rows = rights[["right_id", *_SNAPSHOT_COLUMNS]].itertuples(index=False)
     recorded = [[str(value) for value in row] for row in rows]
     layer_snapshots = [[one.entry.name, one.date.isoformat(), one.sha256] for one in layers]
-    return digest([recorded, _contents(rights), layer_snapshots])
+    doubts = [[one.entry.name, *one.doubts] for one in layers if one.doubts]
+    return digest([recorded, _contents(rights), layer_snapshots, *([doubts] if doubts else [])])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

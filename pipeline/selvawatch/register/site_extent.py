@@ -19,6 +19,9 @@ REACH_KM = 4_000.0
 """Kilometres from the middle of the areas beyond which nothing of a layer can lie: layers of a country and of
 the Amazon do not, ordinates in another order, unit or CRS do."""
 
+SWAPPED = "its coordinates came in the other order: put right, since it lies on the site only so"
+"""Remark on a layer whose ordinates were swapped."""
+
 _EARTH_KM = 6_371.0
 _LISTED = 3
 
@@ -81,7 +84,7 @@ def in_degrees(frame: gpd.GeoDataFrame, extent: SiteExtent | None, remarks: list
         return written
     if not _is_near(turned, extent) or not _within(turned, extent).all():
         return written
-    remarks.append("its coordinates came in the other order: put right, since it lies on the site only so")
+    remarks.append(SWAPPED)
     return turned
 
 

@@ -17,12 +17,17 @@ from selvawatch.core.hectares import hectares
 from selvawatch.errors import DamagedError, LayerError, StoreError
 from selvawatch.register.acceptance import acceptable
 from selvawatch.register.entries import LayerEntry
+from selvawatch.register.expected_zones import described, misfits
 from selvawatch.register.layer_rows import holder_hash, holder_type, texts
 from selvawatch.register.manifest import Snapshot
-from selvawatch.register.site_extent import SiteExtent
-from selvawatch.register.snapshot_index import add_to_index, check_index
+from selvawatch.register.site_extent import SWAPPED, SiteExtent
+from selvawatch.register.snapshot_index import add_to_index, check_index, import_order
 
 ACCEPTED, QUARANTINED = "accepted", "quarantined"
+LOST_BY_HAND = 0.0
+"""Share of features or area that a snapshot of a layer without a service may lose unasked."""
+_LOST_NOISE = 1e-6
+"""Share that rounding and overlays make of nothing."""
 HOLDER_TYPE, HOLDER_HASH = "holder_type", "holder_hash"
 """Columns that stand in a snapshot instead of the holder's name."""
 
@@ -51,6 +56,8 @@ class SnapshotRecord:
     """Why it is quarantined."""
     remarks: tuple[str, ...] = ()
     """What it lacks, and what was left out or put right when it was taken."""
+    confirmed: bool = False
+    """Whether a person confirmed it though it is not what its entry expects."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +72,8 @@ class Origin:
     """Where the site lies: a layer of which anything lies elsewhere is refused."""
     remarks: list[str] = field(default_factory=list)
     """What was left out or put right so far."""
+    confirmed: bool = False
+    """Whether a person has compared the layer with its publisher's: it is then used whatever it lacks."""
 
 
 def keep(
@@ -78,25 +87,32 @@ def keep(
 ) -> SnapshotRecord:
     """Write a layer as it was taken and return its record.
 
-    Nothing is written of a layer that a later command could not use (`acceptance`). Names of persons go
-    before anything is written: fields to drop are dropped, the holder's becomes a type and a salted hash. A
-    snapshot that lost more than the entry's share of features or area against the last accepted one is
-    quarantined: kept, not used.
+    Nothing is written of a layer that a later command could not use (`acceptance`), or that does not hold the
+    zones that its entry expects. Names of persons go before anything is written: fields to drop are dropped,
+    the holder's becomes a type and a salted hash. A snapshot that lost more than the entry's share of
+    features or area against the last accepted one is quarantined: kept, not used. One that a person has
+    confirmed is kept and used all the same. Of several of one day the one that is kept last stands for it.
 
     Raises
     ------
     LayerError
-        For a layer that cannot be used, or without a column that its entry names, the holder's included.
+        For a layer that cannot be used, that is not what its entry expects, or without a column that its
+        entry names, the holder's included.
     """
     remarks = list(origin.remarks)
     clean = without_persons(acceptable(frame, entry, origin.extent, remarks), entry, salt)
     area = _area_ha(clean, equal_area)
     if not np.isfinite(area):
         raise LayerError("the layer's area is no number", where=entry.name, do="nothing was kept")
+    doubts = _doubts(clean, entry, remarks)
+    if doubts and not origin.confirmed:
+        raise _not_expected(entry, doubts)
+    remarks += [f"confirmed by hand: {one}" for one in doubts]
     body = io.BytesIO()
     clean.to_parquet(body, index=False, schema_version="1.1.0", compression="zstd")
     sha256 = hashlib.sha256(body.getvalue()).hexdigest()
-    same = [one for one in records(root, entry.name) if one.sha256 == sha256]
+    known = records(root, entry.name)
+    same = [one for one in known if one.sha256 == sha256]
     name = same[0].file if same else f"{origin.date.isoformat()}-{sha256[:8]}.parquet"
     record = SnapshotRecord(
         layer=entry.name,
@@ -110,11 +126,45 @@ def keep(
         area_ha=round(area, 4),
         state=ACCEPTED,
         remarks=tuple(remarks),
+        confirmed=bool(doubts),
     )
-    judged = _judged(root, entry, record, equal_area)
+    judged = _judged(root, entry, record, clean, equal_area)
+    if judged.state == QUARANTINED and origin.confirmed:
+        remarks.append(f"confirmed by hand: {judged.why}")
+        judged = replace(record, remarks=tuple(remarks))
+    if judged.state == ACCEPTED and (before := [one for one in known if _is_replaced_by(one, judged)]):
+        remarks.append(
+            f"it replaces what was kept of that day: {before[-1].features} features, {before[-1].sha256[:12]}"
+        )
+        judged = replace(judged, remarks=tuple(remarks))
     if not same:
         write_checked(root / entry.name / name, body.getvalue())
     return _recorded(root, judged)
+
+
+def _doubts(frame: gpd.GeoDataFrame, entry: LayerEntry, remarks: Sequence[str]) -> tuple[str, ...]:
+    """Why a layer is not what its entry expects; empty where it is, or nothing is expected."""
+    if not (entry.expected or entry.tells_isolated):
+        return ()
+    guessed = (SWAPPED,) if SWAPPED in remarks else ()
+    return (*guessed, *misfits(frame, entry))
+
+
+def _not_expected(entry: LayerEntry, doubts: Sequence[str]) -> LayerError:
+    wanted = "; ".join(described(one) for one in entry.expected)
+    opens = ", for the public tier opens by it" if entry.tells_isolated else ""
+    return LayerError(
+        "the layer is not what its entry expects",
+        where=entry.name,
+        got="; ".join(doubts),
+        needed=wanted or f"[[layer.expected]] in its entry of zones.toml{opens}",
+        do="compare it with its publisher's; if it is right, correct the entry or give --confirm;"
+        " nothing was kept",
+    )
+
+
+def _is_replaced_by(record: SnapshotRecord, later: SnapshotRecord) -> bool:
+    return record.state == ACCEPTED and record.date == later.date and record.sha256 != later.sha256
 
 
 def _area_ha(frame: gpd.GeoDataFrame, equal_area: CRS) -> float:
@@ -159,7 +209,7 @@ def without_persons(frame: gpd.GeoDataFrame, entry: LayerEntry, salt: bytes) -> 
 
 
 def records(root: Path, layer: str) -> list[SnapshotRecord]:
-    """Records of a layer, oldest first.
+    """Records of a layer, oldest first; those of one day in the order in which they were imported.
 
     Raises
     ------
@@ -168,7 +218,8 @@ def records(root: Path, layer: str) -> list[SnapshotRecord]:
     """
     check_index(root, layer)
     found = [read_record(path) for path in sorted((root / layer).glob("[!.]*.json"))]
-    return sorted(found, key=lambda snapshot: (snapshot.date, snapshot.sha256))
+    order = import_order(root)
+    return sorted(found, key=lambda record: (record.date, order.get(_record_name(record), 0), record.sha256))
 
 
 def read_record(path: Path) -> SnapshotRecord:
@@ -197,6 +248,7 @@ def stored_snapshots(root: Path, layers: Sequence[str]) -> tuple[Snapshot, ...]:
         For a file that is missing or is not what its record says.
     """
     found = []
+    order = import_order(root)
     for layer in layers:
         for record in records(root, layer):
             if record.state != ACCEPTED:
@@ -211,32 +263,57 @@ def stored_snapshots(root: Path, layers: Sequence[str]) -> tuple[Snapshot, ...]:
                 )
             found.append(
                 Snapshot(
-                    layer=layer, file=str(path), date=dt.date.fromisoformat(record.date), sha256=record.sha256
+                    layer=layer,
+                    file=str(path),
+                    date=dt.date.fromisoformat(record.date),
+                    sha256=record.sha256,
+                    order=1 + order.get(_record_name(record), 0),
+                    confirmed=record.confirmed,
                 )
             )
     return tuple(found)
 
 
-def _judged(root: Path, entry: LayerEntry, record: SnapshotRecord, equal_area: CRS) -> SnapshotRecord:
+def _judged(
+    root: Path, entry: LayerEntry, record: SnapshotRecord, frame: gpd.GeoDataFrame, equal_area: CRS
+) -> SnapshotRecord:
+    """The record as accepted, or quarantined for what it lost against the last accepted one."""
     before = [one for one in records(root, entry.name) if one.state == ACCEPTED and one.date <= record.date]
-    if entry.fetch is None or not before:
+    if not before:
         return record
-    last, most = before[-1], entry.fetch.max_lost_share
-    if not np.isfinite(last.area_ha):  # kept by an earlier version, beside a feature without geometry
-        last = replace(last, area_ha=_area_ha(gpd.read_parquet(root / entry.name / last.file), equal_area))
+    last, most = before[-1], entry.fetch.max_lost_share if entry.fetch else LOST_BY_HAND
+    kept = gpd.read_parquet(root / entry.name / last.file) if _is_read_again(last, entry) else None
+    if kept is not None and not np.isfinite(last.area_ha):  # of an earlier version, beside a missing geometry
+        last = replace(last, area_ha=_area_ha(kept, equal_area))
     lost = {
         "features": 1 - record.features / last.features if last.features else 0.0,
         "area": 1 - record.area_ha / last.area_ha if last.area_ha else 0.0,
     }
+    if kept is not None and entry.tells_isolated and last.area_ha:
+        gone = shapely.union_all(_shapes(kept)).difference(shapely.union_all(_shapes(frame)))
+        lost["guarded ground"] = float(hectares(np.array([gone]), frame.crs, equal_area)[0]) / last.area_ha
     worst = max(lost, key=lambda name: lost[name])
-    if lost[worst] <= most:
+    if lost[worst] <= most + _LOST_NOISE:
         return record
     why = f"{lost[worst]:.1%} of {worst} lost against {last.date}, {most:.1%} allowed"
     return replace(record, state=QUARANTINED, why=why)
 
 
+def _is_read_again(record: SnapshotRecord, entry: LayerEntry) -> bool:
+    return entry.tells_isolated or not np.isfinite(record.area_ha)
+
+
+def _shapes(frame: gpd.GeoDataFrame) -> np.ndarray:
+    shapes = frame.geometry.to_numpy()
+    return shapely.make_valid(shapes[~shapely.is_missing(shapes)])
+
+
 def _recorded(root: Path, record: SnapshotRecord) -> SnapshotRecord:
-    name = f"{record.layer}/{record.date}-{record.sha256[:8]}.json"
-    write_checked_json(root / name, asdict(record))
-    add_to_index(root, name)
+    """The record, written as the one that was imported last."""
+    write_checked_json(root / _record_name(record), asdict(record))
+    add_to_index(root, _record_name(record), last=True)
     return record
+
+
+def _record_name(record: SnapshotRecord) -> str:
+    return f"{record.layer}/{record.date}-{record.sha256[:8]}.json"

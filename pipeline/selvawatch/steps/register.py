@@ -6,6 +6,7 @@ import secrets
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import geopandas as gpd
 import numpy as np
@@ -77,16 +78,24 @@ def client_for(site: Site) -> Client:
 
 
 def fetch_zones(
-    site: Site, store: Store, layers: list[str], *, date: dt.date, client: Client
+    site: Site, store: Store, layers: list[str], *, date: dt.date, client: Client, confirmed: bool = False
 ) -> list[Fetched]:
-    """Ask for layers (none named: all that can be fetched) and keep what came; one failure stops no other."""
+    """Ask for layers (none named: all that can be fetched) and keep what came; one failure stops no other.
+
+    confirmed: they are used though they are not what is expected, or lost more than allowed; LayerError where
+    none is named then, for nobody has seen them all.
+    """
+    if confirmed and not layers:
+        raise LayerError("nothing says which layers are confirmed", where="zones fetch", do="name them")
     entries = [site.manifest.entry(name) for name in layers] or [
         one for one in site.manifest.layer if one.fetch is not None
     ]
     done = []
     for entry in entries:
         try:
-            done.append(Fetched(layer=entry.name, record=_fetch(site, store, entry, date, client)))
+            done.append(
+                Fetched(layer=entry.name, record=_fetch(site, store, entry, _When(date, confirmed), client))
+            )
         except SelvawatchError as error:
             done.append(Fetched(layer=entry.name, record=None, error=str(error)))
         except Exception as error:
@@ -95,8 +104,13 @@ def fetch_zones(
     return done
 
 
-def import_zone(site: Site, store: Store, layer: str, file: str, *, date: dt.date) -> SnapshotRecord:
-    """Keep a layer from a file (any vector format, or an archive of one) as if it had been fetched."""
+def import_zone(
+    site: Site, store: Store, layer: str, file: str, *, date: dt.date, confirmed: bool = False
+) -> SnapshotRecord:
+    """Keep a layer from a file (any vector format, or an archive of one) as if it had been fetched.
+
+    confirmed: it is used though it is not what is expected, or lost more than allowed.
+    """
     entry = site.manifest.entry(layer)
     path, inside = split_layer(file)
     check_file(path)
@@ -109,7 +123,7 @@ def import_zone(site: Site, store: Store, layer: str, file: str, *, date: dt.dat
     try:
         with _scratch(store, entry) as scratch:
             frame = read_file(path, inside or "", reading, Path(scratch))
-        origin = _origin(site, date, path.name, reading.remarks)
+        origin = _origin(site, _When(date, confirmed), path.name, reading.remarks)
         return _keep(site, store, entry, frame, origin)
     except SelvawatchError:
         raise
@@ -125,8 +139,21 @@ def _unforeseen(entry: LayerEntry, error: Exception) -> LayerError:
     return LayerError("the layer cannot be used", where=entry.name, got=text[:300], do="nothing was kept")
 
 
-def _origin(site: Site, date: dt.date, address: str, remarks: list[str]) -> Origin:
-    return Origin(date=date, address=address, extent=extent_of_areas(site.areas), remarks=remarks)
+class _When(NamedTuple):
+    """Of which day a layer is, and whether a person confirmed it."""
+
+    date: dt.date
+    confirmed: bool
+
+
+def _origin(site: Site, when: _When, address: str, remarks: list[str]) -> Origin:
+    return Origin(
+        date=when.date,
+        address=address,
+        extent=extent_of_areas(site.areas),
+        remarks=remarks,
+        confirmed=when.confirmed,
+    )
 
 
 def all_snapshots(site: Site, store: Store | None) -> tuple[Snapshot, ...]:
@@ -148,6 +175,8 @@ def zones_status(site: Site, store: Store, *, today: dt.date) -> list[LayerRepor
         held = [one for one in kept if one.state != ACCEPTED]
         date = dt.date.fromisoformat(used[-1].date) if used else packaged.get(entry.name)
         state = "in use" if used else "with the site" if date else "none"
+        if (same := sum(one.date == used[-1].date for one in used) if used else 0) > 1:
+            state += f", the last of {same} imports of that day"
         if held:
             state += f", one quarantined ({held[-1].why})"
         reports.append(
@@ -167,17 +196,40 @@ def zones_status(site: Site, store: Store, *, today: dt.date) -> list[LayerRepor
 
 def unchecked_note(site: Site, store: Store) -> str:
     """What the lower tiers lack without a layer of isolated peoples, one line; empty where there is one."""
-    held = {one.layer for one in all_snapshots(site, store)}
-    layers = [one for one in site.manifest.layer if one.type == "isolated_peoples"]
-    if any(one.name in held for one in layers) or not site.config.tiers.withhold_unchecked:
+    if not site.config.tiers.withhold_unchecked:
         return ""
-    name = layers[0].name if layers else "isolated-peoples"
+    layers = [one for one in site.manifest.layer if one.tells_isolated]
+    latest = {
+        one.layer: one
+        for one in sorted(all_snapshots(site, store), key=lambda snapshot: (snapshot.date, snapshot.order))
+    }
+    held = [latest[one.name] for one in layers if one.name in latest]
+    doubts = {one.layer: _doubts(site, one) for one in held}
+    if held and not all(doubts.values()):
+        return ""
+    name = held[0].layer if held else layers[0].name if layers else "isolated-peoples"
+    if held:
+        cause = (
+            f"the layer {name} of {held[0].date} is not what its entry expects ({'; '.join(doubts[name])})"
+        )
+        do = f"import it again, with --confirm if it is right, or correct its entry in {site.config.zones}"
+    else:
+        cause = "no layer of isolated peoples is at hand"
+        do = f"`selvawatch zones fetch {name}` or `zones import {name} FILE`"
     return (
-        "no layer of isolated peoples is at hand, so public and partner bulletins, maps and tables"
-        " stay empty:"
-        f" `selvawatch zones fetch {name}` or `zones import {name} FILE`"
+        f"{cause}, so public and partner bulletins, maps and tables stay empty: {do}"
         " (or, knowing what that means, withhold_unchecked = false in the site file)"
     )
+
+
+def _doubts(site: Site, snapshot: Snapshot) -> tuple[str, ...]:
+    """Why a snapshot of a layer that tells of isolated peoples does not open the lower tiers."""
+    if snapshot.confirmed:
+        return ()
+    entry = site.manifest.entry(snapshot.layer)
+    return read_layer(
+        snapshot.file, entry, crs=site.grid.crs, date=snapshot.date, sha256=snapshot.sha256
+    ).doubts
 
 
 def check_zones(site: Site, store: Store) -> list[str]:
@@ -226,7 +278,7 @@ def _slivers(site: Site, store: Store) -> list[str]:
     return [summary, *largest]
 
 
-def _fetch(site: Site, store: Store, entry: LayerEntry, date: dt.date, client: Client) -> SnapshotRecord:
+def _fetch(site: Site, store: Store, entry: LayerEntry, when: _When, client: Client) -> SnapshotRecord:
     if entry.fetch is None:
         raise LayerError("the layer has no service", where=entry.name, do="take it in with `zones import`")
     fetch = entry.fetch
@@ -242,7 +294,7 @@ def _fetch(site: Site, store: Store, entry: LayerEntry, date: dt.date, client: C
         )
         frame = SERVICES[fetch.kind](client, request)
     address = f"{public_address(fetch.url)} {fetch.layer}".strip()
-    return _keep(site, store, entry, frame, _origin(site, date, address, request.remarks))
+    return _keep(site, store, entry, frame, _origin(site, when, address, request.remarks))
 
 
 def _scratch(store: Store, entry: LayerEntry) -> tempfile.TemporaryDirectory[str]:

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
 import pyarrow.parquet as pq
@@ -231,15 +232,16 @@ def _of_run(
             earlier = past
         else:
             run, zones = past, _zones_then(site, store, now, past)
-    guarded = guarded_area(now, zones)
-    pieces, faces = _run_pieces(site, store, zones, run, request.tier, guarded)
+    guard = Guard(guarded_area(now, zones), now.isolated_checked)
+    pieces, faces = _run_pieces(site, store, zones, run, request.tier, guard)
     source = _source_of(store, run, zones, request.tier)
     before = None
     if earlier is not None:
         source["earlier_run_id"] = earlier.run_id
         then = _zones_then(site, store, now, earlier)
         source["earlier_register_of_run"] = _source_of(store, earlier, then, request.tier)["register_of_run"]
-        before = _run_pieces(site, store, then, earlier, request.tier, guarded_area(now, then))[0]
+        guard = Guard(guarded_area(now, then), now.isolated_checked)
+        before = _run_pieces(site, store, then, earlier, request.tier, guard)[0]
     inputs = _inputs(
         site,
         zones_of_tier(zones, request.tier),
@@ -278,8 +280,15 @@ def _zones_then(site: Site, store: Store, now: Zones, run: RunRow) -> Zones:
     return found
 
 
+class Guard(NamedTuple):
+    """Ground of isolated peoples, and whether it is all there is."""
+
+    isolated: shapely.Geometry | None
+    checked: bool
+
+
 def _run_pieces(
-    site: Site, store: Store, zones: Zones, run: RunRow, tier: Tier, isolated: shapely.Geometry | None
+    site: Site, store: Store, zones: Zones, run: RunRow, tier: Tier, guard: Guard
 ) -> tuple[Pieces, Faces]:
     """Pieces of a run that a tier may count, with nothing near isolated peoples as they are known today."""
     folder = store.run(run.run_id)
@@ -291,7 +300,13 @@ def _run_pieces(
         return pieces, faces
     rule = site.config.tiers
     published = read_parquet(read_seal(folder), f"{RESTRICTED}/{ALERTS_FILE}")
-    gate = Gate(tier=tier, rule=rule, data_day=run.until_day, isolated=isolated)
+    gate = Gate(
+        tier=tier,
+        rule=rule,
+        data_day=run.until_day,
+        isolated=guard.isolated,
+        isolated_checked=guard.checked,
+    )
     alerts = apply(ALERTS, published, gate, cells=tracked.cells)
     cells = apply(CELLS, tracked.cells, gate, of=alerts)
     return of_cells(pieces, set(cells.frame["cell_id"])), faces

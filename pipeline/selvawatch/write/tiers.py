@@ -121,6 +121,8 @@ class Gate:
     """The run's data day."""
     isolated: shapely.Geometry | None = None
     """Ground of isolated peoples in the CRS of the rows; None where no layer says where that is."""
+    isolated_checked: bool = True
+    """Whether that ground is all there is; else it is guarded, and proves nothing of other ground."""
 
     @property
     def newest_day(self) -> int:
@@ -328,7 +330,8 @@ def _near_isolated(frame: pd.DataFrame, gate: Gate) -> np.ndarray:
 
 
 def _unchecked(frame: pd.DataFrame, gate: Gate) -> np.ndarray:
-    if gate.tier == Tier.RESTRICTED or gate.isolated is not None or ISOLATED not in frame.columns:
+    proven = gate.isolated is not None and gate.isolated_checked
+    if gate.tier == Tier.RESTRICTED or proven or ISOLATED not in frame.columns:
         return np.zeros(len(frame), bool)
     return (frame[ISOLATED] == "unknown").to_numpy(bool)
 

@@ -1,10 +1,14 @@
 """The secret that ids are made with: drawn once, private, never another one in silence."""
 
+import datetime as dt
+
 import pytest
 
 from selvawatch.errors import DamagedError, StoreError
-from selvawatch.events.id_key import FILE, VARIABLE, id_key, known_id_key
+from selvawatch.events.id_key import FILE, VARIABLE, id_key, id_key_digest, keep_id_key, known_id_key
 from selvawatch.events.linking import letters
+from selvawatch.health.store_findings import store_findings
+from selvawatch.store.folders import Store
 
 
 @pytest.fixture
@@ -50,3 +54,39 @@ def test_a_secret_that_is_gone_or_damaged_is_never_drawn_anew(root):
     path.unlink()
     with pytest.raises(DamagedError, match="restore it from a copy"):
         id_key(root)
+
+
+def test_two_stores_are_told_apart_by_the_digest_of_their_secret_which_never_tells_the_secret(
+    root, tmp_path, monkeypatch
+):
+    assert id_key_digest(root) == (True, "")
+    key = id_key(root)
+    drawn, digest = id_key_digest(root)
+    assert drawn and len(digest) == 32 and digest not in (key.hex(), key.hex()[:32])
+    assert id_key(tmp_path / "other") and id_key_digest(tmp_path / "other")[1] != digest
+    monkeypatch.setenv(VARIABLE, "a declared secret")
+    id_key(tmp_path / "third")
+    declared = id_key_digest(tmp_path / "third")
+    monkeypatch.delenv(VARIABLE)
+    assert declared[0] is False and declared == id_key_digest(tmp_path / "third") != id_key_digest(root)
+
+
+def test_doctor_says_which_secret_a_store_has_and_when_no_run_can_go_on(root, tmp_path, monkeypatch):
+    Store(tmp_path).ledger.create()
+
+    def ids():
+        found = store_findings(str(tmp_path), None, dt.date(2026, 1, 1), deep=False)
+        return " ".join(one.line for one in found if " ids: " in one.line)
+
+    assert ids() == ""
+    key = id_key(root)
+    assert id_key_digest(root)[1] in ids() and "the store's own" in ids() and key.hex() not in ids()
+    monkeypatch.setenv(VARIABLE, "another")
+    assert "another secret" in ids() and "another one would rename" in ids()
+    (root / FILE).unlink()
+    assert "the secret of ids is gone" in ids()
+    monkeypatch.setenv(VARIABLE, "declared")
+    keep_id_key(root, known_id_key(tmp_path / "nowhere"))
+    assert f"declared by {VARIABLE}" in ids() and "set " not in ids()
+    monkeypatch.delenv(VARIABLE)
+    assert f"set {VARIABLE} as it was" in ids()

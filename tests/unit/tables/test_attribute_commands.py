@@ -154,7 +154,8 @@ def test_an_earlier_run_is_told_with_its_register_though_an_older_layer_came_lat
     ground = [shapely.box(west, south, west + 5000, south + 5000)]
     gpd.GeoDataFrame({"a": [1]}, geometry=ground, crs="EPSG:32719").to_parquet(tmp_path / "p.parquet")
     older = made_decade.TAKEN - dt.timedelta(days=9)
-    import_zone(Site.load(site), Store(store), "isolated-peoples", str(tmp_path / "p.parquet"), date=older)
+    file = str(tmp_path / "p.parquet")
+    import_zone(Site.load(site), Store(store), "isolated-peoples", file, date=older, confirmed=True)
     again = selvawatch.table("loss_by_type", **words)
     assert again.attrs["provenance"]["register_of_run"] == told
     assert again.equals(before) == noted
@@ -192,9 +193,8 @@ def test_an_earlier_run_is_told_without_ground_of_isolated_peoples_that_is_known
     grown = [shapely.box(west - 40_000, south, west + 50_000, south + made_decade.SIDE)]
     gpd.GeoDataFrame({"a": [1]}, geometry=grown, crs="EPSG:32719").to_parquet(tmp_path / "peoples.parquet")
     later = made_decade.TAKEN + dt.timedelta(days=9)
-    import_zone(
-        Site.load(site), Store(store), "isolated-peoples", str(tmp_path / "peoples.parquet"), date=later
-    )
+    file = str(tmp_path / "peoples.parquet")
+    import_zone(Site.load(site), Store(store), "isolated-peoples", file, date=later, confirmed=True)
     after = {tier: selvawatch.table("loss_by_district", **words, tier=tier) for tier in before}
     pd.testing.assert_frame_equal(before["restricted"], after["restricted"])
     inside = after["public"]["ubigeo"].isin([f"17{index:04d}" for index in range(5)])

@@ -334,3 +334,15 @@ def test_a_delayed_tier_is_not_ranked_by_what_happened_since():
     _, seen = released(Tier.PUBLIC, RULE, frame, DATA_DAY + 10_000)
     assert len(seen) == 3
     assert not any({"growth", "news"} & set(codes.split()) for codes in seen["rank_reasons"])
+
+
+@pytest.mark.parametrize("withhold", [True, False])
+def test_ground_in_doubt_is_guarded_and_proves_nothing_of_other_ground(withhold):
+    frame = alerts(6, isolated_peoples=["unknown"] * 6)
+    reserve = frame.geometry.iloc[0].buffer(1)
+    rule = TierRule(delay_days=0, grid_m=1000, isolated_buffer_m=0, withhold_unchecked=withhold)
+    gate = Gate(tier=Tier.PUBLIC, rule=rule, data_day=DATA_DAY, isolated=reserve, isolated_checked=False)
+    out = apply(ALERTS, frame, gate)
+    near = int(frame.geometry.distance(reserve).le(0).sum())
+    assert 0 < near < 6
+    assert (len(out.frame), out.withheld.protected) == ((0, 6) if withhold else (6 - near, near))

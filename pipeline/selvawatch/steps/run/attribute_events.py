@@ -39,11 +39,15 @@ class Zones:
 
     @property
     def isolated(self) -> shapely.Geometry | None:
-        """Ground of isolated peoples; None where no layer says where that is."""
-        if "isolated_peoples" not in self.register.types_present():
-            return None
+        """Ground of isolated peoples, of layers in doubt too; None where no layer says where it is."""
         rights = self.register.rights
-        return shapely.union_all(rights.geometry[rights["type"] == "isolated_peoples"].to_numpy())
+        ground = rights.geometry[rights["type"] == "isolated_peoples"].to_numpy()
+        return shapely.union_all(ground) if len(ground) or self.isolated_checked else None
+
+    @property
+    def isolated_checked(self) -> bool:
+        """Whether a layer of isolated peoples is what its entry expects, or confirmed by a person."""
+        return "isolated_peoples" in self.register.types_present()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

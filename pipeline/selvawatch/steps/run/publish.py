@@ -168,7 +168,13 @@ def _write_pages(folder: Path, bulletin: Bulletin) -> dict[str, Path]:
 def _for_tier(context: RunContext, content: RunContent, tier: Tier) -> _TierContent:
     """The alerts that a tier may see, ranked among themselves, and what its tables and headline count."""
     site, day, zones = context.site, content.run.data_day, content.attributed.zones
-    gate = Gate(tier=tier, rule=site.config.tiers, data_day=day, isolated=zones.isolated)
+    gate = Gate(
+        tier=tier,
+        rule=site.config.tiers,
+        data_day=day,
+        isolated=zones.isolated,
+        isolated_checked=zones.isolated_checked,
+    )
     attributed = content.attributed
     if zones_of_tier(zones, tier) is not zones:
         attributed = attribute_events(site, zones, content.tracked, day, context.store, tier)
