@@ -72,6 +72,14 @@ def _held_back(layer: str, why: str) -> str:
 def import_(
     layer: Annotated[str, typer.Argument(help="Name of the layer in zones.toml.")],
     file: Annotated[str, typer.Argument(metavar="FILE[:LAYER]")],
+    column: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="ROLE=COLUMN",
+            help="A column of the file that has another name than in zones.toml, such as name=NOMBRE;"
+            " may be repeated. ROLE= where the file has none.",
+        ),
+    ] = None,
     date: DateOption = None,
     confirm: ConfirmOption = False,
     site: SiteOption = None,
@@ -84,7 +92,9 @@ def import_(
 
     loaded = Site.load(site_folder(site))
     with exclusive(store, "selvawatch zones import") as held:
-        record = import_zone(loaded, held.store, layer, file, date=_date(date), confirmed=confirm)
+        record = import_zone(
+            loaded, held.store, layer, file, date=_date(date), confirmed=confirm, columns=column or ()
+        )
     note = _held_back(layer, record.why)
     typer.echo(f"{layer}: {record.features} features, {record.area_ha:.1f} ha, {record.sha256[:12]}{note}")
     for remark in record.remarks:

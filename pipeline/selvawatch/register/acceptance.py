@@ -1,5 +1,7 @@
 """What is checked of a layer before it is kept: that every command that reads it later can use it."""
 
+import unicodedata
+
 import geopandas as gpd
 import numpy as np
 import shapely
@@ -76,9 +78,14 @@ def _named_as(frame: gpd.GeoDataFrame, entry: LayerEntry, remarks: list[str]) ->
     present = [str(name) for name in frame.columns]
     renamed: dict[str, str] = {}
     for wanted in entry.columns:
-        same = [name for name in present if name.casefold() == wanted.casefold()]
+        same = [name for name in present if _letters(name) == _letters(wanted)]
         if wanted not in present and len(same) == 1:
             renamed[same[0]] = wanted
     if renamed:
         remarks.append(f"columns in other letters: {', '.join(sorted(renamed))}")
     return frame.rename(columns=renamed)
+
+
+def _letters(name: str) -> str:
+    """A name without the case of its letters, each with its accents as one character."""
+    return unicodedata.normalize("NFC", name).casefold()

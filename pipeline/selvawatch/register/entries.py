@@ -1,8 +1,9 @@
 """Entries of the manifest: what a layer of rights or zones is, where it comes from, what its columns mean."""
 
 import datetime as dt
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from selvawatch.core.tables import RIGHT_KINDS, RIGHT_TYPES
 from selvawatch.errors import LayerError
@@ -14,6 +15,22 @@ ISOLATED = "isolated_peoples"
 
 UNATTRIBUTED = ("reference", "context")
 KINDS = (*RIGHT_KINDS, *UNATTRIBUTED)
+
+
+COLUMN_ROLES = {
+    "type": "type_column",
+    "subtype": "subtype_column",
+    "id": "id_columns",
+    "name": "name_column",
+    "holder": "holder_column",
+    "status": "status_column",
+    "applied_on": "applied_column",
+    "valid_from": "from_column",
+    "valid_to": "to_column",
+    "document": "document_column",
+    "ha_legal": "ha_column",
+}
+"""What a column of a source is for, and the key of an entry that names it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +47,32 @@ class RoadMark:
     """Who says so."""
     verified: bool
     """Whether it was checked; marks that were not say nothing."""
+
+
+def columns_by_role(given: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """Columns of a file by what they are for, from texts `ROLE=COLUMN`; `ROLE=` says that the file has none.
+
+    Raises
+    ------
+    LayerError
+        For a text of another form, an unknown role, or one that is given twice (`id` may be).
+    """
+    found: dict[str, tuple[str, ...]] = {}
+    for text in given:
+        role, mark, column = (part.strip() for part in text.partition("="))
+        if not mark or role not in COLUMN_ROLES:
+            raise LayerError(
+                "it does not say what a column is for",
+                where="--column",
+                got=repr(text),
+                needed=f"ROLE=COLUMN, its role one of {', '.join(COLUMN_ROLES)}",
+            )
+        if role in found and (role != "id" or not column or not found[role]):
+            raise LayerError(
+                "a role is given twice", where="--column", got=[*found[role], column], needed=f"one {role}="
+            )
+        found[role] = (*found.get(role, ()), *([column] if column else []))
+    return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,6 +226,23 @@ class LayerEntry:
     def tells_isolated(self) -> bool:
         """Whether rows of it may be reserves of isolated peoples."""
         return ISOLATED in (self.type, *self.types.values(), *self.type_by_pattern.values())
+
+    def with_columns(self, columns: Mapping[str, Sequence[str]]) -> "LayerEntry":
+        """The entry for a file whose columns have other names: by role of `COLUMN_ROLES`; no name: none."""
+        named: dict[str, Any] = {
+            COLUMN_ROLES[role]: tuple(names) if role == "id" else "".join(names)
+            for role, names in columns.items()
+        }
+        return replace(self, **named) if named else self
+
+    def role_of(self, column: str) -> str:
+        """What a column that the entry names is for."""
+        roles = [
+            role
+            for role, key in COLUMN_ROLES.items()
+            if column in ([*self.id_columns] if role == "id" else [getattr(self, key)])
+        ]
+        return ", ".join(roles)
 
     @property
     def columns(self) -> tuple[str, ...]:

@@ -84,8 +84,9 @@ def normalise_layer(
         raise LayerError(
             "columns that the manifest names are missing",
             where=where or entry.name,
-            got=sorted(str(name) for name in frame.columns if name != "geometry"),
-            needed=missing,
+            got=", ".join(sorted(str(name) for name in frame.columns if name != "geometry"))
+            or "no column but the geometry",
+            needed=", ".join(missing),
             do=f"correct the entry {entry.name} of zones.toml",
         )
     frame = frame.reset_index(drop=True)

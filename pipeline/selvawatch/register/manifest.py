@@ -1,8 +1,8 @@
 """The manifest of layers (`aoi/zones.toml`) and what it makes: the register and the references."""
 
 import datetime as dt
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import geopandas as gpd
@@ -41,6 +41,10 @@ class Manifest:
         known = [one.name for one in self.layer]
         raise SiteError("unknown layer", got=name, needed=known)
 
+    def entry_of(self, snapshot: "Snapshot") -> LayerEntry:
+        """The entry of a snapshot, with the columns that were named by hand when it was taken."""
+        return self.entry(snapshot.layer).with_columns(snapshot.columns)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
@@ -56,6 +60,8 @@ class Snapshot:
     """Of several of one day the one with the highest number stands: what was imported last."""
     confirmed: bool = False
     """Whether a person confirmed it though it is not what its entry expects."""
+    columns: Mapping[str, Sequence[str]] = field(default_factory=dict, hash=False)
+    """Its columns by role, where they were named by hand (`LayerEntry.with_columns`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,7 +169,7 @@ def read_register(
     layer_snapshots: list[LayerSnapshot] = []
     latest: dict[str, Snapshot] = {}
     for snapshot in snapshots:
-        entry = manifest.entry(snapshot.layer)
+        entry = manifest.entry_of(snapshot)
         if entry.kind in UNATTRIBUTED:
             before = latest.get(snapshot.layer)
             if before is None or (before.date, before.order) < (snapshot.date, snapshot.order):
@@ -221,7 +227,7 @@ def areas_as_districts(areas: Sequence[Area], crs: str, date: dt.date) -> LayerS
 def _references(manifest: Manifest, latest: dict[str, Snapshot], crs: str) -> References:
     parts: dict[str, list[gpd.GeoDataFrame]] = {"road": [], "river": [], "water": [], "scar": []}
     for name in sorted(latest):
-        entry = manifest.entry(name)
+        entry = manifest.entry_of(latest[name])
         if entry.kind != "reference":
             continue
         frame = read_vector(latest[name].file, crs=crs, declared_crs=entry.crs, encoding=entry.encoding)

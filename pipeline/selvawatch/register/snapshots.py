@@ -3,7 +3,7 @@
 import datetime as dt
 import hashlib
 import io
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
@@ -58,6 +58,8 @@ class SnapshotRecord:
     """What it lacks, and what was left out or put right when it was taken."""
     confirmed: bool = False
     """Whether a person confirmed it though it is not what its entry expects."""
+    columns: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Its columns by role, where they were named by hand."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +76,10 @@ class Origin:
     """What was left out or put right so far."""
     confirmed: bool = False
     """Whether a person has compared the layer with its publisher's: it is then used whatever it lacks."""
+    by_hand: bool = False
+    """Whether it is a file that somebody has, and no service was asked."""
+    columns: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Its columns by role, where they have other names than in the entry."""
 
 
 def keep(
@@ -100,7 +106,12 @@ def keep(
         entry names, the holder's included.
     """
     remarks = list(origin.remarks)
-    clean = without_persons(acceptable(frame, entry, origin.extent, remarks), entry, salt)
+    entry, by_manifest = entry.with_columns(origin.columns), entry
+    accepted = acceptable(frame, entry, origin.extent, remarks)
+    _check_columns(accepted, entry, by_manifest, origin)
+    clean = without_persons(accepted, entry, salt, gone=[by_manifest.holder_column])
+    if origin.columns:
+        remarks.append(f"columns named by hand: {_listed(origin.columns)}")
     area = _area_ha(clean, equal_area)
     if not np.isfinite(area):
         raise LayerError("the layer's area is no number", where=entry.name, do="nothing was kept")
@@ -127,6 +138,7 @@ def keep(
         state=ACCEPTED,
         remarks=tuple(remarks),
         confirmed=bool(doubts),
+        columns={role: tuple(names) for role, names in origin.columns.items()},
     )
     judged = _judged(root, entry, record, clean, equal_area)
     if judged.state == QUARANTINED and origin.confirmed:
@@ -173,38 +185,69 @@ def _area_ha(frame: gpd.GeoDataFrame, equal_area: CRS) -> float:
     return float(hectares(shapes[~shapely.is_missing(shapes)], frame.crs, equal_area).sum())
 
 
-def without_persons(frame: gpd.GeoDataFrame, entry: LayerEntry, salt: bytes) -> gpd.GeoDataFrame:
+def _listed(columns: Mapping[str, Sequence[str]]) -> str:
+    return ", ".join(f"{role}={' + '.join(names)}" for role, names in columns.items())
+
+
+def _check_columns(
+    frame: gpd.GeoDataFrame, entry: LayerEntry, by_manifest: LayerEntry, origin: Origin
+) -> None:
+    """Refuse a layer without a column that its entry names, or with one named by hand that names persons.
+
+    Without the holder's column names may stand in any other: that a file has none is believed only where
+    nothing but named columns is kept.
+    """
+    present = [str(name) for name in frame.columns if name != frame.active_geometry_name]
+    if missing := [name for name in entry.columns if name not in present]:
+        raise LayerError(
+            f"columns that {'--column or ' if origin.columns else ''}the manifest names are missing",
+            where=entry.name,
+            got=", ".join(present) or "no column but the geometry",
+            needed=", ".join(f"{name} ({entry.role_of(name)})" for name in missing),
+            do="name those of the file by `--column ROLE=COLUMN` (`ROLE=` where it has none),"
+            " or correct the entry in zones.toml; nothing was kept"
+            if origin.by_hand
+            else "the service changed: correct the entry in zones.toml; the last snapshot stays",
+        )
+    fetch, holder = by_manifest.fetch, by_manifest.holder_column
+    bearing = (holder, entry.holder_column, *(fetch.drop if fetch else ()))
+    persons = {name.casefold() for name in bearing if name}
+    kept = replace(entry, holder_column="").columns
+    if named := [name for name in kept if name.casefold() in persons]:
+        raise LayerError(
+            "a column that names persons would be kept",
+            where=entry.name,
+            got=", ".join(named),
+            needed="it as holder=, or not at all",
+        )
+    if holder and not entry.holder_column and (not entry.only_named or holder in present):
+        raise LayerError(
+            "the column of the holder is left out, and names of persons may be kept",
+            where=entry.name,
+            got=f"`holder=`, and the columns {', '.join(present)}",
+            needed="`--column holder=COLUMN`" if entry.only_named else "`only_named = true` in its entry",
+        )
+
+
+def without_persons(
+    frame: gpd.GeoDataFrame, entry: LayerEntry, salt: bytes, *, gone: Collection[str] = ()
+) -> gpd.GeoDataFrame:
     """The frame without fields that name natural persons; the holder becomes a type and a salted hash.
 
-    Raises
-    ------
-    LayerError
-        Where a column that the entry names is missing; without its holder's, names may stand in any other.
+    gone: further columns to drop, in any case of letters.
     """
-    fetch = entry.fetch
+    fetch, named = entry.fetch, (*entry.columns, HOLDER_TYPE, HOLDER_HASH, "geometry")
     clean = frame.copy()
     if entry.holder_column and entry.holder_column in clean:
         names = texts(clean[entry.holder_column])
         clean[HOLDER_TYPE] = [holder_type(one) for one in names]
         clean[HOLDER_HASH] = [holder_hash(one, salt) for one in names]
-    gone = {one.casefold() for one in (entry.holder_column, *(fetch.drop if fetch else ())) if one}
-    clean = clean.drop(columns=[one for one in clean.columns if str(one).casefold() in gone])
+    dropped = {one.casefold() for one in (entry.holder_column, *gone, *(fetch.drop if fetch else ())) if one}
+    clean = clean.drop(columns=[one for one in clean.columns if str(one).casefold() in dropped])
     if fetch and fetch.keep:
-        clean = clean[[one for one in clean.columns if one in (*fetch.keep, "geometry")]]
+        clean = clean[[one for one in clean.columns if one in (*fetch.keep, *named)]]
     if entry.only_named:
-        named = (*entry.columns, HOLDER_TYPE, HOLDER_HASH, "geometry")
         clean = clean[[one for one in clean.columns if one in named]]
-    # Without the column we know, the holders may stand under a name that nobody said to drop.
-    replaced = {entry.holder_column} if HOLDER_TYPE in clean.columns else set()
-    missing = [one for one in entry.columns if one not in {*clean.columns, *replaced}]
-    if missing:
-        raise LayerError(
-            "columns that the manifest names are missing",
-            where=entry.name,
-            got=sorted(str(one) for one in clean.columns if one != "geometry"),
-            needed=missing,
-            do="the service changed: correct the entry in zones.toml; the last snapshot stays",
-        )
     return gpd.GeoDataFrame(clean, geometry="geometry", crs=frame.crs)
 
 
@@ -269,6 +312,7 @@ def stored_snapshots(root: Path, layers: Sequence[str]) -> tuple[Snapshot, ...]:
                     sha256=record.sha256,
                     order=1 + order.get(_record_name(record), 0),
                     confirmed=record.confirmed,
+                    columns=record.columns,
                 )
             )
     return tuple(found)

@@ -4,7 +4,8 @@ import datetime as dt
 import os
 import secrets
 import tempfile
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,7 +17,7 @@ from selvawatch.attribute.overlay import extent_of
 from selvawatch.core.files import file_digest, write_checked
 from selvawatch.errors import DamagedError, LayerError, SelvawatchError
 from selvawatch.register.archives import read_file
-from selvawatch.register.entries import LayerEntry
+from selvawatch.register.entries import LayerEntry, columns_by_role
 from selvawatch.register.layer_rows import read_layer
 from selvawatch.register.manifest import Snapshot, read_register, site_snapshots
 from selvawatch.register.readers.isolated_reading import limits_for
@@ -105,13 +106,21 @@ def fetch_zones(
 
 
 def import_zone(
-    site: Site, store: Store, layer: str, file: str, *, date: dt.date, confirmed: bool = False
+    site: Site,
+    store: Store,
+    layer: str,
+    file: str,
+    *,
+    date: dt.date,
+    confirmed: bool = False,
+    columns: Sequence[str] = (),
 ) -> SnapshotRecord:
     """Keep a layer from a file (any vector format, or an archive of one) as if it had been fetched.
 
-    confirmed: it is used though it is not what is expected, or lost more than allowed.
+    confirmed: it is used though it is not what is expected, or lost more than allowed. columns: of those that
+    have other names than in the entry, `ROLE=COLUMN` each (`register.entries.COLUMN_ROLES`).
     """
-    entry = site.manifest.entry(layer)
+    entry, named = site.manifest.entry(layer), columns_by_role(columns)
     path, inside = split_layer(file)
     check_file(path)
     reading = Reading(
@@ -124,7 +133,7 @@ def import_zone(
         with _scratch(store, entry) as scratch:
             frame = read_file(path, inside or "", reading, Path(scratch))
         origin = _origin(site, _When(date, confirmed), path.name, reading.remarks)
-        return _keep(site, store, entry, frame, origin)
+        return _keep(site, store, entry, frame, replace(origin, by_hand=True, columns=named))
     except SelvawatchError:
         raise
     except Exception as error:
@@ -226,7 +235,7 @@ def _doubts(site: Site, snapshot: Snapshot) -> tuple[str, ...]:
     """Why a snapshot of a layer that tells of isolated peoples does not open the lower tiers."""
     if snapshot.confirmed:
         return ()
-    entry = site.manifest.entry(snapshot.layer)
+    entry = site.manifest.entry_of(snapshot)
     return read_layer(
         snapshot.file, entry, crs=site.grid.crs, date=snapshot.date, sha256=snapshot.sha256
     ).doubts
@@ -236,7 +245,7 @@ def check_zones(site: Site, store: Store) -> list[str]:
     """What is wrong or was repaired in the snapshots in use, one line each; files are verified on the way."""
     findings = []
     for taken_on in all_snapshots(site, store):
-        entry = site.manifest.entry(taken_on.layer)
+        entry = site.manifest.entry_of(taken_on)
         if entry.kind in ("reference", "context"):
             continue
         snapshot = read_layer(
