@@ -34,6 +34,8 @@ class Table:
     name: str
     description: str
     columns: tuple[Column, ...]
+    tier: Tier = Tier.PUBLIC
+    """Lowest tier that may have its rows, whatever their columns."""
 
     def column(self, name: str) -> Column:
         """The column of that name; KeyError when there is none."""

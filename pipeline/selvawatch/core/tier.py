@@ -16,6 +16,10 @@ class Tier(IntEnum):
     """Authorities with jurisdiction: full coordinates."""
 
 
+LEAST_RIGHTS = 5
+"""Rights that a row below the partner tier tells of at least, where a site does not say otherwise."""
+
+
 def tier_named(text: str) -> Tier:
     """The tier of that name in small letters, as commands and the Python call take it.
 

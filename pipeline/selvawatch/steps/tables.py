@@ -73,11 +73,11 @@ def make_table(site: Site, store: Store, request: TableRequest) -> MadeTable:
     else:
         inputs, day, source, zones = _of_run(site, store, zones, request)
     frame = build(request.name, inputs, request.options)
-    spec = TABLES[request.name]
+    spec = TABLES[request.name].of_tier(request.tier)
     detections = f"selvawatch {site.model.name} {site.model.version}"
     frame.insert(0, "loss_product", source.get("product_label", detections))
     columns = tuple(one for one in (PRODUCT, *spec.columns) if one.name in frame.columns)
-    table = Table(name=spec.name, description=spec.description, columns=columns)
+    table = Table(name=spec.name, description=spec.description, columns=columns, tier=spec.tier)
     return MadeTable(
         released=apply(table, frame, Gate(tier=request.tier, rule=site.config.tiers, data_day=day)),
         provenance=_provenance(site, zones_of_tier(zones, request.tier), request, day) | source,
@@ -190,7 +190,9 @@ def _title(spec: TableSpec) -> str:
 
 def _plot_word(column: str, value: str) -> str:
     """What a Spanish chart shows of a text cell: words for classes, other text as it is."""
-    return combination(language("es"), value) if column in ("class", "type") else value
+    if column in ("class", "type") or value.startswith("other "):
+        return combination(language("es"), value)
+    return value
 
 
 def _of_product(
@@ -335,4 +337,6 @@ def _inputs(
         references=zones.references,
         watched_from=watched_from,
         earlier=earlier,
+        tier=tier,
+        least_rights=site.config.tiers.least_rights,
     )

@@ -13,9 +13,11 @@ from selvawatch.attribute.periods import PeriodSet, calendar
 from selvawatch.core.days import NO_DAY, day_numbers
 from selvawatch.core.schema import Column, column, columns
 from selvawatch.core.table_options import TableOptions
+from selvawatch.core.tier import LEAST_RIGHTS, Tier
 from selvawatch.errors import TableError
 from selvawatch.register.manifest import References
 from selvawatch.register.register import NOT_IN_FORCE, Register
+from selvawatch.tables.single_rights import OTHER_DISTRICTS
 from selvawatch.tables.table_settings import TableSettings
 
 COUNTED_STATUSES = ("provisional", "confirmed", "closed")
@@ -43,6 +45,18 @@ class TableInputs:
     """First day that loss was looked for; None: taken to be the first day of any loss."""
     earlier: Pieces | None = None
     """Pieces of an earlier state of knowledge, for `revisions`."""
+    tier: Tier = Tier.RESTRICTED
+    """For whom; below the partner tier a table of single rights is made in its public form."""
+    least_rights: int = LEAST_RIGHTS
+    """Rights that a row of a table of single rights tells of at least, below the partner tier."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublicForm:
+    """A table of single rights as it is made below the partner tier: no row tells of one right."""
+
+    build: Callable[[TableInputs, TableOptions], pd.DataFrame]
+    columns: tuple[Column, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +70,36 @@ class TableSpec:
     columns: tuple[Column, ...]
     notes: tuple[str, ...] = field(default=())
     """What a reader must know before quoting it."""
+    public: PublicForm | None = None
+    """How it is made below the partner tier, where its rows tell of single rights; None: as above."""
+
+    def of_tier(self, tier: Tier) -> "TableSpec":
+        """The table as it is made for a tier."""
+        if self.public is None or tier >= Tier.PARTNER:
+            return self
+        return replace(self, build=self.public.build, columns=self.public.columns, public=None)
+
+    @property
+    def tier(self) -> Tier:
+        """Lowest tier that may have the rows that `build` makes."""
+        return Tier.PUBLIC if self.public is None else Tier.PARTNER
+
+    @property
+    def all_columns(self) -> tuple[Column, ...]:
+        """Columns of the table in any tier: those of single rights from the partner tier on, then those that
+        only its public form has.
+        """
+        if self.public is None:
+            return self.columns
+        public = {one.name: one for one in self.public.columns}
+        names = {one.name for one in self.columns}
+        detailed = tuple(
+            replace(one, nullable=one.nullable or public[one.name].nullable)
+            if one.name in public
+            else replace(one, tier=max(one.tier, Tier.PARTNER))
+            for one in self.columns
+        )
+        return (*detailed, *(one for name, one in public.items() if name not in names))
 
 
 HECTARES = (
@@ -234,7 +278,10 @@ def all_pieces(inputs: TableInputs, options: TableOptions) -> pd.DataFrame:
 def added(
     inputs: TableInputs, options: TableOptions, rows: pd.DataFrame, keys: Sequence[str]
 ) -> pd.DataFrame:
-    """Hectares of weighted pieces by keys; the dimensions of `options.by` come first among the keys."""
+    """Hectares of weighted pieces by keys; the dimensions of `options.by` come first among the keys.
+
+    A dimension that is a column of `rows` is shown as it stands there.
+    """
     frame = inputs.pieces.frame
     piece = rows["piece"].to_numpy(np.int64)
     mining = (frame["cause"] == "mining").to_numpy()
@@ -248,7 +295,8 @@ def added(
     table = rows[[key for key in keys]].copy()
     for name in reversed(options.by):
         if name not in table:
-            table.insert(0, name, dimension(inputs, name)[piece])
+            shown = rows[name].to_numpy() if name in rows else dimension(inputs, name)[piece]
+            table.insert(0, name, shown)
     weight = np.asarray(rows["weight"], np.float64)
     for name, share in part.items():
         table[name] = weight * (ha * share)[piece]
@@ -268,7 +316,11 @@ def added(
 
 
 def how(table: pd.DataFrame, inputs: TableInputs, options: TableOptions) -> pd.DataFrame:
-    """The table with the columns of `HOW`."""
+    """The table with the columns of `HOW`; without shares where its districts are not whole."""
+    if "share" in table and "district" in table and (table["district"] == OTHER_DISTRICTS).any():
+        table = table.assign(
+            share=np.nan, share_pct=np.nan, share_of="none: districts of few rights are joined"
+        )
     return table.assign(
         measure=options.measure,
         accounting=options.accounting,

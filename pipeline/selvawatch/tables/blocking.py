@@ -12,16 +12,18 @@ from selvawatch.attribute.seniority import MINING
 from selvawatch.core.schema import Tier, column, columns
 from selvawatch.core.table_options import TableOptions
 from selvawatch.register.register import IN_FORCE, validity
-from selvawatch.tables.base import TableInputs, TableSpec, settings_of
+from selvawatch.tables.base import PublicForm, TableInputs, TableSpec, settings_of
 from selvawatch.tables.conflicts import water_distance
 from selvawatch.tables.rights_by_face import (
     REGISTER,
     THREE,
+    districts_of_faces,
     face_rights,
     faces_under,
     need_faces,
     of_register,
 )
+from selvawatch.tables.single_rights import DISTRICT, RIGHTS_N, joined_rows, nullable, refuse_area
 
 
 def blocking_steps(inputs: TableInputs, options: TableOptions) -> pd.DataFrame:
@@ -32,6 +34,37 @@ def blocking_steps(inputs: TableInputs, options: TableOptions) -> pd.DataFrame:
     layer of water is at hand. The share in a zone is empty where no layer tells of that zone today.
     `sernanp_opinion`: whether any of it lies in a buffer zone.
     """
+    table = _by_right(inputs, options)
+    return table.drop(columns="right").assign(additive=False, **of_register(inputs))
+
+
+def blocking_steps_public(inputs: TableInputs, options: TableOptions) -> pd.DataFrame:
+    """Mining rights of today by type and district: how many there are, and how many each step is hard for.
+
+    A right in two districts stands in both, each with its ground there.
+    """
+    refuse_area(options, "blocking_steps")
+    faces = need_faces(inputs)
+    table = _by_right(inputs, options).set_index("right")
+    rows = face_rights(inputs, faces, today=True)
+    rows = rows[rows["right"].isin(table.index)]
+    rows = rows.assign(district=districts_of_faces(inputs, faces)[rows["face"].to_numpy()])
+    rows = rows.groupby(["type", "district", "right"], as_index=False).agg(ha=("ha", "sum"))
+    steps = table["blocking_steps"].reindex(rows["right"]).str.split()
+    for name, step in (("overlapping_n", "3"), ("near_water_n", "4"), ("water_unknown_n", "4?")):
+        rows[name] = [int(step in found) for found in steps]
+    opinion = table["sernanp_opinion"].reindex(rows["right"]).to_numpy()
+    rows["opinion_n"], rows["opinion_unknown_n"] = (opinion == "yes") * 1, (opinion == "unknown") * 1
+    rows["ha_lo"] = rows["ha_hi"] = rows["ha"]
+    values = rows.drop(columns="right")
+    joined = joined_rows(rows, values, {"rights_n": "right"}, inputs.least_rights)
+    for name in (one.name for one in _COUNTS):
+        joined[name] = joined[name].astype("Int64")
+    return joined.assign(additive=False, **of_register(inputs))
+
+
+def _by_right(inputs: TableInputs, options: TableOptions) -> pd.DataFrame:
+    """The rows of `blocking_steps`, with the position of each right in the register."""
     faces, settings = need_faces(inputs), settings_of(inputs).blocking
     rows = face_rights(inputs, faces, today=True)
     mining = rows[rows["type"].isin(MINING)]
@@ -67,8 +100,7 @@ def blocking_steps(inputs: TableInputs, options: TableOptions) -> pd.DataFrame:
     table["blocking_steps"] = [_steps(*one) for one in steps]
     table["state"] = _state(inputs, table["right"].to_numpy())
     table["ha_lo"] = table["ha_hi"] = table["ha"]
-    table = table.sort_values(["ha", "right_id"], ascending=[False, True]).reset_index(drop=True)
-    return table.drop(columns="right").assign(additive=False, **of_register(inputs))
+    return table.sort_values(["ha", "right_id"], ascending=[False, True]).reset_index(drop=True)
 
 
 def _steps(third: bool, fourth: bool, unsure: bool) -> str:
@@ -83,6 +115,17 @@ def _state(inputs: TableInputs, right: np.ndarray) -> np.ndarray:
     state = validity(inputs.register.rights).states(right, today)
     return np.where(state == IN_FORCE, "in_force", "unknown")
 
+
+_COUNTS = tuple(
+    column(name, "int", description, nullable=True)
+    for name, description in (
+        ("overlapping_n", "Of these, with step 3: another right lies over it."),
+        ("near_water_n", "Of these, with step 4: water is near."),
+        ("water_unknown_n", "Of these, where no layer of water tells."),
+        ("opinion_n", "Of these, with a part in a buffer zone: an opinion of SERNANP is required."),
+        ("opinion_unknown_n", "Of these, where no layer of buffer zones tells."),
+    )
+)
 
 SPECS = (
     TableSpec(
@@ -116,6 +159,18 @@ SPECS = (
         ),
         notes=(
             "Traits of a place, not the state of a file; the holder of a title is not whoever works there.",
+        ),
+        public=PublicForm(
+            build=blocking_steps_public,
+            columns=columns(
+                column("type", "text", "Title or application."),
+                DISTRICT,
+                RIGHTS_N,
+                nullable(THREE),
+                _COUNTS,
+                column("additive", "bool", "Whether rows may be added up."),
+                REGISTER,
+            ),
         ),
     ),
 )

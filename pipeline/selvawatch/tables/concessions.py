@@ -30,6 +30,7 @@ from selvawatch.tables.base import (
 )
 from selvawatch.tables.loss import PERIOD, in_periods
 from selvawatch.tables.rendering import rendered
+from selvawatch.tables.rights import with_shown_districts
 
 EXCLUDED = "excluded: "
 """Begins the class of ground that SPDA left out; here it is a row, so that all rows add up."""
@@ -66,7 +67,8 @@ def share_inside_outside(inputs: TableInputs, options: TableOptions) -> pd.DataF
     label[outside & oil] = f"{EXCLUDED}oil_lot"
     label[core] = f"{EXCLUDED}protected_core"
     rows = rows.assign(**{"class": label, "validity": np.where(core | (outside & oil), "", rows["validity"])})
-    rows = rows.groupby(["piece", "class", "validity"], as_index=False).sum()
+    same = [name for name in ("piece", "class", "validity", "district") if name in rows]
+    rows = rows.groupby(same, as_index=False).sum()
     periods = periods_of(inputs, options)
     by = _with_area(inputs, options)
     keys = ["period", "class", "validity"]
@@ -124,7 +126,8 @@ def _concession_weights(inputs: TableInputs, options: TableOptions) -> pd.DataFr
         over="type",
         only=CONCESSION_TYPES,
     )
-    return rows[counted_pieces(inputs, options)[rows["piece"].to_numpy()]].reset_index(drop=True)
+    rows = rows[counted_pieces(inputs, options)[rows["piece"].to_numpy()]].reset_index(drop=True)
+    return with_shown_districts(inputs, options, rows)
 
 
 def _under(inputs: TableInputs, options: TableOptions, kind: str) -> np.ndarray:

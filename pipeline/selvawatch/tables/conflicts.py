@@ -7,19 +7,21 @@ from selvawatch.attribute.accountings import KEPT_ASIDE
 from selvawatch.attribute.describe import nearest
 from selvawatch.attribute.seniority import MINING, begin_days
 from selvawatch.core.days import day_numbers
-from selvawatch.core.schema import Tier, column, columns
+from selvawatch.core.schema import Column, Tier, column, columns
 from selvawatch.core.table_options import TableOptions
 from selvawatch.register.register import validity
-from selvawatch.tables.base import TableInputs, TableSpec, counted_pieces, settings_of
+from selvawatch.tables.base import PublicForm, TableInputs, TableSpec, counted_pieces, settings_of
 from selvawatch.tables.rights_by_face import (
     NEVER,
     REGISTER,
     THREE,
+    districts_of_faces,
     face_rights,
     faces_under,
     need_faces,
     of_register,
 )
+from selvawatch.tables.single_rights import DISTRICT, RIGHTS_N, joined_rows, nullable, refuse_area
 
 
 def overlap_conflicts(inputs: TableInputs, options: TableOptions) -> pd.DataFrame:
@@ -28,6 +30,63 @@ def overlap_conflicts(inputs: TableInputs, options: TableOptions) -> pd.DataFram
     The senior right began (application, else first day in force) before the junior; where either day is
     unknown, so is the order, and the pair stands in order of its ids.
     """
+    rights = inputs.register.rights
+    begun, pairs = begin_days(inputs.register), _pairs(inputs)
+    keys = ["right_a", "right_b"]
+    table = pairs.groupby(keys, as_index=False).agg(ha=("ha", "sum"), order_known=("order_known", "first"))
+    for side, key in (("senior", "right_a"), ("junior", "right_b")):
+        table[f"begin_{side}"] = begun[table[key]]
+        for name, source in (("right", "right_id"), ("type", "type"), ("holder", "holder_type")):
+            table[f"{name}_{side}"] = rights[source].to_numpy(object)[table[key]]
+    table = table.merge(_loss_in_pairs(inputs, options, pairs, keys), on=keys, how="left")
+    table[_SUMS] = table[_SUMS].fillna(0.0)
+    dated = (table["begin_senior"] < NEVER) & (table["begin_junior"] < NEVER)
+    lag = (table["begin_junior"] - table["begin_senior"]).where(dated)
+    table["lag_days"] = lag.astype("Int64")
+    for side in ("senior", "junior"):
+        days = table[f"begin_{side}"].where(table[f"begin_{side}"] < NEVER)
+        table[f"begin_{side}"] = pd.to_datetime(days, unit="D").astype("datetime64[ms]")
+    table["coexisted"] = _coexisted(inputs, table["right_a"].to_numpy(), table["right_b"].to_numpy())
+    table["ha_lo"] = table["ha_hi"] = table["ha"]
+    table = table.sort_values(["ha", "right_senior", "right_junior"], ascending=[False, True, True])
+    return table.drop(columns=["right_a", "right_b"]).reset_index(drop=True).assign(**of_register(inputs))
+
+
+def overlap_conflicts_public(inputs: TableInputs, options: TableOptions) -> pd.DataFrame:
+    """Pairs of rights over the same ground by their two types and district, none of them told of alone.
+
+    The types stand in the order of each pair: of the earlier and the later right, or of their ids.
+    """
+    refuse_area(options, "overlap_conflicts")
+    rights, pairs = inputs.register.rights, _pairs(inputs)
+    keys = ["right_a", "right_b", "district"]
+    pairs = pairs.assign(district=districts_of_faces(inputs, need_faces(inputs))[pairs["face"].to_numpy()])
+    rows = pairs.groupby(keys, as_index=False).agg(ha=("ha", "sum"))
+    rows = rows.merge(_loss_in_pairs(inputs, options, pairs, keys), on=keys, how="left")
+    rows[_SUMS] = rows[_SUMS].fillna(0.0)
+    kinds, ids = rights["type"].to_numpy(object), rights["right_id"].to_numpy(object)
+    sides = [rows[key].to_numpy(np.int64) for key in ("right_a", "right_b")]
+    rows["type"] = [_PAIRED.join(kinds[[first, other]]) for first, other in zip(*sides, strict=True)]
+    rows["pair"] = [_PAIRED.join(ids[[first, other]]) for first, other in zip(*sides, strict=True)]
+    members = pd.concat([rows[["type", "district", "pair"]].assign(right=ids[side]) for side in sides])
+    rows["ha_lo"] = rows["ha_hi"] = rows["ha"]
+    counted = {"pairs_n": "pair", "rights_n": "right"}
+    values = rows[["type", "district", "ha", "ha_lo", "ha_hi", *_SUMS]]
+    table = joined_rows(members, values, counted, inputs.least_rights)
+    sorts = [str(kind).split(_PAIRED) for kind in table.pop("type")]
+    table.insert(0, "type_senior", np.array([kind[0] for kind in sorts], object))
+    table.insert(1, "type_junior", np.array([kind[-1] for kind in sorts], object))
+    return table.assign(additive=False, **of_register(inputs))
+
+
+_PAIRED = "\n"
+"""Between the two types, or ids, of a pair: in none of them."""
+
+_SUMS = ["loss_before", "loss_after", "loss_mining_before", "loss_mining_after", "loss_undated"]
+
+
+def _pairs(inputs: TableInputs) -> pd.DataFrame:
+    """face, ha, right_a (earlier), right_b and order_known of every pair of rights over each face."""
     rights = inputs.register.rights
     rows = face_rights(inputs, need_faces(inputs))[["face", "right", "ha"]]
     by_id = np.argsort(np.argsort(rights["right_id"].to_numpy(str), kind="stable"), kind="stable")
@@ -40,25 +99,7 @@ def overlap_conflicts(inputs: TableInputs, options: TableOptions) -> pd.DataFram
     first, second = pairs["right_a"].to_numpy(), pairs["right_b"].to_numpy()
     pairs["right_a"], pairs["right_b"] = np.where(swap, second, first), np.where(swap, first, second)
     pairs["order_known"] = known & (begin_a != begin_b)
-    keys = ["right_a", "right_b"]
-    table = pairs.groupby(keys, as_index=False).agg(ha=("ha", "sum"), order_known=("order_known", "first"))
-    for side, key in (("senior", "right_a"), ("junior", "right_b")):
-        table[f"begin_{side}"] = begun[table[key]]
-        for name, source in (("right", "right_id"), ("type", "type"), ("holder", "holder_type")):
-            table[f"{name}_{side}"] = rights[source].to_numpy(object)[table[key]]
-    table = table.merge(_loss_in_pairs(inputs, options, pairs, keys), on=keys, how="left")
-    sums = ["loss_before", "loss_after", "loss_mining_before", "loss_mining_after", "loss_undated"]
-    table[sums] = table[sums].fillna(0.0)
-    dated = (table["begin_senior"] < NEVER) & (table["begin_junior"] < NEVER)
-    lag = (table["begin_junior"] - table["begin_senior"]).where(dated)
-    table["lag_days"] = lag.astype("Int64")
-    for side in ("senior", "junior"):
-        days = table[f"begin_{side}"].where(table[f"begin_{side}"] < NEVER)
-        table[f"begin_{side}"] = pd.to_datetime(days, unit="D").astype("datetime64[ms]")
-    table["coexisted"] = _coexisted(inputs, table["right_a"].to_numpy(), table["right_b"].to_numpy())
-    table["ha_lo"] = table["ha_hi"] = table["ha"]
-    table = table.sort_values(["ha", "right_senior", "right_junior"], ascending=[False, True, True])
-    return table.drop(columns=["right_a", "right_b"]).reset_index(drop=True).assign(**of_register(inputs))
+    return pairs[["face", "ha", "right_a", "right_b", "order_known"]]
 
 
 def corridor_conflict_share(inputs: TableInputs, _options: TableOptions) -> pd.DataFrame:
@@ -105,6 +146,23 @@ def corridor_conflict_share(inputs: TableInputs, _options: TableOptions) -> pd.D
     table = pd.DataFrame(records)
     table["ha_lo"] = table["ha_hi"] = table["ha"]
     return table.assign(**of_register(inputs))
+
+
+def corridor_conflict_share_public(inputs: TableInputs, options: TableOptions) -> pd.DataFrame:
+    """The same, empty where it would tell of few mining rights: of one count, or by the difference of two."""
+    table = corridor_conflict_share(inputs, options)
+    titles = (table["rights"] == "titles").to_numpy()
+    count = table["n"].to_numpy()
+    few = (count > 0) & (count < inputs.least_rights)
+    more = count[~titles].max(initial=0) - count[titles].max(initial=0)
+    few |= titles & (0 < more < inputs.least_rights)
+    shown = ("rights", "least_ha", "least_share", "share_of")
+    register = of_register(inputs)
+    emptied = [name for name in table.columns if name not in (*shown, *register)]
+    table[["n", "overlapping_n"]] = table[["n", "overlapping_n"]].astype("Int64")
+    for name in emptied:
+        table[name] = table[name].mask(few)
+    return table
 
 
 def _coexisted(inputs: TableInputs, first: np.ndarray, other: np.ndarray) -> np.ndarray:
@@ -158,6 +216,37 @@ def water_distance(inputs: TableInputs, mining: pd.DataFrame) -> dict[str, float
     return dict(zip(titles["right_id"], nearest(np.asarray(shapes, object), water), strict=True))
 
 
+_LOSS = columns(
+    column("loss_before", "float", "Loss before the later one.", unit="ha"),
+    column("loss_after", "float", "Loss from then on.", unit="ha"),
+    column("loss_mining_before", "float", "Of it mining.", unit="ha"),
+    column("loss_mining_after", "float", "Of it mining.", unit="ha"),
+    column("loss_undated", "float", "Loss where the order or day is unknown.", unit="ha"),
+)
+
+_CORRIDOR = columns(
+    column("rights", "text", "Mining rights counted."),
+    column("least_ha", "float", "Overlap counts above this ...", unit="ha"),
+    column("least_share", "float", "... or above this share of the right."),
+    column("n", "int", "Mining rights."),
+    column("overlapping_n", "int", "Of these, over another right."),
+    column("share", "float", "Part of `share_of`.", nullable=True),
+    column("share_of", "text", "What the share is a share of."),
+    (
+        column(f"rest_within_{metres}_m", "float", "Share of the others so near to water.", nullable=True)
+        for metres in (50, 100, 500)
+    ),
+    THREE,
+    REGISTER,
+)
+
+
+def _corridor_columns_public() -> tuple[Column, ...]:
+    """The same columns, those that may tell of few rights empty then."""
+    emptied = {"n", "overlapping_n", "ha", "ha_lo", "ha_hi"}
+    return tuple(nullable([one])[0] if one.name in emptied else one for one in _CORRIDOR)
+
+
 SPECS = (
     TableSpec(
         name="overlap_conflicts",
@@ -174,37 +263,37 @@ SPECS = (
             column("coexisted", "text", "Whether both were in force on a day."),
             column("lag_days", "int", "Days between them.", unit="day", nullable=True),
             THREE,
-            column("loss_before", "float", "Loss before the later one.", unit="ha"),
-            column("loss_after", "float", "Loss from then on.", unit="ha"),
-            column("loss_mining_before", "float", "Of it mining.", unit="ha"),
-            column("loss_mining_after", "float", "Of it mining.", unit="ha"),
-            column("loss_undated", "float", "Loss where the order or day is unknown.", unit="ha"),
+            _LOSS,
             column("holder_senior", "text", "Type of holder.", tier=Tier.RESTRICTED),
             column("holder_junior", "text", "Type of holder.", tier=Tier.RESTRICTED),
             REGISTER,
         ),
         notes=("Not additive: ground under three rights stands in three pairs.",),
+        public=PublicForm(
+            build=overlap_conflicts_public,
+            columns=columns(
+                column("type_senior", "text", "Its type."),
+                column("type_junior", "text", "Its type."),
+                DISTRICT,
+                column(
+                    "pairs_n",
+                    "int",
+                    "Pairs of rights that the row tells of together; empty: too few to tell of.",
+                    nullable=True,
+                ),
+                RIGHTS_N,
+                nullable(THREE),
+                nullable(_LOSS),
+                column("additive", "bool", "Whether rows may be added up."),
+                REGISTER,
+            ),
+        ),
     ),
     TableSpec(
         name="corridor_conflict_share",
         description="Share of the corridor's mining rights over another right (Salo et al. 2016: 74 %).",
         build=corridor_conflict_share,
-        columns=columns(
-            column("rights", "text", "Mining rights counted."),
-            column("least_ha", "float", "Overlap counts above this ...", unit="ha"),
-            column("least_share", "float", "... or above this share of the right."),
-            column("n", "int", "Mining rights."),
-            column("overlapping_n", "int", "Of these, over another right."),
-            column("share", "float", "Part of `share_of`.", nullable=True),
-            column("share_of", "text", "What the share is a share of."),
-            *(
-                column(
-                    f"rest_within_{metres}_m", "float", "Share of the others so near to water.", nullable=True
-                )
-                for metres in (50, 100, 500)
-            ),
-            THREE,
-            REGISTER,
-        ),
+        columns=_CORRIDOR,
+        public=PublicForm(build=corridor_conflict_share_public, columns=_corridor_columns_public()),
     ),
 )

@@ -6,12 +6,16 @@ import pandas as pd
 from selvawatch.core.days import day_numbers, to_date
 from selvawatch.core.schema import column, columns
 from selvawatch.core.table_options import TableOptions
+from selvawatch.errors import TableError
 from selvawatch.register.register import NOT_IN_FORCE, UNKNOWN, validity
-from selvawatch.tables.base import TableInputs, TableSpec, periods_of
+from selvawatch.tables.base import NO_DISTRICT, NO_PERIOD, PublicForm, TableInputs, TableSpec, periods_of
 from selvawatch.tables.rights_by_face import NEVER, REGISTER, THREE, face_rights, need_faces, of_register
+from selvawatch.tables.single_rights import RIGHTS_N, joined_rows, nullable, refuse_area
 
 ALL_FACES = "all"
 NO_DATE = "no_date"
+OTHER_AREAS, OTHER_PERIODS = "other areas", "other periods"
+"""Labels of rows that stand for several."""
 
 
 def granted_by_period(inputs: TableInputs, options: TableOptions) -> pd.DataFrame:
@@ -68,6 +72,43 @@ def granted_by_period(inputs: TableInputs, options: TableOptions) -> pd.DataFram
     table["share_of"] = "net hectares granted of the type in the period, in the areas listed here together"
     table["period_set"] = periods.name
     return table.assign(**of_register(inputs))
+
+
+def granted_by_period_public(inputs: TableInputs, options: TableOptions) -> pd.DataFrame:
+    """Ground granted by type, area and period, no row of so few rights that it told of single ones.
+
+    Areas and periods are parts of all ground and time, so that rows of a type add up; what was in force at
+    a period's end is left out, since the difference of two ends tells of the rights between them.
+    """
+    refuse_area(options, "granted_by_period")
+    if options.periods in ("year", "month"):
+        raise TableError(
+            "this table is not cut to years or months below the partner tier",
+            where="table granted_by_period",
+            got=options.periods,
+            needed=sorted(inputs.periods),
+            do="name a set of periods, or ask with --tier partner",
+        )
+    periods = periods_of(inputs, options)
+    rows = face_rights(inputs, need_faces(inputs))
+    days = _granted(inputs)[0][rows["right"].to_numpy()]
+    spans = [*periods.bounds(), (NEVER, NEVER + 1)]
+    index = np.full(len(rows), -1)
+    for number, (start, end) in enumerate(spans):
+        index[(start <= days) & (days < end)] = number
+    names = np.array([*periods.names, NO_DATE, NO_PERIOD], object)
+    area = rows["area"].where(rows["area"] != "", NO_DISTRICT)
+    rows = rows.assign(cell=[f"{one}\n{names[at]}" for one, at in zip(area, index, strict=True)])
+    net = rows.drop_duplicates(["type", "cell", "face"]).groupby(["type", "cell"])["ha"].sum()
+    gross = rows.groupby(["type", "cell"])["ha"].sum()
+    values = pd.DataFrame({"ha": net, "ha_lo": net, "ha_hi": net, "ha_gross": gross}).reset_index()
+    counted = {"rights_n": "right_id"}
+    table = joined_rows(rows, values, counted, inputs.least_rights, within="cell")
+    cells = [str(cell).split("\n") for cell in table.pop("cell")]
+    joined = [(OTHER_AREAS, OTHER_PERIODS) if len(cell) == 1 else (cell[0], cell[1]) for cell in cells]
+    table.insert(0, "area", np.array([area for area, _ in joined], object))
+    table.insert(2, "period", np.array([period for _, period in joined], object))
+    return table.assign(period_set=periods.name, **of_register(inputs))
 
 
 def with_changes(table: pd.DataFrame, groups: list[str], order: list[str]) -> pd.DataFrame:
@@ -142,6 +183,21 @@ SPECS = (
         description="Ground granted by period, and in force at its end (SPDA chart 3): ha is net, granted.",
         build=granted_by_period,
         columns=_GRANTED,
+        public=PublicForm(
+            build=granted_by_period_public,
+            columns=columns(
+                column(
+                    "area", "text", "Area of interest; none: in none; other areas: of rows not shown alone."
+                ),
+                column("type", "text", "Type of right."),
+                column("period", "text", "Period of the grant; no_date: not dated."),
+                RIGHTS_N,
+                nullable(THREE),
+                column("ha_gross", "float", "Sum of the rights granted.", unit="ha", nullable=True),
+                column("period_set", "text", "Set of periods."),
+                REGISTER,
+            ),
+        ),
         notes=("Cadastres delete extinguished titles over time: past rights are counted too few.",),
     ),
 )

@@ -29,6 +29,7 @@ from selvawatch.tables.base import (
     scale_of,
 )
 from selvawatch.tables.rendering import rendered
+from selvawatch.tables.rights import with_shown_districts
 
 PERIOD = (
     column("period", "text", "Period of the loss; no_period: in none of the set."),
@@ -78,7 +79,7 @@ def loss_by_period(inputs: TableInputs, options: TableOptions) -> pd.DataFrame:
 def loss_type_zone_period(inputs: TableInputs, options: TableOptions) -> pd.DataFrame:
     """Loss by type of right x zone x period: the crossing of the three, with the same accounting on both."""
     periods = periods_of(inputs, options)
-    types = classes(inputs, options, over="type")
+    types = with_shown_districts(inputs, options, classes(inputs, options, over="type"))
     zones = classes(inputs, options, over="zone")
     crossed = types.merge(zones, on="piece", suffixes=("", "_zone"))
     for side in ("weight", "weight_lo", "weight_hi"):
@@ -152,6 +153,8 @@ def in_periods(inputs: TableInputs, rows: pd.DataFrame, periods: PeriodSet) -> p
 
 def _by_class(inputs: TableInputs, options: TableOptions, *, over: str) -> pd.DataFrame:
     rows = classes(inputs, options, over=over)
+    if over == "type":
+        rows = with_shown_districts(inputs, options, rows)
     table = added(inputs, options, rows, ["class", "validity"])
     counted = scale_of(inputs, options).counted(over)
     if not options.by:

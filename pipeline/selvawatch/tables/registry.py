@@ -35,7 +35,8 @@ TABLES = read_specs(import_module(__package__).__path__)
 
 
 def build(name: str, inputs: TableInputs, options: TableOptions) -> pd.DataFrame:
-    """A table by name: the dimensions asked for, then the table's own columns in declared order.
+    """A table by name, as it is made for the tier of its inputs: the dimensions asked for, then the table's
+    own columns in declared order.
 
     Raises
     ------
@@ -44,7 +45,7 @@ def build(name: str, inputs: TableInputs, options: TableOptions) -> pd.DataFrame
     """
     if name not in TABLES:
         raise TableError("unknown table", got=name, needed=sorted(TABLES), do="see `selvawatch table list`")
-    spec = TABLES[name]
+    spec = TABLES[name].of_tier(inputs.tier)
     table = spec.build(inputs, options)
     order = [column.name for column in spec.columns if column.name in table.columns]
     if strange := [name for name in table.columns if name not in order]:

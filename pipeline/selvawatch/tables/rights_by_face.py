@@ -7,7 +7,7 @@ from selvawatch.attribute.faces import Faces
 from selvawatch.core.schema import column
 from selvawatch.errors import TableError
 from selvawatch.register.register import NOT_IN_FORCE, validity
-from selvawatch.tables.base import TableInputs, layer_dates
+from selvawatch.tables.base import NO_DISTRICT, TableInputs, layer_dates
 
 NEVER = np.iinfo(np.int64).max // 4
 """Day of what has no date."""
@@ -55,6 +55,19 @@ def face_rights(inputs: TableInputs, faces: Faces, *, today: bool = False) -> pd
             "area": area[face],
         }
     )
+
+
+def districts_of_faces(inputs: TableInputs, faces: Faces) -> np.ndarray:
+    """Name of the district that each face lies in today, text (face,); `none` where in none."""
+    rights = inputs.register.rights
+    face = np.repeat(np.arange(len(faces)), np.diff(faces.starts))
+    today = np.full(len(faces.members), inputs.pieces.today, np.int64)
+    on = (rights["type"] == "district").to_numpy()[faces.members]
+    on &= validity(rights).states(faces.members, today) != NOT_IN_FORCE
+    first, index = np.unique(face[on], return_index=True)
+    names = np.full(len(faces), NO_DISTRICT, object)
+    names[first] = rights["name"].fillna("?").to_numpy()[faces.members[on][index]]
+    return names
 
 
 def faces_under(inputs: TableInputs, faces: Faces, kind: str) -> np.ndarray:

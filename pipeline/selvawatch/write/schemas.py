@@ -88,7 +88,7 @@ def schemas() -> Mapping[str, dict[str, Any]]:
     """Every schema by file name."""
     made = {f"{table.name}.json": table_schema(table) for table in TABLES.values()}
     for spec in ANALYSTS_TABLES.values():
-        table = Table(name=spec.name, description=spec.description, columns=spec.columns)
+        table = Table(name=spec.name, description=spec.description, columns=spec.all_columns)
         title = table_title(language("es"), spec.name, spec.description)
         made[f"{spec.name}.json"] = table_schema(table, title, standalone=False)
     return {"layers.json": layers_schema(), **made}

@@ -12,6 +12,7 @@ from pyproj import Transformer
 from selvawatch.core.days import to_date
 from selvawatch.core.schema import Column, Table, Tier
 from selvawatch.core.tables import RIGHTS
+from selvawatch.core.tier import LEAST_RIGHTS
 from selvawatch.errors import TableError
 from selvawatch.register.manifest import References
 from selvawatch.register.register import Register
@@ -51,6 +52,8 @@ class TierRule:
     """Metres around the reserves of isolated peoples within which only the restricted tier sees rows."""
     withhold_unchecked: bool
     """Whether rows that no layer of isolated peoples was there to check are held back too."""
+    least_rights: int = LEAST_RIGHTS
+    """Rights that a row of a table of single rights tells of at least in the public tier."""
 
     def __post_init__(self) -> None:
         """Refuse what protects nobody."""
@@ -60,6 +63,8 @@ class TierRule:
             raise ValueError(f"grid_m is {self.grid_m}, need more than 0")
         if not self.isolated_buffer_m >= 0:
             raise ValueError(f"isolated_buffer_m is {self.isolated_buffer_m}, need 0 or more")
+        if self.least_rights < 2:
+            raise ValueError(f"least_rights is {self.least_rights}, need 2 or more")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,6 +163,12 @@ def apply(
     restricted tier keeps all rows and the ranking that they come with. Without it a lower tier's ranks are
     only counted anew.
     """
+    if table.tier > gate.tier:
+        raise TableError(
+            f"the table's rows are not for the {gate.tier.name.lower()} tier",
+            where=f"table {table.name}",
+            needed=f"the {table.tier.name.lower()} tier",
+        )
     checked = table.check(frame)
     before = len(checked)
     if cells is not None and gate.delays:

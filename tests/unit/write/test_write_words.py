@@ -49,6 +49,7 @@ def messages() -> set[str | tuple[str, str]]:
 def ids_of_code_tables() -> set[tuple[str, str]]:
     """Context and message of everything that the code tables define and people read."""
     sets = [table.columns for table in (*tables.TABLES.values(), *ANALYSTS_TABLES.values())]
+    sets += [spec.public.columns for spec in ANALYSTS_TABLES.values() if spec.public is not None]
     columns = [PRODUCT, *(column for columns in sets for column in columns)]
     return {
         *(labels.column_id(column) for column in columns),

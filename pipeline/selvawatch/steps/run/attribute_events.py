@@ -60,8 +60,8 @@ class Attributed:
     faces: Faces
     zones: Zones
 
-    def inputs(self, site: Site, cells: set[str] | None = None) -> TableInputs:
-        """What tables are made of; `cells`: only pieces of these cells."""
+    def inputs(self, site: Site, cells: set[str] | None = None, tier: Tier = Tier.RESTRICTED) -> TableInputs:
+        """What tables of a tier are made of; `cells`: only pieces of these cells."""
         return TableInputs(
             pieces=self.pieces if cells is None else of_cells(self.pieces, cells),
             register=self.zones.register,
@@ -71,6 +71,8 @@ class Attributed:
             settings=site.tables,
             references=self.zones.references,
             watched_from=site.days.first_day,
+            tier=tier,
+            least_rights=site.config.tiers.least_rights,
         )
 
 

@@ -188,7 +188,7 @@ def _for_tier(context: RunContext, content: RunContent, tier: Tier) -> _TierCont
     cells = apply(CELLS, content.tracked.cells, gate, of=alerts)
     return _TierContent(
         alerts=alerts,
-        inputs=attributed.inputs(site, set(cells.frame["cell_id"])),
+        inputs=attributed.inputs(site, set(cells.frame["cell_id"]), tier),
         headline=headline(alerts, cells, content.run.since_day, day),
         zones=attributed.zones,
     )

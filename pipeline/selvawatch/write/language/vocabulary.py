@@ -66,6 +66,10 @@ TYPE = {
     "no_period": N_("outside these periods"),
     "excluded: protected_core": N_("left out by the source: protected natural area"),
     "excluded: oil_lot": N_("left out by the source: oil lot"),
+    "other types": N_("other types"),
+    "other districts": N_("other districts"),
+    "other areas": N_("other areas"),
+    "other periods": N_("other periods"),
 }
 LEGAL_CONTEXT = {
     "prohibited_area": N_("within an area where the rules consulted prohibit mining"),
