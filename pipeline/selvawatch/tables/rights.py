@@ -49,8 +49,9 @@ def with_shown_districts(inputs: TableInputs, options: TableOptions, rows: pd.Da
     """Weighted pieces with the district, and the class, that a table by district shows them under.
 
     Below the partner tier the ground of a district in which `loss_by_right` joins a row is that of `other
-    districts`, whatever its class; a type that it joins, and a combination there, is `other types`: a table that showed the rest
-    of such a district would give the row back. In other tiers, and without districts, the rows as they are.
+    districts`, whatever its class; a type that it joins, and a combination there, is `other types`: a table
+    that showed the rest of such a district would give the row back. In other tiers, and without districts,
+    the rows as they are.
 
     rows: of `accountings.account`, over types.
     """
