@@ -47,7 +47,7 @@ def test_every_block_of_the_walk_runs(place, monkeypatch, capsys):
 
 def test_the_made_corridor_has_the_published_share_of_conflicts(place, monkeypatch):
     monkeypatch.chdir(place)
-    kept = ["--register-as", "made", "--product-version", "1", "--replace"]
+    kept = ["--register-as", "made", "--product-version", "1", "--replace", "--allow-undated"]
     kept += ["--site", "site", "--store", "store"]
     loss = ["--loss", "loss.gpkg:loss", *kept]
     done = CliRunner().invoke(app, ["attribute", *loss])

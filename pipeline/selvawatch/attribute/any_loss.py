@@ -9,10 +9,11 @@ import shapely
 from pyproj import CRS
 
 from selvawatch.attribute.faces import faces_of
+from selvawatch.attribute.loss.loss_checks import areas_of, loss_outlines, valid_outlines
 from selvawatch.attribute.overlay import cut, extent_of
 from selvawatch.core.hectares import hectares
 from selvawatch.errors import LayerError
-from selvawatch.register.vector_files import check_mendable
+from selvawatch.register.vector_files import Repair
 
 ADDED = ("zone_layer", "overlap_ha", "attributed_ha")
 """Columns that the overlay adds, besides the zone's own, which begin with `zone_`."""
@@ -48,25 +49,18 @@ def attribute_layer(
     Raises
     ------
     LayerError
-        For two CRS, invalid rings, a missing or non-numeric `area_field`, or a feature without an area.
+        For two CRS, invalid rings, an `area_field` that is missing or has a value that is no area, or a
+        feature without an area.
     """
-    outlines = _outlines(loss, "loss", repair)
+    outlines, _ = loss_outlines(loss, repair)
     area = shapely.area(outlines)
-    if (area == 0).any():
-        raise LayerError(
-            "loss features have no area",
-            where="loss",
-            got=f"{int((area == 0).sum())} of {len(area)}",
-            needed="polygons",
-            do="polygonise or buffer points and lines before",
-        )
-    declared = _declared(loss, area_field)
+    declared = areas_of(loss, area_field)
     parts: list[pd.DataFrame] = []
     shapes: list[np.ndarray] = [np.zeros(0, object)]
     for name, zone in zones.items():
         if zone.crs != loss.crs:
             raise LayerError("loss and zones are in two CRS", where=name, got=zone.crs, needed=loss.crs)
-        shapes.append(_outlines(zone, name, repair))
+        shapes.append(zone_outlines(zone, repair, name)[0])
         feature, row, shared = cut(outlines, shapes[-1])
         rows = zone.drop(columns="geometry").iloc[row].reset_index(drop=True)
         rows = rows.rename(columns=lambda column: f"zone_{column}")
@@ -80,9 +74,8 @@ def attribute_layer(
     table["overlap_ha"] = hectares(shared, loss.crs, equal_area)
     share = shapely.area(shared) / area[index]
     table["attributed_ha"] = table["overlap_ha"] if declared is None else declared[index] * share
-    loss_columns = loss.drop(columns="geometry").rename(
-        columns=lambda column: _loss_name(column, table.columns)
-    )
+    loss_columns = loss.drop(columns="geometry")
+    loss_columns = loss_columns.rename(columns=_loss_names(loss_columns.columns, table.columns))
     loss_columns = loss_columns.iloc[index].reset_index(drop=True)
     zone_columns = [
         column for column in table.columns if column not in (*ADDED, "_loss", "_shared", "_order", "_layer")
@@ -114,39 +107,26 @@ def _outside(
     )
 
 
-def _outlines(frame: gpd.GeoDataFrame, name: str, repair: bool) -> np.ndarray:
-    outlines = frame.geometry.to_numpy().copy()
-    empty = shapely.is_missing(outlines) | shapely.is_empty(outlines)
-    if empty.any() and name == "loss":
-        raise LayerError("features have no geometry", where=name, got=f"{int(empty.sum())} of {len(empty)}")
-    outlines[empty] = shapely.Polygon()
-    bad = np.flatnonzero(~shapely.is_valid(outlines))
-    if len(bad) and not repair:
-        why = shapely.is_valid_reason(outlines[bad[0]])
-        raise LayerError(
-            "invalid rings",
-            where=name,
-            got=f"{len(bad)} of {len(outlines)}, first in row {bad[0]}: {why}",
-            needed="valid polygons",
-            do="repair them in their source, or say --repair (the change of area is then printed)",
-        )
-    check_mendable(outlines[bad], [str(row) for row in bad.tolist()])
-    outlines[bad] = shapely.make_valid(outlines[bad])
-    return outlines
+def zone_outlines(zone: gpd.GeoDataFrame, repair: bool, name: str) -> tuple[np.ndarray, tuple[Repair, ...]]:
+    """Outlines of zones, object (zones,), an empty polygon where there is none; and what a repair changed.
+
+    Raises
+    ------
+    LayerError
+        For invalid rings that are not to be repaired.
+    """
+    outlines = zone.geometry.to_numpy().copy()
+    outlines[shapely.is_missing(outlines) | shapely.is_empty(outlines)] = shapely.Polygon()
+    return valid_outlines(outlines, repair, name)
 
 
-def _declared(loss: gpd.GeoDataFrame, area_field: str) -> np.ndarray | None:
-    if not area_field:
-        return None
-    if area_field not in loss.columns:
-        columns = sorted(str(one) for one in loss.columns if one != "geometry")
-        raise LayerError("no such area field", where="loss", got=area_field, needed=f"one of {columns}")
-    values = pd.to_numeric(loss[area_field], errors="coerce").to_numpy(np.float64)
-    if np.isnan(values).any():
-        missing = int(np.isnan(values).sum())
-        raise LayerError("area field is not a number everywhere", where="loss", got=f"{missing} rows without")
-    return values
-
-
-def _loss_name(column: str, used: pd.Index) -> str:
-    return f"loss_{column}" if column in used or column in ADDED else column
+def _loss_names(columns: pd.Index, used: pd.Index) -> dict[str, str]:
+    """New names of the loss's columns that the result has already."""
+    reserved, names = {*used, *ADDED, "_feature", "geometry"}, {}
+    for column in columns:
+        name = str(column)
+        while name in reserved:
+            name = f"loss_{name}"
+        names[column] = name
+        reserved.add(name)
+    return names

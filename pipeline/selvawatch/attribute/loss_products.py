@@ -1,7 +1,9 @@
 """Loss from elsewhere as cells: vector or raster, each row with the product it comes from."""
 
+import datetime as dt
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,8 @@ from affine import Affine
 from pyproj import CRS
 from rasterio.windows import Window
 
+from selvawatch.attribute.loss.loss_checks import areas_of
+from selvawatch.attribute.loss.loss_days import LossDays, listed_rows
 from selvawatch.core.hectares import hectares
 from selvawatch.core.tables import CAUSES, CELLS
 from selvawatch.errors import LayerError
@@ -23,10 +27,15 @@ from selvawatch.register.vector_files import polygons
 ENCODINGS = ("hansen", "gfw-integrated", "mapbiomas-mining", "mask")
 """How a raster is read: year since 2000; confidence digit and days since 2014-12-31; class 30; not 0."""
 
+YEARLESS = ("mapbiomas-mining", "mask")
+"""Encodings without dates, whose year a person must give."""
+
 _GFW_DAY_ZERO = np.datetime64("2014-12-31", "D")
 _MAPBIOMAS_MINING = 30
 _MOST_PATCHES = 1_000_000
 """Patches of a raster of loss that are held; the loss of 20 years on 85,000 km2 has about half as many."""
+_VANISHING_HA = 1e-6
+"""Least hectares of a feature that may not get lost on the grid of outlines."""
 _STATUS = {2: "provisional", 3: "confirmed", 4: "confirmed"}
 
 
@@ -38,6 +47,10 @@ class Product:
     version: str
     cause: str
     """`mining` for a product of mining, else `unknown`."""
+    covers: tuple[str, str] | None = None
+    """First and last day that it covers, ISO; None: no day is known."""
+    source: Mapping[str, str] = field(default_factory=dict)
+    """File with its digest, fields, forms and counts: where it comes from, and how it was read."""
 
     def __post_init__(self) -> None:
         """Refuse a name that is no word, and a cause that no table knows."""
@@ -70,7 +83,7 @@ def read_raster_loss(
     """
     if encoding not in ENCODINGS:
         raise LayerError("unknown encoding", where=path, got=encoding or "none", needed=ENCODINGS)
-    if encoding in ("mapbiomas-mining", "mask") and year is None:
+    if encoding in YEARLESS and year is None:
         raise LayerError("the raster has no dates", where=path, do="give its year with --year")
     codes: list[np.ndarray] = []
     shapes: list[np.ndarray] = []
@@ -104,9 +117,26 @@ def _loss_in(path: Path, raster: Any, window: Window, encoding: str) -> tuple[np
     loss = values == _MAPBIOMAS_MINING if encoding == "mapbiomas-mining" else values != 0
     if raster.nodata is not None and not np.isnan(raster.nodata):
         loss &= values != raster.nodata
+    if values.dtype.kind not in "iuf":
+        raise LayerError("the raster holds no numbers", where=path, got=values.dtype, needed="whole codes")
+    if values.dtype.kind == "f":
+        loss &= ~np.isnan(values)
+    lost = values[loss]
+    if values.dtype.kind == "f" and not (np.isfinite(lost) & (lost == np.round(lost))).all():
+        strange = lost[~(np.isfinite(lost) & (lost == np.round(lost)))]
+        raise LayerError(
+            "a value is not of this encoding", where=path, got=f"{strange[0]:g}", needed="whole codes"
+        )
+    if lost.size and lost.min() < 0:
+        raise LayerError(
+            "a value is not of this encoding",
+            where=path,
+            got=f"{lost.min():g}",
+            needed="codes from 1 on",
+            do="declare it as no data: gdal_edit -a_nodata, or correct --encoding",
+        )
     if values.dtype.kind not in "iu" or values.dtype.itemsize > 4 or values.dtype == np.uint32:
-        lost = values[loss]
-        if lost.size and not (np.abs(lost) < 2**31).all():
+        if lost.size and not (lost < 2**31).all():
             raise LayerError(
                 "a value is not of this encoding", where=path, got=lost.max(), needed="whole codes"
             )
@@ -153,6 +183,7 @@ def _dated(codes: np.ndarray, encoding: str, year: int | None, path: Path) -> pd
                 needed="2, 3 or 4 and four digits of days since 2014-12-31",
             )
         first = last = _GFW_DAY_ZERO + days
+        _check_days(first, codes, path)
         status = np.array([_STATUS[int(one)] for one in confidence], object)
     else:
         years = codes + 2000 if encoding == "hansen" else np.full(len(codes), year or 0)
@@ -162,6 +193,7 @@ def _dated(codes: np.ndarray, encoding: str, year: int | None, path: Path) -> pd
             )
         start = (years - 1970).astype("datetime64[Y]")
         first, last = start.astype("datetime64[D]"), (start + 1).astype("datetime64[D]") - 1
+        _check_days(first, codes, path)
     return pd.DataFrame(
         {
             "value": codes,
@@ -172,49 +204,75 @@ def _dated(codes: np.ndarray, encoding: str, year: int | None, path: Path) -> pd
     )
 
 
+def _check_days(first: np.ndarray, codes: np.ndarray, path: Path) -> None:
+    """Refuse codes whose days have not come yet."""
+    future = first > np.datetime64(dt.datetime.now(dt.UTC).date())
+    if future.any():
+        raise LayerError(
+            "a value is dated in the future",
+            where=path,
+            got=f"{int(codes[future][0])}, which would be {first[future][0]}",
+            do="check --encoding and the values that mean no data",
+        )
+
+
 def loss_cells(
     loss: gpd.GeoDataFrame,
     product: Product,
+    days: LossDays,
     *,
     equal_area: CRS,
-    first: pd.Series | None = None,
-    last: pd.Series | None = None,
     area_field: str = "",
+    status: pd.Series | None = None,
 ) -> gpd.GeoDataFrame:
-    """Loss features as CELLS rows with a column `product`: what `overlay.attribute` and the tables take.
+    """Loss features as CELLS rows with `product` and `dating`: what `overlay.attribute` and the tables take.
 
-    The onset is the middle of the days a feature may have been lost on; without dates there is none.
-    Features without an area are left out.
+    Of the loss only outlines and the area field are read: its other columns are the user's. The onset is the
+    middle of the days a feature may have been lost on; a stock and what is undated have none.
+
+    Parameters
+    ----------
+    loss
+        Valid polygons (see `loss_checks.loss_outlines`).
+    status
+        Status of each feature; None: all are confirmed.
 
     Raises
     ------
     LayerError
-        For a missing `area_field`.
+        For an area field that is missing or has a value that is no area.
     """
-    if area_field and area_field not in loss.columns:
+    declared = areas_of(loss, area_field, product.name)
+    outlines = loss.geometry.to_numpy()
+    ha = hectares(outlines, str(loss.crs), equal_area) if declared is None else declared
+    shapes, _ = polygons(outlines, [str(row) for row in range(len(loss))])
+    kept = np.array([shape is not None for shape in shapes], bool)
+    if (ha[~kept] > _VANISHING_HA).any():
+        rows = np.flatnonzero(~kept)
         raise LayerError(
-            "no such area field", where=product.name, got=area_field, needed=sorted(loss.columns)
+            "features vanish on a grid of 1 mm",
+            where=product.name,
+            got=f"{len(rows)} of {len(loss)}, {listed_rows(rows)}",
+            do="leave them out, or check the unit of their coordinates",
         )
-    shapes, _ = polygons(loss.geometry.to_numpy(), [str(one) for one in range(len(loss))])
-    kept = np.array([one is not None for one in shapes], bool)
-    empty = pd.Series(pd.NaT, loss.index, dtype="datetime64[ms]")
-    low, high = (empty if one is None else one for one in (first, last))
+    low, high = days.first, days.last
     middle = (low + (high - low) / 2).dt.floor("D").astype("datetime64[ms]")
-    ha = hectares(np.where(kept, shapes, shapely.Polygon()), str(loss.crs), equal_area)
+    names = [f"{product.name}:{index:07d}" for index in range(len(loss))]
     frame = pd.DataFrame(
         {
-            "cell_id": [f"{product.name}:{index:07d}" for index in range(len(loss))],
-            "event_id": [f"{product.name}:{index:07d}" for index in range(len(loss))],
-            "status": loss["status"].to_numpy(object) if "status" in loss else "confirmed",
+            "cell_id": names,
+            "event_id": names,
+            "status": "confirmed" if status is None else status.to_numpy(object),
             "cause": product.cause,
             "mining_probability": 1.0 if product.cause == "mining" else 0.0,
             "onset": middle.to_numpy(),
             "onset_earliest": low.to_numpy(),
             "onset_latest": high.to_numpy(),
-            "ha": pd.to_numeric(loss[area_field]).to_numpy(np.float64) if area_field else ha,
+            "ha": ha,
             "product": product.label,
+            "dating": days.dating,
         }
     )
     cells = gpd.GeoDataFrame(frame[kept], geometry=shapes[kept], crs=loss.crs).reset_index(drop=True)
-    known = [one.name for one in CELLS.columns]
-    return cells[[*[name for name in known if name != "geometry"], "product", "geometry"]]
+    known = [column.name for column in CELLS.columns]
+    return cells[[*[name for name in known if name != "geometry"], "product", "dating", "geometry"]]

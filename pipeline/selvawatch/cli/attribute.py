@@ -1,28 +1,64 @@
 """`selvawatch attribute`: any loss layer, on any zones or on the site's register."""
 
+import datetime as dt
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from selvawatch.cli.options import JsonOption, SiteOption, StoreOption, site_folder
+from selvawatch.cli.options import JsonOption, SiteOption, StoreOption, day_of, site_folder
+from selvawatch.core.days import to_date
 from selvawatch.core.tier import tier_named
 
 if TYPE_CHECKING:
-    from selvawatch.steps.attribute_loss import AttributedFile
+    from selvawatch.attribute.loss_products import Product
+    from selvawatch.register.vector_files import Repair
+    from selvawatch.site import Site
+    from selvawatch.steps.attribute_loss import AttributedFile, LossLayer
 
 
 def attribute(
     loss: Annotated[str, typer.Option(metavar="FILE[:LAYER]", help="Loss: a vector layer or a GeoTIFF.")],
     out: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="What to write: .csv, .parquet or .gpkg.")
+        Path | None, typer.Option(metavar="FILE", help="What to write: .csv, .xlsx, .parquet or .gpkg.")
     ] = None,
     zones: Annotated[
         list[str] | None,
         typer.Option(metavar="FILE[:LAYER]", help="Zones; may be repeated. Default: the site's register."),
     ] = None,
-    date_field: Annotated[str, typer.Option(help="Column of the loss with its date.")] = "",
+    by: Annotated[
+        list[str] | None,
+        typer.Option(metavar="COLUMN", help="Sum over columns of the result, such as zone_name."),
+    ] = None,
+    date_field: Annotated[
+        str, typer.Option(help="Column of the loss with its date, or the beginning of a span.")
+    ] = "",
+    date_end_field: Annotated[
+        str, typer.Option(help="Column with the end of a span; an empty one is open.")
+    ] = "",
+    date_form: Annotated[
+        str,
+        typer.Option(
+            metavar="FORM",
+            help="Form of the dates: auto, day, month, quarter, year, julian, epoch-ms, epoch-s, or a FORMAT "
+            "of strptime such as %d/%m/%Y or %Y00.",
+        ),
+    ] = "auto",
+    allow_undated: Annotated[
+        bool, typer.Option("--allow-undated", help="Keep rows without a date, outside every period.")
+    ] = False,
+    stock_field: Annotated[
+        str, typer.Option(help="Column that says which rows are a stock: yes or no, or a day.")
+    ] = "",
+    stock_until: Annotated[
+        str, typer.Option(metavar="DAY", help="What was lost by this day is a stock: it enters no rate.")
+    ] = "",
+    covers: Annotated[
+        tuple[str, str] | None,
+        typer.Option(metavar="FROM TO", help="First and last day that the product covers."),
+    ] = None,
     area_field: Annotated[
         str, typer.Option(help="Column of the loss with its own hectares, to be prorated by overlap.")
     ] = "",
@@ -47,25 +83,35 @@ def attribute(
     as_json: JsonOption = False,
 ) -> None:
     """One row for each loss feature and zone that share ground; rows without a zone lie outside all."""
+    from selvawatch.attribute.loss.loss_days import DateFields
     from selvawatch.attribute.loss_products import Product
     from selvawatch.errors import SiteError
+    from selvawatch.register.site_extent import extent_of_areas
     from selvawatch.site import Site
     from selvawatch.steps.attribute_loss import (
+        AttributionOptions,
         LossLayer,
         RasterLoss,
         attribute_file,
-        check_new_product,
         extent_of,
-        loss_product,
     )
     from selvawatch.steps.run.attribute_events import read_zones, zones_of_tier
     from selvawatch.store.folders import open_store
-    from selvawatch.store.lock import exclusive
-    from selvawatch.store.loss_products import keep_product
 
     allowed = tier_named(tier)
     if out is None and not register_as:
         raise SiteError("nothing to do", do="give --out FILE, --register-as NAME, or both")
+    if year is not None and not encoding:
+        raise SiteError("a year is for a raster", got=f"--year {year}", do="give --encoding, or --date-field")
+    dates = DateFields(
+        field=date_field,
+        end_field=date_end_field,
+        form=date_form,
+        allow_undated=allow_undated,
+        stock_field=stock_field,
+        stock_until=_date(stock_until, "--stock-until") if stock_until else None,
+        covers=None if covers is None else (_date(covers[0], "--covers"), _date(covers[1], "--covers")),
+    )
     loaded = Site.load(site_folder(site))
     held_against = zones or (
         zones_of_tier(read_zones(loaded, open_store(store)), allowed).register if encoding or out else ()
@@ -73,37 +119,74 @@ def attribute(
     extent = extent_of(loaded.areas, held_against, loaded.grid.crs) if encoding else None
     if extent is not None:
         corners = " ".join(f"{value:.0f}" for value in extent)
-        typer.echo(
-            f"{loss}: read on the ground of the site and its zones: {corners} {loaded.grid.crs}", err=True
-        )
+        message = f"{loss}: read on the ground of the site and its zones: {corners} {loaded.grid.crs}"
+        typer.echo(message, err=True)
     layer = LossLayer(
         file=loss,
         area_field=area_field,
-        date_field=date_field,
+        dates=dates,
         raster=RasterLoss(encoding=encoding, year=year) if encoding else None,
         extent=extent,
+        repair=repair,
     )
     if register_as:
         product = Product(name=register_as, version=product_version, cause=cause)
-        with exclusive(store, "selvawatch attribute --register-as") as held:
-            check_new_product(held.store, product, replace=replace)
-            cells = loss_product(layer, product, crs=loaded.grid.crs, equal_area=loaded.equal_area)
-            kept = keep_product(held.store, product, cells)
-        typer.echo(
-            f"{kept}: {len(cells)} features, {cells['ha'].sum():.2f} ha kept as {product.label}", err=as_json
-        )
+        typer.echo(_keep(layer, product, loaded, store, replace=replace), err=as_json)
     if out is None:
         return
-    done = attribute_file(
-        layer,
-        held_against,
-        out,
-        crs=loaded.grid.crs,
-        equal_area=loaded.equal_area,
-        repair=repair,
-        tier=allowed,
+    around = extent_of_areas(loaded.areas)
+    options = AttributionOptions(
+        tier=allowed, by=split_list(by), near=None if around is None else around.near
     )
+    crs, equal_area = loaded.grid.crs, loaded.equal_area
+    done = attribute_file(layer, held_against, out, crs=crs, equal_area=equal_area, options=options)
+    if not register_as:
+        _print_remarks(done.remarks, done.repairs)
     _print_done(done, as_json)
+
+
+def _keep(layer: "LossLayer", product: "Product", site: "Site", store: str, *, replace: bool) -> str:
+    """Keep a loss layer as a product of the store, and return what is said of it."""
+    from selvawatch.register.site_extent import extent_of_areas
+    from selvawatch.steps.attribute_loss import check_new_product, loss_product
+    from selvawatch.store.lock import exclusive
+    from selvawatch.store.loss_products import keep_product
+
+    around = extent_of_areas(site.areas)
+    near = None if around is None else around.near
+    with exclusive(store, "selvawatch attribute --register-as") as held:
+        check_new_product(held.store, product, replace=replace)
+        made = loss_product(layer, product, crs=site.grid.crs, equal_area=site.equal_area, near=near)
+        kept = keep_product(held.store, made.product, made.cells)
+    _print_remarks(made.remarks, made.repairs)
+    form = made.product.source.get("date_form", "")
+    covers = made.product.covers
+    return (
+        f"{kept}: {len(made.cells)} features, {made.cells['ha'].sum():.2f} ha kept as {product.label}"
+        + (f", dates read as {form}" if form else "")
+        + (f", covers {covers[0]} to {covers[1]}" if covers else "")
+    )
+
+
+def split_list(given: Sequence[str] | None) -> tuple[str, ...]:
+    """Words given once each, or several in a text with commas between."""
+    return tuple(word.strip() for text in given or () for word in text.split(",") if word.strip())
+
+
+def _date(text: str, option: str) -> dt.date:
+    return to_date(day_of(text, option))
+
+
+def _print_remarks(remarks: Sequence[str], repairs: Sequence["Repair"]) -> None:
+    """What was assumed, counted, repaired or looks wrong, a line each, on stderr."""
+    for remark in remarks:
+        typer.echo(f"note: {remark}", err=True)
+    for change in repairs:
+        typer.echo(
+            f"repaired: {change.key}: {change.what}, {change.ha_before:.4f} ha before, "
+            f"{change.ha_after:.4f} ha after",
+            err=True,
+        )
 
 
 def _print_done(done: "AttributedFile", as_json: bool) -> None:

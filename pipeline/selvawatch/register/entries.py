@@ -174,6 +174,8 @@ class LayerEntry:
     Of a `scar`: day, month or year by whose last day the ground was mined."""
     to_column: str = ""
     """Last day in force."""
+    date_form: str = "auto"
+    """Form of the dates in these columns (see `register.dating.date_forms`): needed where several fit."""
     document_column: str = ""
     ha_column: str = ""
     valid_from: dt.date | None = None

@@ -16,6 +16,7 @@ from pyproj import CRS
 from selvawatch.core.hectares import M2_PER_HA
 from selvawatch.core.tables import RIGHTS
 from selvawatch.errors import LayerError
+from selvawatch.register.dating.date_forms import LAYER_LIMITS, DateRule, read_dates
 from selvawatch.register.entries import LayerEntry
 from selvawatch.register.expected_zones import misfits
 from selvawatch.register.vector_files import Repair, polygons, read_vector
@@ -131,9 +132,11 @@ def _rows(
 ) -> pd.DataFrame:
     holder_types, holder_hashes = _holders(frame, entry, salt)
     status = _text_column(frame, entry.status_column)
-    applied = _date_column(frame, entry.applied_column, entry)
-    start = _date_column(frame, entry.from_column, entry)
-    end = _date_column(frame, entry.to_column, entry) + pd.Timedelta(days=1)
+    applied, _ = _date_spans(frame, entry.applied_column, entry)
+    start, start_latest = _date_spans(frame, entry.from_column, entry)
+    end_earliest, end = _date_spans(frame, entry.to_column, entry)
+    to_the_day = (start.isna() | (start == start_latest)) & (end.isna() | (end_earliest == end))
+    end = end + pd.Timedelta(days=1)
     if entry.valid_from is not None:
         start = start.fillna(pd.Timestamp(entry.valid_from))
     if entry.valid_to is not None:
@@ -142,6 +145,7 @@ def _rows(
     application = pd.Series([one == "mining_application" for one in types], index=frame.index, dtype=bool)
     start = start.where(~asked, applied)
     known = start.notna() & (~asked | application) & (end.notna() | entry.open_ended | application)
+    known &= to_the_day
     ended = pd.Series([one in entry.ended_statuses for one in status], dtype=bool) & end.isna()
     end = end.where(~ended, snapshot_day)
     return pd.DataFrame(
@@ -227,39 +231,30 @@ def _number_column(frame: pd.DataFrame, name: str) -> pd.Series:
     return pd.to_numeric(frame[name], errors="coerce").astype("float64")
 
 
-def _date_column(frame: pd.DataFrame, name: str, entry: LayerEntry) -> pd.Series:
+def _date_spans(frame: pd.DataFrame, name: str, entry: LayerEntry) -> tuple[pd.Series, pd.Series]:
+    """First and last day that each date of a column may mean; NaT: unknown, or no column."""
     if not name:
-        return pd.Series(pd.NaT, frame.index, dtype="datetime64[ms]")
-    found = dates(frame[name])
-    return found.where(~found.isin([pd.Timestamp(day) for day in entry.unknown_dates]))
+        nothing = pd.Series(pd.NaT, frame.index, dtype="datetime64[ms]")
+        return nothing, nothing
+    return column_dates(frame[name], entry)
 
 
-def dates(values: pd.Series) -> pd.Series:
-    """Days (datetime64[ms], NaT = unknown) of dates, ISO or day/month/year text, or ms since 1970."""
-    if pd.api.types.is_datetime64_any_dtype(values):
-        naive = values.dt.tz_convert("UTC").dt.tz_localize(None) if values.dt.tz is not None else values
-        return naive.astype("datetime64[ms]").dt.floor("D")
-    if pd.api.types.is_numeric_dtype(values):
-        stamps = pd.to_numeric(values, errors="coerce").to_numpy("float64", na_value=np.nan)
-        days = np.full(len(values), np.datetime64("NaT"), "datetime64[D]")
-        seen = np.isfinite(stamps)
-        days[seen] = np.floor(stamps[seen] / 86_400_000).astype("int64").astype("datetime64[D]")
-        return pd.Series(days.astype("datetime64[ms]"), values.index)
-    return pd.Series([_date(value) for value in values.tolist()], values.index, dtype="datetime64[ms]")
+def column_dates(values: pd.Series, entry: LayerEntry) -> tuple[pd.Series, pd.Series]:
+    """First and last day (datetime64[ms], NaT = unknown) that each date of a layer's column may mean.
 
-
-def _date(value: object) -> pd.Timestamp | None:
-    if value is None or value is pd.NaT or (isinstance(value, float) and np.isnan(value)):
-        return None
-    if isinstance(value, dt.date):
-        return pd.Timestamp(value.year, value.month, value.day)
-    text = str(value).strip()
-    for pattern in ("%Y-%m-%d", "%Y/%m/%d", "%d/%m/%Y"):
-        try:
-            return pd.Timestamp(dt.datetime.strptime(text[:10], pattern))
-        except ValueError:
-            continue
-    return None
+    Raises
+    ------
+    LayerError
+        For values that fit no form of dates, or several (see `register.dating.date_forms`).
+    """
+    unknown = [pd.Timestamp(day) for day in entry.unknown_dates]
+    limits = replace(LAYER_LIMITS, earliest=min([LAYER_LIMITS.earliest, *entry.unknown_dates]))
+    rule = DateRule(
+        form=entry.date_form, limits=limits, option=f"`date_form` of the entry {entry.name} of zones.toml:"
+    )
+    spans = read_dates(values, rule, where=f"layer {entry.name}, column {values.name}")
+    known = ~spans.first.isin(unknown)
+    return spans.first.where(known), spans.last.where(known)
 
 
 def holder_type(name: str | None) -> str:
@@ -284,37 +279,3 @@ def holder_hash(name: str | None, salt: bytes) -> str | None:
 def _plain(name: str) -> str:
     plain = unicodedata.normalize("NFKD", name)
     return " ".join("".join(one for one in plain if not unicodedata.combining(one)).lower().split())
-
-
-def date_spans(values: pd.Series) -> tuple[pd.Series, pd.Series]:
-    """First and last day each value may mean: a day, a month `2019-02` or `201902`, or a year."""
-    first, last = [], []
-    for value, day in zip(values.tolist(), dates(_as_text(values)), strict=True):
-        text = "" if value is None or (isinstance(value, float) and np.isnan(value)) else str(value).strip()
-        text = text.removesuffix(".0")
-        if match := re.fullmatch(r"(\d{4})(?:-?(\d{2}))?", text):
-            year, month = int(match[1]), int(match[2] or 0)
-            span = _span(year, month)
-        else:
-            span = (day, day)
-        first.append(span[0])
-        last.append(span[1])
-    index = values.index
-    return pd.Series(first, index, dtype="datetime64[ms]"), pd.Series(last, index, dtype="datetime64[ms]")
-
-
-def _as_text(values: pd.Series) -> pd.Series:
-    """Dates stay dates; numbers that are years or months are taken away: they are no milliseconds."""
-    if pd.api.types.is_numeric_dtype(values) and (values.dropna() < 1_000_000).all():
-        return pd.Series([None] * len(values), values.index, dtype=object)
-    return values
-
-
-def _span(year: int, month: int) -> tuple[dt.date | None, dt.date | None]:
-    """First and last day of a month, or of a year (also for month 0 and what is no month)."""
-    if not 1 <= year <= 9998:
-        return None, None
-    if 1 <= month <= 12:
-        after = dt.date(year + month // 12, month % 12 + 1, 1)
-        return dt.date(year, month, 1), after - dt.timedelta(days=1)
-    return dt.date(year, 1, 1), dt.date(year, 12, 31)

@@ -14,7 +14,7 @@ from selvawatch.core.files import file_digest
 from selvawatch.core.hectares import M2_PER_HA
 from selvawatch.errors import LayerError, SiteError
 from selvawatch.register.entries import UNATTRIBUTED, LayerEntry, RoadMark
-from selvawatch.register.layer_rows import LayerSnapshot, date_spans, normalise_layer, read_layer, texts
+from selvawatch.register.layer_rows import LayerSnapshot, column_dates, normalise_layer, read_layer, texts
 from selvawatch.register.register import Register, register_of
 from selvawatch.register.vector_files import polygons, read_vector, split_layer
 
@@ -236,7 +236,7 @@ def _references(manifest: Manifest, latest: dict[str, Snapshot], crs: str) -> Re
         names = texts(frame[entry.name_column]) if entry.name_column else [None] * len(frame)
         years = frame["year"] if "year" in frame else [None] * len(frame)
         seen = (
-            date_spans(frame[entry.from_column])[1]
+            column_dates(frame[entry.from_column], entry)[1]
             if entry.from_column
             else pd.Series(pd.NaT, frame.index, dtype="datetime64[ms]")
         )

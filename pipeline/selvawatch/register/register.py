@@ -51,8 +51,8 @@ class Register:
         return len(self.rights)
 
     def layer_dates(self) -> dict[str, str]:
-        """ISO date of the latest snapshot by layer name."""
-        return {one.entry.name: one.date.isoformat() for one in self.layers}
+        """ISO date of the latest snapshot by layer name; what the site itself draws has none."""
+        return {state.entry.name: state.date.isoformat() for state in self.layers if state.sha256}
 
     @property
     def sensitive(self) -> tuple[str, ...]:

@@ -105,6 +105,7 @@ def read_vector(
     where = f"{path}{f':{layer}' if layer else ''}"
     _check_numbers(frame, "coordinates are no numbers", where, "finite coordinates")
     source = frame.crs
+    reading.remarks.extend(_degrees_as_metres(frame))
     try:
         if reading.extent is not None:
             frame = in_degrees(frame, reading.extent, reading.remarks)
@@ -116,6 +117,15 @@ def read_vector(
         frame, "coordinates leave the CRS of work", where, f"ground inside {CRS(crs).name}", source.name
     )
     return frame
+
+
+def _degrees_as_metres(frame: gpd.GeoDataFrame) -> list[str]:
+    """What is said where coordinates that are declared as metres lie where only degrees do."""
+    west, south, east, north = frame.total_bounds.tolist()
+    if not frame.crs.is_projected or not (-180 <= west <= east <= 180 and -90 <= south <= north <= 90):
+        return []
+    corners = f"{west:.6g} {south:.6g} to {east:.6g} {north:.6g}"
+    return [f"coordinates from {corners} look like degrees, but are declared as metres of {frame.crs.name}"]
 
 
 def _check_numbers(frame: gpd.GeoDataFrame, what: str, where: str, needed: str, got: str = "") -> None:

@@ -1,31 +1,35 @@
 """Use case: a loss layer from elsewhere, on zones of the user's or on the site's register, as a file."""
 
+import datetime as dt
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
+import shapely
 from pyproj import CRS
 
-from selvawatch.attribute.any_loss import ADDED, attribute_layer
-from selvawatch.attribute.loss_products import ENCODINGS, Product, loss_cells, read_raster_loss
+from selvawatch.attribute.any_loss import ADDED, attribute_layer, zone_outlines
+from selvawatch.attribute.loss.loss_checks import area_remarks, areas_of, loss_outlines, outlying_remarks
+from selvawatch.attribute.loss.loss_days import DATINGS, DateFields, LossDays, days_of_loss
+from selvawatch.attribute.loss_products import ENCODINGS, YEARLESS, Product, loss_cells, read_raster_loss
 from selvawatch.core.area import Area
 from selvawatch.core.days import day_numbers
 from selvawatch.core.files import digest, file_digest
+from selvawatch.core.hectares import hectares
 from selvawatch.core.schema import Column, Table, Tier, column
 from selvawatch.core.tables import RIGHTS
 from selvawatch.errors import DamagedError, LayerError, StoreError
 from selvawatch.provenance import code_digest, code_version
 from selvawatch.register.archives import read_file
-from selvawatch.register.layer_rows import date_spans
+from selvawatch.register.dating.date_forms import LANDSAT_BEGAN
 from selvawatch.register.raster_files import Bounds
 from selvawatch.register.readers.isolated_reading import limits_for
 from selvawatch.register.register import IN_FORCE, NOT_IN_FORCE, Register, validity
-from selvawatch.register.vector_files import Reading, check_file, split_layer
+from selvawatch.register.vector_files import Reading, Repair, check_file, split_layer
 from selvawatch.store.folders import Store
 from selvawatch.store.loss_products import product_names, read_record
 from selvawatch.write.formats.format_table import Content, format_for, write_rows
@@ -36,10 +40,13 @@ ZONE_ADDED = {
     "zone_layer": "Layer of the zone; empty: outside all zones.",
     "overlap_ha": "Shared ground, equal-area hectares.",
     "attributed_ha": "Hectares of the loss that fall to this row.",
+    "features": "Features of the loss with ground in this row.",
 }
 """What the columns that the overlay adds hold, English; their labels stand in the catalogues."""
 _SHAPEFILE = (".cpg", ".dbf", ".prj", ".shp", ".shx")
 """Files that decide what is read of a shapefile."""
+SUMMED = ("overlap_ha", "attributed_ha")
+"""Columns that sums by other columns hold, in hectares."""
 _STATES = {IN_FORCE: "in_force", NOT_IN_FORCE: "not_in_force"}
 
 
@@ -51,6 +58,36 @@ class RasterLoss:
     """One of `attribute.loss_products.ENCODINGS`."""
     year: int | None = None
     """Year of the loss, for encodings without dates."""
+
+    def __post_init__(self) -> None:
+        """Refuse a year that no loss can be of, and one beside an encoding that has its own."""
+        if self.year is None:
+            return
+        this_year = dt.datetime.now(dt.UTC).year
+        if not LANDSAT_BEGAN.year <= self.year <= this_year:
+            raise LayerError(
+                "no year of loss",
+                got=self.year,
+                needed=f"{LANDSAT_BEGAN.year} to {this_year}",
+                do="correct --year",
+            )
+        if self.encoding not in YEARLESS:
+            raise LayerError(
+                "the encoding has its own dates",
+                got=f"--year {self.year}",
+                needed=f"none with {self.encoding}",
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttributionOptions:
+    """How loss is attributed to zones, and for whom."""
+
+    tier: Tier = Tier.PUBLIC
+    by: tuple[str, ...] = ()
+    """Columns of the result to sum over; empty: a row for each feature and zone."""
+    near: shapely.Geometry | None = None
+    """The site's ground and what lies near, WGS 84: loss beyond it is told; None: nothing is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +102,35 @@ class AttributedFile:
     """Attributed hectares outside all zones."""
     total_ha: float
     """Hectares of the loss: by its area field, else by its ground."""
+    remarks: tuple[str, ...] = ()
+    """What a reader must know of the loss: what was assumed, counted or looks wrong, a line each."""
+    repairs: tuple[Repair, ...] = ()
+    """What was repaired."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LossProduct:
+    """A loss layer as cells of a product, and what a reader must know of it."""
+
+    product: Product
+    """With the span it covers, and where it comes from."""
+    cells: gpd.GeoDataFrame
+    """CELLS, with `product` and `dating`."""
+    remarks: tuple[str, ...] = ()
+    repairs: tuple[Repair, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LossFeatures:
+    """A loss layer as read: valid polygons in the CRS of work."""
+
+    frame: gpd.GeoDataFrame
+    spans: tuple[pd.Series, pd.Series] | None = None
+    """First and last day of each feature by the encoding of a raster."""
+    status: pd.Series | None = None
+    """Status of each feature by the encoding of a raster."""
+    remarks: tuple[str, ...] = ()
+    repairs: tuple[Repair, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,37 +141,83 @@ class LossLayer:
     """A vector file, as FILE[:layer], or a GeoTIFF."""
     area_field: str = ""
     """Column with the hectares of each feature; empty: its ground is measured."""
-    date_field: str = ""
-    """Column with the date of the loss; empty: none, or that of a raster's encoding."""
+    dates: DateFields = field(default_factory=DateFields)
+    """Columns with the days of the loss, and how they are read."""
     raster: RasterLoss | None = None
     """How a GeoTIFF is read."""
     extent: Bounds | None = None
     """West, south, east, north in the CRS of work that a GeoTIFF is read in; None: all of it."""
+    repair: bool = False
+    """Whether invalid rings are repaired instead of refused."""
 
     @property
-    def dates(self) -> str:
-        """Column with the first possible date of the loss; empty: there is none."""
-        return self.date_field or ("first" if self.raster is not None else "")
+    def is_raster(self) -> bool:
+        """Whether the file is a raster, by its suffix."""
+        return Path(self.file).suffix.lower() in (".tif", ".tiff", ".img")
 
-    def read(self, crs: str) -> gpd.GeoDataFrame:
-        """The features of the loss in a CRS; LayerError for a file that cannot be read."""
-        if Path(self.file).suffix.lower() not in (".tif", ".tiff"):
-            return read_of_user(self.file, crs)
+    @property
+    def is_dated(self) -> bool:
+        """Whether the layer says anything of when its loss happened."""
+        dates = self.dates
+        return self.raster is not None or bool(dates.field or dates.stock_field or dates.stock_until)
+
+    def read(self, crs: str) -> LossFeatures:
+        """The features of the loss in a CRS.
+
+        Raises
+        ------
+        LayerError
+            For a file that cannot be read or used, and options that are not for its kind.
+        """
+        if not self.is_raster:
+            return self._vector(crs)
         if self.raster is None:
             raise LayerError(
                 "the loss is a raster", where=self.file, do=f"say how it is read: --encoding {ENCODINGS}"
             )
-        return read_raster_loss(
+        if self.area_field or self.dates.field or self.dates.stock_field:
+            raise LayerError(
+                "a raster has no columns",
+                where=self.file,
+                got=self.area_field or self.dates.field or self.dates.stock_field,
+                do="leave --area-field, --date-field and --stock-field out: its --encoding says when",
+            )
+        frame = read_raster_loss(
             Path(self.file),
             crs=crs,
             encoding=self.raster.encoding,
             year=self.raster.year,
             extent=self.extent,
         )
+        codes = sorted(set(frame["value"].tolist()))
+        remarks = []
+        if self.raster.encoding == "mask" and len(codes) > 1:
+            shown = ", ".join(str(code) for code in codes[:5])
+            remarks.append(f"the mask has {len(codes)} values, all counted as loss: {shown}")
+        return LossFeatures(
+            frame=frame,
+            spans=(frame["first"], frame["last"]),
+            status=frame["status"],
+            remarks=tuple(remarks),
+        )
+
+    def _vector(self, crs: str) -> LossFeatures:
+        if self.raster is not None:
+            raise LayerError("the loss is no raster", where=self.file, do="leave --encoding and --year out")
+        remarks: list[str] = []
+        frame = read_of_user(self.file, crs, remarks)
+        outlines, repairs = loss_outlines(frame, self.repair, self.file)
+        return LossFeatures(
+            frame=frame.set_geometry(gpd.GeoSeries(outlines, frame.index, crs=frame.crs)),
+            remarks=tuple(remarks),
+            repairs=repairs,
+        )
 
 
-def read_of_user(file: str, crs: str) -> gpd.GeoDataFrame:
+def read_of_user(file: str, crs: str, remarks: list[str] | None = None) -> gpd.GeoDataFrame:
     """The features of a vector file of the user's, FILE[:layer], or of the one in an archive, in a CRS.
+
+    remarks: what was put right or assumed is added here.
 
     Raises
     ------
@@ -114,8 +226,9 @@ def read_of_user(file: str, crs: str) -> gpd.GeoDataFrame:
     """
     path, layer = split_layer(file)
     check_file(path)
+    reading = Reading(limits=limits_for(path), remarks=[] if remarks is None else remarks)
     with tempfile.TemporaryDirectory(prefix="selvawatch-") as scratch:
-        return read_file(path, layer or "", Reading(limits=limits_for(path)), Path(scratch), crs=crs)
+        return read_file(path, layer or "", reading, Path(scratch), crs=crs)
 
 
 def extent_of(areas: Sequence[Area], zones: Sequence[str] | Register, crs: str) -> Bounds:
@@ -139,8 +252,7 @@ def attribute_file(
     *,
     crs: str,
     equal_area: CRS,
-    repair: bool = False,
-    tier: Tier = Tier.PUBLIC,
+    options: AttributionOptions | None = None,
 ) -> AttributedFile:
     """Write one row for each loss feature and zone that share ground, and what lies outside all zones.
 
@@ -151,79 +263,194 @@ def attribute_file(
         where the loss is dated each row then says `zone_validity` on that day.
     out
         File in a format that attributions go out in (`write.formats.format_table`).
-    repair
-        Mend invalid rings instead of refusing them.
 
     Raises
     ------
     LayerError, TableError
         For a file that cannot be read or used, an unknown field or format; nothing is written then.
     """
+    options = options or AttributionOptions()
     format_for(out.suffix, Content.ATTRIBUTION, out)
-    lost = loss.read(crs)
-    days = _days(lost, loss.dates)
-    register = register_of_tier(zones, tier) if isinstance(zones, Register) else None
+    features = loss.read(crs)
+    lost = features.frame
+    days = days_of_loss(lost, loss.dates, features.spans, where=loss.file) if loss.is_dated else None
+    declared = areas_of(lost, loss.area_field, loss.file)
+    register = register_of_tier(zones, options.tier) if isinstance(zones, Register) else None
     files = () if isinstance(zones, Register) else tuple(zones)
-    layers = _zone_layers(files, register, crs, tier)
-    attributed = partial(
-        attribute_layer, lost, equal_area=equal_area, area_field=loss.area_field, repair=repair
-    )
-    result = attributed(layers)
+    layers, repairs = _zone_layers(files, register, crs, options.tier, loss.repair)
+    result = attribute_layer(lost, layers, equal_area=equal_area, area_field=loss.area_field)
     if register is not None:
         result = _with_validity(result, register, days)
-    day = int(days.max(initial=0)) if days is not None else 0
+    ha = hectares(lost.geometry.to_numpy(), crs, equal_area)
+    total_ha = float((ha if declared is None else declared).sum())
+    outside_ha = float(result.loc[result["zone_layer"].isna(), "attributed_ha"].sum())
+    remarks = [*features.remarks, *(days.remarks if days is not None else ())]
+    remarks += _loss_remarks(loss, lost, ha, options.near)
+    if options.by:
+        result, more = _sums(result, options.by, total_ha)
+        remarks += more
     table, rows = _typed(result)
-    released = release_attributed(table, rows, tier, day, register=register)
-    provenance = _provenance(loss, files, register)
+    day = int(day_numbers(days.last).max(initial=0)) if days is not None else 0
+    released = release_attributed(table, rows, options.tier, day, register=register)
+    provenance = _provenance(loss, files, register) | {"by": " ".join(options.by)}
     write_rows(out, released, provenance, language("es"), Content.ATTRIBUTION)
-    outside = result[result["zone_layer"].isna()]
     return AttributedFile(
         path=out,
         rows=len(result),
         features=len(lost),
-        outside_ha=float(outside["attributed_ha"].sum()),
-        total_ha=float(attributed({})["attributed_ha"].sum()),
+        outside_ha=outside_ha,
+        total_ha=total_ha,
+        remarks=tuple(remarks),
+        repairs=(*features.repairs, *repairs),
     )
 
 
+def _loss_remarks(
+    loss: LossLayer, lost: gpd.GeoDataFrame, ha: np.ndarray, near: shapely.Geometry | None
+) -> list[str]:
+    """What is odd about where the loss lies and how much of it there is."""
+    crs = str(lost.crs)
+    around = None if near is None else gpd.GeoSeries([near], crs="EPSG:4326").to_crs(lost.crs).iloc[0]
+    declared = areas_of(lost, loss.area_field, loss.file)
+    return area_remarks(declared, ha, loss.area_field) + outlying_remarks(
+        lost.geometry.to_numpy(), ha, around, crs
+    )
+
+
+def _sums(
+    result: gpd.GeoDataFrame, by: tuple[str, ...], total_ha: float
+) -> tuple[gpd.GeoDataFrame, list[str]]:
+    """Hectares and features by columns of the result, and whether the rows may be added up."""
+    known = [str(name) for name in result.columns if name not in ("geometry", "_feature", *SUMMED)]
+    if strange := [name for name in by if name not in known]:
+        raise LayerError("no such column to sum by", where="--by", got=strange, needed=f"of {known}")
+    grouped = result.groupby(list(by), dropna=False, sort=True)
+    sums = grouped[list(SUMMED)].sum()
+    sums.insert(0, "features", grouped["_feature"].nunique())
+    shapes = grouped["geometry"].apply(lambda part: shapely.union_all(part.to_numpy()))
+    frame = gpd.GeoDataFrame(sums.reset_index(), geometry=shapes.to_numpy(), crs=result.crs)
+    added_up = float(result["attributed_ha"].sum())
+    if added_up <= total_ha * (1 + 1e-9):
+        return frame, []
+    return frame, [
+        f"zones overlap: rows add up to {added_up:.2f} ha on {total_ha:.2f} ha of loss, and are not additive"
+    ]
+
+
 def _zone_layers(
-    files: Sequence[str], register: Register | None, crs: str, tier: Tier
-) -> dict[str, gpd.GeoDataFrame]:
-    """Zones by layer: of the register where there is one, else of files; LayerError where there are none."""
+    files: Sequence[str], register: Register | None, crs: str, tier: Tier, repair: bool
+) -> tuple[dict[str, gpd.GeoDataFrame], tuple[Repair, ...]]:
+    """Zones by layer: of the register where there is one, else of files, and what was repaired of those.
+
+    Raises
+    ------
+    LayerError
+        Where there are none, or they cannot be used.
+    """
     if register is None:
         if not files:
             raise LayerError("no zones", do="name a file with --zones, or a site with layers in zones.toml")
-        return {name: read_of_user(file, crs) for name, file in _named(files).items()}
+        found: dict[str, gpd.GeoDataFrame] = {}
+        repairs: list[Repair] = []
+        for name, file in _named(files).items():
+            zone = read_of_user(file, crs)
+            outlines, mended = zone_outlines(zone, repair, name)
+            found[name] = zone.set_geometry(gpd.GeoSeries(outlines, zone.index, crs=zone.crs))
+            repairs += mended
+        return found, tuple(repairs)
     layers = register_layers(register, tier)
     if not layers:
         raise LayerError(
             f"the site's register has no layer for the {tier.name.lower()} tier",
             do="take some in with `selvawatch zones fetch` or `zones import`, or give --zones",
         )
-    return layers
+    return layers, ()
 
 
-def loss_product(loss: LossLayer, product: Product, *, crs: str, equal_area: CRS) -> gpd.GeoDataFrame:
-    """A loss layer as cells of a product, to be kept in the store and reported by `table --product`."""
-    lost = loss.read(crs)
-    undrawn = lost.geometry.isna() | lost.geometry.is_empty
-    if undrawn.any():
-        raise LayerError(
-            "features have no geometry", where=loss.file, got=f"{int(undrawn.sum())} of {len(lost)}"
-        )
-    if loss.date_field and loss.date_field not in lost.columns:
-        raise LayerError(
-            "no such date field", where=loss.file, got=loss.date_field, needed=f"one of {_fields(lost)}"
-        )
-    if loss.raster is not None and not loss.date_field:
-        first, last = lost["first"], lost["last"]
-    elif loss.date_field:
-        first, last = date_spans(lost[loss.date_field])
-    else:
-        first = last = None
-    return loss_cells(
-        lost, product, equal_area=equal_area, first=first, last=last, area_field=loss.area_field
+def loss_product(
+    loss: LossLayer,
+    product: Product,
+    *,
+    crs: str,
+    equal_area: CRS,
+    near: shapely.Geometry | None = None,
+) -> LossProduct:
+    """A loss layer as cells of a product, to be kept in the store and reported by `table --product`.
+
+    near: the site's ground and what lies near, WGS 84.
+
+    Raises
+    ------
+    LayerError
+        For a file that cannot be read or used, or dates, areas or outlines that cannot.
+    """
+    features = loss.read(crs)
+    lost = features.frame
+    days = days_of_loss(lost, loss.dates, features.spans, where=loss.file)
+    covers = None if days.covers is None else (days.covers[0].isoformat(), days.covers[1].isoformat())
+    cells = loss_cells(
+        lost,
+        product,
+        days,
+        equal_area=equal_area,
+        area_field=loss.area_field,
+        status=features.status,
     )
+    counts = {
+        f"{dating}_{name}": str(value)
+        for dating in DATINGS
+        for name, value in (
+            ("n", int((cells["dating"] == dating).sum())),
+            ("ha", f"{cells['ha'][cells['dating'] == dating].sum():.6f}"),
+        )
+    }
+    ha = hectares(lost.geometry.to_numpy(), crs, equal_area)
+    remarks = [
+        *features.remarks,
+        *days.remarks,
+        *_loss_remarks(loss, lost, ha, near),
+        *_dating_remarks(cells),
+    ]
+    source = {**_fields_read(loss, days), "covers_declared": "yes" if loss.dates.covers else "no", **counts}
+    return LossProduct(
+        product=replace(product, covers=covers, source=source),
+        cells=cells,
+        remarks=tuple(remarks),
+        repairs=features.repairs,
+    )
+
+
+def _dating_remarks(cells: gpd.GeoDataFrame) -> list[str]:
+    """How many features are undated or a stock, aloud."""
+    words = {
+        "undated": "without a date: in no period of any table",
+        "stock": "stock: a row of its own, in no rate",
+    }
+    found = []
+    for dating, meaning in words.items():
+        rows = cells["dating"] == dating
+        if rows.any():
+            found.append(
+                f"{int(rows.sum())} of {len(cells)} features ({cells['ha'][rows].sum():.2f} ha) {meaning}"
+            )
+    return found
+
+
+def _fields_read(loss: LossLayer, days: LossDays | None = None) -> dict[str, str]:
+    """File, digest, fields and forms of a loss layer."""
+    dates, raster = loss.dates, loss.raster
+    return {
+        "source_file": Path(loss.file).name,
+        "source_sha256": _digest(loss.file),
+        "area_field": loss.area_field,
+        "date_field": dates.field,
+        "date_end_field": dates.end_field,
+        "date_form": dates.form if days is None else days.form,
+        "stock_field": dates.stock_field,
+        "stock_until": "" if dates.stock_until is None else dates.stock_until.isoformat(),
+        "encoding": "" if raster is None else raster.encoding,
+        "year": "" if raster is None or raster.year is None else str(raster.year),
+    }
 
 
 def check_new_product(store: Store, product: Product, *, replace: bool) -> None:
@@ -259,10 +486,6 @@ def check_new_product(store: Store, product: Product, *, replace: bool) -> None:
         )
 
 
-def _fields(layer: gpd.GeoDataFrame) -> list[str]:
-    return sorted(str(name) for name in layer.columns if name != "geometry")
-
-
 def register_layers(register: Register, tier: Tier) -> dict[str, gpd.GeoDataFrame]:
     """The register's layers as zones, with the columns that a tier may see and the position of each row."""
     names = [one.name for one in RIGHTS.columns if one.tier <= tier and one.dtype != "geometry"]
@@ -271,35 +494,23 @@ def register_layers(register: Register, tier: Tier) -> dict[str, gpd.GeoDataFram
     return {str(layer): part.drop(columns="layer") for layer, part in frame.groupby("layer", sort=True)}
 
 
-def _with_validity(result: gpd.GeoDataFrame, register: Register, days: np.ndarray | None) -> gpd.GeoDataFrame:
-    """The rows with `zone_validity` on the day of loss instead of the register position."""
+def _with_validity(result: gpd.GeoDataFrame, register: Register, days: LossDays | None) -> gpd.GeoDataFrame:
+    """The rows with `zone_validity` on the days of loss instead of the register position.
+
+    Where the validity is not the same on the first and on the last possible day it is unknown.
+    """
     rows = result["zone__row"].to_numpy(np.float64)
-    states = np.full(len(result), "", object)
+    found = np.full(len(result), "", object)
     if days is not None:
         inside = ~np.isnan(rows)
-        on = days[result["_feature"].to_numpy(np.int64)]
-        found = validity(register.rights).states(rows[inside].astype(np.int64), on[inside])
-        words = np.array([_STATES.get(int(state), "unknown") for state in found], object)
-        states[inside] = np.where(on[inside] == 0, "unknown", words)
-    return result.assign(zone__row=states).rename(columns={"zone__row": "zone_validity"})
-
-
-def _days(lost: gpd.GeoDataFrame, date_field: str) -> np.ndarray | None:
-    """Day of each feature (0 where missing); None without a date field."""
-    if not date_field:
-        return None
-    if date_field not in lost.columns:
-        raise LayerError("no such date field", where="loss", got=date_field, needed=f"one of {_fields(lost)}")
-    first, last = date_spans(lost[date_field])
-    if first.notna().sum() == 0 and len(first):
-        raise LayerError(
-            "the date field holds no dates",
-            where="loss",
-            got=f"{date_field}: {lost[date_field].iloc[0]!r}",
-            needed="days, months or years as text, or milliseconds since 1970",
-        )
-    found = first + (last - first) / 2
-    return day_numbers(found)
+        feature = result["_feature"].to_numpy(np.int64)[inside]
+        right, dates = rows[inside].astype(np.int64), validity(register.rights)
+        first = dates.states(right, day_numbers(days.first)[feature])
+        last = dates.states(right, day_numbers(days.last)[feature])
+        words = np.array([_STATES.get(int(state), "unknown") for state in first], object)
+        dated = np.isin(days.dating[feature], ("day", "span"))
+        found[inside] = np.where(dated & (first == last), words, "unknown")
+    return result.assign(zone__row=found).rename(columns={"zone__row": "zone_validity"})
 
 
 def _named(zones: Sequence[str]) -> dict[str, str]:
@@ -317,19 +528,23 @@ def _named(zones: Sequence[str]) -> dict[str, str]:
 
 def _provenance(loss: LossLayer, zones: Sequence[str], register: Register | None) -> dict[str, str]:
     """Files, digests and options of an attribution."""
+    read = _fields_read(loss)
     provenance = {
-        "area_field": loss.area_field,
         "columns": " ".join(ADDED),
-        "date_field": loss.dates,
-        "loss": Path(loss.file).name,
-        "loss_sha256": _digest(loss.file),
+        "loss": read.pop("source_file"),
+        "loss_sha256": read.pop("source_sha256"),
+        **read,
         "version": code_version(),
         "code_sha256": code_digest(),
     }
     for number, file in enumerate(zones, start=1):
         provenance |= {f"zones_{number}": Path(file).name, f"zones_{number}_sha256": _digest(file)}
     if register is not None:
-        provenance |= {f"layer {one.entry.name}": f"{one.date} {one.sha256}" for one in register.layers}
+        provenance |= {
+            f"layer {state.entry.name}": f"{state.date} {state.sha256}"
+            for state in register.layers
+            if state.sha256
+        }
         provenance["register_sha256"] = register.version
     return provenance
 
@@ -347,8 +562,13 @@ def _digest(file: str) -> str:
 
 
 def _typed(result: gpd.GeoDataFrame) -> tuple[Table, gpd.GeoDataFrame]:
-    """The table that an attribution's columns make, and its rows."""
-    rows = result.drop(columns="_feature")
+    """The table that an attribution's columns make, and its rows: what is no number, date or text as text."""
+    rows = result.drop(columns="_feature", errors="ignore")
+    for name in rows.columns:
+        if name != "geometry" and rows[name].dtype == object:
+            rows[name] = [_as_text(value) for value in rows[name].tolist()]
+        elif isinstance(rows[name].dtype, pd.DatetimeTZDtype):
+            rows[name] = rows[name].dt.tz_convert("UTC").dt.tz_localize(None)
     table = Table(
         name="attributed",
         description="Loss features by the zones they share ground with.",
@@ -357,8 +577,14 @@ def _typed(result: gpd.GeoDataFrame) -> tuple[Table, gpd.GeoDataFrame]:
     return table, rows
 
 
+def _as_text(value: object) -> str | None:
+    if value is None or (isinstance(value, float) and np.isnan(value)) or value is pd.NaT or value is pd.NA:
+        return None
+    return value if isinstance(value, str) else str(value)
+
+
 def _column(name: str, values: pd.Series) -> Column:
-    unit = "ha" if name in ("overlap_ha", "attributed_ha") else ""
+    unit = "ha" if name in SUMMED else ""
     description = ZONE_ADDED.get(name, "As its layer has it.")
     if name == "geometry":
         return column(name, "geometry", "Shared ground.")

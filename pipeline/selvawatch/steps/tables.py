@@ -13,6 +13,8 @@ import pyarrow.parquet as pq
 import shapely
 
 from selvawatch.attribute.faces import Faces
+from selvawatch.attribute.loss.loss_in_periods import dating_of
+from selvawatch.attribute.loss_products import Product
 from selvawatch.attribute.overlay import Pieces
 from selvawatch.core.days import to_date, to_day
 from selvawatch.core.files import digest
@@ -68,6 +70,12 @@ def make_table(site: Site, store: Store, request: TableRequest) -> MadeTable:
     if request.name not in TABLES:
         raise TableError("unknown table", got=request.name, needed=sorted(TABLES))
     zones = read_zones(site, store)
+    if request.product and request.as_of:
+        raise TableError(
+            "a loss product has no earlier runs",
+            got=f"--as-of {request.as_of} with --product {request.product}",
+            do="leave one of them out: products are kept by version, as `attribute --register-as` read them",
+        )
     if request.product:
         inputs, day, source = _of_product(site, store, zones, request)
     else:
@@ -120,7 +128,11 @@ def write_table(out: Path, made: MadeTable) -> Path:
 
 def _provenance(site: Site, zones: Zones, request: TableRequest, day: int) -> dict[str, str]:
     """What a table was made from, apart from its loss."""
-    layers = {f"layer {one.entry.name}": f"{one.date} {one.sha256}" for one in zones.register.layers}
+    layers = {
+        f"layer {state.entry.name}": f"{state.date} {state.sha256}"
+        for state in zones.register.layers
+        if state.sha256
+    }
     references = {f"layer {name}": date.isoformat() for name, date in zones.references.dates}
     return {
         **references,
@@ -205,14 +217,39 @@ def _of_product(
     cells = loss_of_tier(cells, guarded, site.config.tiers, request.tier)
     zones = zones_of_tier(zones, request.tier)
     last = cells["onset_latest"].max()
-    dates = [one.date for one in zones.register.layers]
-    day = to_day(max([*dates, *([] if pd.isna(last) else [last.date()])], default=to_date(1)))
+    dates = [state.date for state in zones.register.layers if state.sha256]
+    day = to_day(
+        max([*dates, *([] if pd.isna(last) else [last.date()])], default=to_date(site.days.first_day))
+    )
     faces = site_faces(site, store, zones.register, [cells])
     outline = "" if guarded is None or request.tier is Tier.RESTRICTED else guarded.wkb_hex
     of = digest([sha256, outline, site.config.tiers.isolated_buffer_m]) if outline else sha256
     pieces = site_pieces(store, zones.register, faces, cells, day, of=of)
-    source = {"product_label": product.label, "product_sha256": sha256}
-    return _inputs(site, zones, pieces, faces, tier=request.tier), day, source
+    first, after = _covered(product, cells, day)
+    source = {"product_label": product.label, "product_sha256": sha256, **_of_source(product, cells)}
+    inputs = _inputs(site, zones, pieces, faces, watched_from=first, tier=request.tier)
+    return replace(inputs, watched_until=after), day, source
+
+
+def _covered(product: Product, cells: pd.DataFrame, day: int) -> tuple[int, int]:
+    """First day that a product covers, and the first day after: as it says, else the days of its loss."""
+    if product.covers is not None:
+        return to_day(product.covers[0]), to_day(product.covers[1]) + 1
+    dated = cells[cells["onset"].notna()]
+    if not len(dated):
+        return day + 1, day + 1
+    return to_day(dated["onset_earliest"].min().date()), to_day(dated["onset_latest"].max().date()) + 1
+
+
+def _of_source(product: Product, cells: pd.DataFrame) -> dict[str, str]:
+    """Where a product comes from, how it was read, which days it covers, and what of it has no date."""
+    source = {f"product_{name}": value for name, value in product.source.items() if value}
+    covers = product.covers
+    dating = dating_of(cells)
+    for name in ("span", "stock", "undated"):
+        source[f"product_{name}_n"] = str(int((dating == name).sum()))
+        source[f"product_{name}_ha"] = f"{cells['ha'][dating == name].sum():.6f}"
+    return source | {"product_covers": f"{covers[0]} {covers[1]}" if covers else ""}
 
 
 def _of_run(

@@ -133,8 +133,10 @@ def _record(path: Path) -> tuple[Product, Path, str]:
     try:
         values = read_checked_json(path)
         cells, sha256 = values.pop("cells"), values.pop("sha256")
-        return Product(**values), path.with_name(Path(cells).name), sha256
-    except (DamagedError, KeyError, TypeError) as error:
+        covers = values.pop("covers", None)
+        product = Product(**values, covers=None if covers is None else (covers[0], covers[1]))
+        return product, path.with_name(Path(cells).name), sha256
+    except (DamagedError, KeyError, TypeError, IndexError) as error:
         raise DamagedError("the product cannot be read", where=path, got=error, do=_AGAIN) from error
 
 

@@ -8,6 +8,14 @@ import pandas as pd
 
 from selvawatch.attribute.accountings import ADDITIVE, Scale, account
 from selvawatch.attribute.faces import SLIVER_HA, Faces
+from selvawatch.attribute.loss.loss_in_periods import (
+    STOCK,
+    UNDATED,
+    calendar_label,
+    dating_of,
+    in_calendar,
+    possible_days,
+)
 from selvawatch.attribute.overlay import Pieces
 from selvawatch.attribute.periods import PeriodSet, calendar
 from selvawatch.core.days import NO_DAY, day_numbers
@@ -21,7 +29,6 @@ from selvawatch.tables.single_rights import OTHER_DISTRICTS
 from selvawatch.tables.table_settings import TableSettings
 
 COUNTED_STATUSES = ("provisional", "confirmed", "closed")
-NO_PERIOD = "no_period"
 NO_DISTRICT = "none"
 
 
@@ -43,6 +50,8 @@ class TableInputs:
     """Roads, rivers, water, for nearness."""
     watched_from: int | None = None
     """First day that loss was looked for; None: taken to be the first day of any loss."""
+    watched_until: int | None = None
+    """First day after those that loss was looked for; None: the day after today."""
     earlier: Pieces | None = None
     """Pieces of an earlier state of knowledge, for `revisions`."""
     tier: Tier = Tier.RESTRICTED
@@ -103,13 +112,22 @@ class TableSpec:
 
 
 HECTARES = (
-    column("ha", "float", "Loss of the measure.", unit="ha"),
-    column("ha_lo", "float", "Least: confirmed, and surely in this row.", unit="ha"),
-    column("ha_hi", "float", "Most: with edges, and perhaps in this row.", unit="ha"),
-    column("loss_all", "float", "All forest loss.", unit="ha"),
-    column("loss_mining", "float", "Loss whose published cause is mining.", unit="ha"),
-    column("loss_mining_expected", "float", "Loss by its probability of being mining.", unit="ha"),
-    column("events_n", "int", "Events with ground in this row."),
+    column(
+        "ha", "float", "Loss of the measure; empty: not watched, or only spans.", unit="ha", nullable=True
+    ),
+    column("ha_lo", "float", "Least: confirmed, and surely in this row.", unit="ha", nullable=True),
+    column("ha_hi", "float", "Most: with edges, and perhaps in this row.", unit="ha", nullable=True),
+    column("loss_all", "float", "All forest loss.", unit="ha", nullable=True),
+    column("loss_mining", "float", "Loss whose published cause is mining.", unit="ha", nullable=True),
+    column(
+        "loss_mining_expected",
+        "float",
+        "Loss by its probability of being mining.",
+        unit="ha",
+        nullable=True,
+    ),
+    column("loss_undated", "float", "Of all loss, what has no date.", unit="ha", nullable=True),
+    column("events_n", "int", "Events with ground in this row.", nullable=True),
 )
 SHARES = (
     column("share", "float", "Part of `share_of`, 0 to 1.", nullable=True),
@@ -153,13 +171,13 @@ def by_columns() -> tuple[Column, ...]:
 
 def watched(inputs: TableInputs) -> tuple[int, int]:
     """First day that was watched, and the first day after; an empty run of days where nothing is dated."""
-    first = inputs.watched_from
+    first, after = inputs.watched_from, inputs.watched_until
     if first is None:
         frame = inputs.pieces.frame
         days = np.concatenate([day_numbers(frame[name]) for name in ("onset", "onset_earliest")])
         days = days[days > NO_DAY]
         first = int(days.min()) if len(days) else inputs.pieces.today + 1
-    return first, inputs.pieces.today + 1
+    return first, inputs.pieces.today + 1 if after is None else after
 
 
 def watched_days(inputs: TableInputs, start: int, end: int) -> int:
@@ -193,8 +211,7 @@ def scale_of(inputs: TableInputs, options: TableOptions) -> Scale:
 def periods_of(inputs: TableInputs, options: TableOptions) -> PeriodSet:
     """The period set that the options name (or years or months of all loss), or the first."""
     if options.periods in ("year", "month"):
-        onset = day_numbers(inputs.pieces.frame["onset"], inputs.pieces.today)
-        first, last = (int(onset.min()), int(onset.max())) if len(onset) else (inputs.pieces.today,) * 2
+        first, last = calendar_days(inputs)
         return calendar(options.periods, first, last, step=options.periods)
     if not options.periods:
         return next(iter(inputs.periods.values()))
@@ -204,8 +221,24 @@ def periods_of(inputs: TableInputs, options: TableOptions) -> PeriodSet:
     return inputs.periods[options.periods]
 
 
+def calendar_days(inputs: TableInputs) -> tuple[int, int]:
+    """First and last day of a series by year or month: of what was watched, and of all dated loss."""
+    start, after = watched(inputs)
+    days = [start, after - 1] if start < after else []
+    first, last = possible_days(inputs.pieces.frame)
+    dated = first != NO_DAY
+    if dated.any():
+        days += [int(first[dated].min()), int(last[dated].max())]
+    return (min(days), max(days)) if days else (inputs.pieces.today,) * 2
+
+
 def counted_pieces(inputs: TableInputs, options: TableOptions) -> np.ndarray:
-    """Which pieces count: not withdrawn, and in the area asked for; bool (piece,)."""
+    """Which pieces count: not withdrawn, no stock, and in the area asked for; bool (piece,)."""
+    return _in_scope(inputs, options) & (dating_of(inputs.pieces.frame) != STOCK)
+
+
+def _in_scope(inputs: TableInputs, options: TableOptions) -> np.ndarray:
+    """Which pieces are not withdrawn, and in the area asked for; bool (piece,)."""
     kept = inputs.pieces.frame["status"].isin(COUNTED_STATUSES).to_numpy()
     if options.area:
         names = set(inputs.register.rights["name"][inputs.register.rights["type"] == "area"])
@@ -244,11 +277,13 @@ def district_of(inputs: TableInputs, kind: str) -> np.ndarray:
 
 
 def dimension(inputs: TableInputs, name: str) -> np.ndarray:
-    """Label of each piece in one of `DIMENSIONS`, text (piece,); `no_period` where it has no onset."""
+    """Label of each piece in one of `DIMENSIONS`, text (piece,).
+
+    In place of a year or month: `across` several, `undated` or `stock`.
+    """
     frame = inputs.pieces.frame
     if name in ("year", "month"):
-        stamps = frame["onset"].to_numpy("datetime64[M]" if name == "month" else "datetime64[Y]")
-        return np.where(np.isnat(stamps), NO_PERIOD, stamps.astype(str)).astype(object)
+        return calendar_label(frame, name)
     if name in ("area", "district"):
         return district_of(inputs, name)
     if name not in frame.columns:
@@ -280,9 +315,12 @@ def added(
 ) -> pd.DataFrame:
     """Hectares of weighted pieces by keys; the dimensions of `options.by` come first among the keys.
 
+    By year or month a piece stands in each that it may belong to (see `loss_in_periods.rows_in_periods`); a
+    weight that is no number leaves hectares empty where nothing else adds to them.
     A dimension that is a column of `rows` is shown as it stands there.
     """
     frame = inputs.pieces.frame
+    rows = _by_calendar(frame, rows, [name for name in options.by if name not in keys and name not in rows])
     piece = rows["piece"].to_numpy(np.int64)
     mining = (frame["cause"] == "mining").to_numpy()
     probability = frame["mining_probability"].to_numpy(np.float64)
@@ -290,6 +328,7 @@ def added(
         "loss_all": np.ones(len(frame)),
         "loss_mining": mining.astype(np.float64),
         "loss_mining_expected": probability,
+        "loss_undated": (dating_of(frame) == UNDATED).astype(np.float64),
     }
     ha, lo, hi = (np.asarray(frame[name], np.float64) for name in ("ha", "ha_lo", "ha_hi"))
     table = rows[[key for key in keys]].copy()
@@ -304,15 +343,76 @@ def added(
     table["ha_lo"] = rows["weight_lo"].to_numpy() * (lo * part[options.measure])[piece]
     table["ha_hi"] = rows["weight_hi"].to_numpy() * (hi * part[options.measure])[piece]
     table["event"] = frame["event_id"].to_numpy(object)[piece]
-    table.loc[weight <= 0, "event"] = None
+    table.loc[~(weight > 0), "event"] = None
     groups = [*[name for name in options.by if name not in keys], *keys]
-    sums = ["ha", "ha_lo", "ha_hi", "loss_all", "loss_mining", "loss_mining_expected"]
+    sums = ["ha", "ha_lo", "ha_hi", *part]
     if not groups:
         groups, table["_all"] = ["_all"], "all"
     grouped = table.groupby(groups, dropna=False, sort=True)
-    summed = grouped[sums].sum()
+    summed = grouped[sums].sum(min_count=1)
     summed["events_n"] = grouped["event"].nunique()
     return summed.reset_index().drop(columns="_all", errors="ignore")
+
+
+def _by_calendar(frame: pd.DataFrame, rows: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
+    """The rows with columns of the year and the month where `by` names them."""
+    if "month" in by:
+        rows = in_calendar(frame, rows, "month")
+        if "year" in by:
+            years = calendar_label(frame, "year")[rows["piece"].to_numpy()]
+            of_month = rows["month"].str.fullmatch(r"\d{4}-\d{2}").to_numpy(bool)
+            rows = rows.assign(year=np.where(of_month, rows["month"].str[:4], years))
+        return rows
+    return in_calendar(frame, rows, "year") if "year" in by else rows
+
+
+def with_stock(
+    table: pd.DataFrame, inputs: TableInputs, options: TableOptions, keys: Mapping[str, str]
+) -> pd.DataFrame:
+    """The table with what was lost by a day, in rows of their own; the table itself where there is none.
+
+    keys: what the table's own keys say in such a row. It is no part of any share.
+    """
+    stock = np.flatnonzero(_in_scope(inputs, options) & (dating_of(inputs.pieces.frame) == STOCK))
+    if not len(stock):
+        return table
+    rows = pd.DataFrame({"piece": stock, "weight": 1.0, "weight_lo": 1.0, "weight_hi": 1.0, **keys})
+    more = added(inputs, options, rows, list(keys))
+    if "share_of" in table:
+        more = more.assign(share=np.nan, share_pct=np.nan, share_of="none: a stock, of no period")
+    more = more[[name for name in table.columns if name in more.columns]]
+    return pd.concat([part for part in (table, more) if len(part)], ignore_index=True)
+
+
+def with_watched(
+    table: pd.DataFrame, inputs: TableInputs, bounds: Mapping[str, tuple[int, int]]
+) -> pd.DataFrame:
+    """The table with `watched` of each row's period, and no number where its days were not watched.
+
+    bounds: first day and first day after, by what column `period` says; other rows say nothing of it.
+    """
+    after = inputs.pieces.today + 1
+    state = {
+        name: coverage(inputs, start, max(start + 1, min(end, after)))
+        for name, (start, end) in bounds.items()
+    }
+    return blank_unwatched(table.assign(watched=table["period"].map(state).fillna("")))
+
+
+def blank_unwatched(table: pd.DataFrame) -> pd.DataFrame:
+    """The table without numbers in rows whose days were not watched, unless loss may reach into them."""
+    table = table.copy()
+    unseen = (table["watched"] == "no").to_numpy()
+    nothing = unseen & ~(table["ha_hi"] > 0).to_numpy()
+    for name in ("ha", "share", "share_pct"):
+        if name in table:
+            table.loc[unseen & ~(table["ha"] > 0).to_numpy(), name] = np.nan
+    for name in ("ha_lo", "ha_hi", "loss_all", "loss_mining", "loss_mining_expected", "loss_undated"):
+        if name in table:
+            table.loc[nothing, name] = np.nan
+    if "events_n" in table:
+        table["events_n"] = table["events_n"].astype("Int64").mask(nothing)
+    return table
 
 
 def how(table: pd.DataFrame, inputs: TableInputs, options: TableOptions) -> pd.DataFrame:

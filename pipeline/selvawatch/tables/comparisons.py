@@ -5,8 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
+from selvawatch.attribute.loss.loss_in_periods import dating_of, possible_days
 from selvawatch.attribute.overlay import Pieces
-from selvawatch.core.days import NO_DAY, day_numbers, to_day
+from selvawatch.core.days import day_numbers, to_date, to_day
 from selvawatch.core.schema import column, columns
 from selvawatch.core.table_options import TableOptions
 from selvawatch.errors import TableError
@@ -18,8 +19,10 @@ from selvawatch.tables.base import (
     coverage,
     dimension,
     settings_of,
+    watched,
 )
 from selvawatch.tables.loss import WATCHED
+from selvawatch.tables.table_settings import Published
 
 THREE = (
     column("ha", "float", "Our mining loss.", unit="ha", nullable=True),
@@ -31,26 +34,26 @@ THREE = (
 def published_comparison(inputs: TableInputs, options: TableOptions) -> pd.DataFrame:
     """Published mining loss beside ours in the same place and days: order of magnitude, never a test value.
 
-    Ours is empty where no area stands for the place, or where our loss does not reach over the period.
+    Ours is empty, and `reason` says why, where no area stands for the place, where our loss does not reach
+    over all days of the figure or is known only by spans across its ends, and where no mining is mapped.
     """
     frame = inputs.pieces.frame
     kept = counted_pieces(inputs, replace(options, area="")) & (frame["cause"] == "mining").to_numpy()
-    onset = day_numbers(frame["onset"])
-    low, high = day_numbers(frame["onset_earliest"]), day_numbers(frame["onset_latest"])
-    low, high = np.where(low == NO_DAY, onset, low), np.where(high == NO_DAY, onset, high)
+    low, high = possible_days(frame)
+    dating, onset = dating_of(frame), day_numbers(frame["onset"])
     area = dimension(inputs, "area")
     records = []
     for figure in settings_of(inputs).published:
         start, end = to_day(figure.start), to_day(figure.end)
         here = kept & np.isin(area, figure.areas) if figure.areas else kept
-        mine = here & (start <= onset) & (onset < end)
+        mine = here & (start <= onset) & (onset < end) & (dating != "undated")
         surely = mine & (start <= low) & (high < end)
-        perhaps = here & (low < end) & (start <= high)
+        perhaps = here & (low < end) & (start <= high) & (dating != "undated")
         reach = "no" if "-" in figure.areas else coverage(inputs, start, end)
-        covered, full = reach != "no", reach == "yes"
+        reason = _why_not(inputs, figure, reach, bool((perhaps & ~surely & (dating == "span")).any()))
         chosen = (("ha", mine), ("ha_lo", surely), ("ha_hi", perhaps))
         sums = [float(frame[name].to_numpy()[rows].sum()) for name, rows in chosen]
-        values = sums if covered else [np.nan] * 3
+        values = [np.nan] * 3 if reason else sums
         records.append(
             {
                 "place": figure.place,
@@ -61,13 +64,28 @@ def published_comparison(inputs: TableInputs, options: TableOptions) -> pd.DataF
                 "ha": values[0],
                 "ha_lo": values[1],
                 "ha_hi": values[2],
-                "ratio": values[0] / figure.ha if covered and full and figure.ha else np.nan,
+                "ratio": values[0] / figure.ha if figure.ha else np.nan,
                 "watched": reach,
+                "reason": reason,
                 "source": figure.source,
                 "note": figure.note,
             }
         )
     return pd.DataFrame(records)
+
+
+def _why_not(inputs: TableInputs, figure: Published, reach: str, is_split: bool) -> str:
+    """Why a published figure is not compared; empty: it is."""
+    if "-" in figure.areas:
+        return "no area of the site stands for the place"
+    if reach != "yes":
+        first, after = watched(inputs)
+        seen = f"{to_date(first)} to {to_date(after - 1)}" if first < after else "no days"
+        return f"watched {seen}, not all days of the figure"
+    frame = inputs.pieces.frame
+    if "product" in frame.columns and len(frame) and not (frame["cause"] == "mining").any():
+        return "the product does not say what is mining"
+    return "loss is dated by spans that reach over the days of the figure" if is_split else ""
 
 
 def revisions(inputs: TableInputs, _options: TableOptions) -> pd.DataFrame:
@@ -77,7 +95,12 @@ def revisions(inputs: TableInputs, _options: TableOptions) -> pd.DataFrame:
     or `same` (left out).
     """
     if inputs.earlier is None:
-        raise TableError("this table compares with an earlier state", do="give --as-of DATE")
+        is_product = "product" in inputs.pieces.frame.columns
+        raise TableError(
+            "this table compares two runs of our own",
+            got="a loss product" if is_product else "no earlier run",
+            do="leave --product out, and give --as-of DATE" if is_product else "give --as-of DATE",
+        )
     now, then = _by_event(inputs.pieces), _by_event(inputs.earlier)
     table = then.add_suffix("_then").join(now.add_suffix("_now"), how="outer").reset_index()
     for name in ("ha_then", "ha_now", "ha_lo_now", "ha_hi_now"):
@@ -136,6 +159,7 @@ SPECS = (
             THREE,
             column("ratio", "float", "Ours / published, of full periods.", nullable=True),
             WATCHED,
+            column("reason", "text", "Why ours is empty; empty: it is compared."),
             column("source", "text", "Source."),
             column("note", "text", "Note."),
         ),

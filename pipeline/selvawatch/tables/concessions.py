@@ -7,6 +7,7 @@ import pandas as pd
 
 from selvawatch.attribute.accountings import OUTSIDE, account
 from selvawatch.attribute.describe import site_categories
+from selvawatch.attribute.loss.loss_in_periods import BESIDE_PERIODS, STOCK
 from selvawatch.core.schema import column, columns
 from selvawatch.core.table_options import TableOptions
 from selvawatch.core.tables import CONCESSION_TYPES
@@ -27,8 +28,10 @@ from selvawatch.tables.base import (
     how,
     periods_of,
     scale_of,
+    with_stock,
+    with_watched,
 )
-from selvawatch.tables.loss import PERIOD, in_periods
+from selvawatch.tables.loss import PERIOD, WATCHED, in_periods, period_bounds
 from selvawatch.tables.rendering import rendered
 from selvawatch.tables.rights import with_shown_districts
 
@@ -49,6 +52,7 @@ def loss_by_concession_type(inputs: TableInputs, options: TableOptions) -> pd.Da
         of=f"{options.measure} on concessions, per {', '.join(by.by) or 'all ground'}",
         additive=True,
     )
+    table = with_stock(table, inputs, by, {"class": STOCK, "validity": ""})
     return how(table, inputs, options)
 
 
@@ -83,13 +87,15 @@ def share_inside_outside(inputs: TableInputs, options: TableOptions) -> pd.DataF
     )
     rest = table[excluded].assign(share=np.nan, share_pct=np.nan, share_of="none: excluded by the source")
     joined = pd.concat([part for part in (shared, rest) if len(part)] or [shared], ignore_index=True)
-    order = {name: index for index, name in enumerate([*periods.names])}
+    order = {name: index for index, name in enumerate([*periods.names, *BESIDE_PERIODS])}
     joined["_period"] = joined["period"].map(order).fillna(len(order))
     joined["_last"] = joined["class"].map(lambda name: (name.startswith(EXCLUDED)) * 2 + (name == OUTSIDE))
     joined = joined.sort_values(
         [*by.by, "_period", "_last", "ha"], ascending=[True] * len(by.by) + [True, True, False]
     )
-    joined = joined.drop(columns=["_period", "_last"]).assign(period_set=periods.name)
+    joined = with_watched(joined.drop(columns=["_period", "_last"]), inputs, period_bounds(periods))
+    stock = {"period": STOCK, "class": STOCK, "validity": ""}
+    joined = with_stock(joined, inputs, by, stock).fillna({"watched": ""}).assign(period_set=periods.name)
     return how(joined.reset_index(drop=True), inputs, options)
 
 
@@ -108,6 +114,7 @@ def site_category(inputs: TableInputs, options: TableOptions) -> pd.DataFrame:
     table = rendered(
         table, within=options.by, total_ha=None, of=f"{options.measure} on all ground", additive=True
     )
+    table = with_stock(table, inputs, options, {"site_category": STOCK})
     return counted_once(table, inputs, options, clock="at-loss")
 
 
@@ -158,7 +165,7 @@ SPECS = (
         name="share_inside_outside",
         description="Forest loss inside concessions by type, and outside (SPDA charts 5 to 7).",
         build=share_inside_outside,
-        columns=columns(by_columns(), PERIOD, CLASS, HECTARES, SHARES, HOW),
+        columns=columns(by_columns(), PERIOD, CLASS, WATCHED, HECTARES, SHARES, HOW),
         notes=("Rows `excluded: ...` have no share: the source leaves them out.",),
     ),
     TableSpec(

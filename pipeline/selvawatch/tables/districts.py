@@ -6,8 +6,10 @@ import numpy as np
 import pandas as pd
 import shapely
 
+from selvawatch.attribute.loss.loss_in_periods import NO_PERIOD, STOCK, in_calendar
 from selvawatch.attribute.overlay import cut
-from selvawatch.core.days import day_numbers, to_date, to_day
+from selvawatch.attribute.periods import Period, PeriodSet
+from selvawatch.core.days import to_date, to_day
 from selvawatch.core.schema import column, columns
 from selvawatch.core.table_options import TableOptions
 from selvawatch.errors import TableError
@@ -20,6 +22,7 @@ from selvawatch.tables.base import (
     TableSpec,
     added,
     all_pieces,
+    blank_unwatched,
     by_columns,
     counted_once,
     counted_pieces,
@@ -27,9 +30,11 @@ from selvawatch.tables.base import (
     dimension,
     settings_of,
     watched_days,
+    with_stock,
 )
-from selvawatch.tables.loss import WATCHED
+from selvawatch.tables.loss import WATCHED, in_periods
 from selvawatch.tables.rendering import rendered
+from selvawatch.tables.table_settings import Displacement
 
 DAYS_PER_MONTH = 30.44
 """Days of a month, for rates: printed beside them."""
@@ -45,6 +50,7 @@ def loss_by_district(inputs: TableInputs, options: TableOptions) -> pd.DataFrame
     of = rights[rights["type"] == "district"].drop_duplicates("name").set_index("name")["source_key"]
     table["ubigeo"] = table["district"].map(of)
     table = rendered(table, within=by.by, total_ha=None, of=f"{options.measure} on all ground", additive=True)
+    table = with_stock(table, inputs, by, {"district": STOCK})
     return counted_once(table, inputs, options)
 
 
@@ -53,7 +59,7 @@ def area_coverage(inputs: TableInputs, options: TableOptions) -> pd.DataFrame:
     rows = all_pieces(inputs, options)
     piece = rows["piece"].to_numpy()
     inside = np.where(dimension(inputs, "area")[piece] == NO_DISTRICT, "outside areas", "inside areas")
-    rows = rows.assign(year=dimension(inputs, "year")[piece], coverage=inside)
+    rows = in_calendar(inputs.pieces.frame, rows.assign(coverage=inside), "year")
     by = replace(options, by=tuple(one for one in options.by if one not in ("year", "area")))
     table = added(inputs, by, rows, ["year", "coverage"])
     table = rendered(
@@ -63,6 +69,7 @@ def area_coverage(inputs: TableInputs, options: TableOptions) -> pd.DataFrame:
         of=f"{options.measure} of the year in the whole region watched",
         additive=True,
     )
+    table = with_stock(table, inputs, by, {"year": STOCK, "coverage": STOCK})
     return counted_once(table, inputs, options)
 
 
@@ -70,9 +77,51 @@ def displacement_rings(inputs: TableInputs, options: TableOptions) -> pd.DataFra
     """Loss per month in rings around an area before and after a day, and beyond the rings as a control.
 
     Rings are cut exactly; a month is 30.44 days. A change in the rings against the control is a hint that
-    work moved, no proof.
+    work moved, no proof. Loss of a span over that day is a row `across`, and no rate is told beside it.
     """
     settings = settings_of(inputs).displacement
+    last = inputs.pieces.today + 1 if settings.end is None else to_day(settings.end)
+    bounds = {
+        "before": (to_day(settings.start), to_day(settings.day)),
+        "after": (to_day(settings.day), max(last, to_day(settings.day) + 1)),
+    }
+    sides = [
+        Period(name=name, title=name, start=to_date(start), end=to_date(end))
+        for name, (start, end) in bounds.items()
+    ]
+    labels, rows = _in_rings(inputs, options, settings)
+    rows = in_periods(inputs, rows, PeriodSet(name="sides", title="sides", periods=tuple(sides)))
+    rows = rows[rows["period"] != NO_PERIOD].rename(columns={"period": "side"})
+    table = added(inputs, replace(options, by=()), rows, ["ring", "side"]).set_index(["ring", "side"])
+    every = pd.MultiIndex.from_product([labels, list(bounds)], names=["ring", "side"])
+    more = [key for key in table.index if key[1] not in bounds]
+    absent = [key for key in every if key not in table.index]
+    table = table.reindex([*every, *more])
+    table.loc[absent] = 0
+    split = set(zip(rows["ring"][rows["weight"].isna()], rows["side"][rows["weight"].isna()], strict=True))
+    is_split = np.array([key in split for key in table.index], bool)
+    table = table.reset_index()
+    days = table["side"].map({name: watched_days(inputs, *span) for name, span in bounds.items()}).fillna(0)
+    table["days"] = days.astype(np.int64)
+    seen = {name: coverage(inputs, *span) for name, span in bounds.items()}
+    table["watched"] = table["side"].map(seen).fillna("")
+    rate = table["ha"].to_numpy(np.float64) / np.maximum(table["days"].to_numpy(), 1) * DAYS_PER_MONTH
+    table["ha_per_month"] = np.where((table["days"] > 0).to_numpy() & ~is_split, rate, np.nan)
+    before = table[table["side"] == "before"].set_index("ring")["ha_per_month"]
+    ratio = table["ha_per_month"] / table["ring"].map(before.where(before > 0))
+    table["ratio_to_before"] = ratio.where(table["side"] == "after")
+    for name, end in (("from_day", 0), ("to_day", 1)):
+        table[name] = table["side"].map(
+            {side: to_date(span[end]).isoformat() for side, span in bounds.items()}
+        )
+        table[name] = table[name].fillna("")
+    return counted_once(blank_unwatched(table), inputs, options)
+
+
+def _in_rings(
+    inputs: TableInputs, options: TableOptions, settings: Displacement
+) -> tuple[list[str], pd.DataFrame]:
+    """Names of the rings from the area outwards, and the parts of pieces in each: piece, ring, weights."""
     rights = inputs.register.rights
     shapes = rights.geometry[(rights["type"] == "area") & (rights["name"] == settings.area)]
     if not len(shapes):
@@ -93,38 +142,19 @@ def displacement_rings(inputs: TableInputs, options: TableOptions) -> pd.DataFra
     shape = far.geometry.to_numpy()[kept]
     piece, ring, shared = cut(shape, np.array(rings, object))
     share = shapely.area(shared) / shapely.area(shape)[piece]
-    onset = day_numbers(far["onset"])[kept][piece]
-    last = inputs.pieces.today + 1 if settings.end is None else to_day(settings.end)
-    bounds = {"before": (to_day(settings.start), to_day(settings.day)), "after": (to_day(settings.day), last)}
-    side = np.full(len(piece), "", object)
-    for name, (start, end) in bounds.items():
-        side[(start <= onset) & (onset < end)] = name
-    rows = pd.DataFrame(
-        {"piece": kept[piece], "ring": np.array(labels, object)[ring], "side": side, "weight": share}
-    )
-    rows = rows.assign(weight_lo=rows["weight"], weight_hi=rows["weight"])[side != ""]
-    table = added(inputs, replace(options, by=()), rows, ["ring", "side"])
-    every = pd.MultiIndex.from_product([labels, list(bounds)], names=["ring", "side"])
-    table = table.set_index(["ring", "side"]).reindex(every, fill_value=0).reset_index()
-    days = table["side"].map({name: watched_days(inputs, *span) for name, span in bounds.items()})
-    table["days"] = days
-    table["watched"] = table["side"].map({name: coverage(inputs, *span) for name, span in bounds.items()})
-    table["ha_per_month"] = np.where(days > 0, table["ha"] / np.maximum(days, 1) * DAYS_PER_MONTH, np.nan)
-    before = table[table["side"] == "before"].set_index("ring")["ha_per_month"]
-    ratio = table["ha_per_month"] / table["ring"].map(before.where(before > 0))
-    table["ratio_to_before"] = ratio.where(table["side"] == "after")
-    table["from_day"] = table["side"].map(
-        {name: to_date(span[0]).isoformat() for name, span in bounds.items()}
-    )
-    table["to_day"] = table["side"].map({name: to_date(span[1]).isoformat() for name, span in bounds.items()})
-    return counted_once(table, inputs, options)
+    rows = pd.DataFrame({"piece": kept[piece], "ring": np.array(labels, object)[ring], "weight": share})
+    return labels, rows.assign(weight_lo=rows["weight"], weight_hi=rows["weight"])
 
 
 def front_age(inputs: TableInputs, options: TableOptions) -> pd.DataFrame:
-    """First year with enough mining loss, for each square of a fixed grid: the age of the fronts."""
+    """First year with enough mining loss, for each square of a fixed grid: the age of the fronts.
+
+    A stock, loss without a date and spans of several years date no front.
+    """
     size, least = settings_of(inputs).front_cell_m, settings_of(inputs).front_least_ha
     frame = inputs.pieces.frame
     dated = counted_pieces(inputs, options) & frame["onset"].notna().to_numpy()
+    dated &= np.char.isdigit(dimension(inputs, "year").astype(str))
     kept = np.flatnonzero(dated)
     shape = frame.geometry.to_numpy()[kept]
     squares = _squares(shape, size)
@@ -187,7 +217,7 @@ SPECS = (
         build=displacement_rings,
         columns=columns(
             column("ring", "text", "Ring around the area."),
-            column("side", "text", "before or after."),
+            column("side", "text", "before, after, across (in a span over both), or undated."),
             column("from_day", "text", "First day."),
             column("to_day", "text", "First day after."),
             column("days", "int", "Days of these that were watched: the divisor.", unit="day"),

@@ -3,12 +3,13 @@
 import numpy as np
 import pandas as pd
 
+from selvawatch.attribute.loss.loss_in_periods import NO_PERIOD
 from selvawatch.core.days import day_numbers, to_date
 from selvawatch.core.schema import column, columns
 from selvawatch.core.table_options import TableOptions
 from selvawatch.errors import TableError
 from selvawatch.register.register import NOT_IN_FORCE, UNKNOWN, validity
-from selvawatch.tables.base import NO_DISTRICT, NO_PERIOD, PublicForm, TableInputs, TableSpec, periods_of
+from selvawatch.tables.base import NO_DISTRICT, PublicForm, TableInputs, TableSpec, periods_of
 from selvawatch.tables.rights_by_face import NEVER, REGISTER, THREE, face_rights, need_faces, of_register
 from selvawatch.tables.single_rights import RIGHTS_N, joined_rows, nullable, refuse_area
 

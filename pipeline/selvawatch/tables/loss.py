@@ -7,15 +7,14 @@ import numpy as np
 import pandas as pd
 
 from selvawatch.attribute.accountings import ADDITIVE, OUTSIDE
+from selvawatch.attribute.loss.loss_in_periods import BESIDE_PERIODS, STOCK, rows_in_periods
 from selvawatch.attribute.periods import PeriodSet
-from selvawatch.core.days import NO_DAY, day_numbers
 from selvawatch.core.schema import Column, column, columns
 from selvawatch.core.table_options import TableOptions
 from selvawatch.tables.base import (
     CLASS,
     HECTARES,
     HOW,
-    NO_PERIOD,
     SHARES,
     TableInputs,
     TableSpec,
@@ -23,21 +22,24 @@ from selvawatch.tables.base import (
     all_pieces,
     by_columns,
     classes,
-    coverage,
     how,
     periods_of,
     scale_of,
+    with_stock,
+    with_watched,
 )
 from selvawatch.tables.rendering import rendered
 from selvawatch.tables.rights import with_shown_districts
 
 PERIOD = (
-    column("period", "text", "Period of the loss; no_period: in none of the set."),
+    column(
+        "period",
+        "text",
+        "Period of the loss; no_period: in none of the set; across: in a span over several; undated; stock.",
+    ),
     column("period_set", "text", "Set of periods."),
 )
-WATCHED = column(
-    "watched", "text", "Whether its days were watched: yes, partly, no (then 0 ha says nothing)."
-)
+WATCHED = column("watched", "text", "Whether its days were watched: yes, partly, no (then without number).")
 
 
 def loss_by_type(inputs: TableInputs, options: TableOptions) -> pd.DataFrame:
@@ -56,7 +58,7 @@ def loss_by_period(inputs: TableInputs, options: TableOptions) -> pd.DataFrame:
     rows = in_periods(inputs, all_pieces(inputs, options), periods)
     table = added(inputs, options, rows, ["period"])
     table = _complete(table, options.by, {"period": list(periods.names)})
-    table = _ordered(table, options.by, {"period": [*periods.names, NO_PERIOD]})
+    table = _ordered(table, options.by, {"period": [*periods.names, *BESIDE_PERIODS]})
     table = rendered(
         table,
         within=options.by,
@@ -64,14 +66,9 @@ def loss_by_period(inputs: TableInputs, options: TableOptions) -> pd.DataFrame:
         of=f"{options.measure} of all days{_same(options)}",
         additive=True,
     )
+    table = with_watched(table, inputs, period_bounds(periods))
+    table = with_stock(table, inputs, options, {"period": STOCK}).fillna({"watched": ""})
     table["period_set"] = periods.name
-    bounds = dict(zip(periods.names, periods.bounds(), strict=True))
-    today = inputs.pieces.today + 1
-    table["watched"] = [
-        coverage(inputs, bounds[period][0], min(bounds[period][1], today)) if period in bounds else ""
-        for period in table["period"]
-    ]
-    table.loc[table["watched"] == "no", ["share", "share_pct"]] = np.nan
     plain = replace(options, accounting="combination")
     return how(table, inputs, plain).assign(accounting="none", clock="none")
 
@@ -100,7 +97,7 @@ def loss_type_zone_period(inputs: TableInputs, options: TableOptions) -> pd.Data
         table,
         options.by,
         {
-            "period": [*periods.names, NO_PERIOD],
+            "period": [*periods.names, *BESIDE_PERIODS],
             "type": [*scale.types, OUTSIDE],
             "zone": [*scale.zones, OUTSIDE],
         },
@@ -114,41 +111,21 @@ def loss_type_zone_period(inputs: TableInputs, options: TableOptions) -> pd.Data
         else "none: not additive",
         additive=ADDITIVE[options.accounting],
     )
+    table = with_watched(table, inputs, period_bounds(periods))
+    stock = {"period": STOCK, "type": "", "type_validity": "", "zone": "", "zone_validity": ""}
+    table = with_stock(table, inputs, options, stock).fillna({"watched": ""})
     table["period_set"] = periods.name
     return how(table, inputs, options)
 
 
 def in_periods(inputs: TableInputs, rows: pd.DataFrame, periods: PeriodSet) -> pd.DataFrame:
-    """Weighted pieces with the period of their onset.
+    """Weighted pieces with the period of their loss (see `loss_in_periods.rows_in_periods`)."""
+    return rows_in_periods(inputs.pieces.frame, rows, periods)
 
-    A piece whose loss may have happened in another period stands there too, with no weight but `weight_hi`.
-    """
-    frame = inputs.pieces.frame
-    onset = day_numbers(frame["onset"])
-    first = day_numbers(frame["onset_earliest"])
-    last = day_numbers(frame["onset_latest"])
-    first = np.where(first == NO_DAY, onset, np.minimum(first, onset))
-    last = np.where(last == NO_DAY, onset, np.maximum(last, onset))
-    undated = frame["onset"].isna().to_numpy()
-    dated = np.where(undated, -1, periods.index(onset))
-    bounds = periods.bounds()
-    sure = np.zeros(len(frame), bool)
-    for index, (start, end) in enumerate(bounds):
-        sure |= (dated == index) & (start <= first) & (last < end)
-    gap = (dated == -1) & ~undated
-    for start, end in bounds:
-        gap &= (last < start) | (end <= first)
-    sure |= gap | undated
-    names = np.array([*periods.names, NO_PERIOD], object)
-    piece = rows["piece"].to_numpy()
-    main = rows.assign(period=names[dated[piece]], weight_lo=np.where(sure[piece], rows["weight_lo"], 0.0))
-    parts = [main]
-    for index, (start, end) in enumerate(bounds):
-        maybe = ~sure & (dated != index) & (first < end) & (start <= last)
-        if maybe.any():
-            other = rows[maybe[piece]]
-            parts.append(other.assign(period=names[index], weight=0.0, weight_lo=0.0))
-    return pd.concat(parts, ignore_index=True)
+
+def period_bounds(periods: PeriodSet) -> dict[str, tuple[int, int]]:
+    """First day and first day after of each period, by its name."""
+    return dict(zip(periods.names, periods.bounds(), strict=True))
 
 
 def _by_class(inputs: TableInputs, options: TableOptions, *, over: str) -> pd.DataFrame:
@@ -184,6 +161,7 @@ def _by_class(inputs: TableInputs, options: TableOptions, *, over: str) -> pd.Da
         of=f"{options.measure} on all ground, inside and outside{_same(options)}",
         additive=additive,
     )
+    table = with_stock(table, inputs, options, {"class": STOCK, "validity": ""})
     return how(table, inputs, options)
 
 
@@ -268,6 +246,6 @@ SPECS = (
         name="loss_type_zone_period",
         description="Forest loss by type of right, zone and period.",
         build=loss_type_zone_period,
-        columns=_spec_columns(PERIOD, TYPE_ZONE),
+        columns=_spec_columns(PERIOD, TYPE_ZONE, WATCHED),
     ),
 )

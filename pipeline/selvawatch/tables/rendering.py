@@ -19,7 +19,8 @@ def rendered(
     """The table with `share`, `share_pct` and `share_of`: parts of the whole of each `within` group.
 
     `total_ha` is the whole where rows do not add up to it (inclusive accounting); None: the sum of the rows.
-    Shown shares of rows that add up are rounded by largest remainder, so that they add up to 100.
+    Shown shares of rows that add up are rounded by largest remainder, so that they add up to 100; a row
+    without a number has none.
     """
     table = table.copy()
     group = table.groupby(list(within), dropna=False)["ha"] if within else None
@@ -41,4 +42,7 @@ def rendered(
 
 
 def _shown(ha: pd.Series) -> pd.Series:
-    return pd.Series(largest_remainder(ha.to_numpy()), ha.index)
+    shown = pd.Series(np.nan, ha.index)
+    known = ha.notna()
+    shown[known] = largest_remainder(ha[known].to_numpy())
+    return shown

@@ -15,13 +15,14 @@ from affine import Affine
 import attribute_made as made
 from attribute_made import box
 from selvawatch.attribute.any_loss import attribute_layer
+from selvawatch.attribute.loss.loss_days import DateFields, days_of_loss
 from selvawatch.attribute.loss_products import Product, loss_cells, read_raster_loss
 from selvawatch.core.files import file_digest
 from selvawatch.core.schema import Tier
 from selvawatch.errors import LayerError, SelvawatchError
-from selvawatch.register.layer_rows import date_spans
 from selvawatch.register.register import register_of
 from selvawatch.steps.attribute_loss import (
+    AttributionOptions,
     LossLayer,
     RasterLoss,
     attribute_file,
@@ -82,30 +83,10 @@ def test_a_raster_without_crs_or_that_is_none_is_refused(tmp_path):
         read_raster_loss(tmp_path / "x.tif", crs=made.CRS, encoding="hansen")
 
 
-@pytest.mark.parametrize(
-    ("value", "first", "last"),
-    [
-        ("2019-02-19", "2019-02-19", "2019-02-19"),
-        ("2019-02", "2019-02-01", "2019-02-28"),
-        ("201902", "2019-02-01", "2019-02-28"),
-        ("201900", "2019-01-01", "2019-12-31"),
-        (2019, "2019-01-01", "2019-12-31"),
-        (2019.0, "2019-01-01", "2019-12-31"),
-        ("2019-12", "2019-12-01", "2019-12-31"),
-        (1_550_534_400_000, "2019-02-19", "2019-02-19"),
-        (None, "NaT", "NaT"),
-        ("nothing", "NaT", "NaT"),
-    ],
-)
-def test_a_date_means_all_the_days_it_may_mean(value, first, last):
-    low, high = date_spans(pd.Series([value]))
-    assert (str(low[0])[:10], str(high[0])[:10]) == (first, last)
-
-
 def test_a_loss_of_a_year_is_uncertain_over_a_right_that_began_in_it():
     loss = gpd.GeoDataFrame({"y": [2019, 2020]}, geometry=[box(0, 0, 100, 100)] * 2, crs=made.CRS)
-    first, last = date_spans(loss["y"])
-    cells = loss_cells(loss, MINING, equal_area=made.EQUAL_AREA, first=first, last=last)
+    days = days_of_loss(loss, DateFields(field="y"))
+    cells = loss_cells(loss, MINING, days, equal_area=made.EQUAL_AREA)
     rights = made.register([{"type": "mining", "geometry": box(0, 0, 100, 100), "first": "2019-09-01"}])
     table = made.inputs(cells, rights).pieces.frame
     assert table["date_uncertain"].tolist() == [True, False]
@@ -114,7 +95,8 @@ def test_a_loss_of_a_year_is_uncertain_over_a_right_that_began_in_it():
 
 def test_loss_without_dates_lies_under_rights_of_unknown_validity():
     loss = gpd.GeoDataFrame({"a": [7.0]}, geometry=[box(0, 0, 100, 100)], crs=made.CRS)
-    cells = loss_cells(loss, MINING, equal_area=made.EQUAL_AREA, area_field="a")
+    days = days_of_loss(loss, DateFields(allow_undated=True))
+    cells = loss_cells(loss, MINING, days, equal_area=made.EQUAL_AREA, area_field="a")
     from selvawatch.tables import TableOptions, build
 
     inputs = made.inputs(cells, made.register([{"type": "timber", "geometry": box(0, 0, 100, 100)}]))
@@ -122,7 +104,8 @@ def test_loss_without_dates_lies_under_rights_of_unknown_validity():
     table = table[table["ha"] > 0]
     assert table[["class", "validity", "ha"]].to_numpy().tolist() == [["timber", "unknown", 7.0]]
     periods = build("loss_by_period", inputs, TableOptions()).set_index("period")
-    assert periods.loc["no_period", "ha"] == 7.0
+    assert periods.loc["undated", "ha"] == 7.0
+    assert table["loss_undated"].sum() == 7.0
 
 
 def test_a_product_needs_a_plain_name_and_a_known_cause():
@@ -190,9 +173,15 @@ def files(tmp_path):
 
 
 def attributed(files, out, zones="zones", *, register=None, area_field="", date_field="", **rest):
-    loss = LossLayer(file=files["loss"], area_field=area_field, date_field=date_field)
+    loss = LossLayer(
+        file=files["loss"],
+        area_field=area_field,
+        dates=DateFields(field=date_field),
+        repair=rest.pop("repair", False),
+    )
     on = register if register is not None else [files[zones]]
-    return attribute_file(loss, on, out, crs=made.CRS, equal_area=made.EQUAL_AREA, **rest)
+    options = AttributionOptions(**rest)
+    return attribute_file(loss, on, out, crs=made.CRS, equal_area=made.EQUAL_AREA, options=options)
 
 
 def test_cells_that_would_be_formulas_are_neutralised_in_csv(files, tmp_path):
@@ -207,7 +196,7 @@ def test_cells_that_would_be_formulas_are_neutralised_in_csv(files, tmp_path):
     assert "HYPERLINK" in rows[0]["zone_name"]
 
 
-@pytest.mark.parametrize("suffix", ["csv", "parquet", "gpkg"])
+@pytest.mark.parametrize("suffix", ["csv", "xlsx", "parquet", "gpkg"])
 def test_the_same_input_gives_the_same_bytes(files, tmp_path, suffix):
     one, other = tmp_path / f"a.{suffix}", tmp_path / f"b.{suffix}"
     attributed(files, one)
@@ -231,7 +220,7 @@ def test_unknown_fields_and_formats_are_named(files, tmp_path):
     for rest, message in (
         ({"area_field": "nope"}, "nope"),
         ({"date_field": "nope"}, "nope"),
-        ({"date_field": "note"}, "no dates"),
+        ({"date_field": "note"}, "dates cannot be read"),
     ):
         with pytest.raises(SelvawatchError, match=message):
             attributed(files, tmp_path / "o.csv", **rest)
@@ -361,6 +350,6 @@ def test_a_raster_is_a_loss_like_any_other(files, tmp_path):
     assert done.features == 1
     with pytest.raises(LayerError, match="--encoding"):
         attribute_file(LossLayer(file=str(path)), [files["zones"]], tmp_path / "o.csv", **on)
-    cells = loss_product(loss, MINING, **on)
+    cells = loss_product(loss, MINING, **on).cells
     assert cells["onset_earliest"].dt.date.tolist() == [dt.date(2019, 1, 1)]
     assert cells["ha"].sum() == pytest.approx(1.0, rel=1e-3)

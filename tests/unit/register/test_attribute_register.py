@@ -14,7 +14,7 @@ import attribute_made as made
 from attribute_made import box, register, snapshot
 from selvawatch.errors import LayerError
 from selvawatch.register.archives import read_file
-from selvawatch.register.layer_rows import dates, holder_hash, holder_type
+from selvawatch.register.layer_rows import column_dates, holder_hash, holder_type
 from selvawatch.register.register import IN_FORCE, NOT_IN_FORCE, UNKNOWN, register_of, validity
 from selvawatch.register.vector_files import Reading, read_vector, split_layer
 
@@ -129,10 +129,28 @@ def test_the_grid_of_the_import_does_not_snap_later_overlays():
 
 
 def test_milliseconds_before_1970_and_blank_texts_are_read_as_what_they_are():
-    stamps = pd.Series([0, -86_400_000 * 365, 1_262_304_000_000, np.nan])
-    assert [str(one)[:10] for one in dates(stamps)] == ["1970-01-01", "1969-01-01", "2010-01-01", "NaT"]
-    texts = pd.Series([" ", "31/12/2010", "2010-12-31T00:00:00", None, "sin fecha"])
-    assert [str(one)[:10] for one in dates(texts)] == ["NaT", "2010-12-31", "2010-12-31", "NaT", "NaT"]
+    def days(values):
+        return [str(day)[:10] for day in column_dates(pd.Series(values, name="d"), made.entry("x"))[0]]
+
+    stamps = [-86_400_000 * 365, 1_262_304_000_000, np.nan]
+    assert days(stamps) == ["1969-01-01", "2010-01-01", "NaT"]
+    texts = [" ", "31/12/2010", "2010-12-31T00:00:00", None, "sin fecha"]
+    assert days(texts) == ["NaT", "2010-12-31", "2010-12-31", "NaT", "NaT"]
+
+
+def test_a_layer_whose_dates_fit_two_forms_is_refused_and_read_where_its_entry_names_one():
+    texts = pd.Series(["01/02/2010", "03/04/2011"], name="FECHA")
+    with pytest.raises(LayerError, match="layer x, column FECHA.*several forms.*date_form.*zones.toml"):
+        column_dates(texts, made.entry("x"))
+    read = column_dates(texts, made.entry("x", date_form="%d/%m/%Y"))[0]
+    assert read.astype(str).tolist() == ["2010-02-01", "2011-04-03"]
+
+
+def test_a_right_that_is_dated_by_its_year_is_of_unknown_validity_from_that_year_on():
+    (right,) = snapshot([{"type": "mining", "geometry": box(0, 0, 9, 9), "first": "2010"}]).rights.to_dict(
+        "records"
+    )
+    assert (str(right["valid_from"])[:10], right["dates_known"]) == ("2010-01-01", False)
 
 
 def test_no_name_of_a_holder_enters_the_register():

@@ -110,7 +110,7 @@ _ENTRIES = (
         name="xlsx",
         suffix=".xlsx",
         media_type="application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-        contents=frozenset({Content.ALERTS, Content.TABLE}),
+        contents=frozenset(Content),
         holds=frozenset(Companion),
         write=_with_provenance(write_xlsx),
     ),
