@@ -105,7 +105,7 @@ def test_periods_are_cut_by_month_by_year_and_by_law(table):
     months = table("loss_by_period", "--periods", "month", "--tier", "restricted")
     years = table("loss_by_period", "--periods", "year", "--tier", "restricted")
     assert months["period"].str.fullmatch(r"\d{4}-\d{2}").all() and len(months) > 100
-    assert years["period"].tolist() == [str(year) for year in range(2015, 2027)]
+    assert years["period"].tolist() == list(range(2015, 2027))
     assert months["ha"].sum() == pytest.approx(years["ha"].sum()) == pytest.approx(whole["ha"].sum())
     cross = table("loss_type_zone_period", "--periods", "month", "--tier", "restricted")
     assert cross["ha"].sum() == pytest.approx(whole["ha"].sum())
