@@ -36,7 +36,8 @@ def table(
     Parameters
     ----------
     site
-        Folder with `aoi/` and `models/`; None: the packaged site.
+        Folder with `aoi/` and `models/`; None: the current one if it has them, else the copy that the store
+        keeps of the site of its last run. A site that is not the store's is refused.
     store
         Folder with the results.
 

@@ -217,10 +217,14 @@ class Site:
     tables: TableSettings
     digest: str
     """Digest of every file the site consists of."""
+    layers_folder: Path | None = None
+    """Folder that files of the manifest are relative to; None: the manifest's own."""
 
     @staticmethod
-    def load(folder: Path, file: str = "aoi/site.toml") -> "Site":
+    def load(folder: Path, file: str = "aoi/site.toml", *, layers_folder: Path | None = None) -> "Site":
         """The site in a folder; files it does not have are taken from the packaged site.
+
+        layers_folder: where the layers that come with it lie, if not beside its manifest.
 
         Raises
         ------
@@ -255,7 +259,8 @@ class Site:
             priorities=load(Priorities, used["priorities"]),
             periods=load(Periods, used["periods"]),
             tables=load(TableSettings, used["tables"]),
-            digest=_digest_of(used, manifest),
+            digest=_digest_of(used, manifest, layers_folder or used["zones"].parent),
+            layers_folder=layers_folder,
         )
 
     @property
@@ -265,12 +270,13 @@ class Site:
 
     def files_digest(self) -> str:
         """What `digest` would be of the files as they are now: another one, where somebody edits them."""
-        return _digest_of({role: self.path_of(name) for role, name in self.files.items()}, self.manifest)
+        used = {role: self.path_of(name) for role, name in self.files.items()}
+        return _digest_of(used, self.manifest, self.zones_folder)
 
     @property
     def zones_folder(self) -> Path:
         """Folder that the manifest's files are relative to."""
-        return self.path_of(self.config.zones).parent
+        return self.layers_folder or self.path_of(self.config.zones).parent
 
     def path_of(self, name: str) -> Path:
         """Where a file of the site is, by its path in the site; in the packaged site where it has none."""
@@ -327,9 +333,9 @@ class Site:
         return self.grid.tiles(shapely.union_all([area.projected(self.grid.crs) for area in areas]))
 
 
-def _digest_of(used: Mapping[str, Path], manifest: Manifest) -> str:
+def _digest_of(used: Mapping[str, Path], manifest: Manifest, layers_folder: Path) -> str:
     """Digest of files by what they are, and of the layers that come with them."""
-    layers = {one.layer: one.sha256 for one in site_snapshots(manifest, used["zones"].parent)}
+    layers = {one.layer: one.sha256 for one in site_snapshots(manifest, layers_folder)}
     return digest({"files": {role: file_digest(path) for role, path in used.items()}, "zones": layers})
 
 

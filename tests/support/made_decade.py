@@ -22,6 +22,7 @@ from selvawatch.steps.run.attribute_events import attribute_events, read_zones
 from selvawatch.store.folders import Store, new_folder
 from selvawatch.store.ledger import RunRow
 from selvawatch.store.run_files import write_seen, write_tracked
+from selvawatch.store.site_copy import keep_site_copy
 from selvawatch.write.formats.geoparquet import write_geoparquet
 from selvawatch.write.tiers import Gate, apply
 
@@ -251,5 +252,6 @@ def write_decade(
                     {"run_id": run_id, "zones_sha256": version, "version": "0"},
                 )
         row = RunRow(sequence=number, run_id=run_id, area="all", until_day=to_day(day), result={"failed": {}})
+        keep_site_copy(store, site)
         store.ledger.commit(row, tiles=[], scenes=[], alerts=[])
     return place, store.folder

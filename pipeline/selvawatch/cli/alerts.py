@@ -9,11 +9,10 @@ from selvawatch.cli.options import (
     DEFAULT_SITE_FILE,
     JsonOption,
     SiteFileOption,
-    SiteOption,
     StoreOption,
+    StoreSiteOption,
     TierOption,
     print_json,
-    site_folder,
 )
 
 app = typer.Typer(help="Alerts of the current run.", no_args_is_help=True)
@@ -26,6 +25,12 @@ FormatOption = Annotated[
         " encoding of gfw (date_conf), radd or dist (restricted tier).",
     ),
 ]
+PublishedSiteOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--site", help="Folder of a site; refused where it is not the store's. Nothing else is read of it."
+    ),
+]
 OutOption = Annotated[Path, typer.Option("--out", help="File to write.")]
 
 
@@ -34,11 +39,13 @@ def list_alerts(
     store: StoreOption = "outputs",
     tier: TierOption = "public",
     top: Annotated[int, typer.Option(help="How many, by rank.")] = 20,
+    site: PublishedSiteOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """The alerts by rank."""
     from selvawatch.steps.products import read_alerts
 
+    _check_site(site, store)
     alerts = read_alerts(store, tier)[:top]
     if as_json:
         print_json(alerts)
@@ -55,11 +62,13 @@ def show(
     alert: Annotated[str, typer.Argument(help="Id of an alert or event.")],
     store: StoreOption = "outputs",
     tier: TierOption = "public",
+    site: PublishedSiteOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """One alert, field by field; of an id that has ended, the alert that goes on."""
     from selvawatch.steps.products import find_alert
 
+    _check_site(site, store)
     row = find_alert(store, tier, alert)
     if as_json:
         print_json(row)
@@ -78,7 +87,7 @@ def export(
     form: FormatOption = "gpkg",
     store: StoreOption = "outputs",
     tier: TierOption = "public",
-    site: SiteOption = None,
+    site: StoreSiteOption = None,
     site_file: SiteFileOption = DEFAULT_SITE_FILE,
 ) -> None:
     """Write the alerts in a format for other programs."""
@@ -87,8 +96,9 @@ def export(
     from selvawatch.steps.products import copy_alerts
 
     if form in ENCODINGS:
-        from selvawatch.site import Site
         from selvawatch.steps.encode import write_encoded
+        from selvawatch.steps.store_site import site_of_store
+        from selvawatch.store.folders import open_store
 
         if tier != "restricted":
             raise StoreError(
@@ -98,10 +108,22 @@ def export(
                 needed="tier restricted",
                 do="give --tier restricted, and do not publish the file",
             )
-        for path in write_encoded(Site.load(site_folder(site), site_file), store, form, out):
-            typer.echo(path)
+        with site_of_store(open_store(store), site, site_file) as loaded:
+            for path in write_encoded(loaded, store, form, out):
+                typer.echo(path)
         return
+    _check_site(site, store, site_file)
     typer.echo(copy_alerts(store, tier, form, out))
+
+
+def _check_site(site: Path | None, store: str, site_file: str = DEFAULT_SITE_FILE) -> None:
+    """Refuse a site that is given and is not the store's: what a run published is told by no other."""
+    if site is not None:
+        from selvawatch.steps.store_site import site_of_store
+        from selvawatch.store.folders import open_store
+
+        with site_of_store(open_store(store), site, site_file):
+            pass
 
 
 def bulletin(
@@ -115,11 +137,13 @@ def bulletin(
     store: StoreOption = "outputs",
     tier: TierOption = "public",
     out: Annotated[Path | None, typer.Option(help="File to write; default: print where it is.")] = None,
+    site: PublishedSiteOption = None,
 ) -> None:
     """The bulletin of the current run."""
     from selvawatch.errors import StoreError
     from selvawatch.steps.products import copy_product, product_path, write_bulletin_pdf
 
+    _check_site(site, store)
     if form == "pdf" or (form == "html" and out is not None and out.suffix.lower() == ".pdf"):
         if out is None:
             raise StoreError("a PDF is made where it is asked for", got="no --out", do="give --out FILE.pdf")

@@ -10,6 +10,13 @@ SiteOption = Annotated[
     Path | None,
     typer.Option("--site", help="Folder with aoi/ and models/; default: here, or the packaged site."),
 ]
+StoreSiteOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--site",
+        help="Folder with aoi/ and models/ of the store's site; default: here, or the store's copy of it.",
+    ),
+]
 SiteFileOption = Annotated[str, typer.Option("--site-file", help="Site file in that folder.")]
 StoreOption = Annotated[str, typer.Option("--store", help="Folder that keeps state and products.")]
 AreaOption = Annotated[str, typer.Option("--area", help="Name of an area of the site, or all.")]

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from selvawatch.cli.options import JsonOption, SiteOption, StoreOption, TierOption, site_folder
+from selvawatch.cli.options import JsonOption, StoreOption, StoreSiteOption, TierOption
 from selvawatch.core.table_options import TableOptions, TableRequest
 from selvawatch.core.tier import tier_named
 
@@ -37,12 +37,12 @@ def table(
     tier: TierOption = "public",
     out: Annotated[Path | None, typer.Option(help="File to write: .csv, .xlsx or .parquet.")] = None,
     plot: Annotated[Path | None, typer.Option(help="Picture of `ha` with its bounds: .png or .svg.")] = None,
-    site: SiteOption = None,
+    site: StoreSiteOption = None,
     store: StoreOption = "outputs",
     as_json: JsonOption = False,
 ) -> None:
     """A table, written to --out or printed. Every share says what it is a share of."""
-    from selvawatch.site import Site
+    from selvawatch.steps.store_site import site_of_store
     from selvawatch.steps.tables import make_table, plot_table
     from selvawatch.store.folders import open_store
 
@@ -59,7 +59,9 @@ def table(
         area=area,
     )
     request = TableRequest(name=name, options=options, tier=tier_named(tier), as_of=as_of, product=product)
-    made = make_table(Site.load(site_folder(site)), open_store(store), request)
+    opened = open_store(store)
+    with site_of_store(opened, site) as loaded:
+        made = make_table(loaded, opened, request)
     if plot is not None:
         typer.echo(str(plot_table(plot, made.released, request)), err=as_json)
     if out is not None or plot is None:

@@ -23,7 +23,7 @@ from selvawatch.core.table_options import TableRequest
 from selvawatch.core.tables import ALERTS, CELLS
 from selvawatch.errors import StoreError, TableError
 from selvawatch.provenance import code_digest, code_version
-from selvawatch.site import Site, default_site
+from selvawatch.site import Site
 from selvawatch.steps.run.attribute_events import (
     Zones,
     guarded_area,
@@ -32,6 +32,7 @@ from selvawatch.steps.run.attribute_events import (
     zones_of_tier,
     zones_of_version,
 )
+from selvawatch.steps.store_site import site_of_store
 from selvawatch.store.contents import ALERTS_FILE, PUBLIC, RESTRICTED
 from selvawatch.store.faces import site_faces, site_pieces
 from selvawatch.store.folders import Store, open_store
@@ -39,6 +40,7 @@ from selvawatch.store.ledger import RunRow
 from selvawatch.store.loss_products import read_product
 from selvawatch.store.run_files import read_parquet, read_seen, read_tracked
 from selvawatch.store.seal import read_seal
+from selvawatch.store.site_guard import site_edits
 from selvawatch.tables import TABLES, TableInputs, TableSpec, build
 from selvawatch.write.bulletin.plots import draw_bars
 from selvawatch.write.formats.format_table import Content, write_rows
@@ -88,7 +90,9 @@ def make_table(site: Site, store: Store, request: TableRequest) -> MadeTable:
     table = Table(name=spec.name, description=spec.description, columns=columns, tier=spec.tier)
     return MadeTable(
         released=apply(table, frame, Gate(tier=request.tier, rule=site.config.tiers, data_day=day)),
-        provenance=_provenance(site, zones_of_tier(zones, request.tier), request, day) | source,
+        provenance=_provenance(site, zones_of_tier(zones, request.tier), request, day)
+        | {"site": site.config.name, "site_edits": site_edits(site, store)}
+        | source,
     )
 
 
@@ -97,8 +101,9 @@ def table_frame(request: TableRequest, site: Path | str | None, store: Path | st
     if request.name == "list":
         rows = [(one.name, _title(one), one.description) for one in TABLES.values()]
         return pd.DataFrame(rows, columns=["name", "title_es", "description"])
-    loaded = Site.load(default_site() if site is None else Path(site))
-    made = make_table(loaded, open_store(str(store)), request)
+    opened = open_store(str(store))
+    with site_of_store(opened, None if site is None else Path(site)) as loaded:
+        made = make_table(loaded, opened, request)
     table = pd.DataFrame(made.released.frame)
     table.attrs = {
         **table.attrs,

@@ -1,4 +1,4 @@
-"""Which edits of a site its store allows: none that would make other events of what was observed."""
+"""Which edits of a site its store allows, and what is another site: none that would make other events."""
 
 import io
 import json
@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import shapely
 from pyproj import CRS, Transformer
 
+from selvawatch.core.files import file_digest
 from selvawatch.errors import DamagedError, SiteError
 from selvawatch.site import Site
 from selvawatch.store.contents import ALERTS_FILE, EVENTS_FILE, INTERNAL, RESTRICTED
@@ -54,6 +55,71 @@ def refuse_other_site(site: Site, store: Store) -> None:
             )
     if kept is not None:
         _refuse_lost_outlines(site, store, current, kept)
+
+
+def refuse_foreign_site(site: Site, store: Store) -> None:
+    """Refuse to tell of a store by another site: with another name, `[grid]`, `[centre]` or `[days]`, or with
+    another outline of an area that has events.
+
+    Raises
+    ------
+    SiteError
+        Naming both values.
+    DamagedError
+        Where neither the store's copy of its site nor its last run can be read.
+    """
+    current = store.ledger.current()
+    if current is None:
+        return
+    kept = _kept(store)
+    wrong = list(_edits(site, kept) if kept is not None else _contradictions(site, store, current))
+    if kept is not None and not wrong:
+        wrong = list(_edited_outlines(site, store, current, kept))
+    if wrong:
+        raise SiteError(
+            f"this is not the site of the store {store.folder}",
+            where=site.folder / site.file,
+            got="; ".join(f"{table}: {edits}" for table, edits in wrong[:2]),
+            do="give the store's own by --site; where neither --site nor the current folder names a site, the"
+            " store's copy of it is used",
+        )
+
+
+def site_edits(site: Site, store: Store) -> str:
+    """Files of a site that differ from those of the store's last run, separated by spaces; `none`, `unknown`.
+
+    A layer that comes with the site is told as `layers`.
+    """
+    kept = _kept(store) if store.ledger.current() is not None else None
+    if kept is None:
+        return "unknown"
+    if kept.digest == site.digest:
+        return "none"
+    if not kept.files:
+        return "unknown"
+    roles = {*kept.files, *site.files}
+    now = {role: file_digest(site.path_of(name)) for role, name in site.files.items()}
+    before = {role: file.sha256 for role, file in kept.files.items()}
+    return " ".join(sorted(role for role in roles if now.get(role) != before.get(role))) or "layers"
+
+
+def _edited_outlines(site: Site, store: Store, current: RunRow, kept: SiteCopy) -> Iterator[tuple[str, str]]:
+    """Areas with events whose outline is not the store's, and how: hectares beside the store's."""
+    now = {area.name: area.geometry for area in site.areas}
+    changed = {
+        name: outline
+        for name, outline in kept.outlines.items()
+        if name not in now or not shapely.equals(outline, now[name])
+    }
+    if not changed:
+        return
+    crs = site.grid.crs
+    events = _events(store, current)
+    for name, outline in sorted(changed.items()):
+        before = _projected(outline, crs)
+        if (events.geometry.intersection(before).area >= site.grid.resolution**2 / 2).any():
+            ha = f"{_projected(now[name], crs).area / 1e4:.1f} ha" if name in now else "no such area"
+            yield f"area {name}", f"{ha}, the store has another outline of {before.area / 1e4:.1f} ha"
 
 
 def _kept(store: Store) -> SiteCopy | None:
@@ -112,7 +178,7 @@ def _contradictions(site: Site, store: Store, current: RunRow) -> Iterator[tuple
     if made.get("parameters_sha256") == site.digest:
         return
     begins = str(site.days.monitoring_from)
-    if made.get("since_date") != begins:
+    if made.get("since_date", begins) != begins:
         yield "[days]", f"monitoring_from {begins}, the store has {made.get('since_date')}"
     events = _events(store, current)
     if events.crs is None or not events.crs.equals(CRS.from_user_input(site.grid.crs)):
