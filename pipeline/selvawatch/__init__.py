@@ -29,6 +29,7 @@ def table(
     area: str = _DEFAULT.area,
     as_of: str = "",
     product: str = "",
+    against: str = "",
     tier: str = "public",
 ) -> "pd.DataFrame":
     """A table by name as `selvawatch table NAME` makes it, with the same options; `table("list")` names them.
@@ -57,5 +58,7 @@ def table(
         periods=periods,
         area=area,
     )
-    request = TableRequest(name=name, options=options, tier=tier_named(tier), as_of=as_of, product=product)
+    request = TableRequest(
+        name=name, options=options, tier=tier_named(tier), as_of=as_of, product=product, against=against
+    )
     return table_frame(request, site, store)

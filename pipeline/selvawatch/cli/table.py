@@ -34,6 +34,9 @@ def table(
     area: Annotated[str, typer.Option(help="Keep to one area of interest.")] = _DEFAULT.area,
     as_of: Annotated[str, typer.Option(metavar="DATE", help="As the last run until that day saw it.")] = "",
     product: Annotated[str, typer.Option(help="A loss product kept by `attribute --register-as`.")] = "",
+    against: Annotated[
+        str, typer.Option(metavar="NAME", help="Of products_compared: the other product, or `detections`.")
+    ] = "",
     tier: TierOption = "public",
     out: Annotated[Path | None, typer.Option(help="File to write: .csv, .xlsx or .parquet.")] = None,
     plot: Annotated[Path | None, typer.Option(help="Picture of `ha` with its bounds: .png or .svg.")] = None,
@@ -58,7 +61,9 @@ def table(
         periods=periods,
         area=area,
     )
-    request = TableRequest(name=name, options=options, tier=tier_named(tier), as_of=as_of, product=product)
+    request = TableRequest(
+        name=name, options=options, tier=tier_named(tier), as_of=as_of, product=product, against=against
+    )
     opened = open_store(store)
     with site_of_store(opened, site) as loaded:
         made = make_table(loaded, opened, request)

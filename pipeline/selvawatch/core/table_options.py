@@ -37,6 +37,10 @@ class TableOptions:
             raise TableError("unknown dimension", got=strange, needed=DIMENSIONS)
 
 
+DETECTIONS = "detections"
+"""What `TableRequest.against` says for our own detections."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableRequest:
     """Which table, of what, for whom."""
@@ -48,3 +52,5 @@ class TableRequest:
     """ISO day: the table as the last run until then saw it; for `revisions`, what to compare with."""
     product: str = ""
     """Loss product kept by `attribute --register-as`; empty: our own detections."""
+    against: str = ""
+    """Another product for `products_compared`, or `DETECTIONS`: our own detections; empty: none."""

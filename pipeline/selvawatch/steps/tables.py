@@ -19,7 +19,7 @@ from selvawatch.attribute.overlay import Pieces
 from selvawatch.core.days import to_date, to_day
 from selvawatch.core.files import digest
 from selvawatch.core.schema import Column, Table, Tier
-from selvawatch.core.table_options import TableRequest
+from selvawatch.core.table_options import DETECTIONS, TableRequest
 from selvawatch.core.tables import ALERTS, CELLS
 from selvawatch.errors import StoreError, TableError
 from selvawatch.provenance import code_digest, code_version
@@ -82,10 +82,14 @@ def make_table(site: Site, store: Store, request: TableRequest) -> MadeTable:
         inputs, day, source = _of_product(site, store, zones, request)
     else:
         inputs, day, source, zones = _of_run(site, store, zones, request)
+    if request.name == "products_compared" and not request.against:
+        log.warning("products_compared has no other product: name one with --against, or `%s`", DETECTIONS)
+    if request.against:
+        inputs, of_other = _with_other(site, store, request, inputs)
+        source = of_other | source
     frame = build(request.name, inputs, request.options)
     spec = TABLES[request.name].of_tier(request.tier)
-    detections = f"selvawatch {site.model.name} {site.model.version}"
-    frame.insert(0, "loss_product", source.get("product_label", detections))
+    frame.insert(0, "loss_product", source.get("product_label", _detections_label(site)))
     columns = tuple(one for one in (PRODUCT, *spec.columns) if one.name in frame.columns)
     table = Table(name=spec.name, description=spec.description, columns=columns, tier=spec.tier)
     return MadeTable(
@@ -111,6 +115,36 @@ def table_frame(request: TableRequest, site: Path | str | None, store: Path | st
         "provenance": dict(made.provenance),
     }
     return table
+
+
+def _detections_label(site: Site) -> str:
+    """Whose loss the store's own detections are."""
+    return f"selvawatch {site.model.name} {site.model.version}"
+
+
+def _with_other(
+    site: Site, store: Store, request: TableRequest, inputs: TableInputs
+) -> tuple[TableInputs, dict[str, str]]:
+    """The inputs with those of the product that they are compared with, and where that comes from.
+
+    Raises
+    ------
+    TableError
+        For a table that compares no products, or a product with itself.
+    """
+    if request.name != "products_compared":
+        raise TableError("the table compares no products", got=f"--against {request.against}")
+    if request.against == (request.product or DETECTIONS):
+        raise TableError("a product is compared with itself", got=f"--against {request.against}")
+    asked = replace(request, product="" if request.against == DETECTIONS else request.against)
+    zones = read_zones(site, store)
+    if asked.product:
+        other, _, source = _of_product(site, store, zones, asked)
+    else:
+        other, _, source, _ = _of_run(site, store, zones, asked)
+    label = source.get("product_label", _detections_label(site))
+    compared = replace(inputs, other=other, other_label=label)
+    return compared, {f"other_{name}": value for name, value in source.items()} | {"against": request.against}
 
 
 PRODUCT = Column(

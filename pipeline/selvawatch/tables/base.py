@@ -54,6 +54,10 @@ class TableInputs:
     """First day after those that loss was looked for; None: the day after today."""
     earlier: Pieces | None = None
     """Pieces of an earlier state of knowledge, for `revisions`."""
+    other: "TableInputs | None" = None
+    """Those of another product, for `products_compared`."""
+    other_label: str = ""
+    """Name and version of that product."""
     tier: Tier = Tier.RESTRICTED
     """For whom; below the partner tier a table of single rights is made in its public form."""
     least_rights: int = LEAST_RIGHTS
@@ -169,6 +173,12 @@ def by_columns() -> tuple[Column, ...]:
     )
 
 
+def types_shown(inputs: TableInputs) -> set[str]:
+    """Types that have a row though they lost nothing: of which some layer can tell, and the tier may know."""
+    present = inputs.register.types_present()
+    return present if inputs.tier is Tier.RESTRICTED else present - {"isolated_peoples"}
+
+
 def watched(inputs: TableInputs) -> tuple[int, int]:
     """First day that was watched, and the first day after; an empty run of days where nothing is dated."""
     first, after = inputs.watched_from, inputs.watched_until
@@ -234,10 +244,10 @@ def calendar_days(inputs: TableInputs) -> tuple[int, int]:
 
 def counted_pieces(inputs: TableInputs, options: TableOptions) -> np.ndarray:
     """Which pieces count: not withdrawn, no stock, and in the area asked for; bool (piece,)."""
-    return _in_scope(inputs, options) & (dating_of(inputs.pieces.frame) != STOCK)
+    return in_scope(inputs, options) & (dating_of(inputs.pieces.frame) != STOCK)
 
 
-def _in_scope(inputs: TableInputs, options: TableOptions) -> np.ndarray:
+def in_scope(inputs: TableInputs, options: TableOptions) -> np.ndarray:
     """Which pieces are not withdrawn, and in the area asked for; bool (piece,)."""
     kept = inputs.pieces.frame["status"].isin(COUNTED_STATUSES).to_numpy()
     if options.area:
@@ -373,7 +383,7 @@ def with_stock(
 
     keys: what the table's own keys say in such a row. It is no part of any share.
     """
-    stock = np.flatnonzero(_in_scope(inputs, options) & (dating_of(inputs.pieces.frame) == STOCK))
+    stock = np.flatnonzero(in_scope(inputs, options) & (dating_of(inputs.pieces.frame) == STOCK))
     if not len(stock):
         return table
     rows = pd.DataFrame({"piece": stock, "weight": 1.0, "weight_lo": 1.0, "weight_hi": 1.0, **keys})

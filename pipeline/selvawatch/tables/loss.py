@@ -25,6 +25,7 @@ from selvawatch.tables.base import (
     how,
     periods_of,
     scale_of,
+    types_shown,
     with_stock,
     with_watched,
 )
@@ -135,9 +136,7 @@ def _by_class(inputs: TableInputs, options: TableOptions, *, over: str) -> pd.Da
     table = added(inputs, options, rows, ["class", "validity"])
     counted = scale_of(inputs, options).counted(over)
     if not options.by:
-        table = _with_absent(
-            table, [one for one in counted if one in inputs.register.types_present()], options
-        )
+        table = _with_absent(table, [one for one in counted if one in types_shown(inputs)], options)
     table = _ordered(table, options.by, {"class": [*counted, OUTSIDE]})
     additive = ADDITIVE[options.accounting]
     total: pd.Series | float | None = None

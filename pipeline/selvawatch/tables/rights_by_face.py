@@ -41,9 +41,7 @@ def face_rights(inputs: TableInputs, faces: Faces, *, today: bool = False) -> pd
     if today:
         now = validity(rights).states(right, np.full(len(right), inputs.pieces.today, np.int64))
         kept &= now != NOT_IN_FORCE
-    area = np.full(len(faces), "", object)
-    is_area = (rights["type"] == "area").to_numpy()[right]
-    area[face[is_area]] = rights["name"].to_numpy(object)[right[is_area]]
+    area = areas_of_faces(inputs, faces)
     face, right = face[kept], right[kept]
     return pd.DataFrame(
         {
@@ -55,6 +53,16 @@ def face_rights(inputs: TableInputs, faces: Faces, *, today: bool = False) -> pd
             "area": area[face],
         }
     )
+
+
+def areas_of_faces(inputs: TableInputs, faces: Faces) -> np.ndarray:
+    """Name of the area of interest that each face lies in, text (face,); empty where in none."""
+    rights = inputs.register.rights
+    face = np.repeat(np.arange(len(faces)), np.diff(faces.starts))
+    is_area = (rights["type"] == "area").to_numpy()[faces.members]
+    area = np.full(len(faces), "", object)
+    area[face[is_area]] = rights["name"].to_numpy(object)[faces.members[is_area]]
+    return area
 
 
 def districts_of_faces(inputs: TableInputs, faces: Faces) -> np.ndarray:

@@ -188,3 +188,33 @@ def test_what_a_product_keeps_below_restricted_is_its_ground_beyond_the_distance
     share = (beyond / loss.geometry.area).to_numpy()
     # The guarded ring is wider than the circle's polygon here by 0.02 m of 300 m.
     assert kept["ha"].sum() == pytest.approx(float(np.dot(share, loss["ha"])), abs=0.01)
+
+
+def test_two_products_are_compared_by_the_command_and_only_by_the_table_for_it(
+    stores, command, tmp_path, caplog
+):
+    site, store, _ = stores
+    shape = shapely.box(3.8e5, 8.6e6, 381e3, 8601e3)
+    frame = gpd.GeoDataFrame({"day": ["2020-05-01"]}, geometry=[shape], crs="EPSG:32719")
+    frame.to_parquet(tmp_path / "loss.parquet")
+    where = ["--site", site, "--store", store, "--tier", "restricted"]
+    kept = ["--loss", tmp_path / "loss.parquet", "--date-field", "day", "--register-as", "others"]
+    assert command("attribute", *kept, "--site", site, "--store", store).code == 0
+    out = tmp_path / "t.csv"
+    words = ["--product", "others", "--against", "detections", *where, "--out", out]
+    assert command("table", "products_compared", *words).code == 0
+    table = pd.read_csv(out)
+    assert set(table["loss_product"]) == {"others"}
+    assert set(table["loss_product_other"]) == {"selvawatch fused 1"}
+    assert table["ha"].sum() == pytest.approx(100.0, rel=2e-3)
+    assert table["ha_other"].sum() > 0
+    with caplog.at_level("WARNING"):
+        assert command("table", "products_compared", *where).code == 0
+    assert "no other product" in caplog.text
+    for words, why in (
+        (["products_compared", "--product", "others", "--against", "others", *where], "with itself"),
+        (["products_compared", "--against", "nobody", *where], "unknown product"),
+        (["loss_by_type", "--against", "others", *where], "compares no products"),
+    ):
+        refused = command("table", *words)
+        assert refused.code != 0 and why in refused.err, words

@@ -39,7 +39,7 @@ SPECS = (
 
 
 def test_the_tables_are_those_that_the_modules_declare_in_the_order_of_names():
-    modules = [path for path in Path(tables.__file__).parent.glob("*.py") if "SPECS = (" in path.read_text()]
+    modules = [path for path in Path(tables.__file__).parent.rglob("*.py") if "SPECS = (" in path.read_text()]
     declared = sum(path.read_text().count("    TableSpec(") for path in modules)
     assert len(TABLES) == declared and list(TABLES) == sorted(TABLES)
     assert all(spec.name == name for name, spec in TABLES.items())
