@@ -9,7 +9,7 @@ VENV_PACKAGE := { test "$$(id -u)" = 0 && command -v apt-get >/dev/null && apt-g
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_NO_INPUT := 1
 
-.PHONY: demo test lint bench faults live schemas picture clean help
+.PHONY: demo test lint bench faults spans live schemas picture clean help
 
 help:            ## what there is
 	@grep -E '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed 's/:.*##/  /'
@@ -39,6 +39,9 @@ bench: $(STAMP)  ## speed, as ratios within one run; never part of the tests
 
 faults: $(STAMP) ## damages, kills and schedules in great number; takes an hour or two
 	$(BIN)/python -m pytest tests/faults -m faults -s
+
+spans: $(STAMP)  ## a thousand made-up files of loss with any dates and spans; takes some minutes
+	SELVAWATCH_EXAMPLES=1000 $(BIN)/python -m pytest tests/property/test_loss_spans.py
 
 live: $(STAMP)   ## one small request to each real archive; needs the internet
 	$(BIN)/python -m pytest tests/live -m live

@@ -10,6 +10,7 @@ from pyproj import CRS
 
 from selvawatch.attribute.faces import faces_of
 from selvawatch.attribute.loss.loss_checks import areas_of, loss_outlines, valid_outlines
+from selvawatch.attribute.loss.loss_days import listed_rows
 from selvawatch.attribute.overlay import cut, extent_of
 from selvawatch.core.hectares import hectares
 from selvawatch.errors import LayerError
@@ -116,17 +117,29 @@ def zone_outlines(zone: gpd.GeoDataFrame, repair: bool, name: str) -> tuple[np.n
         For invalid rings that are not to be repaired.
     """
     outlines = zone.geometry.to_numpy().copy()
-    outlines[shapely.is_missing(outlines) | shapely.is_empty(outlines)] = shapely.Polygon()
-    return valid_outlines(outlines, repair, name)
+    empty = shapely.is_missing(outlines) | shapely.is_empty(outlines)
+    outlines[empty] = shapely.Polygon()
+    outlines, repairs = valid_outlines(outlines, repair, name)
+    flat = np.flatnonzero((shapely.area(outlines) == 0) & ~empty)
+    if len(flat):
+        raise LayerError(
+            "zones have no area",
+            where=name,
+            got=f"{len(flat)} of {len(outlines)}, {listed_rows(flat)}",
+            needed="polygons",
+            do="buffer points and lines before, or leave them out",
+        )
+    return outlines, repairs
 
 
 def _loss_names(columns: pd.Index, used: pd.Index) -> dict[str, str]:
-    """New names of the loss's columns that the result has already."""
-    reserved, names = {*used, *ADDED, "_feature", "geometry"}, {}
+    """New names of the loss's columns that the result has already, in whatever case."""
+    names: dict[str, str] = {}
+    reserved = {str(name).lower() for name in (*used, *ADDED, "_feature", "geometry")}
     for column in columns:
         name = str(column)
-        while name in reserved:
+        while name.lower() in reserved:
             name = f"loss_{name}"
         names[column] = name
-        reserved.add(name)
+        reserved.add(name.lower())
     return names

@@ -13,7 +13,13 @@ import shapely
 from pyproj import CRS
 
 from selvawatch.attribute.any_loss import ADDED, attribute_layer, zone_outlines
-from selvawatch.attribute.loss.loss_checks import area_remarks, areas_of, loss_outlines, outlying_remarks
+from selvawatch.attribute.loss.loss_checks import (
+    area_remarks,
+    areas_of,
+    dating_remarks,
+    loss_outlines,
+    outlying_remarks,
+)
 from selvawatch.attribute.loss.loss_days import DATINGS, DateFields, LossDays, days_of_loss
 from selvawatch.attribute.loss_products import ENCODINGS, YEARLESS, Product, loss_cells, read_raster_loss
 from selvawatch.core.area import Area
@@ -286,6 +292,8 @@ def attribute_file(
     outside_ha = float(result.loc[result["zone_layer"].isna(), "attributed_ha"].sum())
     remarks = [*features.remarks, *(days.remarks if days is not None else ())]
     remarks += _loss_remarks(loss, lost, ha, options.near)
+    if days is not None:
+        remarks += dating_remarks(days.dating, ha if declared is None else declared)
     if options.by:
         result, more = _sums(result, options.by, total_ha)
         remarks += more
@@ -309,11 +317,12 @@ def _loss_remarks(
     loss: LossLayer, lost: gpd.GeoDataFrame, ha: np.ndarray, near: shapely.Geometry | None
 ) -> list[str]:
     """What is odd about where the loss lies and how much of it there is."""
-    crs = str(lost.crs)
+    if not len(lost):
+        return [f"{loss.file}: no loss, on the ground that was read"]
     around = None if near is None else gpd.GeoSeries([near], crs="EPSG:4326").to_crs(lost.crs).iloc[0]
     declared = areas_of(lost, loss.area_field, loss.file)
     return area_remarks(declared, ha, loss.area_field) + outlying_remarks(
-        lost.geometry.to_numpy(), ha, around, crs
+        lost.geometry.to_numpy(), ha, around, lost.crs.name
     )
 
 
@@ -386,6 +395,13 @@ def loss_product(
     """
     features = loss.read(crs)
     lost = features.frame
+    if not len(lost) and loss.dates.covers is None:
+        raise LayerError(
+            "there is no loss",
+            where=loss.file,
+            got="no features on the ground that was read",
+            do="check the file and its CRS, or give --covers FROM TO where it was searched and nothing found",
+        )
     days = days_of_loss(lost, loss.dates, features.spans, where=loss.file)
     covers = None if days.covers is None else (days.covers[0].isoformat(), days.covers[1].isoformat())
     cells = loss_cells(
@@ -409,7 +425,7 @@ def loss_product(
         *features.remarks,
         *days.remarks,
         *_loss_remarks(loss, lost, ha, near),
-        *_dating_remarks(cells),
+        *dating_remarks(cells["dating"].to_numpy(object), cells["ha"].to_numpy(np.float64)),
     ]
     source = {**_fields_read(loss, days), "covers_declared": "yes" if loss.dates.covers else "no", **counts}
     return LossProduct(
@@ -418,22 +434,6 @@ def loss_product(
         remarks=tuple(remarks),
         repairs=features.repairs,
     )
-
-
-def _dating_remarks(cells: gpd.GeoDataFrame) -> list[str]:
-    """How many features are undated or a stock, aloud."""
-    words = {
-        "undated": "without a date: in no period of any table",
-        "stock": "stock: a row of its own, in no rate",
-    }
-    found = []
-    for dating, meaning in words.items():
-        rows = cells["dating"] == dating
-        if rows.any():
-            found.append(
-                f"{int(rows.sum())} of {len(cells)} features ({cells['ha'][rows].sum():.2f} ha) {meaning}"
-            )
-    return found
 
 
 def _fields_read(loss: LossLayer, days: LossDays | None = None) -> dict[str, str]:

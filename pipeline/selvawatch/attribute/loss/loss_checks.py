@@ -137,6 +137,20 @@ def area_remarks(declared: np.ndarray | None, measured: np.ndarray, field: str) 
     ]
 
 
+def dating_remarks(dating: np.ndarray, hectares: np.ndarray) -> list[str]:
+    """How many features are a stock or undated, aloud; text and float64 (features,)."""
+    words = {
+        "undated": "have no date: they lie in no period",
+        "stock": "are a stock: a row of its own, in no rate",
+    }
+    found = []
+    for kind, meaning in words.items():
+        rows = dating == kind
+        if rows.any():
+            found.append(f"{rows.sum()} of {len(rows)} features ({hectares[rows].sum():.2f} ha) {meaning}")
+    return found
+
+
 def outlying_remarks(
     outlines: np.ndarray, hectares: np.ndarray, near: shapely.Geometry | None, crs: str
 ) -> list[str]:

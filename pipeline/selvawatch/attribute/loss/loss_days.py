@@ -125,7 +125,7 @@ def _first_and_last(
 ) -> tuple[pd.Series, pd.Series, str]:
     """First and last day of each row (an open end: NaT behind a first day), and the form of the dates."""
     if spans is not None:
-        return spans[0], spans[1], "of the encoding"
+        return spans[0], spans[1], ""
     if not fields.field:
         nothing = pd.Series(pd.NaT, loss.index, dtype="datetime64[ms]")
         return nothing, nothing, ""

@@ -79,8 +79,11 @@ def rows_in_periods(frame: pd.DataFrame, rows: pd.DataFrame, periods: PeriodSet)
     unknown = np.where(split, np.nan, 0.0)
     for index, (start, end) in enumerate(bounds):
         maybe = ~sure & (split | (dated != index)) & (first < end) & (start <= last)
-        parts.append(_perhaps(rows, maybe, names[index], unknown))
-    parts.append(_perhaps(rows, split & (reached < last - first + 1), NO_PERIOD, unknown))
+        if maybe.any():
+            parts.append(_perhaps(rows, maybe, names[index], unknown))
+    in_gaps = split & (reached < last - first + 1)
+    if in_gaps.any():
+        parts.append(_perhaps(rows, in_gaps, NO_PERIOD, unknown))
     return pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
 
 

@@ -58,6 +58,13 @@ def write_gpkg(path: Path, released: Released, provenance: Mapping[str, str]) ->
             else ":".join(frame.crs.to_authority()),
             layer_metadata={**{key: str(value) for key, value in sorted(provenance.items())}},
         )
+    except (pyogrio.errors.DataSourceError, pyogrio.errors.FieldError, RuntimeError) as error:
+        raise TableError(
+            "a GeoPackage cannot hold these columns",
+            where=f"table {released.table.name}",
+            got=error,
+            do="rename the column in your file, or write CSV, XLSX or Parquet",
+        ) from error
     finally:
         pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": None})
     return write_checked(path, content.getvalue())
