@@ -565,7 +565,10 @@ def _typed(result: gpd.GeoDataFrame) -> tuple[Table, gpd.GeoDataFrame]:
     """The table that an attribution's columns make, and its rows: what is no number, date or text as text."""
     rows = result.drop(columns="_feature", errors="ignore")
     for name in rows.columns:
-        if name != "geometry" and rows[name].dtype == object:
+        plain = rows[name].dtype == object or (
+            pd.api.types.is_bool_dtype(rows[name]) and rows[name].isna().any()
+        )
+        if name != "geometry" and plain:
             rows[name] = [_as_text(value) for value in rows[name].tolist()]
         elif isinstance(rows[name].dtype, pd.DatetimeTZDtype):
             rows[name] = rows[name].dt.tz_convert("UTC").dt.tz_localize(None)

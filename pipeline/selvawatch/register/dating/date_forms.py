@@ -179,7 +179,7 @@ def _form_of(counts: Counter[str], rule: DateRule, where: str) -> tuple[str, dic
     if len(fitting) > 1:
         raise _ambiguous(counts, list(fitting), rule, where)
     ((form, spans),) = fitting.items()
-    return (f"day ({form})" if form in _ORDERS else form), spans
+    return (f"day ({form})" if form in _ORDERS and rule.form != form else form), spans
 
 
 def _readers(rule: DateRule) -> dict[str, Callable[[str], Span | None]]:
@@ -298,8 +298,8 @@ def _by_julian(text: str) -> Span | None:
 
 
 def _by_epoch(text: str, *, per_day: int, least: int) -> Span | None:
-    if not re.fullmatch(r"-?\d{1,15}", text) or abs(int(text)) < least:
-        return None
+    if not re.fullmatch(r"-?\d{1,15}", text) or abs(int(text)) < least or not text.strip("9"):
+        return None  # nines alone stand for no value
     days = int(text) // per_day
     ordinal = dt.date(1970, 1, 1).toordinal() + days
     return _as_span(dt.date.fromordinal(ordinal)) if 1 <= ordinal <= dt.date.max.toordinal() else None
