@@ -239,6 +239,12 @@ def _date_spans(frame: pd.DataFrame, name: str, entry: LayerEntry) -> tuple[pd.S
     return column_dates(frame[name], entry)
 
 
+def check_dates(frame: pd.DataFrame, entry: LayerEntry) -> None:
+    """Refuse a layer whose dates no later command could read; LayerError as `column_dates`."""
+    for name in (entry.applied_column, entry.from_column, entry.to_column):
+        _date_spans(frame, name, entry)
+
+
 def column_dates(values: pd.Series, entry: LayerEntry) -> tuple[pd.Series, pd.Series]:
     """First and last day (datetime64[ms], NaT = unknown) that each date of a layer's column may mean.
 

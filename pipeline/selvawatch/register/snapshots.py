@@ -3,6 +3,7 @@
 import datetime as dt
 import hashlib
 import io
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -18,7 +19,7 @@ from selvawatch.errors import DamagedError, LayerError, StoreError
 from selvawatch.register.acceptance import acceptable
 from selvawatch.register.entries import LayerEntry
 from selvawatch.register.expected_zones import described, misfits
-from selvawatch.register.layer_rows import holder_hash, holder_type, texts
+from selvawatch.register.layer_rows import check_dates, holder_hash, holder_type, texts
 from selvawatch.register.manifest import Snapshot
 from selvawatch.register.site_extent import SWAPPED, SiteExtent
 from selvawatch.register.snapshot_index import add_to_index, check_index, import_order
@@ -26,6 +27,7 @@ from selvawatch.register.snapshot_index import add_to_index, check_index, import
 ACCEPTED, QUARANTINED = "accepted", "quarantined"
 LOST_BY_HAND = 0.0
 """Share of features or area that a snapshot of a layer without a service may lose unasked."""
+_WORDS = re.compile(r"[^\d/]*[^\W\d_]\s+[^\W\d_][^\d/]*")
 _LOST_NOISE = 1e-6
 """Share that rounding and overlays make of nothing."""
 HOLDER_TYPE, HOLDER_HASH = "holder_type", "holder_hash"
@@ -109,7 +111,9 @@ def keep(
     entry, by_manifest = entry.with_columns(origin.columns), entry
     accepted = acceptable(frame, entry, origin.extent, remarks)
     _check_columns(accepted, entry, by_manifest, origin)
+    check_dates(accepted, entry)
     clean = without_persons(accepted, entry, salt, gone=[by_manifest.holder_column])
+    clean = _without_names_as_keys(clean, entry, by_manifest, remarks)
     if origin.columns:
         remarks.append(f"columns named by hand: {_listed(origin.columns)}")
     area = _area_ha(clean, equal_area)
@@ -183,6 +187,21 @@ def _area_ha(frame: gpd.GeoDataFrame, equal_area: CRS) -> float:
     """Hectares of the features that have a geometry; NaN where it cannot be measured."""
     shapes = frame.geometry.to_numpy()
     return float(hectares(shapes[~shapely.is_missing(shapes)], frame.crs, equal_area).sum())
+
+
+def _without_names_as_keys(
+    frame: gpd.GeoDataFrame, entry: LayerEntry, by_manifest: LayerEntry, remarks: list[str]
+) -> gpd.GeoDataFrame:
+    """A layer of holders without keys that are words alone: who had no contract yet was entered by name."""
+    clean = frame.copy()
+    for name in entry.id_columns if by_manifest.holder_column else ():
+        words = np.array([_WORDS.fullmatch(one or "") is not None for one in texts(clean[name])], bool)
+        if words.any():
+            clean[name] = clean[name].astype(object).where(~words, None)
+            remarks.append(
+                f"{words.sum()} of {len(words)} keys ({name}) are words alone, maybe names: left out"
+            )
+    return clean
 
 
 def _listed(columns: Mapping[str, Sequence[str]]) -> str:

@@ -172,3 +172,23 @@ def test_every_key_of_a_layer_stands_in_its_table_and_nothing_else_does(heading)
     if heading.startswith("## A file"):
         pairs = dict(re.findall(r"^\| `(\w+)` \| `(\w+)`", text, re.MULTILINE))
         assert pairs == COLUMN_ROLES
+
+
+@pytest.mark.parametrize("dates", [["2001", "enero"], ["31/02/2001", "2001"], [202502, 202503]], ids=str)
+def test_dates_that_no_later_command_could_read_are_refused_before_anything_is_kept(tmp_path, dates):
+    with pytest.raises(LayerError, match="FECHA") as caught:
+        kept(tmp_path, NAMED, columns=THEIRS | {"FECHA": dates})
+    assert "\n" not in str(caught.value) and list(tmp_path.rglob("*.parquet")) == []
+
+
+@pytest.mark.parametrize(
+    ("key", "stays"), [("JUAN PEREZ QUISPE", False), ("17-TAM/C-ECO-J-001-06", True), ("C 17", True)]
+)
+def test_a_person_who_was_entered_instead_of_a_contract_is_not_kept(tmp_path, key, stays):
+    columns = THEIRS | {"CLAVE": [key, "b"]}
+    record = kept(tmp_path, (*NAMED, "holder=TITULAR"), columns=columns, holder_column="NOMTIT")
+    assert (key.encode() in (tmp_path / "test" / record.file).read_bytes()) == stays
+    assert any("words alone" in one for one in record.remarks) != stays
+    assert rows(tmp_path, holder_column="NOMTIT")["source_key"].tolist() == sorted(
+        [key if stays else "-", "b"]
+    )

@@ -12,6 +12,8 @@ from shapely import affinity
 
 from conftest import ROOT
 from selvawatch.core.hectares import equal_area_crs
+from selvawatch.core.settings import load
+from selvawatch.demo.layout import TILE
 from selvawatch.errors import LayerError
 from selvawatch.register import snapshots
 from selvawatch.register.entries import ExpectedZone, Fetch, LayerEntry
@@ -19,6 +21,8 @@ from selvawatch.register.expected_zones import misfits
 from selvawatch.register.manifest import Manifest, read_register
 from selvawatch.register.site_extent import SiteExtent
 from selvawatch.register.snapshots import Origin, accept, keep, records, stored_snapshots
+from selvawatch.simulate.archive.rights_register import ZONES, outline
+from selvawatch.site import SiteFile
 
 LON, LAT = -70.8, -11.7
 EQUAL_AREA = equal_area_crs(LON, LAT)
@@ -144,6 +148,16 @@ def test_an_entry_that_expects_nothing_asks_each_time(tmp_path):
     with pytest.raises(LayerError, match=r"no zone is expected.*needed \[\[layer\.expected\]\].*--confirm"):
         kept(tmp_path, layer(reserve()), one=entry(expected=()))
     assert kept(tmp_path, layer(reserve()), one=entry(expected=()), confirmed=True).confirmed
+
+
+def test_the_demo_expects_the_reserve_that_its_tile_has():
+    (demo,) = [
+        one for one in load(Manifest, ROOT / "aoi" / "demo" / "zones.toml").layer if one.tells_isolated
+    ]
+    tile = load(SiteFile, ROOT / "aoi" / "demo" / "site.toml").grid.tile(TILE)
+    shape, name = outline(tile, "isolated"), ZONES["isolated_peoples"][1]["nombre"]
+    frame = gpd.GeoDataFrame({"nombre": [name]}, geometry=[shape], crs=tile.grid.crs)
+    assert misfits(frame, demo) == () != misfits(frame.set_geometry(frame.buffer(2000)), demo)
 
 
 @pytest.mark.parametrize("change", ["mirrored on itself", "moved by 3 km"])
