@@ -307,6 +307,11 @@ class Site:
         """Where events lie and how they are named."""
         return EventFrame(grid=self.grid, equal_area=self.equal_area, prefix=self.config.event_prefix)
 
+    def delayed_day(self, until_day: int) -> int:
+        """The day that the public tier learns of in a run to a day; 0: that day, or none yet."""
+        delayed = until_day - self.config.tiers.delay_days
+        return delayed if self.days.first_day <= delayed < until_day else 0
+
     @property
     def halo_px(self) -> int:
         """Pixels around a tile that its observations, baselines and running state hold too."""

@@ -19,6 +19,7 @@ from selvawatch.events.track import Tracked
 from selvawatch.site import Site
 from selvawatch.steps.register import import_zone
 from selvawatch.steps.run.attribute_events import attribute_events, read_zones
+from selvawatch.steps.run.track import without_near
 from selvawatch.store.folders import Store, new_folder
 from selvawatch.store.ledger import RunRow
 from selvawatch.store.run_files import write_seen, write_tracked
@@ -237,13 +238,16 @@ def write_decade(
         )
         run_id = f"{number:016x}"
         with new_folder(store.run(run_id)) as run:
-            write_tracked(run / "internal", tracked)
+            learned = without_near(tracked, zones.guard(site.config.tiers))
+            for tier in Tier:
+                write_tracked(run, tracked if tier is Tier.RESTRICTED else learned, tier)
             if noted:
                 write_seen(run / "internal", zones.snapshots)
             for tier in (Tier.PUBLIC, Tier.RESTRICTED):
-                attributed = attribute_events(site, zones, tracked, to_day(day), store, tier)
+                of_tier = tracked if tier is Tier.RESTRICTED else learned
+                attributed = attribute_events(site, zones, of_tier, to_day(day), store, tier)
                 gate = Gate(tier=tier, rule=site.config.tiers, data_day=to_day(day), isolated=zones.isolated)
-                released = apply(ALERTS, attributed.alerts, gate, cells=tracked.cells)
+                released = apply(ALERTS, attributed.alerts, gate)
                 version = attributed.zones.register.version
                 (run / tier.name.lower()).mkdir()
                 write_geoparquet(

@@ -15,7 +15,7 @@ from selvawatch.core.tables import CELLS, EVENTS
 from selvawatch.errors import TableError
 from selvawatch.events.lineage import trace_events
 from selvawatch.events.outline import outlines
-from selvawatch.events.patches import EventFrame, EventRule, alert_pixels
+from selvawatch.events.patches import EventFrame, EventRule, Pixels, alert_pixels
 from selvawatch.events.track import Looked, Patches, Tracked, cell_frame, nothing, track
 
 log = logging.getLogger(__name__)
@@ -69,18 +69,37 @@ def detect_events(
     until_day: int,
     looked: Mapping[str, Looked],
 ) -> Detected:
-    """Events, cells and labels of all given tiles.
+    """Events, cells and labels of all given tiles, as `events_of` gives them.
 
-    What they are follows from the tiles alone; versions, changes and the events of other tiles from what was
+    tiles: state (y, x) of `core.raster_layers.LAYERS` by tile; each is looked up once, so a lazy mapping
+    holds one.
+    """
+    pixels = alert_pixels(tiles)
+    return events_of(previous, pixels, sorted(tiles), event_frame, rule, until_day, looked)
+
+
+def events_of(
+    previous: Tracked | None,
+    pixels: Pixels,
+    tiles: Sequence[Tile],
+    event_frame: EventFrame,
+    rule: EventRule,
+    until_day: int,
+    looked: Mapping[str, Looked],
+) -> Detected:
+    """Events, cells and labels of detected pixels.
+
+    What they are follows from the pixels alone; versions, changes and the events of other tiles from what was
     published. Causes are those of before, or unknown.
 
     Parameters
     ----------
     previous
         What the run before returned; None for the first run. Events on none of the tiles are carried over.
+    pixels
+        `alert_pixels` of the tiles, or some of them.
     tiles
-        State (y, x) of `core.raster_layers.LAYERS` by tile; each is looked up once, so a lazy mapping
-        holds one.
+        Sorted.
     until_day
         Data date of the run: events that have not grown for long before it are closed.
     looked
@@ -92,13 +111,12 @@ def detect_events(
         When an event of before lies on given tiles and on others too.
     """
     before = previous if previous is not None else nothing(event_frame.grid.crs)
-    carried, worked = _split(before.events, sorted(tiles), event_frame)
-    pixels = alert_pixels(tiles)
+    carried, worked = _split(before.events, tiles, event_frame)
     lineage = trace_events(pixels, rule, event_frame.grid)
     shown, event = pixels.select(lineage.is_shown), lineage.event[lineage.is_shown]
     drawn = outlines(shown, event.astype(np.int64), event_frame)
     patches = Patches(pixels=pixels, lineage=lineage, outlines=drawn)
-    by_tile = [looked.get(tile.id, {}) for tile in sorted(tiles)]
+    by_tile = [looked.get(tile.id, {}) for tile in tiles]
     events, ids = track(worked, patches, rule, event_frame, until_day, by_tile)
     cells = cell_frame(drawn, ids, events)
     events = _with_carried(events, carried, EVENTS, "event_id")

@@ -62,6 +62,44 @@ def grow(
         patch[order[number]] = _leader(parent, order[number])
 
 
+@nb.njit(f"void({_I4}, {_TABLE}, boolean[:,::1], {_I4}, boolean[::1], boolean[::1])", nogil=True, cache=True)
+def withhold(
+    order: np.ndarray,
+    touching: np.ndarray,
+    linked: np.ndarray,
+    detected: np.ndarray,
+    guarded: np.ndarray,
+    withheld: np.ndarray,
+) -> None:
+    """Find the pixels that lie on guarded ground, or joined a patch on or after the day on which it had one.
+
+    order: (n,) positions by day of detection. touching, linked: as for `spread`. detected: (n,) days.
+    guarded: (n,) bool. withheld: (n,) bool, written.
+    """
+    parent = np.full(order.size, -1, np.int32)
+    flagged = np.zeros(order.size, np.bool_)
+    begin = 0
+    while begin < order.size:
+        end = begin
+        while end < order.size and detected[order[end]] == detected[order[begin]]:
+            pixel = order[end]
+            parent[pixel], flagged[pixel] = pixel, guarded[pixel]
+            end += 1
+        for number in range(begin, end):
+            pixel = order[number]
+            for side in range(8):
+                other = touching[pixel, side]
+                if other < 0 or parent[other] < 0 or not linked[pixel, side]:
+                    continue
+                mine, theirs = _leader(parent, pixel), _leader(parent, other)
+                if mine != theirs:
+                    parent[mine] = theirs
+                    flagged[theirs] = flagged[theirs] or flagged[mine]
+        for number in range(begin, end):
+            withheld[order[number]] = flagged[_leader(parent, order[number])]
+        begin = end
+
+
 @nb.njit(f"void({_I4}, {_TABLE}, boolean[:,::1], boolean[::1], {_I4})", nogil=True, cache=True)
 def spread(
     first: np.ndarray, touching: np.ndarray, linked: np.ndarray, free: np.ndarray, event: np.ndarray

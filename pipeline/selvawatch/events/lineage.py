@@ -54,7 +54,7 @@ def trace_events(pixels: Pixels, rule: EventRule, grid: Grid) -> Lineage:
     lost[live] = mostly_lost(pixels.select(live), patch[live], rule)
     large = np.bincount(patch[lost], minlength=len(pixels) + 1) >= least
     event = np.where(large[patch], patch, np.int32(-1))
-    linked = _linked(pixels, near, rule.onset_gap_days)
+    linked = linked_pixels(pixels, near, rule.onset_gap_days)
     first = order[event[order] >= 0]
     oldest = _oldest_first(event[first], len(pixels))
     spread(first[np.argsort(oldest, kind="stable")], near, linked, ~live, event)
@@ -94,7 +94,7 @@ def _numbered(
     )
 
 
-def _linked(pixels: Pixels, near: np.ndarray, gap: int) -> np.ndarray:
+def linked_pixels(pixels: Pixels, near: np.ndarray, gap: int) -> np.ndarray:
     """Whether each touching pixel belongs with the pixel, (n, 8) bool: both were live on a day, and their
     onsets are close.
     """

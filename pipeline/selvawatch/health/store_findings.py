@@ -278,7 +278,9 @@ def _missing_counts(store: Store, site: Site, wanted_counts: WantedCounts) -> li
         path
         for tile, row in store.ledger.tiles().items()
         for records, until_day in _recorded(store, row)
-        for path in wanted_counts(site, store, tile, records, until_day)
+        for day in (until_day, site.delayed_day(until_day))
+        if day
+        for path in wanted_counts(site, store, tile, records, day)
     }
     do = "the next run that finds something new counts it again from the observations"
     return [

@@ -6,11 +6,9 @@ import logging
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
 
 import pandas as pd
 import pyarrow.parquet as pq
-import shapely
 
 from selvawatch.attribute.faces import Faces
 from selvawatch.attribute.loss.loss_in_periods import dating_of
@@ -20,7 +18,6 @@ from selvawatch.core.days import to_date, to_day
 from selvawatch.core.files import digest
 from selvawatch.core.schema import Column, Table, Tier
 from selvawatch.core.table_options import DETECTIONS, TableRequest
-from selvawatch.core.tables import ALERTS, CELLS
 from selvawatch.errors import StoreError, TableError
 from selvawatch.provenance import code_digest, code_version
 from selvawatch.site import Site
@@ -32,13 +29,15 @@ from selvawatch.steps.run.attribute_events import (
     zones_of_tier,
     zones_of_version,
 )
+from selvawatch.steps.run.findings import day_of_tier, zones_learned
+from selvawatch.steps.run.track import without_near
 from selvawatch.steps.store_site import site_of_store
 from selvawatch.store.contents import ALERTS_FILE, PUBLIC, RESTRICTED
 from selvawatch.store.faces import site_faces, site_pieces
 from selvawatch.store.folders import Store, open_store
 from selvawatch.store.ledger import RunRow
 from selvawatch.store.loss_products import read_product
-from selvawatch.store.run_files import read_parquet, read_seen, read_tracked
+from selvawatch.store.run_files import read_seen, read_tracked
 from selvawatch.store.seal import read_seal
 from selvawatch.store.site_guard import site_edits
 from selvawatch.tables import TABLES, TableInputs, TableSpec, build
@@ -310,41 +309,41 @@ def _of_run(
             earlier = past
         else:
             run, zones = past, _zones_then(site, store, now, past)
-    guard = Guard(guarded_area(now, zones), now.isolated_checked)
-    pieces, faces = _run_pieces(site, store, zones, run, request.tier, guard)
-    source = _source_of(store, run, zones, request.tier)
+    pieces, faces, known = _run_pieces(site, store, now, zones, run, request.tier)
+    source = _source_of(site, store, run, now, zones, known, request.tier)
     before = None
     if earlier is not None:
         source["earlier_run_id"] = earlier.run_id
         then = _zones_then(site, store, now, earlier)
-        source["earlier_register_of_run"] = _source_of(store, earlier, then, request.tier)["register_of_run"]
-        guard = Guard(guarded_area(now, then), now.isolated_checked)
-        before = _run_pieces(site, store, then, earlier, request.tier, guard)[0]
+        before, _, known_then = _run_pieces(site, store, now, then, earlier, request.tier)
+        said = _source_of(site, store, earlier, now, then, known_then, request.tier)
+        source["earlier_register_of_run"] = said["register_of_run"]
     inputs = _inputs(
-        site,
-        zones_of_tier(zones, request.tier),
-        pieces,
-        faces,
-        tier=request.tier,
-        watched_from=site.days.first_day,
-        earlier=before,
+        site, known, pieces, faces, tier=request.tier, watched_from=site.days.first_day, earlier=before
     )
-    return inputs, run.until_day, source, zones
+    return inputs, run.until_day, source, known
 
 
-def _source_of(store: Store, run: RunRow, zones: Zones, tier: Tier) -> dict[str, str]:
+def _source_of(
+    site: Site, store: Store, run: RunRow, now: Zones, zones: Zones, known: Zones, tier: Tier
+) -> dict[str, str]:
     """What a table of a run was made from, and whether the register is the one that the run saw.
 
     `register_of_run` is `yes`, `no`, or `unknown` where the run does not say. A tier is told of the register
-    that it may be told of alone, of runs too whose products name the digest of the other one.
+    that it may know alone.
+
+    now: zones of today; zones: those that the table uses; known: what the tier may know of them.
     """
-    source = _of_the_run(store.run(run.run_id), run.run_id, tier)
-    version, told = source.get("run_zones_sha256", ""), zones_of_tier(zones, tier).register.version
-    if version == zones.register.version:
-        version = told
-    if told != zones.register.version:
-        source["run_zones_sha256"] = version if version == told else ""
-    return source | {"register_of_run": "unknown" if not version else "yes" if version == told else "no"}
+    folder = store.run(run.run_id)
+    source = _of_the_run(folder, run.run_id)
+    version = source.get("run_zones_sha256", "")
+    same = version == zones.register.version
+    if tier is not Tier.RESTRICTED:
+        saw = zones if same else zones_of_version(site, store, now, version, read_seen(folder))
+        told = saw and zones_learned(site, store, saw, tier, run.until_day).register.version
+        same = told == known.register.version
+        source["run_zones_sha256"] = told or ""
+    return source | {"register_of_run": "unknown" if not version else "yes" if same else "no"}
 
 
 def _zones_then(site: Site, store: Store, now: Zones, run: RunRow) -> Zones:
@@ -358,36 +357,25 @@ def _zones_then(site: Site, store: Store, now: Zones, run: RunRow) -> Zones:
     return found
 
 
-class Guard(NamedTuple):
-    """Ground of isolated peoples, and whether it is all there is."""
-
-    isolated: shapely.Geometry | None
-    checked: bool
-
-
 def _run_pieces(
-    site: Site, store: Store, zones: Zones, run: RunRow, tier: Tier, guard: Guard
-) -> tuple[Pieces, Faces]:
-    """Pieces of a run that a tier may count, with nothing near isolated peoples as they are known today."""
-    folder = store.run(run.run_id)
-    tracked = read_tracked(folder)
-    register, day = zones_of_tier(zones, tier).register, run.until_day
-    faces = site_faces(site, store, register, [tracked.cells])
-    pieces = site_pieces(store, register, faces, tracked.cells, day, of=run.run_id, events=tracked.events)
+    site: Site, store: Store, now: Zones, then: Zones, run: RunRow, tier: Tier
+) -> tuple[Pieces, Faces, Zones]:
+    """Pieces of a run that a tier may count, with nothing near isolated peoples as they are known today, and
+    faces and zones as it may know of them.
+
+    now: zones of today; then: those that the run saw.
+    """
+    day = day_of_tier(site, tier, run.until_day)
+    zones = zones_learned(site, store, then, tier, run.until_day)
+    tracked = read_tracked(store.run(run.run_id), tier)
+    faces = site_faces(site, store, zones.register, [tracked.cells])
+    of = digest([run.run_id, tier.name])
+    pieces = site_pieces(store, zones.register, faces, tracked.cells, day, of=of, events=tracked.events)
     if tier is Tier.RESTRICTED:
-        return pieces, faces
-    rule = site.config.tiers
-    published = read_parquet(read_seal(folder), f"{RESTRICTED}/{ALERTS_FILE}")
-    gate = Gate(
-        tier=tier,
-        rule=rule,
-        data_day=run.until_day,
-        isolated=guard.isolated,
-        isolated_checked=guard.checked,
-    )
-    alerts = apply(ALERTS, published, gate, cells=tracked.cells)
-    cells = apply(CELLS, tracked.cells, gate, of=alerts)
-    return of_cells(pieces, set(cells.frame["cell_id"])), faces
+        return pieces, faces, zones
+    guard = replace(now.guard(site.config.tiers), reserves=guarded_area(now, then))
+    kept = without_near(tracked, guard).cells
+    return of_cells(pieces, set(kept["cell_id"])), faces, zones
 
 
 def _inputs(

@@ -9,27 +9,48 @@ import geopandas as gpd
 
 from selvawatch.core.files import write_text
 from selvawatch.core.tables import CELLS, EVENTS
+from selvawatch.core.tier import Tier
+from selvawatch.errors import StoreError
 from selvawatch.events.track import Tracked
 from selvawatch.register.manifest import Snapshot
 from selvawatch.store.contents import CELLS_FILE, EVENTS_FILE, INTERNAL, SNAPSHOTS_FILE
 from selvawatch.store.seal import SealedFolder, read_seal
 
 
-def read_tracked(run: Path) -> Tracked:
-    """Events and cells as a run wrote them below its folder.
+def read_tracked(run: Path, tier: Tier = Tier.RESTRICTED) -> Tracked:
+    """Events and cells as a tier learned of them in a run, as it wrote them below its folder.
 
     Raises
     ------
+    StoreError
+        When the run is of a version that kept none for the tier.
     DamagedError
         When the folder is missing, or a file is not what the run wrote.
     """
-    opened = read_seal(run)
-    events = read_parquet(opened, f"{INTERNAL}/{EVENTS_FILE}")
-    cells = read_parquet(opened, f"{INTERNAL}/{CELLS_FILE}")
+    opened, folder = read_seal(run), _folder_of(tier)
+    if not opened.holds(f"{folder}/{EVENTS_FILE}"):
+        raise StoreError(
+            "the run keeps no events of the tier",
+            where=run,
+            got="a run of an earlier version",
+            needed=tier.name.lower(),
+            do="run `selvawatch monitor` to a later day, or ask for --tier restricted",
+        )
+    events = read_parquet(opened, f"{folder}/{EVENTS_FILE}")
+    cells = read_parquet(opened, f"{folder}/{CELLS_FILE}")
     return Tracked(
         events=gpd.GeoDataFrame(EVENTS.check(events), geometry="geometry", crs=events.crs),
         cells=gpd.GeoDataFrame(CELLS.check(cells), geometry="geometry", crs=cells.crs),
     )
+
+
+def keeps_tracked(run: Path, tier: Tier) -> bool:
+    """Whether a run kept events of a tier; DamagedError when its folder is missing."""
+    return read_seal(run).holds(f"{_folder_of(tier)}/{EVENTS_FILE}")
+
+
+def _folder_of(tier: Tier) -> str:
+    return INTERNAL if tier is Tier.RESTRICTED else f"{INTERNAL}/{tier.name.lower()}"
 
 
 def read_parquet(opened: SealedFolder, name: str) -> gpd.GeoDataFrame:
@@ -37,9 +58,10 @@ def read_parquet(opened: SealedFolder, name: str) -> gpd.GeoDataFrame:
     return gpd.read_parquet(io.BytesIO(opened.read(name)))
 
 
-def write_tracked(folder: Path, tracked: Tracked) -> None:
-    """Write events and cells for the next run."""
-    folder.mkdir(parents=True)
+def write_tracked(run: Path, tracked: Tracked, tier: Tier = Tier.RESTRICTED) -> None:
+    """Write events and cells of a tier below a run's folder, for the next run and for tables."""
+    folder = run / _folder_of(tier)
+    folder.mkdir(parents=True, exist_ok=True)
     tracked.events.to_parquet(folder / EVENTS_FILE, index=False)
     tracked.cells.to_parquet(folder / CELLS_FILE, index=False)
 

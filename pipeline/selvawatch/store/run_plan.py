@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -79,6 +79,10 @@ class RunContext:
     store: Store
     plan: RunPlan
     inputs: SceneInputs
+
+    def until(self, day: int) -> "RunContext":
+        """The same run as if it went to another day."""
+        return replace(self, plan=replace(self.plan, until_day=day))
 
 
 def open_run(plan: RunPlan) -> RunContext:

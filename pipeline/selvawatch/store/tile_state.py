@@ -1,7 +1,7 @@
 """What a store keeps of a tile: the committed state, its arrays, and the baseline they stand on."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from zarr.storage import MemoryStore
 from selvawatch.errors import DamagedError
 from selvawatch.prepare.ingest import SceneRecord
 from selvawatch.prepare.observation_keys import ObservationKey
-from selvawatch.store.contents import BASELINES, COMPOSITE, LAYERS, STATE_FILE
+from selvawatch.store.contents import BASELINES, COMPOSITE, DELAYED, LAYERS, STATE_FILE
 from selvawatch.store.folders import Store
 from selvawatch.store.seal import open_sealed, read_seal
 
@@ -33,6 +33,27 @@ class TileState:
     """Observations of the monitoring, in the order they entered."""
     scene_records: tuple[SceneRecord, ...]
     """What became of every scene, history included."""
+    delayed_until: int = 0
+    """Day of a second state in the same folder, which lags behind for the public tier; 0: there is none."""
+    is_delayed: bool = False
+    """Whether this is that second state, whose arrays have names of their own."""
+
+    @property
+    def delayed(self) -> "TileState":
+        """What the second state says of itself: the observations and scenes until its day."""
+        last = self.delayed_until
+        return replace(
+            self,
+            is_delayed=True,
+            until_day=last,
+            observations=tuple(key for key in self.observations if key.day <= last),
+            scene_records=tuple(record for record in self.scene_records if record.day <= last),
+        )
+
+    @property
+    def both(self) -> "tuple[TileState, ...]":
+        """The state, and the second one where there is one."""
+        return (self, self.delayed) if self.delayed_until else (self,)
 
     @staticmethod
     def read(folder: Path) -> "TileState":
@@ -56,7 +77,9 @@ class TileState:
         values = asdict(self)
         return {
             **{
-                name: value for name, value in values.items() if name not in ("observations", "scene_records")
+                name: value
+                for name, value in values.items()
+                if name not in ("observations", "scene_records", "is_delayed")
             },
             "looks": values["observations"],
             "taken": values["scene_records"],
@@ -69,12 +92,15 @@ def current_state(store: Store, tile: str) -> TileState | None:
     return None if row is None else TileState.read(store.state(tile, row.state))
 
 
-def open_layers(store: Store, tile: str, state: str) -> xr.Dataset:
-    """Layers (y, x) of `core.raster_layers.LAYERS` of a state, in memory; DamagedError as `load_arrays`."""
-    return load_arrays(store.state(tile, state), LAYERS)
+def open_layers(store: Store, tile: str, state: str, *, delayed: bool = False) -> xr.Dataset:
+    """Layers (y, x) of `core.raster_layers.LAYERS` of a state, in memory; DamagedError as `load_arrays`.
+
+    delayed: of the second state that lags behind.
+    """
+    return load_arrays(store.state(tile, state), (DELAYED if delayed else "") + LAYERS)
 
 
-def open_fallen(store: Store, tile: str, state: str) -> xr.Dataset:
+def open_fallen(store: Store, tile: str, state: str, *, delayed: bool = False) -> xr.Dataset:
     """Layers of a state and `fall`, (y, x) float32: the NDVI fall at the loss, NaN = not measured.
 
     Raises
@@ -82,13 +108,14 @@ def open_fallen(store: Store, tile: str, state: str) -> xr.Dataset:
     DamagedError
         As `load_arrays`.
     """
-    composite = load_arrays(store.state(tile, state), COMPOSITE, only=("fall",))
-    return open_layers(store, tile, state).assign(fall=composite["fall"])
+    group = (DELAYED if delayed else "") + COMPOSITE
+    composite = load_arrays(store.state(tile, state), group, only=("fall",))
+    return open_layers(store, tile, state, delayed=delayed).assign(fall=composite["fall"])
 
 
-def open_composite(store: Store, tile: str, state: str) -> xr.Dataset:
+def open_composite(store: Store, tile: str, state: str, *, delayed: bool = False) -> xr.Dataset:
     """What a tile looks like since its losses, (y, x) float32 by index, and `ndvi_baseline`; in memory."""
-    return load_arrays(store.state(tile, state), COMPOSITE)
+    return load_arrays(store.state(tile, state), (DELAYED if delayed else "") + COMPOSITE)
 
 
 def open_baselines(store: Store, tile: str, baseline: str) -> xr.Dataset:

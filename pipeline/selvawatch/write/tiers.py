@@ -1,6 +1,5 @@
 """The one place every output passes: who sees which rows, columns and coordinates."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import geopandas as gpd
@@ -16,7 +15,6 @@ from selvawatch.core.tier import LEAST_RIGHTS
 from selvawatch.errors import TableError
 from selvawatch.register.manifest import References
 from selvawatch.register.register import Register
-from selvawatch.write.delay import as_known, without_recent_reasons
 
 LOCATION_COLUMNS = ("lon", "lat", "utm_e", "utm_n", "geometry")
 """Columns that say where: below their tier they are given on the rule's grid, not withheld."""
@@ -71,10 +69,8 @@ class TierRule:
 class Withheld:
     """What a tier did not get."""
 
-    recent: int = 0
-    """Rows held back by the delay."""
     protected: int = 0
-    """Rows held back near isolated peoples; never to be printed below the restricted tier."""
+    """Rows held back near isolated peoples, or too young; never to be printed below the restricted tier."""
     columns: tuple[str, ...] = ()
     """Columns left out."""
     coarsened: bool = False
@@ -112,10 +108,6 @@ def _release(*, table: Table, frame: pd.DataFrame, tier: Tier, data_day: int, wi
     return released
 
 
-Ranking = Callable[[gpd.GeoDataFrame, pd.DataFrame, int], pd.DataFrame]
-"""`rank`, `score` and `rank_reasons` by event id, of alerts, CELLS and the last day they speak of."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gate:
     """For whom rows are released, by which rule, and as of which day."""
@@ -134,34 +126,15 @@ class Gate:
         """The latest day the tier may learn of."""
         return self.data_day - self.rule.delay_days if self.tier == Tier.PUBLIC else self.data_day
 
-    @property
-    def delays(self) -> bool:
-        """Whether the tier learns of things later than the restricted one."""
-        return self.newest_day < self.data_day
 
-
-def apply(
-    table: Table,
-    frame: pd.DataFrame,
-    gate: Gate,
-    *,
-    cells: pd.DataFrame | None = None,
-    rank: Ranking | None = None,
-    of: "Released | None" = None,
-) -> Released:
+def apply(table: Table, frame: pd.DataFrame, gate: Gate, *, of: "Released | None" = None) -> Released:
     """The rows of a checked frame that a tier may have, with what it was not given.
 
-    Rows within the rule's buffer of isolated peoples, and rows whose `isolated_peoples` says yes, go to the
-    restricted tier alone. `frame` is not changed.
+    The rows are those of the tier: made, counted and ranked of what it may learn of (`events.withheld`).
+    What lies in the rule's buffer of isolated peoples, or tells of a younger day than the tier may learn of,
+    is held back all the same. `frame` is not changed.
 
-    cells: CELLS of the same alerts or events; the public tier then gets those that still grow as they were
-    known when the delay began, instead of not at all. of: alerts already released; rows of other events are
-    held back.
-
-    rank: ranks the alerts that the tier keeps, from these rows and the cells known by its newest day alone:
-    the score, the reasons and the gaps between ranks of all alerts would tell of those withheld. The
-    restricted tier keeps all rows and the ranking that they come with. Without it a lower tier's ranks are
-    only counted anew.
+    of: alerts already released; rows of other events are held back.
     """
     if table.tier > gate.tier:
         raise TableError(
@@ -170,46 +143,25 @@ def apply(
             needed=f"the {table.tier.name.lower()} tier",
         )
     checked = table.check(frame)
-    before = len(checked)
-    if cells is not None and gate.delays:
-        checked = table.check(as_known(checked, cells, gate.newest_day))
     if of is not None:
         checked = checked[checked["event_id"].isin(of.frame["event_id"])].reset_index(drop=True)
     unknown = _unchecked(checked, gate)
-    protected = _near_isolated(checked, gate)
+    protected = _near_isolated(checked, gate) | _too_recent(checked, gate)
     if gate.rule.withhold_unchecked:
         protected |= unknown
-    recent = _too_recent(checked, gate) & ~protected
-    kept = checked[~(protected | recent)].reset_index(drop=True)
-    if "rank" in kept.columns and gate.tier != Tier.RESTRICTED:
-        kept = _ranked(table, kept, gate, cells, rank)
+    kept = checked[~protected].reset_index(drop=True)
+    if "rank" in kept.columns and protected.any():
+        kept = kept.assign(rank=kept["rank"].rank(method="first").astype("int64"))
     return _cut(
         table,
         kept,
         gate,
-        recent=int(recent.sum()) + before - len(checked),
         protected=int(protected.sum()),
-        unchecked=int((unknown & ~protected & ~recent).sum()),
+        unchecked=int((unknown & ~protected).sum()),
     )
 
 
-def _ranked(
-    table: Table, kept: pd.DataFrame, gate: Gate, cells: pd.DataFrame | None, rank: Ranking | None
-) -> pd.DataFrame:
-    """The rows kept, ranked among themselves, first rank first."""
-    if rank is None or cells is None:
-        return kept.assign(rank=kept["rank"].rank(method="first").astype("int64"))
-    known = cells[(cells["onset_latest"] <= pd.Timestamp(to_date(gate.newest_day))).to_numpy()]
-    ranks = rank(kept, known, gate.newest_day).reindex(kept["event_id"])
-    ranked = kept.assign(**{name: ranks[name].to_numpy() for name in ("rank", "score", "rank_reasons")})
-    if gate.delays:
-        ranked = without_recent_reasons(ranked)
-    return table.check(ranked.sort_values("rank", kind="stable").reset_index(drop=True))
-
-
-def _cut(
-    table: Table, kept: pd.DataFrame, gate: Gate, *, recent: int, protected: int, unchecked: int
-) -> Released:
+def _cut(table: Table, kept: pd.DataFrame, gate: Gate, *, protected: int, unchecked: int) -> Released:
     """Rows with the columns and the places that the tier may see, and counts of the rows withheld."""
     located = _is_located(table)
     columns = tuple(column for column in table.columns if _may_have(column, gate.tier, located))
@@ -224,7 +176,6 @@ def _cut(
         tier=gate.tier,
         data_day=gate.data_day,
         withheld=Withheld(
-            recent=recent,
             protected=protected,
             columns=left_out,
             coarsened=coarsened,

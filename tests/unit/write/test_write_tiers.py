@@ -10,13 +10,10 @@ import shapely
 
 import selvawatch
 from attribute_made import box, register
-from selvawatch.attribute.rank import RankingRule, rank
 from selvawatch.core.days import to_date
 from selvawatch.core.schema import Table, column
-from selvawatch.core.settings import load
 from selvawatch.core.tables import ALERTS, CELLS, RIGHTS, Tier
 from selvawatch.errors import TableError
-from selvawatch.site import default_site
 from selvawatch.write.language.sanitise import cell, escaped, single_line
 from selvawatch.write.tiers import LOCATION_COLUMNS, Gate, Released, TierRule, apply, release_attributed
 from write_data import CRS, DATA_DAY, OPEN_RULE, RULE, alerts, cells, restricted_names
@@ -73,7 +70,7 @@ def test_public_rows_hold_no_day_newer_than_the_delay():
     newest = pd.Timestamp(to_date(Gate(tier=Tier.PUBLIC, rule=RULE, data_day=DATA_DAY).newest_day))
     assert 0 < len(released.frame) < 14
     assert (released.frame[DATES] <= newest).all(axis=None)
-    assert released.withheld.recent == 14 - len(released.frame)
+    assert released.withheld.protected == 14 - len(released.frame)
 
 
 def test_the_delay_counts_from_the_data_day_and_not_from_today():
@@ -198,71 +195,12 @@ def test_plain_text_keeps_its_letters_and_directions_are_shown():
     assert len(single_line("x" * 10_000, 80)) == 80 and len(cell("x" * 100_000)) <= 32_000
 
 
-def fronts():
-    """Two alerts: one grew for months and still does, one is of last week; and the cells of both."""
-    frame = alerts(2).assign(
-        event_id=["old", "young"],
-        status="confirmed",
-        confidence="high",
-        first_detected=pd.to_datetime(["2026-02-01", "2026-06-20"]),
-        confirmed_on=pd.to_datetime(["2026-02-20", "2026-06-25"]),
-        onset=pd.to_datetime(["2026-04-01", "2026-06-18"]),
-        onset_earliest=pd.to_datetime(["2026-01-20", "2026-06-10"]),
-        onset_latest=pd.to_datetime(["2026-06-28", "2026-06-20"]),
-        last_grown=pd.to_datetime(["2026-06-24", "2026-06-18"]),
-        ha=[10.0, 3.0],
-        ha_lo=[8.0, 3.0],
-        ha_hi=[12.0, 4.0],
-        rank_reasons=["core growth mining", "news"],
-    )
-    onsets = pd.to_datetime(["2026-01-25", "2026-04-01", "2026-06-24", "2026-06-18"])
-    loss = cells(4).assign(
-        event_id=["old", "old", "old", "young"],
-        ha=[2.0, 3.0, 5.0, 3.0],
-        onset=onsets,
-        onset_earliest=onsets - pd.Timedelta(days=5),
-        onset_latest=onsets + pd.Timedelta(days=4),
-    )
-    return frame, loss
-
-
-def test_a_front_that_still_grows_is_told_as_it_was_when_the_delay_began():
-    frame, loss = fronts()
-    assert len(apply(ALERTS, frame, Gate(tier=Tier.PUBLIC, rule=RULE, data_day=DATA_DAY)).frame) == 0
-    released = apply(ALERTS, frame, Gate(tier=Tier.PUBLIC, rule=RULE, data_day=DATA_DAY), cells=loss)
-    (row,) = released.frame.to_dict("records")
-    assert (row["event_id"], row["ha"], row["ha_lo"], row["ha_hi"]) == ("old", 5.0, 4.0, 6.0)
-    assert (row["last_grown"], row["onset"]) == (pd.Timestamp("2026-04-01"), pd.Timestamp("2026-04-01"))
-    assert row["rank_reasons"] == "core mining" and released.withheld.recent == 1
-    newest = pd.Timestamp(to_date(Gate(tier=Tier.PUBLIC, rule=RULE, data_day=DATA_DAY).newest_day))
-    assert all(row[name] <= newest for name in DATES)
-
-
-def test_a_confirmation_within_the_delay_is_not_told_yet():
-    frame, loss = fronts()
-    frame["confirmed_on"] = pd.to_datetime(["2026-06-01", "2026-06-25"])
-    (row,) = apply(
-        ALERTS, frame, Gate(tier=Tier.PUBLIC, rule=RULE, data_day=DATA_DAY), cells=loss
-    ).frame.to_dict("records")
-    assert (row["status"], row["confidence"], row["ha_lo"]) == ("provisional", "low", 0.0)
-    assert pd.isna(row["confirmed_on"])
-
-
-def test_without_delay_and_above_public_the_cells_change_nothing():
-    frame, loss = fronts()
-    for tier, rule in ((Tier.PUBLIC, OPEN_RULE), (Tier.PARTNER, RULE), (Tier.RESTRICTED, RULE)):
-        whole, cut = (
-            apply(ALERTS, frame, Gate(tier=tier, rule=rule, data_day=DATA_DAY), cells=one)
-            for one in (None, loss)
-        )
-        pd.testing.assert_frame_equal(pd.DataFrame(whole.frame), pd.DataFrame(cut.frame))
-
-
 def test_cells_of_events_that_were_not_released_are_held_back():
-    frame, loss = fronts()
-    released = apply(ALERTS, frame, Gate(tier=Tier.PUBLIC, rule=RULE, data_day=DATA_DAY), cells=loss)
-    kept = apply(CELLS, loss, Gate(tier=Tier.PUBLIC, rule=RULE, data_day=DATA_DAY), of=released)
-    assert kept.frame["ha"].tolist() == [2.0, 3.0] and kept.frame["ha"].sum() == released.frame["ha"].sum()
+    frame = alerts(4, isolated_peoples=["no", "yes", "no", "no"])
+    loss = cells(4).assign(event_id=frame["event_id"].to_numpy())
+    gate = Gate(tier=Tier.PARTNER, rule=RULE, data_day=DATA_DAY + 10_000)
+    kept = apply(CELLS, loss, gate, of=apply(ALERTS, frame, gate))
+    assert kept.frame["event_id"].tolist() == [frame["event_id"][at] for at in (0, 2, 3)]
 
 
 @pytest.mark.parametrize("tier", [Tier.PUBLIC, Tier.PARTNER])
@@ -274,66 +212,6 @@ def test_ranks_of_a_lower_tier_have_no_gaps_that_tell_of_withheld_alerts(tier):
     assert seen.frame["rank"].tolist() == [1, 2, 3]
     assert seen.frame["event_id"].tolist() == [frame["event_id"][at] for at in (1, 3, 4)]
     assert whole.frame["rank"].tolist() == [1, 2, 3, 4, 5, 6]
-
-
-RANKING = load(RankingRule, default_site() / "models" / "ranking.toml")
-
-
-def ranked(kept, cells, newest_day):
-    return rank(kept, cells, RANKING, newest_day)
-
-
-def neighbours():
-    """Three alerts of one cause and size: two side by side, the first of them near isolated peoples."""
-    spots = [shapely.box(x, 8_581_000, x + 100, 8_581_100) for x in (370_000, 370_200, 390_000)]
-    return alerts(
-        3,
-        event_id=["hidden", "near", "far"],
-        version=[1, 1, 1],
-        change=["new"] * 3,
-        confidence=["high"] * 3,
-        mining_probability=[0.9] * 3,
-        near_water=["far"] * 3,
-        isolated_peoples=["yes", "no", "no"],
-        protected=["core", "core", "out"],
-        ha=[9.0, 3.0, 3.0],
-        geometry=spots,
-    )
-
-
-def released(tier, rule=OPEN_RULE, frame=None, day=DATA_DAY):
-    """Alerts as a run gives them to a tier: ranked all, then passed through the gate."""
-    frame, loss = neighbours() if frame is None else frame, cells(3)
-    ranks = ranked(frame, loss, day).reindex(frame["event_id"])
-    frame = frame.assign(**{name: ranks[name].to_numpy() for name in ranks.columns})
-    gate = Gate(tier=tier, rule=rule, data_day=day)
-    return frame, apply(ALERTS, frame.sort_values("rank"), gate, cells=loss, rank=ranked).frame
-
-
-@pytest.mark.parametrize("tier", [Tier.PUBLIC, Tier.PARTNER])
-def test_an_alert_whose_only_neighbour_is_withheld_is_not_beside_one(tier):
-    everything, seen = released(tier)
-    reasons = everything.set_index("event_id")["rank_reasons"]
-    assert "beside" in reasons["near"].split()
-    assert seen["event_id"].tolist() == ["near", "far"] and seen["rank"].tolist() == [1, 2]
-    assert not any("beside" in codes.split() for codes in seen["rank_reasons"])
-    alone = released(tier, frame=neighbours()[1:].reset_index(drop=True))[1]
-    names = ["event_id", "rank", *[name for name in ("score", "rank_reasons") if name in seen]]
-    pd.testing.assert_frame_equal(pd.DataFrame(seen[names]), pd.DataFrame(alone[names]))
-
-
-def test_the_restricted_tier_keeps_the_ranking_of_all():
-    everything, seen = released(Tier.RESTRICTED)
-    names = ["event_id", "rank", "score", "rank_reasons"]
-    expected = everything.sort_values("rank").reset_index(drop=True)[names]
-    pd.testing.assert_frame_equal(pd.DataFrame(seen[names]), pd.DataFrame(expected), check_dtype=False)
-
-
-def test_a_delayed_tier_is_not_ranked_by_what_happened_since():
-    frame = neighbours().assign(isolated_peoples="no")
-    _, seen = released(Tier.PUBLIC, RULE, frame, DATA_DAY + 10_000)
-    assert len(seen) == 3
-    assert not any({"growth", "news"} & set(codes.split()) for codes in seen["rank_reasons"])
 
 
 @pytest.mark.parametrize("withhold", [True, False])

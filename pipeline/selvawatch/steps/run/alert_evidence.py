@@ -14,7 +14,7 @@ from selvawatch.core.files import write_checked
 from selvawatch.prepare.ingest import SceneRecord
 from selvawatch.site import Site
 from selvawatch.sources.open import open_source
-from selvawatch.steps.run.attribute_events import Attributed
+from selvawatch.steps.run.findings import Findings
 from selvawatch.steps.run.pictures import draw_pictures
 from selvawatch.store.run_plan import RunContext
 from selvawatch.store.tile_state import TileState
@@ -25,14 +25,15 @@ PICTURES = "pictures"
 
 
 def illustrate(
-    context: RunContext, states: Mapping[str, TileState], attributed: Attributed
-) -> tuple[Attributed, dict[str, Pictures]]:
-    """What a run attributed, its alerts with their evidence, and pictures of the first ones by alert id."""
+    context: RunContext, states: Mapping[str, TileState], findings: Findings
+) -> tuple[Findings, dict[str, Pictures]]:
+    """What a run found, its alerts with their evidence, and pictures of the first ones by alert id."""
     # Names the hosts that pictures may come from, also in a process that read no tile.
     open_source(context.plan.source)
-    pictures = draw_pictures(context, states, attributed.alerts, TOP_ALERTS)
-    alerts = with_evidence(context.site, states, attributed.alerts, pictures)
-    return replace(attributed, alerts=alerts), pictures
+    alerts = findings.attributed.alerts
+    pictures = draw_pictures(context, states, alerts, TOP_ALERTS)
+    alerts = with_evidence(context.site, states, alerts, pictures)
+    return replace(findings, attributed=replace(findings.attributed, alerts=alerts)), pictures
 
 
 def with_evidence(

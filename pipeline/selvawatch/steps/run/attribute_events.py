@@ -11,8 +11,10 @@ from selvawatch.attribute.describe import Setting, alerts_of, describe, outline_
 from selvawatch.attribute.faces import Faces
 from selvawatch.attribute.overlay import Pieces, attribute
 from selvawatch.attribute.rank import rank
+from selvawatch.core.days import to_date
 from selvawatch.core.tier import Tier
 from selvawatch.events.track import Tracked
+from selvawatch.events.withheld import Guard
 from selvawatch.provenance import code_version
 from selvawatch.register.manifest import References, Snapshot, read_register
 from selvawatch.register.register import Register
@@ -25,7 +27,7 @@ from selvawatch.store.loss_products import product_scars
 from selvawatch.store.run_plan import RunContext
 from selvawatch.store.tile_state import TileState
 from selvawatch.tables.base import TableInputs
-from selvawatch.write.tiers import references_of_tier, register_of_tier
+from selvawatch.write.tiers import TierRule, references_of_tier, register_of_tier
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,18 +38,29 @@ class Zones:
     references: References
     snapshots: tuple[Snapshot, ...] = ()
     """What both were read from."""
+    guarding: Register | None = None
+    """Register that says where isolated peoples live, where `register` may not; None: `register` does."""
 
     @property
     def isolated(self) -> shapely.Geometry | None:
         """Ground of isolated peoples, of layers in doubt too; None where no layer says where it is."""
-        rights = self.register.rights
+        rights = (self.guarding or self.register).rights
         ground = rights.geometry[rights["type"] == "isolated_peoples"].to_numpy()
         return shapely.union_all(ground) if len(ground) or self.isolated_checked else None
 
     @property
     def isolated_checked(self) -> bool:
         """Whether a layer of isolated peoples is what its entry expects, or confirmed by a person."""
-        return "isolated_peoples" in self.register.types_present()
+        return "isolated_peoples" in (self.guarding or self.register).types_present()
+
+    def guard(self, rule: TierRule) -> Guard:
+        """What tiers below the restricted one do not learn of."""
+        return Guard(
+            reserves=self.isolated,
+            checked=self.isolated_checked,
+            buffer_m=rule.isolated_buffer_m,
+            withhold_unchecked=rule.withhold_unchecked,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +102,15 @@ def read_zones(
     return Zones(register=register, references=references, snapshots=snapshots)
 
 
+def zones_until(site: Site, store: Store, zones: Zones, day: int) -> Zones:
+    """The zones of the snapshots dated until a day; where isolated peoples live, all of them say."""
+    last = to_date(day)
+    kept = {_key(one) for one in zones.snapshots if one.date <= last}
+    if len(kept) == len(zones.snapshots):
+        return zones
+    return replace(read_zones(site, store, only=kept), guarding=zones.guarding or zones.register)
+
+
 def zones_of_tier(zones: Zones, tier: Tier) -> Zones:
     """The zones as a tier may be told of them; the way of every layer into what a tier gets.
 
@@ -103,6 +125,7 @@ def zones_of_tier(zones: Zones, tier: Tier) -> Zones:
         register=register,
         references=references,
         snapshots=tuple(one for one in zones.snapshots if one.layer not in hidden),
+        guarding=zones.guarding or zones.register,
     )
 
 
@@ -110,12 +133,15 @@ def _key(snapshot: Snapshot) -> tuple[str, str, str]:
     return snapshot.layer, snapshot.date.isoformat(), snapshot.sha256
 
 
-def with_product_scars(zones: Zones, store: Store, crs: str) -> Zones:
+def with_product_scars(zones: Zones, store: Store, crs: str, until_day: int | None = None) -> Zones:
     """The zones with the ground of a store's products of mining among their old scars, for alerts only.
 
-    StoreError for a product that cannot be read.
+    until_day: what the products say was there by that day, and nothing undated; None: all of it. StoreError
+    for a product that cannot be read.
     """
     scars = product_scars(store, crs)
+    if until_day is not None:
+        scars = scars[(scars["seen_on"] <= pd.Timestamp(to_date(until_day))).to_numpy(bool)]
     if not len(scars):
         return zones
     joined = pd.concat([part for part in (zones.references.scars, scars) if len(part)], ignore_index=True)
@@ -192,7 +218,7 @@ def attribute_events(
     tier: for whom; what alerts and pieces say of rights and zones is that of `zones_of_tier`. Nearness to
     isolated peoples, by which the gate goes, is always that of all zones.
     """
-    guarding = zones.register
+    guarding = zones.guarding or zones.register
     zones = zones_of_tier(zones, tier)
     register = zones.register
     no_cells = tracked.events[~tracked.events["event_id"].isin(tracked.cells["event_id"])]

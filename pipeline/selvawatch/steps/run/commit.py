@@ -106,7 +106,9 @@ def prune_run(store: Store, plan: RunPlan, site: Site) -> None:
             continue
         prune(store.state(tile, row.state).parent, {state.state for state in kept})
         prune(store.baseline(tile, kept[0].baseline).parent, {state.baseline for state in kept})
-        prune_water(context, tile, [(state.scene_records, state.until_day) for state in kept])
+        prune_water(
+            context, tile, [(one.scene_records, one.until_day) for state in kept for one in state.both]
+        )
     remove_plans(store)
 
 

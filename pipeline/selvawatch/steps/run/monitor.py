@@ -5,18 +5,19 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from selvawatch.core.days import to_day
+from selvawatch.core.tier import Tier
 from selvawatch.errors import SelvawatchError, SiteError
 from selvawatch.site import Site
 from selvawatch.steps.run.alert_evidence import illustrate
-from selvawatch.steps.run.attribute_events import attribute_run, zones_of_run
+from selvawatch.steps.run.attribute_events import read_zones, zones_of_run
 from selvawatch.steps.run.commit import commit_run, prune_run, refuse_committed
 from selvawatch.steps.run.coverage import coverage_of
+from selvawatch.steps.run.findings import findings_of, tracked_by_tier
 from selvawatch.steps.run.plan import check_inputs, plan_run
 from selvawatch.steps.run.publish import content_of, publish_run
 from selvawatch.steps.run.run_content import TileResults, read_results
 from selvawatch.steps.run.run_report import RunReport, report_of
 from selvawatch.steps.run.scene_rows import newly_superseded, scene_rows
-from selvawatch.steps.run.track import track_events
 from selvawatch.steps.tile.advance import advance_tile, baseline_tile
 from selvawatch.store.lock import HeldStore, exclusive
 from selvawatch.store.run_plan import RunContext, RunPlan, open_run, planned_site, remove_plans
@@ -121,16 +122,17 @@ def conclude(context: RunContext, results: TileResults) -> RunReport:
     """Track, attribute, illustrate, publish and commit what the tiles gave; the store is held."""
     known = context.store.ledger.scenes()
     rows = scene_rows(context, known, results)
-    zones = zones_of_run(context.site, context.store)
-    tracked = track_events(context, results.states, zones.references)
-    attributed = attribute_run(context, results.states, zones, tracked)
-    attributed, pictures = illustrate(context, results.states, attributed)
+    zones = read_zones(context.site, context.store)
+    public = findings_of(context, results.states, zones, Tier.PUBLIC)
+    every = findings_of(context, results.states, zones, Tier.RESTRICTED)
+    tracked = tracked_by_tier(context, results.states, zones, (public, every))
+    every, pictures = illustrate(context, results.states, every)
     superseded = newly_superseded(context.inputs, known, rows)
     coverage = coverage_of(context, results.states, results.failed, superseded)
-    content = content_of(context, results.states, tracked, attributed, coverage, pictures)
-    report = publish_run(context, results, content)
+    content = content_of(context, results.states, (public, every), coverage, pictures)
+    report = publish_run(context, results, content, tracked)
     check_inputs(context)
     keep_site_copy(context.store, context.site)
-    commit_run(context, results, rows, attributed.alerts, report)
+    commit_run(context, results, rows, every.attributed.alerts, report)
     prune_run(context.store, context.plan, context.site)
     return report

@@ -2,8 +2,8 @@
 
 import datetime as dt
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import pandas as pd
@@ -11,7 +11,6 @@ import shapely
 from pyproj import Transformer
 
 from selvawatch.attribute.accountings import ACCOUNTINGS, CLOCKS
-from selvawatch.attribute.rank import rank
 from selvawatch.core.days import to_date, to_day
 from selvawatch.core.files import digest
 from selvawatch.core.schema import Table, Tier
@@ -21,8 +20,9 @@ from selvawatch.events.track import Tracked
 from selvawatch.provenance import code_digest, code_version
 from selvawatch.site import Site
 from selvawatch.steps.run.alert_evidence import write_pictures
-from selvawatch.steps.run.attribute_events import Attributed, Zones, attribute_events, zones_of_tier
+from selvawatch.steps.run.attribute_events import Zones, zones_of_tier
 from selvawatch.steps.run.commit import refuse_committed
+from selvawatch.steps.run.findings import Findings
 from selvawatch.steps.run.run_content import Published, RunContent, TileResults
 from selvawatch.steps.run.run_report import RunReport, report_on
 from selvawatch.store.contents import INTERNAL, PUBLIC, REPORT_FILE, RESTRICTED
@@ -71,8 +71,7 @@ class _TierContent:
 def content_of(
     context: RunContext,
     states: Mapping[str, TileState],
-    tracked: Tracked,
-    attributed: Attributed,
+    findings: Sequence[Findings],
     coverage: Coverage,
     pictures: Mapping[str, Pictures],
 ) -> RunContent:
@@ -80,19 +79,22 @@ def content_of(
     site, name = context.site, context.plan.area
     areas = site.select_areas(name)
     return RunContent(
-        run=_run(context, attributed.zones.register.version, states),
+        runs={
+            found.tier: _run(context, found.attributed.zones.register.version, states) for found in findings
+        },
         area_name=name,
         area_title=areas[0].title if len(areas) == 1 else site.config.title,
         area=shapely.union_all([area.geometry for area in areas]),
-        tracked=tracked,
-        attributed=attributed,
+        findings={found.tier: found for found in findings},
         coverage=coverage,
         pictures=pictures,
         method=f"{site.model.name} {site.model.version}",
     )
 
 
-def publish_run(context: RunContext, results: TileResults, content: RunContent) -> RunReport:
+def publish_run(
+    context: RunContext, results: TileResults, content: RunContent, tracked: Mapping[Tier, Tracked]
+) -> RunReport:
     """Write the folder of a run, whole or not at all: what the next run reads, both tiers, its report.
 
     Raises
@@ -103,8 +105,10 @@ def publish_run(context: RunContext, results: TileResults, content: RunContent) 
     refuse_committed(context.store, context.plan)
     folder = context.store.run(context.plan.run_id)
     with new_folder(folder) as part:
-        write_tracked(part / INTERNAL, content.tracked)
-        write_seen(part / INTERNAL, content.attributed.zones.snapshots)
+        for tier, events in tracked.items():
+            write_tracked(part, events, tier)
+        seen = content.findings[Tier.RESTRICTED].attributed.zones.snapshots
+        write_seen(part / INTERNAL, seen)
         public = publish(context, results.states, part / PUBLIC, content, Tier.PUBLIC)
         restricted = publish(context, results.states, part / RESTRICTED, content, Tier.RESTRICTED)
         report = report_on(
@@ -123,10 +127,8 @@ def publish(
     tier: Tier,
 ) -> Published:
     """Write everything of one tier below a folder: tables, bulletin, maps, and the catalogue of all of it."""
-    site = context.site
-    released = _for_tier(context, content, tier)
-    run = _of_register(content.run, released.zones.register.version)
-    content = replace(content, run=run)
+    site, run = context.site, content.runs[tier]
+    released = _for_tier(site, content, tier)
     files = write_alerts(folder, released.alerts, run.provenance, language("es"))
     tables = _write_tables(folder / "tables", released.inputs, tier, site, run)
     bulletin = _bulletin(site, content, tier, released)
@@ -165,41 +167,34 @@ def _write_pages(folder: Path, bulletin: Bulletin) -> dict[str, Path]:
     return files
 
 
-def _for_tier(context: RunContext, content: RunContent, tier: Tier) -> _TierContent:
-    """The alerts that a tier may see, ranked among themselves, and what its tables and headline count."""
-    site, day, zones = context.site, content.run.data_day, content.attributed.zones
+def _for_tier(site: Site, content: RunContent, tier: Tier) -> _TierContent:
+    """The alerts that a tier may see, and what its tables and headline count."""
+    found, run = content.findings[tier], content.runs[tier]
+    zones = found.attributed.zones
     gate = Gate(
         tier=tier,
         rule=site.config.tiers,
-        data_day=day,
+        data_day=run.data_day,
         isolated=zones.isolated,
         isolated_checked=zones.isolated_checked,
     )
-    attributed = content.attributed
-    if zones_of_tier(zones, tier) is not zones:
-        attributed = attribute_events(site, zones, content.tracked, day, context.store, tier)
-    alerts = apply(
-        ALERTS,
-        attributed.alerts,
-        gate,
-        cells=content.tracked.cells,
-        rank=lambda kept, known, newest_day: rank(kept, known, site.ranking_rule, newest_day),
-    )
-    cells = apply(CELLS, content.tracked.cells, gate, of=alerts)
+    alerts = apply(ALERTS, found.attributed.alerts, gate)
+    cells = apply(CELLS, found.tracked.cells, gate, of=alerts)
     return _TierContent(
         alerts=alerts,
-        inputs=attributed.inputs(site, set(cells.frame["cell_id"]), tier),
-        headline=headline(alerts, cells, content.run.since_day, day),
-        zones=attributed.zones,
+        inputs=found.attributed.inputs(site, set(cells.frame["cell_id"]), tier),
+        headline=headline(alerts, cells, run.since_day, run.data_day),
+        zones=zones,
     )
 
 
 def _bulletin(site: Site, content: RunContent, tier: Tier, released: _TierContent) -> Bulletin:
     """What the bulletin and the map of a tier are made of."""
-    rule, day, zones = site.config.tiers, content.run.data_day, released.zones
+    rule, run = site.config.tiers, content.runs[tier]
+    day, zones = run.data_day, released.zones
     titles = _period_titles(site)
     return Bulletin(
-        run=content.run,
+        run=run,
         area_name=content.area_name,
         area_title=content.area_title,
         area=content.area,
@@ -234,11 +229,6 @@ def _run(context: RunContext, register: str, states: Mapping[str, TileState]) ->
             "zones": register,
         },
     )
-
-
-def _of_register(run: Run, version: str) -> Run:
-    """The run as made from a register of that version."""
-    return run if run.digests["zones"] == version else replace(run, digests={**run.digests, "zones": version})
 
 
 def _picture_products(folder: Path, alerts: Released, content: RunContent) -> list[Product]:

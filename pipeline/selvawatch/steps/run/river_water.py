@@ -58,7 +58,8 @@ def river_water_of(
 
 def _lost(store: Store, state: TileState) -> np.ndarray:
     """(y, x) bool: pixels with a loss that is not withdrawn."""
-    status = open_layers(store, state.tile, state.state)["status"].to_numpy()
+    layers = open_layers(store, state.tile, state.state, delayed=state.is_delayed)
+    status = layers["status"].to_numpy()
     return np.isin(status, [Status.PROVISIONAL, Status.CONFIRMED, Status.CLOSED])
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import shapely
 
-from selvawatch.events.track import Tracked
-from selvawatch.steps.run.attribute_events import Attributed
+from selvawatch.core.tier import Tier
+from selvawatch.steps.run.findings import Findings
 from selvawatch.steps.tile.mend import committed_state, sound_state
 from selvawatch.store.run_plan import RunContext
 from selvawatch.store.tile_state import TileState
@@ -62,13 +62,14 @@ def read_results(context: RunContext, advanced: Mapping[str, str], failed: Mappi
 class RunContent:
     """All that a run gives out, before the tiers."""
 
-    run: Run
+    runs: Mapping[Tier, Run]
+    """What the products of each tier were made from."""
     area_name: str
     area_title: str
     area: shapely.Geometry
     """Ground of the run's areas, WGS 84."""
-    tracked: Tracked
-    attributed: Attributed
+    findings: Mapping[Tier, Findings]
+    """What each published tier may learn of."""
     coverage: Coverage
     pictures: Mapping[str, Pictures]
     """Pictures before and after, by alert."""

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from selvawatch.core.days import iso, to_day
+from selvawatch.core.tier import Tier
 from selvawatch.errors import SelvawatchError
 from selvawatch.health.store_findings import blind_lines
 from selvawatch.steps.run.run_content import Published, RunContent, TileResults
@@ -86,9 +87,10 @@ def report_on(
     restricted: Published,
 ) -> RunReport:
     """The report of a run that published these products."""
-    events = content.tracked.events
+    found = content.findings[Tier.RESTRICTED]
+    events = found.tracked.events
     live = events[events["status"] != "withdrawn"]
-    by_type = content.attributed.pieces.frame
+    by_type = found.attributed.pieces.frame
     return RunReport(
         run_id=context.plan.run_id,
         store=str(context.plan.store),

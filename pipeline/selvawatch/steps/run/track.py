@@ -1,50 +1,97 @@
 """From the tiles' states to events with causes: detect, track, classify."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import geopandas as gpd
 import numpy as np
 import shapely
 import xarray as xr
 
-from selvawatch.core.grid import Tile
+from selvawatch.core.grid import Grid, Tile
+from selvawatch.core.tier import Tier
 from selvawatch.events.cause import classify, with_causes
-from selvawatch.events.detected import detect_events
+from selvawatch.events.detected import events_of
 from selvawatch.events.features import Reference, features
 from selvawatch.events.id_key import id_key
+from selvawatch.events.patches import Pixels, alert_pixels
 from selvawatch.events.track import Tracked
+from selvawatch.events.withheld import Guard, as_forest, withheld_pixels
 from selvawatch.register.manifest import References
 from selvawatch.store.folders import Store
-from selvawatch.store.run_files import read_tracked
+from selvawatch.store.run_files import keeps_tracked, read_tracked
 from selvawatch.store.run_plan import RunContext
 from selvawatch.store.tile_state import TileState, open_composite, open_fallen
 
 
-class _Lazy(Mapping[Tile, xr.Dataset]):
-    """Datasets of tiles, opened when asked for and not kept."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Hidden(Mapping[Tile, xr.Dataset]):
+    """Composites of tiles, opened when asked for and not kept; withheld ground is forest in them."""
 
-    def __init__(self, store: Store, states: Mapping[Tile, str], composite: bool) -> None:
-        self._store, self._states, self._composite = store, states, composite
+    store: Store
+    states: Mapping[Tile, TileState]
+    withheld: Pixels
 
     def __getitem__(self, tile: Tile) -> xr.Dataset:
-        opened = open_composite if self._composite else open_fallen
-        return opened(self._store, tile.id, self._states[tile])
+        state = self.states[tile]
+        opened = open_composite(self.store, tile.id, state.state, delayed=state.is_delayed)
+        return as_forest(opened, self.withheld, tile)
 
     def __iter__(self) -> Iterator[Tile]:
-        return iter(sorted(self._states))
+        return iter(sorted(self.states))
 
     def __len__(self) -> int:
-        return len(self._states)
+        return len(self.states)
 
 
-def track_events(context: RunContext, states: Mapping[str, TileState], references: References) -> Tracked:
-    """Events and cells of all tiles, under the ids of the run before, with their causes."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Fallen(Mapping[Tile, xr.Dataset]):
+    """Layers of tiles with their fall, opened when asked for and not kept."""
+
+    store: Store
+    states: Mapping[Tile, TileState]
+
+    def __getitem__(self, tile: Tile) -> xr.Dataset:
+        state = self.states[tile]
+        return open_fallen(self.store, tile.id, state.state, delayed=state.is_delayed)
+
+    def __iter__(self) -> Iterator[Tile]:
+        return iter(sorted(self.states))
+
+    def __len__(self) -> int:
+        return len(self.states)
+
+
+def detected_pixels(store: Store, grid: Grid, states: Mapping[str, TileState]) -> Pixels:
+    """Pixels detected in the states of some tiles."""
+    return alert_pixels(
+        _Fallen(store=store, states={grid.tile(tile): state for tile, state in states.items()})
+    )
+
+
+def track_events(
+    context: RunContext,
+    states: Mapping[str, TileState],
+    pixels: Pixels,
+    references: References,
+    *,
+    tier: Tier = Tier.RESTRICTED,
+    guard: Guard | None = None,
+) -> Tracked:
+    """Events and cells of all tiles as a tier learns of them, under the ids of the run before, with causes.
+
+    states: by tile, as of the context's day; those that lag behind for the public tier. pixels: detected in
+    them. guard: what the tier does not learn of; None: it learns of everything.
+    """
     site, store = context.site, context.store
-    names = {site.grid.tile(tile): state.state for tile, state in states.items()}
-    detected = detect_events(
-        _previous(store),
-        _Lazy(store, names, composite=False),
+    by_tile = {site.grid.tile(tile): state for tile, state in states.items()}
+    hidden = np.zeros(len(pixels), np.bool_)
+    if guard is not None:
+        hidden = withheld_pixels(pixels, guard, site.event_rule, site.grid)
+    detected = events_of(
+        read_before(store, tier),
+        pixels.select(~hidden),
+        sorted(by_tile),
         replace(site.event_frame, id_key=id_key(store.snapshots)),
         site.event_rule,
         context.plan.until_day,
@@ -52,18 +99,30 @@ def track_events(context: RunContext, states: Mapping[str, TileState], reference
     )
     measured = features(
         detected,
-        _Lazy(store, names, composite=True),
+        _Hidden(store=store, states=by_tile, withheld=pixels.select(hidden)),
         Reference(river=reference_lines(references.rivers), road=reference_lines(references.roads)),
         site.cause_rule.measures,
         site.grid.resolution,
     )
-    return with_causes(detected.tracked, classify(measured, site.cause_rule))
+    tracked = with_causes(detected.tracked, classify(measured, site.cause_rule))
+    return tracked if guard is None else without_near(tracked, guard)
 
 
-def _previous(store: Store) -> Tracked | None:
-    """Events and cells of the current run; None in an empty store."""
+def without_near(tracked: Tracked, guard: Guard) -> Tracked:
+    """Events and cells without those near guarded ground: what was published before it was guarded."""
+    kept = tracked.events[~guard.near(tracked.events.geometry.to_numpy())]
+    cells = tracked.cells[tracked.cells["event_id"].isin(kept["event_id"])]
+    return Tracked(events=kept.reset_index(drop=True), cells=cells.reset_index(drop=True))
+
+
+def read_before(store: Store, tier: Tier) -> Tracked | None:
+    """Events and cells of the current run as a tier learned of them; None in an empty store, or where that
+    run is of a version that kept none for the tier.
+    """
     current = store.ledger.current()
-    return None if current is None else read_tracked(store.run(current.run_id))
+    if current is None or not keeps_tracked(store.run(current.run_id), tier):
+        return None
+    return read_tracked(store.run(current.run_id), tier)
 
 
 def _clear_days(state: TileState) -> dict[str, list[int]]:

@@ -66,6 +66,8 @@ def _advance(context: RunContext, tile: str, *, mending: bool) -> str:
     records = with_frozen_days(records, scenes, past)
     read = sum(record.state == "read" for record in records)
     log.info("%s: %d of %d scenes read", tile, read, len(records))
+    if last := context.site.delayed_day(context.plan.until_day):
+        keep_water(context.until(last), square, records)
     keep_water(context, square, records)
     with dask.config.set(scheduler="threads", num_workers=WORKERS):
         if before is None:

@@ -61,7 +61,7 @@ def sound_state(context: RunContext, state: TileState) -> TileState:
     try:
         return _made_again(context, state)
     except (DamagedError, StackError) as error:
-        if any(ACCUMULATORS not in path.parts for path, _ in damages):
+        if not all(any(part.endswith(ACCUMULATORS) for part in path.parts) for path, _ in damages):
             raise
         log.warning("%s: its state stays as it is: %s", state.tile, error)
         return state
@@ -75,7 +75,7 @@ def _made_again(context: RunContext, state: TileState) -> TileState:
             do="restore it from a copy, or run `selvawatch monitor` over the tile's area first",
         )
     tile = context.site.grid.tile(state.tile)
-    then = replace(context, plan=replace(context.plan, until_day=state.until_day))
+    then = context.until(state.until_day)
     baseline = sound_baseline(then, tile, state)
     name = advance_state(then, tile, state.scene_records, baseline, None)
     return replace(state, state=name, baseline=baseline.name)
@@ -105,7 +105,7 @@ def _from_ledger(context: RunContext, row: TileRow, damage: DamagedError) -> Til
         if one.tile == row.tile and one.state not in _NO_RECORD
     )
     state, until_day = _rebuilt(context, row, records), row.until_day
-    wanted = state_name(state.baseline, until_day, state.observations, records)
+    wanted = state_name(state.baseline, until_day, state.observations, records, state.delayed_until)
     if row.state.split("-")[0] != wanted:
         raise DamagedError(
             "what a tile's state says is damaged, and the ledger's rows give another",
@@ -130,4 +130,5 @@ def _rebuilt(context: RunContext, row: TileRow, records: tuple[SceneRecord, ...]
         baseline_rule=rule,
         observations=observation_keys(records, site.days.first_day, row.until_day),
         scene_records=tuple(sorted(records, key=lambda record: record.order)),
+        delayed_until=site.delayed_day(row.until_day),
     )

@@ -15,18 +15,19 @@ from selvawatch.errors import DamagedError
 from selvawatch.prepare.ingest import SceneRecord
 from selvawatch.prepare.observation_keys import ObservationKey, observation_keys
 from selvawatch.steps.tile.baseline import TileBaseline
-from selvawatch.steps.tile.composite import composite_of
+from selvawatch.steps.tile.composite import composites_of
 from selvawatch.steps.tile.observations import STATE_VERSION, WORKERS, observations_of
 from selvawatch.store.checkpoints import Checkpoint, checkpoint, keep, kept, newest_checkpoint
 from selvawatch.store.contents import (
     ACCUMULATORS,
     BASELINES,
     COMPOSITE,
+    DELAYED,
     LAYERS,
     REASON,
     STATE_FILE,
 )
-from selvawatch.store.folders import Store, free_name, new_folder
+from selvawatch.store.folders import free_name, new_folder
 from selvawatch.store.run_plan import RunContext
 from selvawatch.store.tile_state import TileState, inner_pixels, load_arrays, open_baselines, save_arrays
 
@@ -51,10 +52,11 @@ def advance_state(
     """
     store, until_day = context.store, context.plan.until_day
     keys = observation_keys(scene_records, context.site.days.first_day, until_day)
-    name, there = free_name(store.states(tile.id), state_name(baseline.name, until_day, keys, scene_records))
+    delayed_until = context.site.delayed_day(until_day)
+    wanted = state_name(baseline.name, until_day, keys, scene_records, delayed_until)
+    name, there = free_name(store.states(tile.id), wanted)
     if there:
         return name
-    state = _state(context, tile, baseline.name, keys, before)
     tile_state = TileState(
         tile=tile.id,
         state=name,
@@ -63,19 +65,37 @@ def advance_state(
         baseline_rule=baseline.rule,
         observations=keys,
         scene_records=tuple(scene_records),
+        delayed_until=delayed_until,
     )
-    layers = inner_pixels(fusion.layers(state), context.site.halo_px)
-    composite = composite_of(context, tile, keys, layers, open_baselines(store, tile.id, baseline.name))
+    sums = _Sums(context, tile, baseline.name)
+    states = {"": (tile_state, _state(sums, keys, before))}
+    if delayed_until:
+        states[DELAYED] = (tile_state.delayed, _delayed(sums, tile_state.delayed.observations, before))
+    layers = {
+        which: inner_pixels(fusion.layers(state), context.site.halo_px)
+        for which, (_, state) in states.items()
+    }
+    composites = composites_of(
+        context,
+        tile,
+        [(one.observations, layers[which]) for which, (one, _) in states.items()],
+        open_baselines(store, tile.id, baseline.name),
+    )
     with new_folder(store.state(tile.id, name)) as part:
-        save_arrays(state, part / ACCUMULATORS)
-        save_arrays(layers, part / LAYERS)
-        save_arrays(composite, part / COMPOSITE)
+        for (which, (_, state)), composite in zip(states.items(), composites, strict=True):
+            save_arrays(state, part / (which + ACCUMULATORS))
+            save_arrays(layers[which], part / (which + LAYERS))
+            save_arrays(composite, part / (which + COMPOSITE))
         (part / STATE_FILE).write_text(canonical_json(tile_state.as_json()) + "\n", encoding="utf-8")
     return name
 
 
 def state_name(
-    baseline: str, until_day: int, keys: Sequence[ObservationKey], scene_records: Sequence[SceneRecord]
+    baseline: str,
+    until_day: int,
+    keys: Sequence[ObservationKey],
+    scene_records: Sequence[SceneRecord],
+    delayed_until: int,
 ) -> str:
     """Name of the state of these inputs; the number that a baseline made again bears is none of them."""
     records = [asdict(record) for record in scene_records]
@@ -84,19 +104,46 @@ def state_name(
             "version": STATE_VERSION,
             "baseline": baseline.split("-")[0],
             "until": until_day,
+            "delayed": delayed_until,
             "looks": [asdict(key) for key in keys],
             "taken": [{name: value for name, value in one.items() if name != "text"} for one in records],
         }
     )[:16]
 
 
-def _state(
-    context: RunContext,
-    tile: Tile,
-    baseline: str,
-    keys: tuple[ObservationKey, ...],
-    before: TileState | None,
-) -> xr.Dataset:
+class _Sums:
+    """How the sums of a tile and its halo are made: by which baseline, and from where they go on."""
+
+    def __init__(self, context: RunContext, tile: Tile, baseline: str) -> None:
+        self.context, self.tile, self.baseline = context, tile, baseline
+        self._baselines = load_arrays(context.store.baseline(tile.id, baseline), BASELINES)
+
+    def add(self, state: xr.Dataset, some: Sequence[ObservationKey]) -> xr.Dataset:
+        """The sums after some more observations."""
+        site, tile = self.context.site, self.tile
+        side, halo = tile.grid.tile_px, site.halo_px
+        corner = Corner(row=-(tile.row + 1) * side - halo, column=tile.column * side - halo)
+        observations = (
+            without_common_shift(observation, site.model, self._baselines, site.common_shift, corner)
+            for observation in observations_of(self.context.store.observations(tile.id), some)
+        )
+        return fusion.advance(site.model, self._baselines, state, observations, workers=WORKERS)
+
+    def at(self, base: Checkpoint | None) -> xr.Dataset:
+        """The sums of a checkpoint; of none those before any observation."""
+        site, store = self.context.site, self.context.store
+        if base is not None:
+            return kept(store, self.tile.id, base)
+        reason = load_arrays(store.baseline(self.tile.id, self.baseline), REASON)["reason"]
+        return fusion.start(site.model, reason, resolution=site.grid.resolution)
+
+    def newest(self, keys: Sequence[ObservationKey]) -> tuple[Checkpoint | None, int]:
+        """The newest checkpoint that these observations would give again, and its day."""
+        base = newest_checkpoint(self.context.store, self.tile.id, self.baseline, keys)
+        return base, self.context.site.days.first_day - 1 if base is None else base.day
+
+
+def _state(sums: _Sums, keys: tuple[ObservationKey, ...], before: TileState | None) -> xr.Dataset:
     """The state of a tile and its halo after all observations: continued, or replayed where observations came
     late.
 
@@ -105,50 +152,50 @@ def _state(
     for as long as the buffer is, so that each observation is added twice at most and a replay never goes back
     further than two buffers and what is new.
     """
-    site, store = context.site, context.store
-    buffer_days, halo, side = site.model.buffer_days, site.halo_px, tile.grid.tile_px
-    baselines = load_arrays(store.baseline(tile.id, baseline), BASELINES)
-    corner = Corner(row=-(tile.row + 1) * side - halo, column=tile.column * side - halo)
-
-    def add(state: xr.Dataset, some: Sequence[ObservationKey]) -> xr.Dataset:
-        observations = (
-            without_common_shift(observation, site.model, baselines, site.common_shift, corner)
-            for observation in observations_of(store.observations(tile.id), some)
-        )
-        return fusion.advance(site.model, baselines, state, observations, workers=WORKERS)
-
-    def at(base: Checkpoint | None) -> xr.Dataset:
-        if base is not None:
-            return kept(store, tile.id, base)
-        reason = load_arrays(store.baseline(tile.id, baseline), REASON)["reason"]
-        return fusion.start(site.model, reason, resolution=site.grid.resolution)
-
-    had = _accumulators(store, tile, before) if before and _is_continued(before.observations, keys) else None
-    continued = had is not None
-    base = newest_checkpoint(store, tile.id, baseline, keys)
-    first = site.days.first_day - 1 if base is None else base.day
+    context, tile = sums.context, sums.tile
+    buffer_days = context.site.model.buffer_days
+    had = _continued(sums, keys, before, "")
+    base, first = sums.newest(keys)
     mark = context.plan.until_day - buffer_days
-    if not continued:
+    if had is None:
         count = sum(key.day > first for key in keys)
         log.info(
             "%s: %d of %d observations are added to the state of day %d", tile.id, count, len(keys), first
         )
     state = None
-    if mark > first and not (continued and first >= mark - buffer_days):
-        state = add(at(base), [key for key in keys if first < key.day <= mark])
-        older, base, first = base, checkpoint(baseline, keys, mark), mark
-        keep(store, tile.id, base, state, older)
+    if mark > first and not (had is not None and first >= mark - buffer_days):
+        state = sums.add(sums.at(base), [key for key in keys if first < key.day <= mark])
+        older, base, first = base, checkpoint(sums.baseline, keys, mark), mark
+        keep(context.store, tile.id, base, state, older)
     if before is not None and had is not None:
-        return add(had, keys[len(before.observations) :])
-    return add(at(base) if state is None else state, [key for key in keys if key.day > first])
+        return sums.add(had, keys[len(before.observations) :])
+    return sums.add(sums.at(base) if state is None else state, [key for key in keys if key.day > first])
 
 
-def _accumulators(store: Store, tile: Tile, before: TileState) -> xr.Dataset | None:
-    """The sums of a committed state, to go on from; None where they are damaged, so that all is replayed."""
+def _delayed(sums: _Sums, keys: tuple[ObservationKey, ...], before: TileState | None) -> xr.Dataset:
+    """The second state of a tile and its halo, after the observations until its day: what a run to that day
+    would have made of them.
+    """
+    past = before.delayed if before is not None and before.delayed_until else None
+    had = _continued(sums, keys, past, DELAYED)
+    if past is not None and had is not None:
+        return sums.add(had, keys[len(past.observations) :])
+    base, first = sums.newest(keys)
+    return sums.add(sums.at(base), [key for key in keys if key.day > first])
+
+
+def _continued(
+    sums: _Sums, keys: tuple[ObservationKey, ...], before: TileState | None, which: str
+) -> xr.Dataset | None:
+    """The sums of a committed state, to go on from; None where observations came late, or they are damaged,
+    so that all is replayed.
+    """
+    if before is None or not _is_continued(before.observations, keys):
+        return None
     try:
-        return load_arrays(store.state(tile.id, before.state), ACCUMULATORS)
+        return load_arrays(sums.context.store.state(sums.tile.id, before.state), which + ACCUMULATORS)
     except DamagedError as error:
-        log.warning("%s: its state is replayed, since the committed one is damaged: %s", tile.id, error)
+        log.warning("%s: its state is replayed, since the committed one is damaged: %s", sums.tile.id, error)
         return None
 
 

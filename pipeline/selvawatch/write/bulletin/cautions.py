@@ -58,14 +58,6 @@ def tier_notes(content: Bulletin, lang: Language) -> list[str]:
     if content.tier == Tier.PUBLIC and content.delay_days > 0:
         days = lang.plural("%(num)s day", "%(num)s days", content.delay_days)
         notes.append(lang.text(N_("Public level: alerts are told after %(days)s.")) % {"days": days})
-    if withheld.recent:
-        notes.append(
-            lang.plural(
-                "%(num)s recent alert is not told yet.",
-                "%(num)s recent alerts are not told yet.",
-                withheld.recent,
-            )
-        )
     if content.tier == Tier.RESTRICTED:
         return [*notes, lang.text(N_("Restricted level: exact places. Do not pass on, do not publish."))]
     side = {"side": lang.number(content.grid_m / 1000, 0 if content.grid_m % 1000 == 0 else 1)}
