@@ -33,6 +33,7 @@ KINDS = {
     "seal of a state": "state/*/*/seal.json",
     "events": "runs/*/internal/events.parquet",
     "cells": "runs/*/internal/cells.parquet",
+    "events of a tier": "runs/*/internal/public/events.parquet",
     "snapshots": "runs/*/internal/snapshots.json",
     "report": "runs/*/report.json",
     "seal of a run": "runs/*/seal.json",

@@ -43,7 +43,7 @@ def committed(place):
 
 def events_of(place):
     """Events and cells of the current run, by content."""
-    return {path.name: file_digest(path) for path in sorted((place.products / "internal").iterdir())}
+    return folder_digests(place.products / "internal")
 
 
 def clearest(place, first, last, sensor="sentinel-2"):
@@ -94,7 +94,7 @@ def test_another_store_gets_the_same_bytes(small_run, place):
     place.run()
     other, one = folder_digests(place.store), folder_digests(small_run.store)
     run = f"runs/{place.products.name}"
-    says_where = {"ledger.sqlite", "ledger.json", f"{run}/report.json", f"{run}/{SEAL}"}
+    says_where = {"ledger.sqlite", "ledger.json", "site.json", f"{run}/report.json", f"{run}/{SEAL}"}
     assert set(one) == set(other)
     assert {name for name in one if one[name] != other[name]} <= says_where
 
@@ -337,7 +337,7 @@ def test_the_files_of_a_committed_run_are_never_replaced(begun):
             steps.finish(held, older, {begun.tile.id: begun.state.state}, {})
         context = small_site.context(Site.load(begun.site), begun.opened, run.until_day)
         with pytest.raises(StoreError, match="another run was committed meanwhile"):
-            publish.publish_run(replace(context, plan=older), None, None)
+            publish.publish_run(replace(context, plan=older), None, None, {})
     assert folder_digests(begun.products) == files
 
 
