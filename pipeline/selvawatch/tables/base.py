@@ -232,9 +232,13 @@ def periods_of(inputs: TableInputs, options: TableOptions) -> PeriodSet:
 
 
 def calendar_days(inputs: TableInputs) -> tuple[int, int]:
-    """First and last day of a series by year or month: of what was watched, and of all dated loss."""
+    """First and last day of a series by year or month: of what was watched, and of all dated loss.
+
+    Where nothing says which days were watched, of the loss alone.
+    """
     start, after = watched(inputs)
-    days = [start, after - 1] if start < after else []
+    declared = inputs.watched_from is not None or inputs.watched_until is not None
+    days = [start, after - 1] if declared and start < after else []
     first, last = possible_days(inputs.pieces.frame)
     dated = first != NO_DAY
     if dated.any():

@@ -32,7 +32,7 @@ from selvawatch.tables.base import (
     with_watched,
 )
 from selvawatch.tables.loss import PERIOD, WATCHED, in_periods, period_bounds
-from selvawatch.tables.rendering import rendered
+from selvawatch.tables.rendering import rendered, with_every_step
 from selvawatch.tables.rights import with_shown_districts
 
 EXCLUDED = "excluded: "
@@ -44,7 +44,7 @@ def loss_by_concession_type(inputs: TableInputs, options: TableOptions) -> pd.Da
     rows = _concession_weights(inputs, options)
     rows = rows[rows["class"] != OUTSIDE]
     by = _with_area(inputs, options)
-    table = added(inputs, by, rows, ["class", "validity"])
+    table = with_every_step(added(inputs, by, rows, ["class", "validity"]), inputs, by)
     table = rendered(
         table,
         within=by.by,
@@ -77,6 +77,7 @@ def share_inside_outside(inputs: TableInputs, options: TableOptions) -> pd.DataF
     by = _with_area(inputs, options)
     keys = ["period", "class", "validity"]
     table = added(inputs, by, in_periods(inputs, rows, periods), keys)
+    table = with_every_step(table, inputs, by, periods=periods)
     excluded = table["class"].str.startswith(EXCLUDED)
     shared = rendered(
         table[~excluded],
@@ -110,7 +111,7 @@ def site_category(inputs: TableInputs, options: TableOptions) -> pd.DataFrame:
     category = site_categories(inputs.pieces, inputs.register, scale_of(inputs, options), position, area)
     rows = all_pieces(inputs, options)
     rows["site_category"] = category[position][rows["piece"].to_numpy()]
-    table = added(inputs, options, rows, ["site_category"])
+    table = with_every_step(added(inputs, options, rows, ["site_category"]), inputs, options)
     table = rendered(
         table, within=options.by, total_ha=None, of=f"{options.measure} on all ground", additive=True
     )

@@ -33,7 +33,7 @@ from selvawatch.tables.base import (
     with_stock,
 )
 from selvawatch.tables.loss import WATCHED, in_periods
-from selvawatch.tables.rendering import rendered
+from selvawatch.tables.rendering import rendered, with_every_step
 from selvawatch.tables.table_settings import Displacement
 
 DAYS_PER_MONTH = 30.44
@@ -45,7 +45,7 @@ def loss_by_district(inputs: TableInputs, options: TableOptions) -> pd.DataFrame
     by = replace(options, by=tuple(one for one in options.by if one != "district"))
     rows = all_pieces(inputs, options)
     rows["district"] = dimension(inputs, "district")[rows["piece"].to_numpy()]
-    table = added(inputs, by, rows, ["district"])
+    table = with_every_step(added(inputs, by, rows, ["district"]), inputs, by)
     rights = inputs.register.rights
     of = rights[rights["type"] == "district"].drop_duplicates("name").set_index("name")["source_key"]
     table["ubigeo"] = table["district"].map(of)
@@ -62,6 +62,7 @@ def area_coverage(inputs: TableInputs, options: TableOptions) -> pd.DataFrame:
     rows = in_calendar(inputs.pieces.frame, rows.assign(coverage=inside), "year")
     by = replace(options, by=tuple(one for one in options.by if one not in ("year", "area")))
     table = added(inputs, by, rows, ["year", "coverage"])
+    table = with_every_step(table, inputs, by)
     table = rendered(
         table,
         within=[*by.by, "year"],

@@ -28,14 +28,18 @@ def granted_by_period(inputs: TableInputs, options: TableOptions) -> pd.DataFram
     faces = need_faces(inputs)
     periods = periods_of(inputs, options)
     rows = face_rights(inputs, faces)
-    areas = [options.area] if options.area else [*sorted(set(rows["area"]) - {""}), ALL_FACES]
+    rights = inputs.register.rights
+    named = set(rights["name"][(rights["type"] == "area").to_numpy()])
+    areas = [options.area] if options.area else [*sorted(named), ALL_FACES]
+    kinds = sorted(set(rows["type"]))
     begun, asked = _granted(inputs)
     dates = validity(inputs.register.rights)
     rows["id"] = pd.factorize(rows["right_id"])[0]
     records = []
     for area in areas:
         inside = rows if area == ALL_FACES else rows[rows["area"] == area]
-        for kind, part in inside.groupby("type", sort=True):
+        for kind in kinds:
+            part = inside[inside["type"] == kind]
             granted_faces = _GrantedFaces(part)
             for name, (start, end) in [*zip(periods.names, periods.bounds(), strict=True), (NO_DATE, (0, 0))]:
                 day = min(end - 1, inputs.pieces.today)

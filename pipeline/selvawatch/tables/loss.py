@@ -29,7 +29,7 @@ from selvawatch.tables.base import (
     with_stock,
     with_watched,
 )
-from selvawatch.tables.rendering import rendered
+from selvawatch.tables.rendering import rendered, with_every_step
 from selvawatch.tables.rights import with_shown_districts
 
 PERIOD = (
@@ -58,7 +58,7 @@ def loss_by_period(inputs: TableInputs, options: TableOptions) -> pd.DataFrame:
     periods = periods_of(inputs, options)
     rows = in_periods(inputs, all_pieces(inputs, options), periods)
     table = added(inputs, options, rows, ["period"])
-    table = _complete(table, options.by, {"period": list(periods.names)})
+    table = with_every_step(table, inputs, options, periods=periods)
     table = _ordered(table, options.by, {"period": [*periods.names, *BESIDE_PERIODS]})
     table = rendered(
         table,
@@ -93,6 +93,7 @@ def loss_type_zone_period(inputs: TableInputs, options: TableOptions) -> pd.Data
     rows = in_periods(inputs, crossed, periods)
     keys = ["period", "type", "type_validity", "zone", "zone_validity"]
     table = added(inputs, options, rows, keys)
+    table = with_every_step(table, inputs, options, periods=periods)
     scale = scale_of(inputs, options)
     table = _ordered(
         table,
@@ -134,6 +135,7 @@ def _by_class(inputs: TableInputs, options: TableOptions, *, over: str) -> pd.Da
     if over == "type":
         rows = with_shown_districts(inputs, options, rows)
     table = added(inputs, options, rows, ["class", "validity"])
+    table = with_every_step(table, inputs, options)
     counted = scale_of(inputs, options).counted(over)
     if not options.by:
         table = _with_absent(table, [one for one in counted if one in types_shown(inputs)], options)
@@ -179,15 +181,6 @@ def _with_absent(table: pd.DataFrame, types: list[str], options: TableOptions) -
     rows = [{"class": one, "validity": "in_force"} for one in types if one not in here]
     if OUTSIDE not in here:
         rows.append({"class": OUTSIDE, "validity": ""})
-    return _padded(table, pd.DataFrame(rows)) if rows else table
-
-
-def _complete(table: pd.DataFrame, by: Sequence[str], values: dict[str, list[str]]) -> pd.DataFrame:
-    """Zero rows for values of one key that have none."""
-    if by:
-        return table
-    ((key, names),) = values.items()
-    rows = [{key: name} for name in names if name not in set(table[key])]
     return _padded(table, pd.DataFrame(rows)) if rows else table
 
 

@@ -116,4 +116,6 @@ def in_calendar(frame: pd.DataFrame, rows: pd.DataFrame, step: str) -> pd.DataFr
         label = calendar_label(frame, step)[rows["piece"].to_numpy()]
         return rows.assign(**{step: label})
     periods = calendar(step, int(first[dated].min()), int(last[dated].max()), step=step)
-    return rows_in_periods(frame, rows, periods).rename(columns={"period": step})
+    aside = rows.rename(columns={"period": "period_of_set"})
+    found = rows_in_periods(frame, aside, periods).rename(columns={"period": step})
+    return found.rename(columns={"period_of_set": "period"})
