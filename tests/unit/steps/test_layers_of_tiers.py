@@ -218,3 +218,41 @@ def test_two_products_are_compared_by_the_command_and_only_by_the_table_for_it(
     ):
         refused = command("table", *words)
         assert refused.code != 0 and why in refused.err, words
+
+
+@pytest.mark.parametrize("suffix", ["csv", "xlsx"])
+def test_the_command_gives_no_row_of_a_single_right_in_the_public_tier_and_the_same_total(
+    stores, command, tmp_path, suffix
+):
+    site, store, _ = stores
+    x, y = np.meshgrid(np.arange(0, 90_000, 4_000.0), np.arange(0, 90_000, 4_000.0))
+    west, south = made_decade.WEST + x.ravel(), made_decade.SOUTH + y.ravel()
+    frame = gpd.GeoDataFrame(
+        {"day": "2020-05-01"}, geometry=shapely.box(west, south, west + 900, south + 900), crs="EPSG:32719",
+        index=range(len(west)),
+    )  # fmt: skip
+    frame.to_parquet(tmp_path / "loss.parquet")
+    kept = ["--loss", tmp_path / "loss.parquet", "--date-field", "day", "--register-as", f"squares-{suffix}"]
+    assert command("attribute", *kept, "--site", site, "--store", store).code == 0
+    found = {}
+    for tier in ("public", "partner"):
+        out = tmp_path / f"{tier}.{suffix}"
+        words = [
+            "--product",
+            f"squares-{suffix}",
+            "--tier",
+            tier,
+            "--site",
+            site,
+            "--store",
+            store,
+            "--out",
+            out,
+        ]
+        assert command("table", "loss_by_right", *words).code == 0
+        found[tier] = pd.read_csv(out) if suffix == "csv" else pd.read_excel(out, sheet_name="datos")
+    public, partner = found["public"], found["partner"]
+    assert len(partner) > 20 and {"valid_from", "ha_gis"} <= set(partner)
+    assert not {"right_id", "valid_from", "valid_to", "status", "ha_gis", "layer"} & set(public)
+    assert (public["rights_n"] >= 5).all()
+    assert public["ha"].sum() == pytest.approx(partner["ha"].sum(), abs=1e-6)
