@@ -50,7 +50,7 @@ class RoadMark:
 
 
 def columns_by_role(given: Sequence[str]) -> dict[str, tuple[str, ...]]:
-    """Columns of a file by what they are for, from texts `ROLE=COLUMN`; `ROLE=` says that the file has none.
+    """Columns of a file by column role, from texts `ROLE=COLUMN`; `ROLE=` says that the file has none.
 
     Raises
     ------

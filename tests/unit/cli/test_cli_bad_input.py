@@ -171,7 +171,7 @@ def test_a_zones_file_of_the_site_is_refused_before_any_pixel_is_read(place, ref
     path = place.site / "aoi" / "zones.toml"
     path.write_text(path.read_text(encoding="utf-8").replace('"CODIGOU"', '"NOPE"'), encoding="utf-8")
     other = replace(place, store=tmp_path / "new")
-    refused(place, other.words(), "mining_titles", "needed ['NOPE']", "zones.toml")
+    refused(place, other.words(), "mining_titles", "needed NOPE", "zones.toml")
     assert not (tmp_path / "new").exists()
 
 
