@@ -265,6 +265,9 @@ def _of_product(
     pieces = site_pieces(store, zones.register, faces, cells, day, of=of)
     first, after = _covered(product, cells, day)
     source = {"product_label": product.label, "product_sha256": sha256, **_of_source(product, cells)}
+    if (count := int(source["product_undated_n"])) > 0:
+        ha = float(source["product_undated_ha"])
+        log.warning("%s: %s of %s features (%.2f ha) have no date", product.label, count, len(cells), ha)
     inputs = _inputs(site, zones, pieces, faces, watched_from=first, tier=request.tier)
     return replace(inputs, watched_until=after), day, source
 

@@ -14,6 +14,7 @@ from selvawatch.attribute.loss.loss_in_periods import (
     calendar_label,
     dating_of,
     in_calendar,
+    meeting,
     possible_days,
 )
 from selvawatch.attribute.overlay import Pieces
@@ -334,7 +335,11 @@ def added(
     A dimension that is a column of `rows` is shown as it stands there.
     """
     frame = inputs.pieces.frame
-    rows = _by_calendar(frame, rows, [name for name in options.by if name not in keys and name not in rows])
+    steps = [name for name in options.by if name not in keys and name not in rows]
+    rows = _by_calendar(frame, rows, steps)
+    if "period" in rows:
+        for step in {"year", "month"} & set(steps):
+            rows = meeting(rows, step, periods_of(inputs, options))
     piece = rows["piece"].to_numpy(np.int64)
     mining = (frame["cause"] == "mining").to_numpy()
     probability = frame["mining_probability"].to_numpy(np.float64)

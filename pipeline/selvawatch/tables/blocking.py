@@ -50,7 +50,7 @@ def blocking_steps_public(inputs: TableInputs, options: TableOptions) -> pd.Data
     rows = rows[rows["right"].isin(table.index)]
     rows = rows.assign(district=districts_of_faces(inputs, faces)[rows["face"].to_numpy()])
     rows = rows.groupby(["type", "district", "right"], as_index=False).agg(ha=("ha", "sum"))
-    steps = table["blocking_steps"].reindex(rows["right"]).str.split()
+    steps = table["blocking_steps"].reindex(rows["right"]).astype(object).str.split()
     for name, step in (("overlapping_n", "3"), ("near_water_n", "4"), ("water_unknown_n", "4?")):
         rows[name] = [int(step in found) for found in steps]
     opinion = table["sernanp_opinion"].reindex(rows["right"]).to_numpy()

@@ -5,6 +5,7 @@ import pandas as pd
 
 from selvawatch.attribute.accountings import KEPT_ASIDE
 from selvawatch.attribute.describe import nearest
+from selvawatch.attribute.loss.loss_in_periods import dating_of, possible_days
 from selvawatch.attribute.seniority import MINING, begin_days
 from selvawatch.core.days import day_numbers
 from selvawatch.core.schema import Column, Tier, column, columns
@@ -178,20 +179,27 @@ def _coexisted(inputs: TableInputs, first: np.ndarray, other: np.ndarray) -> np.
 def _loss_in_pairs(
     inputs: TableInputs, options: TableOptions, pairs: pd.DataFrame, keys: list[str]
 ) -> pd.DataFrame:
-    """Loss on the ground of each pair before and from the junior's first day."""
+    """Loss on the ground of each pair before and from the junior's first day.
+
+    Loss within a span over that day is undated here.
+    """
     frame = inputs.pieces.frame[counted_pieces(inputs, options)]
+    undated, is_span = frame["onset"].isna().to_numpy(), dating_of(frame) == "span"
+    onset, (first, last) = day_numbers(frame["onset"], NEVER), possible_days(frame)
     pieces = pd.DataFrame(
         {
             "face": frame["face"],
             "loss": frame["ha"],
             "mining": frame["ha"] * (frame["cause"] == "mining"),
-            "onset": day_numbers(frame["onset"], NEVER),
+            "first": np.where(undated, NEVER, np.where(is_span, first, onset)),
+            "last": np.where(undated, NEVER, np.where(is_span, last, onset)),
         }
     )
     rows = pairs[["face", *keys, "order_known"]].merge(pieces, on="face")
     begin = begin_days(inputs.register)[rows["right_b"]]
-    dated = rows["order_known"] & (rows["onset"] < NEVER)
-    before, after = dated & (rows["onset"] < begin), dated & (rows["onset"] >= begin)
+    known = rows["order_known"] & (rows["first"] < NEVER)
+    before, after = known & (rows["last"] < begin), known & (rows["first"] >= begin)
+    dated = before | after
     parts = {
         "loss_before": rows["loss"] * before,
         "loss_after": rows["loss"] * after,

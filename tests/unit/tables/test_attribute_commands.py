@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
@@ -17,6 +18,7 @@ from selvawatch.site import Site
 from selvawatch.steps.register import import_zone
 from selvawatch.steps.run import attribute_events
 from selvawatch.store.folders import Store
+from selvawatch.store.run_files import read_tracked
 from selvawatch.tables import TABLES
 
 NAMED = (
@@ -119,6 +121,20 @@ def test_as_of_tells_what_an_earlier_run_knew_and_revisions_what_changed(table):
     changed = table("revisions", "--as-of", "2022-12-31", *words)
     assert changed["difference_ha"].sum() == pytest.approx(now - then, abs=1e-4)
     assert set(changed["change"]) <= {"new", "grown"}
+
+
+def test_revisions_name_each_event_that_another_run_changed_with_its_hectares_then_and_now(decade, table):
+    runs = sorted((Path(decade[3]) / "runs").iterdir())
+    then, now = (read_tracked(run).cells.groupby("event_id")["ha"].sum() for run in runs)
+    truth = pd.DataFrame({"ha_then": then, "ha": now}).fillna(0.0)
+    truth = truth[(truth["ha"] - truth["ha_then"]).abs() > 1e-6]
+    found = table("revisions", "--as-of", "2022-12-31", "--tier", "restricted").set_index("event_id")
+    assert set(found.index) == set(truth.index) and len(truth) > 10
+    truth = truth.loc[found.index]
+    np.testing.assert_allclose(found[["ha_then", "ha"]], truth, atol=1e-6)
+    np.testing.assert_allclose(found["difference_ha"], truth["ha"] - truth["ha_then"], atol=1e-5)
+    assert (found["change"] == "new").equals(truth["ha_then"] == 0)
+    assert set(found["change"][truth["ha_then"] > 0]) <= {"grown"}
 
 
 def test_an_earlier_run_is_told_with_the_register_it_saw(tmp_path, caplog):

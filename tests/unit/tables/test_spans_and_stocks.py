@@ -12,8 +12,9 @@ from attribute_made import box
 from selvawatch.attribute.loss.loss_days import DateFields, days_of_loss
 from selvawatch.attribute.loss_products import Product, loss_cells
 from selvawatch.core.days import to_day
+from selvawatch.core.tier import Tier
 from selvawatch.errors import TableError
-from selvawatch.tables import TableOptions, build
+from selvawatch.tables import TABLES, TableOptions, build
 
 MINING = Product(name="made", version="1", cause="mining")
 
@@ -150,3 +151,35 @@ def test_a_span_over_the_day_of_an_intervention_leaves_no_rate_beside_it():
 def test_a_product_has_no_revisions():
     with pytest.raises(TableError, match="two runs of our own; got a loss product"):
         table(product([2019]), "revisions")
+
+
+def test_a_period_split_by_the_calendar_names_no_pair_that_shares_no_day():
+    inputs = product(["2019"], covers=(dt.date(2018, 1, 1), dt.date(2020, 12, 31)))
+    found = table(inputs, periods="maap-mercurio", by=("month",))
+    pairs = set(zip(found["period"], found["month"], strict=True))
+    assert ("2017-01..2019-02", "2019-02") in pairs and ("2017-01..2019-02", "2019-03") not in pairs
+    assert ("2019-03..2020-10", "2019-03") in pairs and ("2019-03..2020-10", "2019-02") not in pairs
+    assert found["ha"].sum() == pytest.approx(1.0)
+    assert table(inputs, periods="maap-mercurio", by=("year", "month"))["ha"].sum() == pytest.approx(1.0)
+
+
+def test_a_span_over_the_day_of_the_later_right_is_neither_before_nor_after_it():
+    inputs = product([2018, 2019, 2020])
+    rights = [
+        {"type": "timber", "geometry": box(0, 0, 300, 100), "first": "2001-01-01", "key": "t"},
+        {"type": "mining", "geometry": box(0, 0, 300, 100), "first": "2019-08-01", "key": "m"},
+    ]
+    cells = inputs.pieces.frame.drop(columns=["face", "share", "ha_lo", "ha_hi", "date_uncertain"])
+    pair = table(made.inputs(cells, made.register(rights)), "overlap_conflicts").iloc[0]
+    assert pair[["loss_before", "loss_undated", "loss_after"]].tolist() == pytest.approx([1.0, 1.0, 1.0])
+
+
+@pytest.mark.parametrize("name", sorted(set(TABLES) - {"revisions", "displacement_rings"}))
+@pytest.mark.parametrize("tier", [Tier.PUBLIC, Tier.RESTRICTED])
+def test_every_table_of_a_product_is_made_where_the_site_has_no_layer(name, tier):
+    inputs = product([2018, 2019, None], allow_undated=True, stock_until=dt.date(2018, 12, 31))
+    cells = inputs.pieces.frame.drop(columns=["face", "share", "ha_lo", "ha_hi", "date_uncertain"])
+    alone = made.inputs(cells, made.register([]), watched_from=to_day("2019-01-01"), tier=tier)
+    found = table(alone, name)
+    if "ha" in found and name.startswith(("loss_by_period", "loss_by_type", "loss_by_district")):
+        assert found["ha"].sum() == pytest.approx(3.0)

@@ -42,7 +42,9 @@ def possible_days(frame: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     return first, last
 
 
-def rows_in_periods(frame: pd.DataFrame, rows: pd.DataFrame, periods: PeriodSet) -> pd.DataFrame:
+def rows_in_periods(
+    frame: pd.DataFrame, rows: pd.DataFrame, periods: PeriodSet, name: str = "period"
+) -> pd.DataFrame:
     """Weighted pieces with the period of their loss; a piece has one row with its weight.
 
     A piece whose loss may have happened in another period stands there too, with no weight but `weight_hi`.
@@ -55,6 +57,8 @@ def rows_in_periods(frame: pd.DataFrame, rows: pd.DataFrame, periods: PeriodSet)
         Cells or pieces: onset, onset_earliest, onset_latest, and `dating` where they have it.
     rows
         `piece` (position in the frame), weight, weight_lo, weight_hi.
+    name
+        Column that the period goes to.
     """
     onset = day_numbers(frame["onset"])
     first, last = possible_days(frame)
@@ -74,24 +78,26 @@ def rows_in_periods(frame: pd.DataFrame, rows: pd.DataFrame, periods: PeriodSet)
     label[dating == "undated"], label[dating == "stock"] = UNDATED, STOCK
     piece = rows["piece"].to_numpy()
     parts = [
-        rows.assign(period=label[piece], weight_lo=np.where((sure | split)[piece], rows["weight_lo"], 0.0))
+        rows.assign(**{name: label[piece]}, weight_lo=np.where((sure | split)[piece], rows["weight_lo"], 0.0))
     ]
     unknown = np.where(split, np.nan, 0.0)
     for index, (start, end) in enumerate(bounds):
         maybe = ~sure & (split | (dated != index)) & (first < end) & (start <= last)
         if maybe.any():
-            parts.append(_perhaps(rows, maybe, names[index], unknown))
+            parts.append(_perhaps(rows, maybe, {name: names[index]}, unknown))
     in_gaps = split & (reached < last - first + 1)
     if in_gaps.any():
-        parts.append(_perhaps(rows, in_gaps, NO_PERIOD, unknown))
+        parts.append(_perhaps(rows, in_gaps, {name: NO_PERIOD}, unknown))
     return pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
 
 
-def _perhaps(rows: pd.DataFrame, maybe: np.ndarray, name: str, weight: np.ndarray) -> pd.DataFrame:
+def _perhaps(
+    rows: pd.DataFrame, maybe: np.ndarray, label: dict[str, str], weight: np.ndarray
+) -> pd.DataFrame:
     """Rows of pieces that may belong to a period: with a weight of no number, or none."""
     piece = rows["piece"].to_numpy()
     kept = maybe[piece]
-    return rows[kept].assign(period=name, weight=weight[piece[kept]], weight_lo=0.0)
+    return rows[kept].assign(**label, weight=weight[piece[kept]], weight_lo=0.0)
 
 
 def calendar_label(frame: pd.DataFrame, step: str) -> np.ndarray:
@@ -116,6 +122,23 @@ def in_calendar(frame: pd.DataFrame, rows: pd.DataFrame, step: str) -> pd.DataFr
         label = calendar_label(frame, step)[rows["piece"].to_numpy()]
         return rows.assign(**{step: label})
     periods = calendar(step, int(first[dated].min()), int(last[dated].max()), step=step)
-    aside = rows.rename(columns={"period": "period_of_set"})
-    found = rows_in_periods(frame, aside, periods).rename(columns={"period": step})
-    return found.rename(columns={"period_of_set": "period"})
+    return rows_in_periods(frame, rows, periods, step)
+
+
+def meeting(rows: pd.DataFrame, step: str, periods: PeriodSet) -> pd.DataFrame:
+    """The rows whose year or month (column `step`) shares days with their period, where both are such.
+
+    A piece that may lie in two periods and in two years lies not in every pair of them.
+    """
+    bounds = dict(zip(periods.names, periods.bounds(), strict=True))
+    unit = {"year": "Y", "month": "M"}[step]
+    pairs = rows[["period", step]].drop_duplicates()
+    apart = []
+    for period, label in pairs.itertuples(index=False):
+        if period in bounds and str(label)[:4].isdigit():
+            first = np.array([label], f"datetime64[{unit}]")
+            days = np.concatenate([first, first + 1]).astype("datetime64[D]").astype(np.int64)
+            if days[1] <= bounds[period][0] or bounds[period][1] <= days[0]:
+                apart.append((period, label))
+    pair = pd.MultiIndex.from_frame(rows[["period", step]])
+    return rows[~pair.isin(apart)] if apart else rows
