@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from selvawatch.cli.options import JsonOption, SiteOption, StoreOption, day_of, site_folder
-from selvawatch.core.days import to_date
 from selvawatch.core.tier import tier_named
 
 if TYPE_CHECKING:
@@ -174,6 +173,8 @@ def split_list(given: Sequence[str] | None) -> tuple[str, ...]:
 
 
 def _date(text: str, option: str) -> dt.date:
+    from selvawatch.core.days import to_date
+
     return to_date(day_of(text, option))
 
 
