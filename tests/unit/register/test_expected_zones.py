@@ -11,6 +11,7 @@ import shapely
 from shapely import affinity
 
 from conftest import ROOT
+from selvawatch.core.files import write_checked_json
 from selvawatch.core.hectares import equal_area_crs
 from selvawatch.core.settings import load
 from selvawatch.demo.layout import TILE
@@ -20,6 +21,7 @@ from selvawatch.register.entries import ExpectedZone, Fetch, LayerEntry
 from selvawatch.register.expected_zones import misfits
 from selvawatch.register.manifest import Manifest, read_register
 from selvawatch.register.site_extent import SiteExtent
+from selvawatch.register.snapshot_index import INDEX, import_order, indexed
 from selvawatch.register.snapshots import Origin, accept, keep, records, stored_snapshots
 from selvawatch.simulate.archive.rights_register import ZONES, outline
 from selvawatch.site import SiteFile
@@ -290,3 +292,21 @@ def test_a_fetch_is_confirmed_layer_by_layer(command, tmp_path):
     path.write_text(path.read_text("utf-8").replace('contact = ""', 'contact = "a@example.org"'), "utf-8")
     said = command("zones", "fetch", "--confirm", "--site", site, "--store", tmp_path / "store")
     assert said.code == 1 and "which layers are confirmed; name them" in said.error
+
+
+@pytest.mark.parametrize("name", ["a", "b"])
+def test_an_index_of_an_earlier_version_has_no_order_and_the_next_import_stands_all_the_same(tmp_path, name):
+    shapes = {
+        "a": shapely.box(LON, LAT, LON + 0.1, LAT + 0.1),
+        "b": shapely.box(LON, LAT, LON + 0.1, LAT + 0.1001),
+    }
+    kept_by_name = {
+        one: kept(tmp_path, layer(shapes[one], names=[one]), one=LOTS, confirmed=True).sha256 for one in "ab"
+    }
+    files = indexed(tmp_path)
+    write_checked_json(tmp_path / INDEX, {"files": files})
+    assert import_order(tmp_path) == {}
+    assert records(tmp_path, "lots")[-1].sha256 == max(kept_by_name.values())
+    kept(tmp_path, layer(shapes[name], names=[name]), one=LOTS, confirmed=True)
+    assert records(tmp_path, "lots")[-1].sha256 == kept_by_name[name]
+    assert indexed(tmp_path) == files
