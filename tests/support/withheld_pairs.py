@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from unittest import mock
 
 import geopandas as gpd
 import numpy as np
@@ -22,14 +23,17 @@ from selvawatch.detect.baseline import name_of
 from selvawatch.prepare.ingest import SceneRecord
 from selvawatch.site import Site
 from selvawatch.steps.register import import_zone
+from selvawatch.steps.run import publish
 from selvawatch.steps.run.monitor import conclude
 from selvawatch.steps.run.plan import register_facts
-from selvawatch.steps.run.run_content import TileResults
+from selvawatch.steps.run.run_content import Published, RunContent, TileResults
 from selvawatch.steps.tables import make_table, write_table
-from selvawatch.store.contents import BASELINES, COMPOSITE, DELAYED, LAYERS, REASON, STATE_FILE
+from selvawatch.store.contents import ALERTS_FILE, BASELINES, COMPOSITE, DELAYED, LAYERS, REASON, STATE_FILE
 from selvawatch.store.folders import Store, new_folder
 from selvawatch.store.run_plan import RunContext, write_plan
 from selvawatch.store.tile_state import TileState, save_arrays
+from selvawatch.write.formats.format_table import FORMATS
+from selvawatch.write.language.i18n import language
 from small_site import DEMO, NO_SCENES, context, write_area
 
 SIDE = 64
@@ -38,8 +42,8 @@ FIRST = to_day("2024-01-01")
 RUNS = (FIRST + 120, FIRST + 160, FIRST + 200)
 DELAY = 30
 RESERVE_COLUMN, BUFFER_M = 44, 60.0
-GUARDED_COLUMN = RESERVE_COLUMN - int(BUFFER_M / 10)
-"""First column of the tile that lies within the buffer."""
+GUARDED_COLUMN = RESERVE_COLUMN - int(BUFFER_M / 10) - 1
+"""First column of the tile that the buffer touches."""
 BASELINE = "b" * 16
 LAYERS_OF_THE_SITE = """
 [[layer]]
@@ -228,7 +232,29 @@ def run(site: Site, store: Store, history: History, day: int, number: int) -> No
     write_plan(store, plan, NO_SCENES)
     before = {} if number == 1 else {TILE.id: TileState.read(store.state(TILE.id, f"{number - 1:016x}"))}
     results = TileResults(states={TILE.id: state}, before=before, advanced={TILE.id: state.state}, failed={})
-    conclude(RunContext(site=site, store=store, plan=plan, inputs=NO_SCENES), results)
+    with mock.patch.object(publish, "publish", _publish_little):
+        conclude(RunContext(site=site, store=store, plan=plan, inputs=NO_SCENES), results)
+
+
+_publish = publish.publish
+
+
+def _publish_little(
+    context: RunContext,
+    states: Mapping[str, TileState],
+    folder: Path,
+    content: RunContent,
+    tier: Tier,
+) -> Published:
+    """What a tier is given; of the restricted one only the alerts, which tables read their provenance from."""
+    if tier is not Tier.RESTRICTED:
+        return _publish(context, states, folder, content, tier)
+    released = publish._for_tier(context.site, content, tier)
+    path = folder / ALERTS_FILE
+    FORMATS["geoparquet"].write(path, released.alerts, content.runs[tier].provenance, language("es"))
+    return Published(
+        bulletin=path, map_page=path, alerts=path, tables=folder, headline=released.headline, by_type=()
+    )
 
 
 def given_out(site: Site, store: Store, out: Path, tier: Tier, tables: tuple[str, ...]) -> dict[str, bytes]:
@@ -335,12 +361,17 @@ def pairs(rng: np.random.Generator) -> Iterator[Pair]:
 
 
 def published(folder: Path, blank: tuple[Site, Store], history: History) -> tuple[Site, Store]:
-    """A copy of an empty store in which the three runs of a history were committed."""
+    """A copy of an empty store in which the three runs of a history were committed.
+
+    Faces of the register are the same for all: the first copy leaves them to the others.
+    """
     site, store = blank
     shutil.copytree(store.folder, folder / "store")
     mine = Store(folder / "store")
     for number, day in enumerate(RUNS, start=1):
         run(site, mine, history, day, number)
+    if not store.faces.exists():
+        shutil.copytree(mine.faces, store.faces)
     return site, mine
 
 

@@ -37,12 +37,12 @@ def test_two_histories_that_differ_in_what_is_withheld_give_a_tier_the_same_byte
     assert withheld_pairs.differences(tmp_path / "pair", blank, pair, TABLES) == []
 
 
-@pytest.mark.parametrize("leak", ["rank", "disappearance"])
+@pytest.mark.parametrize(("leak", "kind"), [("count", "more"), ("disappearance", "into")])
 def test_a_planted_leak_is_found(
-    leak: str, blank: tuple[Site, Store], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    leak: str, kind: str, blank: tuple[Site, Store], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     planted_leaks.plant(monkeypatch, leak)
-    assert withheld_pairs.differences(tmp_path / "pair", blank, pair_of("into"), ())
+    assert withheld_pairs.differences(tmp_path / "pair", blank, pair_of(kind), ())
 
 
 def test_a_front_that_reaches_guarded_ground_stays_as_it_was_told(
