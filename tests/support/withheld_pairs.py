@@ -246,7 +246,7 @@ def _publish_little(
     content: RunContent,
     tier: Tier,
 ) -> Published:
-    """What a tier is given; of the restricted one only the alerts, which tables read their provenance from."""
+    """What a tier is given; of the restricted one only the alerts, whose provenance tables read."""
     if tier is not Tier.RESTRICTED:
         return _publish(context, states, folder, content, tier)
     released = publish._for_tier(context.site, content, tier)
