@@ -44,7 +44,7 @@ from selvawatch.tables import TABLES, TableInputs, TableSpec, build
 from selvawatch.write.bulletin.plots import draw_bars
 from selvawatch.write.formats.format_table import Content, write_rows
 from selvawatch.write.language.i18n import language
-from selvawatch.write.language.labels import table_title
+from selvawatch.write.language.labels import LEGEND, table_title
 from selvawatch.write.language.vocabulary import combination
 from selvawatch.write.tiers import Gate, Released, apply, loss_of_tier
 
@@ -218,8 +218,11 @@ def plot_table(out: Path, released: Released, request: TableRequest) -> Path:
     skipped |= {"register_version", "layer_dates"}
     keys = [name for name in numbers if name not in skipped and name in frame]
     labels = [
-        " · ".join(_plot_word(key, str(value)) for key, value in zip(keys, row, strict=True) if value)
-        for row in frame[keys].to_numpy().tolist()
+        " · ".join(
+            [_plot_word(key, str(value)) for key, value in zip(keys, row, strict=True) if value]
+            + ([] if known else [language("es").text("not stated", LEGEND)])
+        )
+        for row, known in zip(frame[keys].to_numpy().tolist(), frame["ha"].notna(), strict=True)
     ]
     draw_bars(
         out,

@@ -12,9 +12,13 @@ from attribute_made import box
 from selvawatch.attribute.loss.loss_days import DateFields, days_of_loss
 from selvawatch.attribute.loss_products import Product, loss_cells
 from selvawatch.core.days import to_day
+from selvawatch.core.schema import Table
+from selvawatch.core.table_options import TableRequest
 from selvawatch.core.tier import Tier
 from selvawatch.errors import TableError
+from selvawatch.steps.tables import plot_table
 from selvawatch.tables import TABLES, TableOptions, build
+from selvawatch.write.tiers import Gate, TierRule, apply
 
 MINING = Product(name="made", version="1", cause="mining")
 
@@ -183,3 +187,17 @@ def test_every_table_of_a_product_is_made_where_the_site_has_no_layer(name, tier
     found = table(alone, name)
     if "ha" in found and name.startswith(("loss_by_period", "loss_by_type", "loss_by_district")):
         assert found["ha"].sum() == pytest.approx(3.0)
+
+
+def test_a_chart_says_where_there_is_no_number_instead_of_drawing_zero_alone(tmp_path):
+    frame = table(product([2019]), periods="maap-mercurio")
+    spec = TABLES["loss_by_period"]
+    there = tuple(column for column in spec.columns if column.name in frame.columns)
+    rule = TierRule(delay_days=0, grid_m=1000, isolated_buffer_m=0, withhold_unchecked=False)
+    shown = apply(
+        Table(name=spec.name, description=spec.description, columns=there),
+        frame,
+        Gate(tier=Tier.RESTRICTED, rule=rule, data_day=made.TODAY),
+    )
+    drawn = plot_table(tmp_path / "p.svg", shown, TableRequest(name="loss_by_period"))
+    assert drawn.read_text(encoding="utf-8").count("sin dato") == int(frame["ha"].isna().sum()) > 0

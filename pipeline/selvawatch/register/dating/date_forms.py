@@ -45,10 +45,10 @@ _MS_PER_DAY = 86_400_000
 _LEAST_MS = 10**10
 """Least milliseconds before or since 1970 that are read as such where older dates may stand."""
 _TIME = r"(?:[ T]\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?(?: ?[AaPp]\.?[Mm]\.?)?)?"
-_ZONE = r"( ?(?:Z|UTC|[+-]\d{2}:?\d{2}))?"
+_ZONE = r"( ?(?:Z|UTC|[+-]\d{2}(?::?\d{2})?))?"
 _ISO = re.compile(rf"(\d{{4}})([-/.])(\d{{1,2}})\2(\d{{1,2}}){_TIME}{_ZONE}")
 _LOCAL = re.compile(rf"(\d{{1,2}})([-/.])(\d{{1,2}})\2(\d{{4}}){_TIME}")
-_COMPACT = re.compile(r"(\d{4})(\d{2})(\d{2})(?:([01]\d|2[0-3])(?:[0-5]\d){0,2})?")
+_COMPACT = re.compile(r"(\d{4})(\d{2})(\d{2})(?:T?([01]\d|2[0-3])(?:[0-5]\d){0,2}Z?)?")
 _MONTH = re.compile(r"(\d{4})[-/]?(\d{2})")
 _QUARTER = re.compile(r"(\d{4})(?:[- ]?[QqTt]([1-4])|0([1-4]))")
 _JULIAN = re.compile(r"(\d{4})-?(\d{3})")
