@@ -1,6 +1,6 @@
 """Loss with any dates, spans and encodings: no hectare is lost or doubled, bounds hold every possible day.
 
-`make spans` tries 1,000 files instead of 40.
+`make spans` tries 1,000 files instead of 25.
 """
 
 import calendar
@@ -24,7 +24,7 @@ from selvawatch.core.settings import load
 from selvawatch.errors import LayerError
 from selvawatch.tables import TableInputs, TableOptions, build
 
-EXAMPLES = int(os.environ.get("SELVAWATCH_EXAMPLES", "40"))
+EXAMPLES = int(os.environ.get("SELVAWATCH_EXAMPLES", "25"))
 FIRST, LAST = dt.date(1973, 1, 1), dt.date(2025, 12, 31)
 GRANTED = dt.date(2010, 6, 15)
 SQUARE = made.box(0, 0, 100, 100)
