@@ -1,5 +1,6 @@
 """Four ways to count ground that lies under several rights: exclusive, inclusive, fractional, combination."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +19,8 @@ ADDITIVE = {"exclusive": True, "inclusive": False, "fractional": True, "combinat
 """Whether the rows of an accounting add up to the total."""
 
 OUTSIDE = "outside"
+NOT_KNOWN = "unknown"
+"""Class of ground under nothing where no layer is there that could say of anything counted."""
 """Class of ground under none of the types counted."""
 
 ZONE_TYPES = (
@@ -97,7 +100,8 @@ def account(
     DataFrame
         `validity` is `in_force`, `unknown` or empty (outside, and combinations). `weight` is that of the day;
         where a right began or ended between the observations around the loss, `weight_lo` and `weight_hi` are
-        the least and the most over the possible days. Ground under nothing is class `outside`.
+        the least and the most over the possible days. Ground under nothing is class `outside`, or `unknown`
+        where the register has no layer of any type counted.
 
     Raises
     ------
@@ -125,9 +129,14 @@ def account(
     else:
         table = weights[0].assign(weight_lo=weights[0]["weight"], weight_hi=weights[0]["weight"])
     table = table.sort_values(["piece", "key"]).reset_index(drop=True)
-    labels, validity = _labels(table["key"], counted, accounting)
+    labels, validity = _labels(table["key"], counted, accounting, class_of_nothing(register, counted))
     table["class"], table["validity"] = labels, validity
     return table[["piece", "class", "validity", "weight", "weight_lo", "weight_hi"]]
+
+
+def class_of_nothing(register: Register, counted: Collection[str]) -> str:
+    """Class of ground on which the register names no type of those counted: what no layer says is unknown."""
+    return OUTSIDE if register.types_present() & set(counted) else NOT_KNOWN
 
 
 def _weights(
@@ -176,12 +185,14 @@ def _merged(weights: list[pd.DataFrame], doubtful: np.ndarray) -> pd.DataFrame:
     return pd.concat([sure, unsure.reset_index()], ignore_index=True)
 
 
-def _labels(keys: pd.Series, counted: tuple[str, ...], accounting: str) -> tuple[np.ndarray, np.ndarray]:
+def _labels(
+    keys: pd.Series, counted: tuple[str, ...], accounting: str, nothing: str
+) -> tuple[np.ndarray, np.ndarray]:
     codes, found = pd.factorize(keys)
     labels, validity = [], []
     for key in found.tolist():
         if key == -1:
-            label, valid = OUTSIDE, ""
+            label, valid = nothing, ""
         elif accounting == "combination":
             bits = [bit for bit in range(2 * len(counted)) if key >> bit & 1]
             label, valid = "+".join(counted[bit // 2] + ("?" if bit % 2 else "") for bit in bits), ""

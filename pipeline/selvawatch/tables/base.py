@@ -155,7 +155,9 @@ HOW = (
     column("layer_dates", "text", "Date of each layer, as layer=date."),
 )
 CLASS = (
-    column("class", "text", "Type, zone, combination; outside: in none of `layer_dates`."),
+    column(
+        "class", "text", "Type, zone, combination; outside: in none of `layer_dates`; unknown: no layer says."
+    ),
     column("validity", "text", "in_force, unknown (dates missing), or empty."),
 )
 

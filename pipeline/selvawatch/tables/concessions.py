@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from selvawatch.attribute.accountings import OUTSIDE, account
+from selvawatch.attribute.accountings import NOT_KNOWN, OUTSIDE, account
 from selvawatch.attribute.describe import site_categories
 from selvawatch.attribute.loss.loss_in_periods import BESIDE_PERIODS, STOCK
 from selvawatch.core.schema import column, columns
@@ -52,8 +52,16 @@ def loss_by_concession_type(inputs: TableInputs, options: TableOptions) -> pd.Da
         of=f"{options.measure} on concessions, per {', '.join(by.by) or 'all ground'}",
         additive=True,
     )
+    table = _without_share_of_the_unknown(table)
     table = with_stock(table, inputs, by, {"class": STOCK, "validity": ""})
     return how(table, inputs, options)
+
+
+def _without_share_of_the_unknown(table: pd.DataFrame) -> pd.DataFrame:
+    """The rows without a share where no layer of concessions was there to say what lies on one."""
+    unknown = table["class"] == NOT_KNOWN
+    shares = {name: table[name].mask(unknown) for name in ("share", "share_pct")}
+    return table.assign(**shares, share_of=table["share_of"].mask(unknown, "none: no layer of concessions"))
 
 
 def share_inside_outside(inputs: TableInputs, options: TableOptions) -> pd.DataFrame:
@@ -86,6 +94,7 @@ def share_inside_outside(inputs: TableInputs, options: TableOptions) -> pd.DataF
         of=f"{options.measure} of the period per {', '.join(by.by) or 'all ground'}, exclusions left out",
         additive=True,
     )
+    shared = _without_share_of_the_unknown(shared)
     rest = table[excluded].assign(share=np.nan, share_pct=np.nan, share_of="none: excluded by the source")
     joined = pd.concat([part for part in (shared, rest) if len(part)] or [shared], ignore_index=True)
     order = {name: index for index, name in enumerate([*periods.names, *BESIDE_PERIODS])}

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from selvawatch.attribute.accountings import ADDITIVE, OUTSIDE
+from selvawatch.attribute.accountings import ADDITIVE, OUTSIDE, class_of_nothing
 from selvawatch.attribute.loss.loss_in_periods import BESIDE_PERIODS, STOCK, rows_in_periods
 from selvawatch.attribute.periods import PeriodSet
 from selvawatch.core.schema import Column, column, columns
@@ -138,7 +138,8 @@ def _by_class(inputs: TableInputs, options: TableOptions, *, over: str) -> pd.Da
     table = with_every_step(table, inputs, options)
     counted = scale_of(inputs, options).counted(over)
     if not options.by:
-        table = _with_absent(table, [one for one in counted if one in types_shown(inputs)], options)
+        shown = [one for one in counted if one in types_shown(inputs)]
+        table = _with_absent(table, shown, class_of_nothing(inputs.register, counted), options)
     table = _ordered(table, options.by, {"class": [*counted, OUTSIDE]})
     additive = ADDITIVE[options.accounting]
     total: pd.Series | float | None = None
@@ -173,14 +174,17 @@ def _same(options: TableOptions) -> str:
     return "".join(f", {one}" for one in narrow)
 
 
-def _with_absent(table: pd.DataFrame, types: list[str], options: TableOptions) -> pd.DataFrame:
-    """Zero rows for types that the register can hold and that lost nothing; not for types without a layer."""
+def _with_absent(table: pd.DataFrame, types: list[str], nothing: str, options: TableOptions) -> pd.DataFrame:
+    """Zero rows for types that the register can hold and that lost nothing; not for types without a layer.
+
+    nothing: class of ground under none of them.
+    """
     if options.accounting == "combination":
         types = []
     here = set(table["class"])
     rows = [{"class": one, "validity": "in_force"} for one in types if one not in here]
-    if OUTSIDE not in here:
-        rows.append({"class": OUTSIDE, "validity": ""})
+    if nothing not in here:
+        rows.append({"class": nothing, "validity": ""})
     return _padded(table, pd.DataFrame(rows)) if rows else table
 
 

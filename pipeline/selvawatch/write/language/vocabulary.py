@@ -63,6 +63,7 @@ TYPE = {
     "area": N_("area of interest"),
     "district": N_("district"),
     "outside": N_("outside all layers consulted"),
+    "unknown": N_("unknown: no layer to consult"),
     "no_period": N_("outside these periods"),
     "excluded: protected_core": N_("left out by the source: protected natural area"),
     "excluded: oil_lot": N_("left out by the source: oil lot"),
