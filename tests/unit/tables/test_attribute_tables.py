@@ -100,13 +100,13 @@ def test_largest_remainder(values, digits, shown):
 
 @pytest.mark.parametrize("accounting", ["exclusive", "inclusive", "fractional", "combination"])
 def test_without_a_layer_of_rights_or_zones_loss_is_unknown_and_never_outside(accounting):
-    bare_ground = inputs(cells([square(0), square(1)], ha=1.0), register([row("area", square(0), name="west")]))
+    lost = inputs(cells([square(0), square(1)], ha=1.0), register_of([], crs=made.CRS))
     for name in ("loss_by_type", "loss_by_zone"):
-        table = of(name, bare_ground, accounting=accounting)
+        table = of(name, lost, accounting=accounting)
         assert table["class"].tolist() == ["unknown"] and table["ha"].tolist() == [2.0]
-    shares = of("share_inside_outside", bare_ground)
+    shares = of("share_inside_outside", lost)
     assert set(shares["class"]) == {"unknown"} and shares["share"].isna().all()
-    concessions = of("loss_by_concession_type", bare_ground)
+    concessions = of("loss_by_concession_type", lost)
     assert concessions["share"].isna().all() and set(concessions["class"]) == {"unknown"}
 
 
