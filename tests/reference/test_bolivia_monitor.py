@@ -213,11 +213,11 @@ def test_empty_dates_are_recorded_and_are_no_errors(ran):
     assert sum(row.clear_share > 0 for row in rows) == 26
 
 
-def test_an_empty_register_leaves_all_loss_outside(ran):
+def test_an_empty_register_says_of_no_loss_what_it_lies_on(ran):
     report = ran.said.json
     table = pd.read_csv(Path(report["bulletin_restricted"]).parent / "tables" / "loss_by_type.csv")
     first = table[(table["accounting"] == "exclusive") & (table["clock"] == "at-loss") & (table["ha"] > 0)]
-    assert first["class"].tolist() == ["outside"]
+    assert first["class"].tolist() == ["unknown"]
 
 
 def test_the_same_command_again_changes_no_byte(ran):
