@@ -46,7 +46,7 @@ def test_names_and_suffixes_stand_once_and_each_content_keeps_its_formats():
     assert known == {
         Content.ALERTS: {".parquet", ".gpkg", ".geojson", ".csv", ".xlsx", ".kml", ".gpx"},
         Content.TABLE: {".parquet", ".csv", ".xlsx"},
-        Content.ATTRIBUTION: {".parquet", ".csv", ".gpkg"},
+        Content.ATTRIBUTION: {".parquet", ".csv", ".gpkg", ".xlsx"},
     }
 
 
