@@ -336,6 +336,8 @@ def pairs(rng: np.random.Generator) -> Iterator[Pair]:
         base = told()
         top, begin = int(rng.integers(0, SIDE - 8)), int(rng.integers(FIRST + 12, FIRST + 90))
         every, start = int(rng.integers(1, 5)), GUARDED_COLUMN - 8
+        # What touches the front is one event with it, and would have to stop growing with it.
+        base = {at: one for at, one in base.items() if not top - 3 < at[0] < top + 9}
         front = {
             (top + row, start + column): Pixel(begin + every * column, begin + every * column + 12, 0, True)
             for row in range(7)
