@@ -37,7 +37,7 @@ lint: $(STAMP)   ## ruff, mypy, import-linter, deptry
 bench: $(STAMP)  ## speed, as ratios within one run; never part of the tests
 	$(BIN)/python -m pytest tests/bench -m bench --benchmark-columns=min,median,max
 
-faults: $(STAMP) ## damages, kills and schedules in great number; takes an hour or two
+faults: $(STAMP) ## damages, kills, schedules and what lower tiers are given, in great number; takes some hours
 	$(BIN)/python -m pytest tests/faults -m faults -s
 
 spans: $(STAMP)  ## a thousand made-up files of loss with any dates and spans; takes some minutes

@@ -291,7 +291,7 @@ def attribute_file(
     total_ha = float((ha if declared is None else declared).sum())
     outside_ha = float(result.loc[result["zone_layer"].isna(), "attributed_ha"].sum())
     remarks = [*features.remarks, *(days.remarks if days is not None else ())]
-    remarks += _loss_remarks(loss, lost, ha, options.near)
+    remarks += _loss_remarks(loss, lost, declared, ha, options.near)
     if days is not None:
         remarks += dating_remarks(days.dating, ha if declared is None else declared)
     if options.by:
@@ -314,13 +314,19 @@ def attribute_file(
 
 
 def _loss_remarks(
-    loss: LossLayer, lost: gpd.GeoDataFrame, ha: np.ndarray, near: shapely.Geometry | None
+    loss: LossLayer,
+    lost: gpd.GeoDataFrame,
+    declared: np.ndarray | None,
+    ha: np.ndarray,
+    near: shapely.Geometry | None,
 ) -> list[str]:
-    """What is odd about where the loss lies and how much of it there is."""
+    """What is odd about where the loss lies and how much of it there is.
+
+    declared: hectares by its area field; ha: of its ground; both (features,).
+    """
     if not len(lost):
         return [f"{loss.file}: no loss, on the ground that was read"]
     around = None if near is None else gpd.GeoSeries([near], crs="EPSG:4326").to_crs(lost.crs).iloc[0]
-    declared = areas_of(lost, loss.area_field, loss.file)
     return area_remarks(declared, ha, loss.area_field) + outlying_remarks(
         lost.geometry.to_numpy(), ha, around, lost.crs.name
     )
@@ -424,7 +430,7 @@ def loss_product(
     remarks = [
         *features.remarks,
         *days.remarks,
-        *_loss_remarks(loss, lost, ha, near),
+        *_loss_remarks(loss, lost, areas_of(lost, loss.area_field, loss.file), ha, near),
         *dating_remarks(cells["dating"].to_numpy(object), cells["ha"].to_numpy(np.float64)),
     ]
     source = {**_fields_read(loss, days), "covers_declared": "yes" if loss.dates.covers else "no", **counts}

@@ -32,7 +32,7 @@ from selvawatch.steps.run.attribute_events import (
 from selvawatch.steps.run.findings import day_of_tier, zones_learned
 from selvawatch.steps.run.track import without_near
 from selvawatch.steps.store_site import site_of_store
-from selvawatch.store.contents import ALERTS_FILE, PUBLIC, RESTRICTED
+from selvawatch.store.contents import ALERTS_FILE, RESTRICTED
 from selvawatch.store.faces import site_faces, site_pieces
 from selvawatch.store.folders import Store, open_store
 from selvawatch.store.ledger import RunRow
@@ -188,15 +188,9 @@ def _provenance(site: Site, zones: Zones, request: TableRequest, day: int) -> di
     }
 
 
-def _of_the_run(folder: Path, run_id: str, tier: Tier = Tier.RESTRICTED) -> dict[str, str]:
-    """Digests of a run's inputs, as its own products of the tier state them; those of the public tier for
-    the partner one.
-    """
-    seal = read_seal(folder)
-    public = f"{PUBLIC}/{ALERTS_FILE}"
-    body = seal.read(
-        public if tier < Tier.RESTRICTED and seal.holds(public) else f"{RESTRICTED}/{ALERTS_FILE}"
-    )
+def _of_the_run(folder: Path, run_id: str) -> dict[str, str]:
+    """Digests of a run's inputs, as its own products state them."""
+    body = read_seal(folder).read(f"{RESTRICTED}/{ALERTS_FILE}")
     kept = pq.read_schema(io.BytesIO(body)).metadata or {}
     provenance = json.loads(kept.get(b"selvawatch", b"{}"))
     return {f"run_{name}": str(value) for name, value in provenance.items() if name.endswith("_sha256")} | {
