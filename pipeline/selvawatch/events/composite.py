@@ -1,5 +1,8 @@
 """Composites since a loss: what a place looks like now, and what it looked like when it was lost."""
 
+from functools import partial
+
+import dask.array as da
 import numpy as np
 import xarray as xr
 
@@ -44,34 +47,29 @@ def _composite(stack: xr.DataArray, since: xr.DataArray, observations: int, *, n
     if observations < 1:
         raise ValueError(f"observations is {observations}, need at least 1")
     check_stack(stack)
-    days = day_numbers(stack["time"].values)
-    first = since.drop_vars([name for name in since.coords if name not in since.dims])
-    if stack.chunks is not None:
-        first = first.chunk({"y": stack.chunks[1], "x": stack.chunks[2]})
-    composite = xr.apply_ufunc(
+    made = partial(
         _median,
-        stack,
-        first,
-        input_core_dims=[["time"], []],
-        kwargs={
-            "days": days,
-            "observations": observations,
-            "scale": float(stack.attrs["scale"]),
-            "newest": newest,
-        },
-        dask="parallelized",
-        output_dtypes=[np.float32],
-        join="override",
+        days=day_numbers(stack["time"].values),
+        observations=observations,
+        scale=float(stack.attrs["scale"]),
+        newest=newest,
     )
-    return composite.transpose("y", "x").rename(stack.name)
+    if stack.chunks is None:
+        median = made(stack.to_numpy(), since.to_numpy())
+    else:
+        # Not by apply_ufunc: it moves time behind the pixels, and each block would be copied twice over.
+        first = da.asarray(since.data).rechunk(stack.chunks[1:])
+        median = da.blockwise(made, "yx", stack.data, "tyx", first, "yx", concatenate=True, dtype=np.float32)
+    coords = {name: stack[name] for name in stack.coords if "time" not in stack[name].dims}
+    return xr.DataArray(median, dims=("y", "x"), coords=coords).rename(stack.name)
 
 
 def _median(
     values: np.ndarray, since: np.ndarray, *, days: np.ndarray, observations: int, scale: float, newest: bool
 ) -> np.ndarray:
-    """Median over time (last axis) of the newest or first `observations` values on or after `since`."""
-    rows, columns, times = values.shape
-    stack = np.ascontiguousarray(np.moveaxis(values, -1, 0)).reshape(times, rows * columns)
+    """Median (y, x) of the newest or first `observations` values (time, y, x) on or after `since` (y, x)."""
+    times, rows, columns = values.shape
+    stack = np.ascontiguousarray(values).reshape(times, rows * columns)
     median = np.empty(rows * columns, np.float32)
     median_since(stack, days, np.ascontiguousarray(since, np.int64).reshape(-1), observations, newest, median)
     return (median * np.float32(scale)).reshape(rows, columns)

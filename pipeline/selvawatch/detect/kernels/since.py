@@ -56,8 +56,11 @@ def median_since(
         lanes = min(_LANES, pixels - first)
         for lane in range(lanes):
             count[lane] = 0
+        full = 0
         # values that count, in order of size
         for step in range(times):
+            if full == lanes:
+                break
             time = times - 1 - step if newest else step
             for lane in range(lanes):
                 value = stack[time, first + lane]
@@ -70,6 +73,7 @@ def median_since(
                     position -= 1
                 kept[position, lane] = value
                 count[lane] = found + 1
+                full += found + 1 == observations
         # the middle one, or the mean of two
         for lane in range(lanes):
             found = count[lane]

@@ -36,9 +36,8 @@ def composites_of(
     """
     streams = [_stream(context, keys) for keys, _ in states]
     stacks = {
-        found.stream: _stacks(context, tile, found, [keys for keys, _ in states])
-        for found in streams
-        if found is not None
+        name: _stacks(context, tile, found, [keys for keys, _ in states])
+        for name, found in {found.stream: found for found in streams if found is not None}.items()
     }
     lazy = [
         {} if found is None else _lazy(context, found, stacks[found.stream], keys, layers["onset"])
