@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from selvawatch.attribute.loss_products import Product
     from selvawatch.register.vector_files import Repair
     from selvawatch.site import Site
-    from selvawatch.steps.attribute_loss import AttributedFile, LossLayer
+    from selvawatch.steps.attribute_loss import AttributedFile
+    from selvawatch.steps.loss_layer import LossLayer
 
 
 def attribute(
@@ -87,13 +88,8 @@ def attribute(
     from selvawatch.errors import SiteError
     from selvawatch.register.site_extent import extent_of_areas
     from selvawatch.site import Site
-    from selvawatch.steps.attribute_loss import (
-        AttributionOptions,
-        LossLayer,
-        RasterLoss,
-        attribute_file,
-        extent_of,
-    )
+    from selvawatch.steps.attribute_loss import AttributionOptions, attribute_file
+    from selvawatch.steps.loss_layer import LossLayer, RasterLoss, extent_of
     from selvawatch.steps.run.attribute_events import read_zones, zones_of_tier
     from selvawatch.store.folders import open_store
 
@@ -147,7 +143,7 @@ def attribute(
 def _keep(layer: "LossLayer", product: "Product", site: "Site", store: str, *, replace: bool) -> str:
     """Keep a loss layer as a product of the store, and return what is said of it."""
     from selvawatch.register.site_extent import extent_of_areas
-    from selvawatch.steps.attribute_loss import check_new_product, loss_product
+    from selvawatch.steps.loss_product import check_new_product, loss_product
     from selvawatch.store.lock import exclusive
     from selvawatch.store.loss_products import keep_product
 

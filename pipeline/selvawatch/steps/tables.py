@@ -1,52 +1,35 @@
 """Use case: a table by name, from the store's current run or a loss product, written or returned."""
 
-import io
 import json
 import logging
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import pandas as pd
-import pyarrow.parquet as pq
 
-from selvawatch.attribute.faces import Faces
-from selvawatch.attribute.loss.loss_in_periods import dating_of
-from selvawatch.attribute.loss_products import Product
-from selvawatch.attribute.overlay import Pieces
-from selvawatch.core.days import to_date, to_day
-from selvawatch.core.files import digest
-from selvawatch.core.schema import Column, Table, Tier
+from selvawatch.core.days import to_date
+from selvawatch.core.schema import Column, Table
 from selvawatch.core.table_options import DETECTIONS, TableRequest
-from selvawatch.errors import StoreError, TableError
+from selvawatch.errors import TableError
 from selvawatch.provenance import code_digest, code_version
 from selvawatch.site import Site
 from selvawatch.steps.run.attribute_events import (
     Zones,
-    guarded_area,
-    of_cells,
     read_zones,
     zones_of_tier,
-    zones_of_version,
 )
-from selvawatch.steps.run.findings import day_of_tier, zones_learned
-from selvawatch.steps.run.track import without_near
 from selvawatch.steps.store_site import site_of_store
-from selvawatch.store.contents import ALERTS_FILE, RESTRICTED
-from selvawatch.store.faces import site_faces, site_pieces
+from selvawatch.steps.table_inputs import detections_label, of_product, of_run, with_other
 from selvawatch.store.folders import Store, open_store
-from selvawatch.store.ledger import RunRow
-from selvawatch.store.loss_products import read_product
-from selvawatch.store.run_files import read_seen, read_tracked
-from selvawatch.store.seal import read_seal
 from selvawatch.store.site_guard import site_edits
-from selvawatch.tables import TABLES, TableInputs, TableSpec, build
+from selvawatch.tables import TABLES, TableSpec, build
 from selvawatch.write.bulletin.plots import draw_bars
 from selvawatch.write.formats.format_table import Content, write_rows
 from selvawatch.write.language.i18n import language
 from selvawatch.write.language.labels import LEGEND, table_title
 from selvawatch.write.language.vocabulary import combination
-from selvawatch.write.tiers import Gate, Released, apply, loss_of_tier
+from selvawatch.write.tiers import Gate, Released, apply
 
 log = logging.getLogger(__name__)
 
@@ -78,17 +61,17 @@ def make_table(site: Site, store: Store, request: TableRequest) -> MadeTable:
             do="leave one of them out: products are kept by version, as `attribute --register-as` read them",
         )
     if request.product:
-        inputs, day, source = _of_product(site, store, zones, request)
+        inputs, day, source = of_product(site, store, zones, request)
     else:
-        inputs, day, source, zones = _of_run(site, store, zones, request)
+        inputs, day, source, zones = of_run(site, store, zones, request)
     if request.name == "products_compared" and not request.against:
         log.warning("products_compared has no other product: name one with --against, or `%s`", DETECTIONS)
     if request.against:
-        inputs, of_other = _with_other(site, store, request, inputs)
+        inputs, of_other = with_other(site, store, request, inputs)
         source = of_other | source
     frame = build(request.name, inputs, request.options)
     spec = TABLES[request.name].of_tier(request.tier)
-    frame.insert(0, "loss_product", source.get("product_label", _detections_label(site)))
+    frame.insert(0, "loss_product", source.get("product_label", detections_label(site)))
     columns = tuple(one for one in (PRODUCT, *spec.columns) if one.name in frame.columns)
     table = Table(name=spec.name, description=spec.description, columns=columns, tier=spec.tier)
     return MadeTable(
@@ -114,36 +97,6 @@ def table_frame(request: TableRequest, site: Path | str | None, store: Path | st
         "provenance": dict(made.provenance),
     }
     return table
-
-
-def _detections_label(site: Site) -> str:
-    """Whose loss the store's own detections are."""
-    return f"selvawatch {site.model.name} {site.model.version}"
-
-
-def _with_other(
-    site: Site, store: Store, request: TableRequest, inputs: TableInputs
-) -> tuple[TableInputs, dict[str, str]]:
-    """The inputs with those of the product that they are compared with, and where that comes from.
-
-    Raises
-    ------
-    TableError
-        For a table that compares no products, or a product with itself.
-    """
-    if request.name != "products_compared":
-        raise TableError("the table compares no products", got=f"--against {request.against}")
-    if request.against == (request.product or DETECTIONS):
-        raise TableError("a product is compared with itself", got=f"--against {request.against}")
-    asked = replace(request, product="" if request.against == DETECTIONS else request.against)
-    zones = read_zones(site, store)
-    if asked.product:
-        other, _, source = _of_product(site, store, zones, asked)
-    else:
-        other, _, source, _ = _of_run(site, store, zones, asked)
-    label = source.get("product_label", _detections_label(site))
-    compared = replace(inputs, other=other, other_label=label)
-    return compared, {f"other_{name}": value for name, value in source.items()} | {"against": request.against}
 
 
 PRODUCT = Column(
@@ -188,17 +141,6 @@ def _provenance(site: Site, zones: Zones, request: TableRequest, day: int) -> di
     }
 
 
-def _of_the_run(folder: Path, run_id: str) -> dict[str, str]:
-    """Digests of a run's inputs, as its own products state them."""
-    body = read_seal(folder).read(f"{RESTRICTED}/{ALERTS_FILE}")
-    kept = pq.read_schema(io.BytesIO(body)).metadata or {}
-    provenance = json.loads(kept.get(b"selvawatch", b"{}"))
-    return {f"run_{name}": str(value) for name, value in provenance.items() if name.endswith("_sha256")} | {
-        "run_id": run_id,
-        "run_version": str(provenance.get("version", "")),
-    }
-
-
 def plot_table(out: Path, released: Released, request: TableRequest) -> Path:
     """Draw `ha` of a table as bars with their bounds (.png or .svg) and return the path."""
     suffix = out.suffix.lower()
@@ -240,167 +182,3 @@ def _plot_word(column: str, value: str) -> str:
     if column in ("class", "type") or value.startswith("other "):
         return combination(language("es"), value)
     return value
-
-
-def _of_product(
-    site: Site, store: Store, zones: Zones, request: TableRequest
-) -> tuple[TableInputs, int, dict[str, str]]:
-    product, cells, sha256 = read_product(store, request.product)
-    if str(cells.crs) != str(site.grid.crs):
-        cells = cells.to_crs(site.grid.crs)
-    guarded = zones.isolated
-    cells = loss_of_tier(cells, guarded, site.config.tiers, request.tier)
-    zones = zones_of_tier(zones, request.tier)
-    last = cells["onset_latest"].max()
-    dates = [state.date for state in zones.register.layers if state.sha256]
-    day = to_day(
-        max([*dates, *([] if pd.isna(last) else [last.date()])], default=to_date(site.days.first_day))
-    )
-    faces = site_faces(site, store, zones.register, [cells])
-    outline = "" if guarded is None or request.tier is Tier.RESTRICTED else guarded.wkb_hex
-    of = digest([sha256, outline, site.config.tiers.isolated_buffer_m]) if outline else sha256
-    pieces = site_pieces(store, zones.register, faces, cells, day, of=of)
-    first, after = _covered(product, cells, day)
-    source = {"product_label": product.label, "product_sha256": sha256, **_of_source(product, cells)}
-    if (count := int(source["product_undated_n"])) > 0:
-        ha = float(source["product_undated_ha"])
-        log.warning("%s: %s of %s features (%.2f ha) have no date", product.label, count, len(cells), ha)
-    inputs = _inputs(site, zones, pieces, faces, watched_from=first, tier=request.tier)
-    return replace(inputs, watched_until=after), day, source
-
-
-def _covered(product: Product, cells: pd.DataFrame, day: int) -> tuple[int, int]:
-    """First day that a product covers, and the first day after: as it says, else the days of its loss."""
-    if product.covers is not None:
-        return to_day(product.covers[0]), to_day(product.covers[1]) + 1
-    dated = cells[cells["onset"].notna()]
-    if not len(dated):
-        return day + 1, day + 1
-    return to_day(dated["onset_earliest"].min().date()), to_day(dated["onset_latest"].max().date()) + 1
-
-
-def _of_source(product: Product, cells: pd.DataFrame) -> dict[str, str]:
-    """Where a product comes from, how it was read, which days it covers, and what of it has no date."""
-    source = {f"product_{name}": value for name, value in product.source.items() if value}
-    covers = product.covers
-    dating = dating_of(cells)
-    for name in ("span", "stock", "undated"):
-        source[f"product_{name}_n"] = str(int((dating == name).sum()))
-        source[f"product_{name}_ha"] = f"{cells['ha'][dating == name].sum():.6f}"
-    return source | {"product_covers": f"{covers[0]} {covers[1]}" if covers else ""}
-
-
-def _of_run(
-    site: Site, store: Store, now: Zones, request: TableRequest
-) -> tuple[TableInputs, int, dict[str, str], Zones]:
-    """Inputs of the run asked for; an earlier one with the register that it saw, where that is at hand."""
-    current = store.ledger.current()
-    if current is None:
-        raise StoreError("the store has no run", where=store.folder, do="run `selvawatch monitor` first")
-    earlier: RunRow | None = None
-    run, zones = current, now
-    if request.as_of:
-        day = to_day(request.as_of)
-        rows = [row for row in store.ledger.runs() if row.until_day <= day]
-        if not rows:
-            raise StoreError("no run until that day", where=store.folder, got=request.as_of)
-        past = max(rows, key=lambda row: (row.until_day, row.sequence))
-        if request.name == "revisions":
-            earlier = past
-        else:
-            run, zones = past, _zones_then(site, store, now, past)
-    pieces, faces, known = _run_pieces(site, store, now, zones, run, request.tier)
-    source = _source_of(site, store, run, now, zones, known, request.tier)
-    before = None
-    if earlier is not None:
-        source["earlier_run_id"] = earlier.run_id
-        then = _zones_then(site, store, now, earlier)
-        before, _, known_then = _run_pieces(site, store, now, then, earlier, request.tier)
-        said = _source_of(site, store, earlier, now, then, known_then, request.tier)
-        source["earlier_register_of_run"] = said["register_of_run"]
-    inputs = _inputs(
-        site, known, pieces, faces, tier=request.tier, watched_from=site.days.first_day, earlier=before
-    )
-    return inputs, run.until_day, source, known
-
-
-def _source_of(
-    site: Site, store: Store, run: RunRow, now: Zones, zones: Zones, known: Zones, tier: Tier
-) -> dict[str, str]:
-    """What a table of a run was made from, and whether the register is the one that the run saw.
-
-    `register_of_run` is `yes`, `no`, or `unknown` where the run does not say. A tier is told of the register
-    that it may know alone.
-
-    now: zones of today; zones: those that the table uses; known: what the tier may know of them.
-    """
-    folder = store.run(run.run_id)
-    source = _of_the_run(folder, run.run_id)
-    version = source.get("run_zones_sha256", "")
-    same = version == zones.register.version
-    if tier is not Tier.RESTRICTED:
-        saw = zones if same else zones_of_version(site, store, now, version, read_seen(folder))
-        told = saw and zones_learned(site, store, saw, tier, run.until_day).register.version
-        same = told == known.register.version
-        source["run_zones_sha256"] = told or ""
-    return source | {"register_of_run": "unknown" if not version else "yes" if same else "no"}
-
-
-def _zones_then(site: Site, store: Store, now: Zones, run: RunRow) -> Zones:
-    """The zones that a run saw; those of now, with a warning, where they are no longer at hand."""
-    folder = store.run(run.run_id)
-    version = _of_the_run(folder, run.run_id).get("run_zones_sha256", "")
-    found = zones_of_version(site, store, now, version, read_seen(folder))
-    if found is None:
-        log.warning("the register of run %s is not at hand: today's is used", run.run_id)
-        return now
-    return found
-
-
-def _run_pieces(
-    site: Site, store: Store, now: Zones, then: Zones, run: RunRow, tier: Tier
-) -> tuple[Pieces, Faces, Zones]:
-    """Pieces of a run that a tier may count, with nothing near isolated peoples as they are known today, and
-    faces and zones as it may know of them.
-
-    now: zones of today; then: those that the run saw.
-    """
-    day = day_of_tier(site, tier, run.until_day)
-    zones = zones_learned(site, store, then, tier, run.until_day)
-    tracked = read_tracked(store.run(run.run_id), tier)
-    faces = site_faces(site, store, zones.register, [tracked.cells])
-    of = digest([run.run_id, tier.name])
-    pieces = site_pieces(store, zones.register, faces, tracked.cells, day, of=of, events=tracked.events)
-    if tier is Tier.RESTRICTED:
-        return pieces, faces, zones
-    guard = replace(now.guard(site.config.tiers), reserves=guarded_area(now, then))
-    kept = without_near(tracked, guard).cells
-    return of_cells(pieces, set(kept["cell_id"])), faces, zones
-
-
-def _inputs(
-    site: Site,
-    zones: Zones,
-    pieces: Pieces,
-    faces: Faces,
-    *,
-    tier: Tier,
-    watched_from: int | None = None,
-    earlier: Pieces | None = None,
-) -> TableInputs:
-    settings = site.tables
-    if tier is not Tier.RESTRICTED:
-        settings = replace(settings, front_cell_m=max(settings.front_cell_m, site.config.tiers.grid_m))
-    return TableInputs(
-        pieces=pieces,
-        register=zones.register,
-        scales=site.priorities.by_name,
-        periods=site.periods.by_name,
-        settings=settings,
-        faces=faces,
-        references=zones.references,
-        watched_from=watched_from,
-        earlier=earlier,
-        tier=tier,
-        least_rights=site.config.tiers.least_rights,
-    )

@@ -21,14 +21,9 @@ from selvawatch.core.files import file_digest
 from selvawatch.core.schema import Tier
 from selvawatch.errors import LayerError, SelvawatchError
 from selvawatch.register.register import register_of
-from selvawatch.steps.attribute_loss import (
-    AttributionOptions,
-    LossLayer,
-    RasterLoss,
-    attribute_file,
-    loss_product,
-    register_layers,
-)
+from selvawatch.steps.attribute_loss import AttributionOptions, attribute_file, register_layers
+from selvawatch.steps.loss_layer import LossLayer, RasterLoss
+from selvawatch.steps.loss_product import loss_product
 
 MINING = Product(name="amw", version="v3", cause="mining")
 

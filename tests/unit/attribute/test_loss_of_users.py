@@ -17,13 +17,9 @@ from attribute_made import box
 from selvawatch.attribute.loss.loss_days import DateFields
 from selvawatch.attribute.loss_products import Product
 from selvawatch.errors import LayerError, SelvawatchError
-from selvawatch.steps.attribute_loss import (
-    AttributionOptions,
-    LossLayer,
-    RasterLoss,
-    attribute_file,
-    loss_product,
-)
+from selvawatch.steps.attribute_loss import AttributionOptions, attribute_file
+from selvawatch.steps.loss_layer import LossLayer, RasterLoss
+from selvawatch.steps.loss_product import loss_product
 
 ON = {"crs": made.CRS, "equal_area": made.EQUAL_AREA}
 PRODUCT = Product(name="p", version="1", cause="mining")
