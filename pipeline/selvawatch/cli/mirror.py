@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from selvawatch.cli.log_lines import LogFileOption, LogJsonOption, VerboseOption, begin_log
 from selvawatch.cli.options import (
     DEFAULT_SITE_FILE,
     AreaOption,
@@ -25,6 +26,7 @@ from selvawatch.cli.options import (
 
 
 def mirror(
+    context: typer.Context,
     first: FirstOption,
     last: LastOption,
     to_folder: Annotated[Path, typer.Option("--to-folder", help="STAC folder that receives the copies.")],
@@ -36,12 +38,16 @@ def mirror(
     rate_mb_s: RateOption = 2.0,
     measure: MeasureOption = False,
     as_json: JsonOption = False,
+    verbose: VerboseOption = False,
+    log_file: LogFileOption = None,
+    log_json: LogJsonOption = False,
 ) -> None:
     """Copy an area's scenes into a folder, clipped; a later run fetches only what is new."""
     from selvawatch.site import Site
     from selvawatch.steps.mirror import mirror as run
     from selvawatch.steps.scenes import SceneQuery, TransferRate
 
+    begin_log(context, verbose, log_file, log_json)
     folder = site_folder(site)
     query = SceneQuery(
         area=area,

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from selvawatch.cli.log_lines import LogFileOption, LogJsonOption, VerboseOption, begin_log
 from selvawatch.cli.options import (
     DEFAULT_SITE_FILE,
     AreaOption,
@@ -58,6 +59,7 @@ def demo(
 
 
 def monitor(
+    context: typer.Context,
     until: UntilOption,
     area: AreaOption = "all",
     source: SourceOption = None,
@@ -67,12 +69,16 @@ def monitor(
     dask: DaskOption = None,
     strict: StrictOption = False,
     as_json: JsonOption = False,
+    verbose: VerboseOption = False,
+    log_file: LogFileOption = None,
+    log_json: LogJsonOption = False,
 ) -> None:
     """Bring the state up to a day: detect, track, classify, attribute, publish, commit."""
     from selvawatch.core.days import iso
     from selvawatch.steps.run.monitor import monitor as run
     from selvawatch.steps.run.run_report import blind_lines_of, seen_line
 
+    begin_log(context, verbose, log_file, log_json)
     folder = site_folder(site)
     day = iso(day_of(until, "--until"))
     report = run(str(folder), site_file, store, area, day, the_source(source, folder, site_file), dask)
@@ -98,6 +104,7 @@ def monitor(
 
 
 def baseline(
+    context: typer.Context,
     area: AreaOption = "all",
     first: Annotated[str | None, typer.Option("--from", help="First day; default: the site's.")] = None,
     last: Annotated[str | None, typer.Option("--to", help="Last day; default: the site's.")] = None,
@@ -105,12 +112,16 @@ def baseline(
     site: SiteOption = None,
     site_file: SiteFileOption = DEFAULT_SITE_FILE,
     store: StoreOption = "outputs",
+    verbose: VerboseOption = False,
+    log_file: LogFileOption = None,
+    log_json: LogJsonOption = False,
 ) -> None:
     """Fit the baselines of an area to the site's history now; the next monitor run uses them."""
     from selvawatch.errors import SiteError
     from selvawatch.site import Site
     from selvawatch.steps.run.monitor import baseline as fit
 
+    begin_log(context, verbose, log_file, log_json)
     folder = site_folder(site)
     days = Site.load(folder, site_file).days
     for given, known, name in (
@@ -131,6 +142,7 @@ def baseline(
 
 
 def scenes(
+    context: typer.Context,
     first: FirstOption,
     last: LastOption,
     area: AreaOption = "all",
@@ -140,11 +152,15 @@ def scenes(
     rate_mb_s: RateOption = 2.0,
     measure: MeasureOption = False,
     as_json: JsonOption = False,
+    verbose: VerboseOption = False,
+    log_file: LogFileOption = None,
+    log_json: LogJsonOption = False,
 ) -> None:
     """What there is, per sensor and month: found, cloud, covered, missing, megabytes and hours to expect."""
     from selvawatch.site import Site
     from selvawatch.steps.scenes import SceneQuery, TransferRate, list_scenes
 
+    begin_log(context, verbose, log_file, log_json)
     folder = site_folder(site)
     query = SceneQuery(
         area=area,

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from selvawatch.cli.log_lines import LogFileOption, LogJsonOption, VerboseOption, begin_log
 from selvawatch.cli.options import JsonLinesOption, SiteOption, StoreOption, site_folder
 
 app = typer.Typer(help="Layers of the register: fetch, import, accept, status, check.", no_args_is_help=True)
@@ -29,18 +30,23 @@ def _date(given: dt.datetime | None) -> dt.date:
 
 @app.command()
 def fetch(
+    context: typer.Context,
     layers: Annotated[list[str] | None, typer.Argument(help="Layers; default: all with a service.")] = None,
     date: DateOption = None,
     confirm: ConfirmOption = False,
     site: SiteOption = None,
     store: StoreOption = "outputs",
     as_json: JsonLinesOption = False,
+    verbose: VerboseOption = False,
+    log_file: LogFileOption = None,
+    log_json: LogJsonOption = False,
 ) -> None:
     """Ask the publishers; a layer that fails keeps its last snapshot."""
     from selvawatch.site import Site
     from selvawatch.steps.register import client_for, fetch_zones
     from selvawatch.store.lock import exclusive
 
+    begin_log(context, verbose, log_file, log_json)
     loaded = Site.load(site_folder(site))
     client = client_for(loaded)
     with exclusive(store, "selvawatch zones fetch") as held:

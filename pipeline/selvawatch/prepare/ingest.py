@@ -1,6 +1,7 @@
 """Ingest: each stream and day becomes one observation file, once; a bad scene is recorded, no more."""
 
 import json
+import logging
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -14,8 +15,11 @@ from selvawatch.core.scene import Scene
 from selvawatch.errors import SceneError
 from selvawatch.prepare.observation_files import HALO, observation_path, read_tags, write_observation
 from selvawatch.prepare.scene_indices import Reader, Recipe, SceneObservation, daily, observe_scene
+from selvawatch.progress import Counter
 from selvawatch.sources.scene_pixels import read_scene
 from selvawatch.sources.sensors.sensor_table import stream_of
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,13 +88,19 @@ def ingest_scenes(
     for scene in sorted(scenes, key=lambda scene: (scene.day, scene.id, scene.collection)):
         groups.setdefault((scene.day, stream_of(scene)), []).append(scene)
 
+    counter = Counter(log, "scenes", len(scenes), tile.id)
+
     def ingest_group(key: tuple[int, str]) -> list[SceneRecord]:
-        return _ingest_day(groups[key], tile, recipe, folder, read, halo_px)
+        records = _ingest_day(groups[key], tile, recipe, folder, read, halo_px)
+        counter.add(len(records))
+        return records
 
     with ThreadPoolExecutor(workers) as pool:
         ingested = dict(zip(groups, pool.map(ingest_group, groups), strict=True))
         missed = [key for key, records in ingested.items() if any(map(_is_unreachable, records))]
         if any(record.state == "read" for records in ingested.values() for record in records):
+            if missed:
+                counter.add(-sum(len(ingested[key]) for key in missed))
             ingested |= dict(zip(missed, pool.map(ingest_group, missed), strict=True))
     return tuple(record for key in sorted(ingested) for record in ingested[key])
 

@@ -1,6 +1,7 @@
 """Copy an area's scenes from a source into a STAC folder: clipped, hashed, only what is new."""
 
-from collections import Counter
+import collections
+import logging
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -10,10 +11,13 @@ import shapely
 
 from selvawatch.core.scene import Scene
 from selvawatch.errors import SceneError
+from selvawatch.progress import Counter
 from selvawatch.site import Site
 from selvawatch.sources.catalogues.volume import expected_bytes
 from selvawatch.sources.clip import is_here, keep_scene, write_catalogue
 from selvawatch.steps.scenes import SceneQuery, TransferRate
+
+log = logging.getLogger(__name__)
 
 _WORKERS = 4
 
@@ -72,11 +76,14 @@ def mirror(
     rate = rate or TransferRate()
     rate_mb_s = rate.of(wanted) if dry_run else rate.mb_s
     act = partial(_expected if dry_run else _copied, aoi, folder)
+    counter, outcomes = Counter(log, "scenes", len(wanted)), []
     with ThreadPoolExecutor(_WORKERS) as pool:
-        outcomes = list(pool.map(act, wanted))
+        for outcome in pool.map(act, wanted):
+            outcomes.append(outcome)
+            counter.add()
     if not dry_run and wanted:
         write_catalogue(folder)
-    states = Counter(outcome.state for outcome in outcomes)
+    states = collections.Counter(outcome.state for outcome in outcomes)
     size = sum(outcome.bytes for outcome in outcomes)
     return MirrorReport(
         found=found.found,

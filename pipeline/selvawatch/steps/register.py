@@ -1,6 +1,7 @@
 """Use cases of the register's layers: fetch, import, accept, state, check."""
 
 import datetime as dt
+import logging
 import os
 import secrets
 import tempfile
@@ -16,6 +17,7 @@ from selvawatch.attribute.faces import SLIVER_HA, faces_of
 from selvawatch.attribute.overlay import extent_of
 from selvawatch.core.files import file_digest, write_checked
 from selvawatch.errors import DamagedError, LayerError, SelvawatchError
+from selvawatch.progress import Counter
 from selvawatch.register.archives import read_file
 from selvawatch.register.entries import LayerEntry, columns_by_role
 from selvawatch.register.layer_rows import read_layer
@@ -30,6 +32,8 @@ from selvawatch.register.vector_files import Reading, check_file, split_layer
 from selvawatch.site import Site
 from selvawatch.store.folders import Store
 from selvawatch.version import __version__
+
+log = logging.getLogger(__name__)
 
 SALT, SALT_BYTES = ".salt", 32
 """File of the secret for hashes of holders, and how long it is."""
@@ -91,7 +95,8 @@ def fetch_zones(
     entries = [site.manifest.entry(name) for name in layers] or [
         one for one in site.manifest.layer if one.fetch is not None
     ]
-    done = []
+    done: list[Fetched] = []
+    counter = Counter(log, "layers", len(entries))
     for entry in entries:
         try:
             done.append(
@@ -102,6 +107,7 @@ def fetch_zones(
         except Exception as error:
             # A reply may be anything: what nobody foresaw of it is one layer's fault and stops no other.
             done.append(Fetched(layer=entry.name, record=None, error=str(_unforeseen(entry, error))))
+        counter.add()
     return done
 
 

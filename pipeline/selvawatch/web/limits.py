@@ -10,6 +10,7 @@ from typing import Any
 import urllib3
 
 from selvawatch.web.retry import PassingError, UnreachableError
+from selvawatch.web.traffic import add_received
 
 _CHUNK_BYTES = 65_536
 _PACKED = ("gzip", "x-gzip")
@@ -64,6 +65,7 @@ def body_of(reply: urllib3.BaseHTTPResponse, limits: AnswerLimits | None = None)
     began, received, body = time.monotonic(), 0, bytearray()
     while chunk := reply.read1(_CHUNK_BYTES, decode_content=False):
         received += len(chunk)
+        add_received(len(chunk))
         body += unpack.more(chunk, limits.content_bytes - len(body))
         if received > limits.received_bytes:
             raise LimitError(f"the answer is too long: more than {limits.received_bytes} bytes")

@@ -18,6 +18,7 @@ import urllib3
 from selvawatch.web.client import opened
 from selvawatch.web.limits import LimitError
 from selvawatch.web.retry import PassingError, RetryRule, retried
+from selvawatch.web.traffic import add_received
 
 _HEAD_BYTES = 16_384
 _GAP_BYTES = 16_384
@@ -183,6 +184,7 @@ def _content(reply: urllib3.BaseHTTPResponse, first: int, end: int, patience: Pa
     while chunk := reply.read1(_CHUNK_BYTES, decode_content=False):
         parts.append(chunk)
         here += len(chunk)
+        add_received(len(chunk))
         if here > patience.most_bytes:
             raise LimitError(f"it sends the whole file, more than {patience.most_bytes} bytes")
         if here > end and reply.status == 200:

@@ -1,5 +1,6 @@
 """Features of a layer as its replies bring them: gathered, limited, and made one frame in WGS 84."""
 
+import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,12 +11,15 @@ import shapely
 from pyproj import CRS
 
 from selvawatch.errors import SourceError
+from selvawatch.progress import Progress, report_progress
 from selvawatch.register.columns import frame_of
 from selvawatch.register.coordinate_reference import WGS84
 from selvawatch.register.coordinate_shapes import ShapeError
 from selvawatch.register.services.replies import Limits
 from selvawatch.register.services.service import LayerRequest, public_address
 from selvawatch.register.site_extent import in_degrees
+
+log = logging.getLogger(__name__)
 
 Shaped = Callable[[Any], tuple[shapely.Geometry | None, int]]
 
@@ -70,6 +74,7 @@ class LayerParts:
         self.kinds |= kinds or {}
         self.vertices += int(shapely.get_num_coordinates(np.array(geometries, object)).sum())
         self.text_bytes += sum(_bytes(value) for row in rows for value in row.values())
+        report_progress(log, Progress(work="features", item=self.request.layer, done=len(self.rows)))
         self._check("features", len(self.rows), self.limits.features)
         self._check("vertices", self.vertices, self.limits.vertices)
         self._check("bytes of attributes", self.text_bytes, self.limits.text_bytes)

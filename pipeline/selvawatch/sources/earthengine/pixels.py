@@ -33,6 +33,7 @@ from selvawatch.web.retry import (
     retried,
 )
 from selvawatch.web.throttle import turn_at
+from selvawatch.web.traffic import add_received
 
 PREFIX = "earthengine:"
 """Begins the href of every asset; the image's id follows."""
@@ -255,7 +256,9 @@ def pixels(
 
 def _compute(ee: Any, scene: Scene, wanted: Mapping[str, Band], request: Mapping[str, Any]) -> np.ndarray:
     expression = _expression(ee, scene, wanted)
-    return np.asarray(ee.data.computePixels({**request, "expression": expression}))
+    pixels = np.asarray(ee.data.computePixels({**request, "expression": expression}))
+    add_received(pixels.nbytes)
+    return pixels
 
 
 def _expression(ee: Any, scene: Scene, wanted: Mapping[str, Band]) -> Any:

@@ -1,13 +1,17 @@
 """The tiles of a run on a dask cluster."""
 
 import contextlib
+import logging
 import time
 
 from distributed import Client, Future
 
 from selvawatch.errors import SelvawatchError
+from selvawatch.progress import Counter
 from selvawatch.steps.tile.advance import advance_tile
 from selvawatch.store.run_plan import RunPlan
+
+log = logging.getLogger(__name__)
 
 _PATIENCE = 20
 """Seconds a scheduler has to answer."""
@@ -56,6 +60,7 @@ def _collected(
     states: dict[str, str] = {}
     failed: dict[str, str] = {}
     waiting, peopled = dict(futures), time.monotonic()
+    counter = Counter(log, "tiles", len(futures))
     while waiting:
         with contextlib.suppress(TimeoutError):
             next(iter(waiting.values())).exception(_STEP_S)
@@ -63,6 +68,7 @@ def _collected(
             with contextlib.suppress(TimeoutError):
                 _collect(tile, future, states, failed)
         known = states.keys() | failed.keys()
+        counter.add(len(waiting.keys() & known))
         waiting = {tile: future for tile, future in waiting.items() if tile not in known}
         if client.scheduler_info()["workers"]:
             peopled = time.monotonic()

@@ -1,12 +1,14 @@
 """A run of the monitoring: plan, bring the tiles up to the day, conclude: attribute, publish, commit."""
 
 import datetime as dt
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 
 from selvawatch.core.days import to_day
 from selvawatch.core.tier import Tier
 from selvawatch.errors import SelvawatchError, SiteError
+from selvawatch.progress import Counter
 from selvawatch.site import Site
 from selvawatch.steps.run.alert_evidence import illustrate
 from selvawatch.steps.run.attribute_events import read_zones, zones_of_run
@@ -22,6 +24,8 @@ from selvawatch.steps.tile.advance import advance_tile, baseline_tile
 from selvawatch.store.lock import HeldStore, exclusive
 from selvawatch.store.run_plan import RunContext, RunPlan, open_run, planned_site, remove_plans
 from selvawatch.store.site_copy import keep_site_copy
+
+log = logging.getLogger(__name__)
 
 
 def plan(held: HeldStore, site: str, site_file: str, area: str, until: str, source: str) -> RunPlan:
@@ -57,11 +61,14 @@ def _advance_here(run: RunPlan) -> tuple[dict[str, str], dict[str, str]]:
     """State by tile, and why it could not be brought up to the day by tile: one tile after the other."""
     states: dict[str, str] = {}
     failed: dict[str, str] = {}
+    counter = Counter(log, "tiles", len(run.tiles))
     for tile in run.tiles:
         try:
             states[tile] = advance_tile(run, tile)
         except (SelvawatchError, OSError) as error:
             failed[tile] = str(error)
+            log.info("%s: not brought up to the day: %s", tile, error)
+        counter.add()
     return states, failed
 
 
@@ -85,7 +92,10 @@ def baseline(site: str, site_file: str, store: str, area: str, source: str) -> d
         )
     with exclusive(store, "selvawatch baseline") as held:
         run = plan_run(held, loaded, area, loaded.days.first_day, source, baseline=True)
-        fitted = {tile: baseline_tile(run, tile) for tile in run.tiles}
+        counter, fitted = Counter(log, "tiles", len(run.tiles)), {}
+        for tile in run.tiles:
+            fitted[tile] = baseline_tile(run, tile)
+            counter.add()
         remove_plans(held.store)
         return fitted
 
@@ -120,19 +130,26 @@ def finish(held: HeldStore, run: RunPlan, states: Mapping[str, str], failed: Map
 
 def conclude(context: RunContext, results: TileResults) -> RunReport:
     """Track, attribute, illustrate, publish and commit what the tiles gave; the store is held."""
+    counter = Counter(log, "steps", 6, "to the end of the run")
     known = context.store.ledger.scenes()
     rows = scene_rows(context, known, results)
     zones = read_zones(context.site, context.store)
     public = findings_of(context, results.states, zones, Tier.PUBLIC)
     every = findings_of(context, results.states, zones, Tier.RESTRICTED)
+    counter.add()
     tracked = tracked_by_tier(context, results.states, zones, (public, every))
+    counter.add()
     every, pictures = illustrate(context, results.states, every)
+    counter.add()
     superseded = newly_superseded(context.inputs, known, rows)
     coverage = coverage_of(context, results.states, results.failed, superseded)
     content = content_of(context, results.states, (public, every), coverage, pictures)
+    counter.add()
     report = publish_run(context, results, content, tracked)
+    counter.add()
     check_inputs(context)
     keep_site_copy(context.store, context.site)
     commit_run(context, results, rows, every.attributed.alerts, report)
     prune_run(context.store, context.plan, context.site)
+    counter.add()
     return report
