@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from selvawatch.attribute.any_loss import attribute_layer
+from selvawatch.attribute.loss.any_loss import attribute_layer
 from selvawatch.core.hectares import equal_area_crs
 from selvawatch.register.vector_files import read_vector
 

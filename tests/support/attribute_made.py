@@ -9,9 +9,10 @@ import pandas as pd
 import shapely
 
 from selvawatch.attribute.accountings import OWNED_TYPES, ZONE_TYPES, Scale
-from selvawatch.attribute.faces import faces_of
+from selvawatch.attribute.faces import Faces, faces_of
 from selvawatch.attribute.overlay import Pieces, attribute, extent_of
 from selvawatch.attribute.periods import Periods
+from selvawatch.attribute.touches import with_touches
 from selvawatch.core.hectares import equal_area_crs, hectares
 from selvawatch.core.settings import load
 from selvawatch.core.tables import CELLS
@@ -126,23 +127,23 @@ def cells(shapes: list[shapely.Geometry], **columns: object) -> gpd.GeoDataFrame
 
 def pieces(loss: gpd.GeoDataFrame, rights: Register, today: int = TODAY) -> Pieces:
     """The loss cut by the faces of a register."""
+    return attribute(loss, faces_under(loss, rights), rights, today=today)
+
+
+def faces_under(loss: gpd.GeoDataFrame, rights: Register) -> Faces:
+    """The faces of a register under the loss, with what only touches by the site's own tolerance."""
     faces = faces_of(
         rights.rights,
         extent_of([loss, rights.rights]),
         equal_area=EQUAL_AREA,
         register_version=rights.version,
     )
-    return attribute(loss, faces, rights, today=today)
+    return with_touches(faces, rights, load(TableSettings, AOI / "tables.toml").touch, EQUAL_AREA)
 
 
 def inputs(loss: gpd.GeoDataFrame, rights: Register, **rest: object) -> TableInputs:
     """Everything tables need, with the site's own scales, periods and settings."""
-    faces = faces_of(
-        rights.rights,
-        extent_of([loss, rights.rights]),
-        equal_area=EQUAL_AREA,
-        register_version=rights.version,
-    )
+    faces = faces_under(loss, rights)
     made = {
         "pieces": attribute(loss, faces, rights, today=TODAY),
         "register": rights,

@@ -1,6 +1,6 @@
 """Planar faces: the ground cut once along every boundary of a register, each face with the rights over it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import geopandas as gpd
 import numpy as np
@@ -36,6 +36,8 @@ class Faces:
     """What the faces fill; ground beyond it cannot be attributed."""
     crs: CRS
     register_version: str = ""
+    touching: np.ndarray = field(default_factory=lambda: np.zeros((0, 2), np.int64))
+    """(n, 2) int64, positions in `members`: what gives way on its face, and to what (`with_touches`)."""
 
     def __len__(self) -> int:
         return len(self.starts) - 1

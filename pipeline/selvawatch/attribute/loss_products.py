@@ -12,12 +12,12 @@ import numpy as np
 import pandas as pd
 import rasterio.features
 import shapely
-from affine import Affine
 from pyproj import CRS
 from rasterio.windows import Window
 
 from selvawatch.attribute.loss.loss_checks import areas_of
 from selvawatch.attribute.loss.loss_days import LossDays, listed_rows
+from selvawatch.attribute.loss.pixel_outlines import in_raster, outlines_in_crs
 from selvawatch.core.hectares import hectares
 from selvawatch.core.tables import CAUSES, CELLS
 from selvawatch.errors import LayerError
@@ -71,7 +71,8 @@ def read_raster_loss(
     """Patches of equal value of a raster (first band) as polygons in `crs`: value, status, first, last.
 
     `first` and `last` are the first and last day the loss may have happened on. A raster of more than 33
-    megabytes on the ground is read by windows, at whose borders patches are cut.
+    megabytes on the ground is read by windows, at whose borders patches are cut. Patches that meet share
+    every point of the edge between them, also in another CRS (see `loss.pixel_outlines`).
 
     extent: bounds in `crs` that are read; None: all of the raster.
 
@@ -102,13 +103,11 @@ def read_raster_loss(
                     got=f"more than {_MOST_PATCHES}",
                     do="check its --encoding, or cut it to the site's ground",
                 )
-            found, outlines = _patches(values, loss, raster.window_transform(window))
+            found, outlines = _patches(values, loss)
             codes.append(found)
-            shapes.append(outlines)
-        raster_crs = raster.crs.to_wkt()
+            shapes.append(outlines_in_crs(in_raster(outlines, window), raster, crs))
     frame = _dated(np.concatenate([np.zeros(0, np.int64), *codes]), encoding, year, path)
-    outlines = np.concatenate([np.zeros(0, object), *shapes])
-    return gpd.GeoDataFrame(frame, geometry=outlines, crs=raster_crs).to_crs(crs)
+    return gpd.GeoDataFrame(frame, geometry=np.concatenate([np.zeros(0, object), *shapes]), crs=crs)
 
 
 def _loss_in(path: Path, raster: Any, window: Window, encoding: str) -> tuple[np.ndarray, np.ndarray]:
@@ -154,17 +153,16 @@ def _most_patches(values: np.ndarray, loss: np.ndarray) -> int:
     return int(np.count_nonzero(begins))
 
 
-def _patches(values: np.ndarray, loss: np.ndarray, transform: Affine) -> tuple[np.ndarray, np.ndarray]:
-    """Code (n,) int64 and outline (n,) of each patch of equal value."""
+def _patches(values: np.ndarray, loss: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Code (n,) int64 and outline (n,) of each patch of equal value, in (column, row)."""
     if loss.all() and (values == values[0, 0]).all():
         height, width = loss.shape
-        corners = [transform @ corner for corner in ((0, 0), (width, 0), (width, height), (0, height))]
-        return values[:1, 0].astype(np.int64), np.array([shapely.Polygon(corners)], object)
+        return values[:1, 0].astype(np.int64), np.array([shapely.box(0, 0, width, height)], object)
     if values.dtype not in (np.uint8, np.int16, np.uint16, np.int32):
         values = values.astype(np.int32)
     found = [
         (shapely.geometry.shape(outline), int(code))
-        for outline, code in rasterio.features.shapes(values, loss, 4, transform)
+        for outline, code in rasterio.features.shapes(values, loss, 4)
     ]
     outlines = np.empty(len(found), object)
     outlines[:] = [outline for outline, _ in found]

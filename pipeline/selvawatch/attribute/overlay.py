@@ -11,7 +11,7 @@ import shapely
 from selvawatch.attribute.faces import Faces
 from selvawatch.core.days import NO_DAY, day_numbers
 from selvawatch.errors import LayerError
-from selvawatch.register.register import UNKNOWN, Register, Validity, validity
+from selvawatch.register.register import NOT_IN_FORCE, UNKNOWN, Register, Validity, validity
 
 _FILL = 1e-6
 """Share of a cell that its pieces may miss: noise of the arithmetic, far above it an error."""
@@ -28,7 +28,8 @@ class Pieces:
     """One row for each piece: the cell's columns, then `face`, `share` (of the cell, by area in the pixel
     CRS), `ha`, `ha_lo` (confirmed ground), `ha_hi`, `date_uncertain`, and its own `geometry`."""
     members: pd.DataFrame
-    """One row for each piece and register row over it, in force or not: `piece` (position in `frame`),
+    """One row for each piece and register row over it, in force or not, apart from what only touches another
+    one there (`Faces.touching`): `piece` (position in `frame`),
     `right` (position in the register), and its state (`register.IN_FORCE` ...) on the day of loss, the
     earliest and the latest possible day, and today: `at_loss`, `earliest`, `latest`, `today`; and
     `between_0` ... on the days between on which any right over the piece began or ended."""
@@ -183,7 +184,31 @@ def _members(frame: pd.DataFrame, faces: Faces, register: Register, today: int) 
     members.loc[undated, [name for name in members if name not in ("piece", "right", "today")]] = np.int8(
         UNKNOWN
     )
-    return members
+    return _giving_way(members, faces.starts[np.repeat(face, counts)] + offset, faces)
+
+
+def _giving_way(members: pd.DataFrame, entry: np.ndarray, faces: Faces) -> pd.DataFrame:
+    """The members without what only touches another one, on each day on which that one stands.
+
+    entry: position of each row in `Faces.members`, int (rows,).
+    """
+    row = np.flatnonzero(np.isin(entry, faces.touching[:, 0]))
+    if not len(row):
+        return members
+    pairs = pd.DataFrame({"row": row, "yields": entry[row]}).merge(
+        pd.DataFrame(faces.touching, columns=["yields", "stays"]), on="yields"
+    )
+    row = pairs["row"].to_numpy()
+    stays = row + (pairs["stays"] - pairs["yields"]).to_numpy()
+    days = [str(name) for name in members if name not in ("piece", "right")]
+    states = members[days].to_numpy()
+    left = states.copy()
+    which, day = np.nonzero(states[stays] != NOT_IN_FORCE)
+    left[row[which], day] = NOT_IN_FORCE
+    gone = np.zeros(len(members), bool)
+    gone[row] = (left[row] == NOT_IN_FORCE).all(axis=1) & (states[row] != NOT_IN_FORCE).any(axis=1)
+    members = members.assign(**{name: left[:, at] for at, name in enumerate(days)})
+    return members[~gone].reset_index(drop=True)
 
 
 def _days_between(

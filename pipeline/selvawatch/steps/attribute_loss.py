@@ -10,7 +10,7 @@ import pandas as pd
 import shapely
 from pyproj import CRS
 
-from selvawatch.attribute.any_loss import ADDED, attribute_layer, zone_outlines
+from selvawatch.attribute.loss.any_loss import ADDED, attribute_layer, zone_outlines
 from selvawatch.attribute.loss.loss_checks import (
     areas_of,
     dating_remarks,

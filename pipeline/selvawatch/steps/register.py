@@ -15,6 +15,7 @@ import numpy as np
 
 from selvawatch.attribute.faces import SLIVER_HA, faces_of
 from selvawatch.attribute.overlay import extent_of
+from selvawatch.attribute.touches import touching_rights, with_touches
 from selvawatch.core.files import file_digest, write_checked
 from selvawatch.errors import DamagedError, LayerError, SelvawatchError
 from selvawatch.progress import Counter
@@ -290,7 +291,9 @@ def _slivers(site: Site, store: Store) -> list[str]:
     summary = (
         f"{len(small)} of {len(faces)} faces are slivers under {SLIVER_HA} ha: {faces.ha[small].sum():.4f} ha"
     )
-    return [summary, *largest]
+    touching = len(touching_rights(with_touches(faces, register, site.tables.touch, site.equal_area)))
+    only = f"{touching} pairs of rights, or of a right and a zone, only touch by the tolerance of tables.toml"
+    return [summary, *largest, f"{only}: no overlap of rights, and not inside the zone"]
 
 
 def _fetch(site: Site, store: Store, entry: LayerEntry, when: _When, client: Client) -> SnapshotRecord:

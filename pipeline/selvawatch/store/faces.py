@@ -1,12 +1,14 @@
 """Faces of a register and loss cut by them, a sealed folder each: made once, and read for every table."""
 
 import contextlib
+import hashlib
 import io
 import logging
 import os
 import shutil
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import astuple
 from pathlib import Path
 
 import geopandas as gpd
@@ -16,6 +18,7 @@ import shapely
 
 from selvawatch.attribute.faces import Faces, faces_of
 from selvawatch.attribute.overlay import Pieces, attribute, extent_of
+from selvawatch.attribute.touches import with_touches
 from selvawatch.core.files import digest
 from selvawatch.errors import DamagedError
 from selvawatch.register.register import Register
@@ -25,7 +28,7 @@ from selvawatch.store.seal import open_sealed
 
 log = logging.getLogger(__name__)
 
-EDITION = 1
+EDITION = 2
 """Raised when the same register would give other faces."""
 
 KEPT = 3
@@ -56,7 +59,8 @@ def site_faces(
     extent = shapely.box(*low, *high)
     if store is None:
         return _made(site, register, extent)
-    key = digest([EDITION, shapely.geos_version_string, list(extent.bounds), site.equal_area.to_wkt()])
+    touch = list(astuple(site.tables.touch))
+    key = digest([EDITION, shapely.geos_version_string, list(extent.bounds), site.equal_area.to_wkt(), touch])
     path = store.faces / f"{register.version[:16]}-{key[:16]}"
     if path.exists():
         try:
@@ -84,8 +88,8 @@ def site_pieces(
 
     of: digest of what the cells and events come from (a run's id, a product's file).
     """
-    bounds = list(faces.extent.bounds)
-    key = digest([EDITION, shapely.geos_version_string, of, today, bounds])[:16]
+    bounds, touching = list(faces.extent.bounds), hashlib.sha256(faces.touching.tobytes()).hexdigest()
+    key = digest([EDITION, shapely.geos_version_string, of, today, bounds, touching])[:16]
     path = store.faces / f"{register.version[:16]}-{key}"
     if path.exists():
         try:
@@ -121,7 +125,8 @@ def _keep(path: Path, fill: Callable[[Path], None]) -> None:
 
 
 def _made(site: Site, register: Register, extent: shapely.Polygon) -> Faces:
-    return faces_of(register.rights, extent, equal_area=site.equal_area, register_version=register.version)
+    faces = faces_of(register.rights, extent, equal_area=site.equal_area, register_version=register.version)
+    return with_touches(faces, register, site.tables.touch, site.equal_area)
 
 
 def _write(path: Path, faces: Faces) -> None:
@@ -135,6 +140,7 @@ def _write(path: Path, faces: Faces) -> None:
         members=faces.members,
         starts=faces.starts,
         ha=faces.ha,
+        touching=faces.touching,
     )
 
 
@@ -183,4 +189,5 @@ def _read(path: Path, register: Register, extent: shapely.Polygon) -> Faces:
             extent=extent,
             crs=register.rights.crs,
             register_version=register.version,
+            touching=kept["touching"],
         )

@@ -9,6 +9,7 @@ import pandas as pd
 
 from selvawatch.attribute.accountings import KEPT_ASIDE
 from selvawatch.attribute.seniority import MINING
+from selvawatch.attribute.touches import only_touch
 from selvawatch.core.schema import Tier, column, columns
 from selvawatch.core.table_options import TableOptions
 from selvawatch.register.register import IN_FORCE, validity
@@ -19,9 +20,9 @@ from selvawatch.tables.rights_by_face import (
     THREE,
     districts_of_faces,
     face_rights,
-    faces_under,
     need_faces,
     of_register,
+    rows_under,
 )
 from selvawatch.tables.single_rights import DISTRICT, RIGHTS_N, joined_rows, nullable, refuse_area
 
@@ -72,14 +73,17 @@ def _by_right(inputs: TableInputs, options: TableOptions) -> pd.DataFrame:
         mining = mining[mining["area"] == options.area]
     others = rows[~rows["type"].isin([*MINING, *KEPT_ASIDE])]
     table = mining.groupby("right", as_index=False).agg(ha=("ha", "sum"))
-    over = mining[["face", "right", "ha"]].merge(others[["face", "type"]], on="face")
+    over = mining[["face", "right", "ha"]].merge(
+        others[["face", "right", "type"]], on="face", suffixes=("", "_other")
+    )
+    over = over[~only_touch(faces, over["right"].to_numpy(), over["right_other"].to_numpy())]
     once = over.drop_duplicates(["face", "right"]).groupby("right")["ha"].sum()
     table["overlap_ha"] = table["right"].map(once).fillna(0.0)
     kinds = over.groupby("right")["type"].unique().map(lambda found: " ".join(sorted(found)))
     table["overlap_types"] = table["right"].map(kinds)
     today = np.array([inputs.pieces.today])
     for kind, name in (("corridor", "corridor"), ("buffer", "buffer"), ("protected_core", "core")):
-        under = mining[faces_under(inputs, faces, kind)[mining["face"].to_numpy()]]
+        under = rows_under(inputs, faces, mining, kind)
         share = table["right"].map(under.groupby("right")["ha"].sum()).fillna(0.0) / table["ha"]
         table[f"{name}_share"] = (
             np.minimum(share, 1.0) if inputs.register.could_hold(kind, today)[0] else np.nan

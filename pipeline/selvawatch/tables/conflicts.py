@@ -7,6 +7,7 @@ from selvawatch.attribute.accountings import KEPT_ASIDE
 from selvawatch.attribute.describe import nearest
 from selvawatch.attribute.loss.loss_in_periods import dating_of, possible_days
 from selvawatch.attribute.seniority import MINING, begin_days
+from selvawatch.attribute.touches import only_touch
 from selvawatch.core.days import day_numbers
 from selvawatch.core.schema import Column, Tier, column, columns
 from selvawatch.core.table_options import TableOptions
@@ -18,9 +19,9 @@ from selvawatch.tables.rights_by_face import (
     THREE,
     districts_of_faces,
     face_rights,
-    faces_under,
     need_faces,
     of_register,
+    rows_under,
 )
 from selvawatch.tables.single_rights import DISTRICT, RIGHTS_N, joined_rows, nullable, refuse_area
 
@@ -87,12 +88,13 @@ _SUMS = ["loss_before", "loss_after", "loss_mining_before", "loss_mining_after",
 
 
 def _pairs(inputs: TableInputs) -> pd.DataFrame:
-    """face, ha, right_a (earlier), right_b and order_known of every pair of rights over each face."""
+    """face, ha, right_a (earlier), right_b and order_known of every pair of rights that overlap on a face."""
     rights = inputs.register.rights
     rows = face_rights(inputs, need_faces(inputs))[["face", "right", "ha"]]
     by_id = np.argsort(np.argsort(rights["right_id"].to_numpy(str), kind="stable"), kind="stable")
     pairs = rows.merge(rows[["face", "right"]], on="face", suffixes=("_a", "_b"))
     pairs = pairs[by_id[pairs["right_a"]] < by_id[pairs["right_b"]]]
+    pairs = pairs[~only_touch(need_faces(inputs), pairs["right_a"].to_numpy(), pairs["right_b"].to_numpy())]
     begun = begin_days(inputs.register)
     begin_a, begin_b = begun[pairs["right_a"]], begun[pairs["right_b"]]
     known = (begin_a < NEVER) & (begin_b < NEVER)
@@ -111,11 +113,11 @@ def corridor_conflict_share(inputs: TableInputs, _options: TableOptions) -> pd.D
     """
     faces = need_faces(inputs)
     rows = face_rights(inputs, faces, today=True)
-    in_corridor = faces_under(inputs, faces, "corridor")
-    mining = rows[rows["type"].isin(MINING) & in_corridor[rows["face"].to_numpy()]]
+    mining = rows_under(inputs, faces, rows[rows["type"].isin(MINING)], "corridor")
     others = rows[~rows["type"].isin([*MINING, *KEPT_ASIDE])]
     total = mining.groupby("right_id")["ha"].sum()
     shared = mining.merge(others, on=["face", "area", "ha"], suffixes=("", "_other"))
+    shared = shared[~only_touch(faces, shared["right"].to_numpy(), shared["right_other"].to_numpy())]
     per_pair = shared.groupby(["right_id", "right_id_other"])["ha"].sum()
     near = water_distance(inputs, mining)
     records = []

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from selvawatch.attribute.faces import Faces
+from selvawatch.attribute.touches import only_touch
 from selvawatch.core.schema import column
 from selvawatch.errors import TableError
 from selvawatch.register.register import NOT_IN_FORCE, validity
@@ -78,16 +79,19 @@ def districts_of_faces(inputs: TableInputs, faces: Faces) -> np.ndarray:
     return names
 
 
-def faces_under(inputs: TableInputs, faces: Faces, kind: str) -> np.ndarray:
-    """Which faces lie under a type today, in force or of unknown validity; bool (face,)."""
+def rows_under(inputs: TableInputs, faces: Faces, rows: pd.DataFrame, kind: str) -> pd.DataFrame:
+    """Of the rows of `face_rights` those under a type today, in force or of unknown validity.
+
+    A right that only touches all that is of the type on a face does not lie under it.
+    """
+    rights = inputs.register.rights
     face = np.repeat(np.arange(len(faces)), np.diff(faces.starts))
-    on = (inputs.register.rights["type"] == kind).to_numpy()[faces.members]
-    state = validity(inputs.register.rights).states(
-        faces.members, np.full(len(faces.members), inputs.pieces.today, np.int64)
-    )
-    under = np.zeros(len(faces), bool)
-    under[face[on & (state != NOT_IN_FORCE)]] = True
-    return under
+    state = validity(rights).states(faces.members, np.full(len(faces.members), inputs.pieces.today, np.int64))
+    on = (rights["type"] == kind).to_numpy()[faces.members] & (state != NOT_IN_FORCE)
+    kinds = pd.DataFrame({"face": face[on], "zone": faces.members[on]})
+    pairs = rows[["face", "right"]].reset_index().merge(kinds, on="face")
+    inside = pairs[~only_touch(faces, pairs["right"].to_numpy(), pairs["zone"].to_numpy())]
+    return rows.loc[rows.index.isin(inside["index"])]
 
 
 def of_register(inputs: TableInputs) -> dict[str, str]:

@@ -1,8 +1,9 @@
 """Numbers that tables need: `aoi/tables.toml`."""
 
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from selvawatch.attribute.touches import Touch
 from selvawatch.errors import SiteError
 
 
@@ -93,6 +94,8 @@ class TableSettings:
     """Cells of SPDA's charts 3, 4 and 7, in order."""
     old_layer_days: int = 365
     """Age over which the bulletin calls a layer of the register old, days; older sites do not state it."""
+    touch: Touch = field(default_factory=Touch)
+    """Up to how much shared ground rights and zones touch and do not overlap; older sites do not state it."""
 
     def __post_init__(self) -> None:
         """Refuse thresholds that do not pair."""

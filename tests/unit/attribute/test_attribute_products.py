@@ -14,7 +14,7 @@ from affine import Affine
 
 import attribute_made as made
 from attribute_made import box
-from selvawatch.attribute.any_loss import attribute_layer
+from selvawatch.attribute.loss.any_loss import attribute_layer
 from selvawatch.attribute.loss.loss_days import DateFields, days_of_loss
 from selvawatch.attribute.loss_products import Product, loss_cells, read_raster_loss
 from selvawatch.core.files import file_digest
