@@ -43,8 +43,8 @@ faults: $(STAMP) ## damages, kills, schedules and what lower tiers are given, in
 spans: $(STAMP)  ## a thousand made-up files of loss with any dates and spans; takes some minutes
 	SELVAWATCH_EXAMPLES=1000 $(BIN)/python -m pytest tests/property/test_loss_spans.py
 
-live: $(STAMP)   ## one small request to each real archive; needs the internet
-	$(BIN)/python -m pytest tests/live -m live
+live: $(STAMP)   ## what each real archive gives today, as a table for a report; needs the internet, at most five minutes
+	$(BIN)/python -m pytest tests/live -m live -s
 
 schemas: $(STAMP) ## outputs/schemas/ again, after a column or a layer has changed
 	$(BIN)/python -m selvawatch.write.schemas outputs/schemas

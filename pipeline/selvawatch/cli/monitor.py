@@ -38,6 +38,9 @@ UntilOption = Annotated[
 ]
 
 DeepOption = Annotated[bool, typer.Option("--deep", help="Compare the content of every file too.")]
+OnlineOption = Annotated[
+    bool, typer.Option("--online", help="Ask each archive of scenes too: a search, a token, a small read.")
+]
 StrictOption = Annotated[
     bool,
     typer.Option("--strict", help="Exit 3, after the commit, where a sensor is stale or was not searched."),
@@ -244,11 +247,14 @@ def doctor(
     site: SiteOption = None,
     site_file: SiteFileOption = DEFAULT_SITE_FILE,
     deep: DeepOption = False,
+    online: OnlineOption = False,
 ) -> None:
     """Say what is wrong and what to do next: site, layers, keys, last run, files; exit 1 for FAIL."""
-    from selvawatch.steps.doctor import examine
+    from selvawatch.steps.doctor import examine, examine_online
 
     findings = examine(site_folder(site), store, file=site_file, deep=deep)
+    if online:
+        findings += examine_online(site_folder(site), file=site_file)
     for finding in findings:
         typer.echo(finding.line)
     if any(finding.state == "FAIL" for finding in findings):

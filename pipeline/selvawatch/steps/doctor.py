@@ -7,6 +7,7 @@ from pathlib import Path
 from selvawatch.errors import SelvawatchError
 from selvawatch.health.finding import Finding, doubtful, fine, wrong
 from selvawatch.health.layer_findings import layer_findings
+from selvawatch.health.online import ask_archives
 from selvawatch.health.setup_findings import prefect_finding, source_finding, version_findings
 from selvawatch.health.store_findings import store_findings
 from selvawatch.site import Site
@@ -39,6 +40,20 @@ def examine(
         found += [*_site(site, store, day)]
     stored = store_findings(store, site, day, deep=deep, wanted_counts=counts_of)
     return [*found, *stored, prefect_finding()]
+
+
+def examine_online(folder: Path, *, file: str = "aoi/site.toml") -> list[Finding]:
+    """What each archive of scenes gives today, a finding each; nothing where the site cannot be loaded."""
+    try:
+        site = Site.load(folder, file)
+    except SelvawatchError:
+        return []  # `examine` says why
+    return [
+        fine(answer.line)
+        if answer.works
+        else doubtful(f"{answer.line}: {answer.failed} failed", "try again later, or see [sources]")
+        for answer in ask_archives(site)
+    ]
 
 
 def _site(site: Site, store: str, today: dt.date) -> Iterator[Finding]:
