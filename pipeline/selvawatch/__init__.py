@@ -1,9 +1,10 @@
 """selvawatch: monitoring of mining-driven forest loss, from satellite scenes to attributed alerts."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from selvawatch.core.table_options import TableOptions, TableRequest
+from selvawatch.core.table_options import TableOptions, TableRequest, listed
 from selvawatch.core.tier import tier_named
 from selvawatch.version import __version__
 
@@ -20,7 +21,7 @@ def table(
     *,
     site: Path | str | None = None,
     store: Path | str = "outputs",
-    by: tuple[str, ...] = _DEFAULT.by,
+    by: str | Iterable[str] = _DEFAULT.by,
     accounting: str = _DEFAULT.accounting,
     clock: str = _DEFAULT.clock,
     measure: str = _DEFAULT.measure,
@@ -41,16 +42,19 @@ def table(
         keeps of the site of its last run. A site that is not the store's is refused.
     store
         Folder with the results.
+    by
+        Dimensions to split by: `"year"`, `"year,area"` or `["year", "area"]`.
 
     Raises
     ------
     SelvawatchError
-        For an unknown table, option, product or tier, or a store without a run.
+        For an unknown table, option, product or tier, an option that the table does not use, or a store
+        without a run.
     """
     from selvawatch.steps.tables import table_frame  # a caller that asks for no table waits for no pandas
 
     options = TableOptions(
-        by=tuple(by),
+        by=listed(by),
         accounting=accounting,
         clock=clock,
         measure=measure,

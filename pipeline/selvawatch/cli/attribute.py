@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from selvawatch.cli.options import JsonOption, SiteOption, StoreOption, day_of, site_folder
+from selvawatch.core.table_options import listed
 from selvawatch.core.tier import tier_named
 
 if TYPE_CHECKING:
@@ -30,7 +31,10 @@ def attribute(
     ] = None,
     by: Annotated[
         list[str] | None,
-        typer.Option(metavar="COLUMN", help="Sum over columns of the result, such as zone_name."),
+        typer.Option(
+            metavar="COLUMN",
+            help="Sum over columns of the result, such as zone_name; repeated, or with commas.",
+        ),
     ] = None,
     date_field: Annotated[
         str, typer.Option(help="Column of the loss with its date, or the beginning of a span.")
@@ -130,9 +134,7 @@ def attribute(
     if out is None:
         return
     around = extent_of_areas(loaded.areas)
-    options = AttributionOptions(
-        tier=allowed, by=split_list(by), near=None if around is None else around.near
-    )
+    options = AttributionOptions(tier=allowed, by=listed(by), near=None if around is None else around.near)
     crs, equal_area = loaded.grid.crs, loaded.equal_area
     done = attribute_file(layer, held_against, out, crs=crs, equal_area=equal_area, options=options)
     if not register_as:
@@ -161,11 +163,6 @@ def _keep(layer: "LossLayer", product: "Product", site: "Site", store: str, *, r
         + (f", dates read as {form}" if form else "")
         + (f", covers {covers[0]} to {covers[1]}" if covers else "")
     )
-
-
-def split_list(given: Sequence[str] | None) -> tuple[str, ...]:
-    """Words given once each, or several in a text with commas between."""
-    return tuple(word.strip() for text in given or () for word in text.split(",") if word.strip())
 
 
 def _date(text: str, option: str) -> dt.date:

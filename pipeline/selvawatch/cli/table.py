@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from selvawatch.cli.options import JsonOption, StoreOption, StoreSiteOption, TierOption
-from selvawatch.core.table_options import TableOptions, TableRequest
+from selvawatch.core.table_options import TableOptions, TableRequest, listed
 from selvawatch.core.tier import tier_named
 
 if TYPE_CHECKING:
@@ -18,7 +18,10 @@ _DEFAULT = TableOptions()
 def table(
     name: Annotated[str, typer.Argument(metavar="NAME", help="A table, or `list` for all of them.")],
     by: Annotated[
-        list[str] | None, typer.Option(help="Split by year, month, area, district, status, cause, event_id.")
+        list[str] | None,
+        typer.Option(
+            help="Split by year, month, area, district, status, cause, event_id; repeated, or with commas."
+        ),
     ] = None,
     accounting: Annotated[
         str, typer.Option(help="exclusive, inclusive (not additive), fractional or combination.")
@@ -44,7 +47,10 @@ def table(
     store: StoreOption = "outputs",
     as_json: JsonOption = False,
 ) -> None:
-    """A table, written to --out or printed. Every share says what it is a share of."""
+    """A table, written to --out or printed. Every share says what it is a share of.
+
+    An option that the table does not use is refused.
+    """
     from selvawatch.steps.store_site import site_of_store
     from selvawatch.steps.tables import make_table, plot_table
     from selvawatch.store.folders import open_store
@@ -53,7 +59,7 @@ def table(
         _print_list()
         return
     options = TableOptions(
-        by=tuple(by or ()),
+        by=listed(by),
         accounting=accounting,
         clock=clock,
         measure=measure,
@@ -85,6 +91,7 @@ def _print_list() -> None:
 
 def _give_out(made: "MadeTable", out: Path | None, as_json: bool) -> None:
     """Write the table where a file is named, print it where none is."""
+    from selvawatch.cli.console_table import console_table
     from selvawatch.steps.tables import write_table
 
     frame = made.released.frame
@@ -94,4 +101,4 @@ def _give_out(made: "MadeTable", out: Path | None, as_json: bool) -> None:
     elif as_json:
         typer.echo(frame.to_json(orient="records", date_format="iso", force_ascii=False))
     else:
-        typer.echo(frame.to_string(index=False))
+        typer.echo(console_table(frame, made.provenance))

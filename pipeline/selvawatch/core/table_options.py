@@ -1,6 +1,7 @@
 """Which table, cut and counted how, of what and for whom: the options of a table, once for all callers."""
 
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, fields
 
 from selvawatch.core.tier import Tier
 from selvawatch.errors import TableError
@@ -35,6 +36,22 @@ class TableOptions:
             raise TableError("unknown measure", got=self.measure, needed=MEASURES)
         if strange := [name for name in self.by if name not in DIMENSIONS]:
             raise TableError("unknown dimension", got=strange, needed=DIMENSIONS)
+
+    def changed(self) -> tuple[str, ...]:
+        """Names of the options that are not as they are by default, in order."""
+        plain = TableOptions()
+        return tuple(name for name in OPTIONS if getattr(self, name) != getattr(plain, name))
+
+
+OPTIONS = tuple(one.name for one in fields(TableOptions))
+"""Names of all options of tables."""
+
+
+def listed(given: str | Iterable[str] | None) -> tuple[str, ...]:
+    """The words of a text or of several texts, with commas between or not, each once, in order."""
+    texts = [given] if isinstance(given, str) else list(given or ())
+    words = [word.strip() for text in texts for word in text.split(",")]
+    return tuple(dict.fromkeys(word for word in words if word))
 
 
 DETECTIONS = "detections"

@@ -23,7 +23,7 @@ from selvawatch.steps.store_site import site_of_store
 from selvawatch.steps.table_inputs import detections_label, of_product, of_run, with_other
 from selvawatch.store.folders import Store, open_store
 from selvawatch.store.site_guard import site_edits
-from selvawatch.tables import TABLES, TableSpec, build
+from selvawatch.tables import TABLES, TableSpec, build, check_options
 from selvawatch.write.bulletin.plots import draw_bars
 from selvawatch.write.formats.format_table import Content, write_rows
 from selvawatch.write.language.i18n import language
@@ -51,8 +51,7 @@ def make_table(site: Site, store: Store, request: TableRequest) -> MadeTable:
     TableError, StoreError
         For an unknown table, option or product, or a store without a run.
     """
-    if request.name not in TABLES:
-        raise TableError("unknown table", got=request.name, needed=sorted(TABLES))
+    check_options(request.name, request.options)
     zones = read_zones(site, store)
     if request.product and request.as_of:
         raise TableError(

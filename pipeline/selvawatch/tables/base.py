@@ -82,6 +82,8 @@ class TableSpec:
     """English; with the name, the id of the table's title in the catalogues of `write.language`."""
     build: Callable[[TableInputs, TableOptions], pd.DataFrame]
     columns: tuple[Column, ...]
+    uses: tuple[str, ...] = ()
+    """Options of `TableOptions` that change it, in any tier; `registry.check_options` refuses any other."""
     notes: tuple[str, ...] = field(default=())
     """What a reader must know before quoting it."""
     public: PublicForm | None = None

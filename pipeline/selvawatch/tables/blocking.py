@@ -136,6 +136,7 @@ SPECS = (
         name="blocking_steps",
         description="Steps of formalization that the place of each mining right makes hard.",
         build=blocking_steps,
+        uses=("area",),
         columns=columns(
             column("right_id", "text", "Right.", tier=Tier.RESTRICTED),
             column("type", "text", "Title or application."),

@@ -9,7 +9,7 @@ from selvawatch.attribute.accountings import NOT_KNOWN, OUTSIDE, account
 from selvawatch.attribute.describe import site_categories
 from selvawatch.attribute.loss.loss_in_periods import BESIDE_PERIODS, STOCK
 from selvawatch.core.schema import column, columns
-from selvawatch.core.table_options import TableOptions
+from selvawatch.core.table_options import OPTIONS, TableOptions
 from selvawatch.core.tables import CONCESSION_TYPES
 from selvawatch.errors import TableError
 from selvawatch.register.register import NOT_IN_FORCE
@@ -168,6 +168,7 @@ SPECS = (
         name="loss_by_concession_type",
         description="Forest loss on concessions by type, per area (SPDA chart 4, overlaps counted once).",
         build=loss_by_concession_type,
+        uses=("by", "accounting", "clock", "measure", "scale", "area"),
         columns=columns(by_columns(), CLASS, HECTARES, SHARES, HOW),
         notes=("Loss outside concessions is not in this table; see share_inside_outside.",),
     ),
@@ -175,6 +176,7 @@ SPECS = (
         name="share_inside_outside",
         description="Forest loss inside concessions by type, and outside (SPDA charts 5 to 7).",
         build=share_inside_outside,
+        uses=OPTIONS,
         columns=columns(by_columns(), PERIOD, CLASS, WATCHED, HECTARES, SHARES, HOW),
         notes=("Rows `excluded: ...` have no share: the source leaves them out.",),
     ),
@@ -182,6 +184,7 @@ SPECS = (
         name="site_category",
         description="Forest loss by planetGOLD category as a proxy for the place.",
         build=site_category,
+        uses=("by", "measure", "scale", "area"),
         columns=columns(
             by_columns(),
             column("site_category", "text", "I, II, III, IV or undetermined."),

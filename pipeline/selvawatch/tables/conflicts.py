@@ -262,6 +262,7 @@ SPECS = (
         name="overlap_conflicts",
         description="Pairs of rights over the same ground, with seniority and loss before and after.",
         build=overlap_conflicts,
+        uses=("area",),
         columns=columns(
             column("right_senior", "text", "Earlier right.", tier=Tier.RESTRICTED),
             column("right_junior", "text", "Later right.", tier=Tier.RESTRICTED),

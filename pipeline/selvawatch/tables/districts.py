@@ -192,6 +192,7 @@ SPECS = (
         name="loss_by_district",
         description="Forest loss by district.",
         build=loss_by_district,
+        uses=("by", "measure", "area"),
         columns=columns(
             by_columns(),
             column("ubigeo", "text", "Code of the district.", nullable=True),
@@ -204,6 +205,7 @@ SPECS = (
         name="area_coverage",
         description="Share of the region's loss inside the areas of interest, by year.",
         build=area_coverage,
+        uses=("by", "measure", "area"),
         columns=columns(
             by_columns(),
             column("coverage", "text", "Inside or outside the areas."),
@@ -216,6 +218,7 @@ SPECS = (
         name="displacement_rings",
         description="Loss per month around an area before and after a day.",
         build=displacement_rings,
+        uses=("measure", "area"),
         columns=columns(
             column("ring", "text", "Ring around the area."),
             column("side", "text", "before, after, across (in a span over both), or undated."),
@@ -233,6 +236,7 @@ SPECS = (
         name="front_age",
         description="First year with enough mining loss, by square.",
         build=front_age,
+        uses=("measure", "area"),
         columns=columns(
             column("west", "float", "South-west corner of the square.", unit="m"),
             column("south", "float", "South-west corner of the square.", unit="m"),

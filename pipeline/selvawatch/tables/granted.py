@@ -187,6 +187,7 @@ SPECS = (
         name="granted_by_period",
         description="Ground granted by period, and in force at its end (SPDA chart 3): ha is net, granted.",
         build=granted_by_period,
+        uses=("periods", "area"),
         columns=_GRANTED,
         public=PublicForm(
             build=granted_by_period_public,

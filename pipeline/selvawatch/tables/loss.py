@@ -10,7 +10,7 @@ from selvawatch.attribute.accountings import ADDITIVE, OUTSIDE, class_of_nothing
 from selvawatch.attribute.loss.loss_in_periods import BESIDE_PERIODS, STOCK, rows_in_periods
 from selvawatch.attribute.periods import PeriodSet
 from selvawatch.core.schema import Column, column, columns
-from selvawatch.core.table_options import TableOptions
+from selvawatch.core.table_options import OPTIONS, TableOptions
 from selvawatch.tables.base import (
     CLASS,
     HECTARES,
@@ -224,24 +224,28 @@ SPECS = (
         name="loss_by_type",
         description="Forest loss by type of right.",
         build=loss_by_type,
+        uses=("by", "accounting", "clock", "measure", "scale", "area"),
         columns=_spec_columns(CLASS),
     ),
     TableSpec(
         name="loss_by_zone",
         description="Forest loss by zone.",
         build=loss_by_zone,
+        uses=("by", "accounting", "clock", "measure", "scale", "area"),
         columns=_spec_columns(CLASS),
     ),
     TableSpec(
         name="loss_by_period",
         description="Forest loss by period.",
         build=loss_by_period,
+        uses=("by", "measure", "periods", "area"),
         columns=_spec_columns(PERIOD, WATCHED),
     ),
     TableSpec(
         name="loss_type_zone_period",
         description="Forest loss by type of right, zone and period.",
         build=loss_type_zone_period,
+        uses=OPTIONS,
         columns=_spec_columns(PERIOD, TYPE_ZONE, WATCHED),
     ),
 )

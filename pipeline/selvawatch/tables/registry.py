@@ -34,6 +34,31 @@ TABLES = read_specs(import_module(__package__).__path__)
 """Tables by name."""
 
 
+def check_options(name: str, options: TableOptions) -> None:
+    """Refuse options that a table does not use: it would be the same, and look as if it were not.
+
+    Raises
+    ------
+    TableError
+        Naming the options that it does use; and for an unknown table.
+    """
+    uses = _spec(name).uses
+    if strange := [option for option in options.changed() if option not in uses]:
+        raise TableError(
+            "the table does not use the option" + "s" * (len(strange) > 1),
+            where=f"table {name}",
+            got=", ".join(strange),
+            needed=f"of {', '.join(uses)}" if uses else "none of them",
+            do="leave it out" if len(strange) == 1 else "leave them out",
+        )
+
+
+def _spec(name: str) -> TableSpec:
+    if name not in TABLES:
+        raise TableError("unknown table", got=name, needed=sorted(TABLES), do="see `selvawatch table list`")
+    return TABLES[name]
+
+
 def build(name: str, inputs: TableInputs, options: TableOptions) -> pd.DataFrame:
     """A table by name, as it is made for the tier of its inputs: the dimensions asked for, then the table's
     own columns in declared order.
@@ -43,9 +68,7 @@ def build(name: str, inputs: TableInputs, options: TableOptions) -> pd.DataFrame
     TableError
         For an unknown table, option, scale, period set or area.
     """
-    if name not in TABLES:
-        raise TableError("unknown table", got=name, needed=sorted(TABLES), do="see `selvawatch table list`")
-    spec = TABLES[name].of_tier(inputs.tier)
+    spec = _spec(name).of_tier(inputs.tier)
     table = spec.build(inputs, options)
     order = [column.name for column in spec.columns if column.name in table.columns]
     if strange := [name for name in table.columns if name not in order]:

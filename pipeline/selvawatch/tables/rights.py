@@ -124,6 +124,7 @@ SPECS = (
         name="loss_by_right",
         description="Loss on each right (not additive: rights overlap).",
         build=loss_by_right,
+        uses=("area",),
         columns=columns(
             column("right_id", "text", "Right.", tier=Tier.RESTRICTED),
             column("type", "text", "Type."),

@@ -183,6 +183,7 @@ SPECS = (
         name="loss_by_named_zone",
         description="Forest loss in each protected area, buffer, corridor and other zone by name and period.",
         build=loss_by_named_zone,
+        uses=("by", "clock", "measure", "periods", "area"),
         columns=columns(
             by_columns(),
             PERIOD,

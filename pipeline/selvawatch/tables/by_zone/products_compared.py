@@ -153,6 +153,7 @@ SPECS = (
         name="products_compared",
         description="Two loss products beside each other by year and zone, never summed.",
         build=products_compared,
+        uses=("accounting", "clock", "measure", "scale", "periods", "area"),
         columns=columns(
             column("loss_product_other", "text", "Name and version of the other product.", nullable=True),
             PERIOD,

@@ -54,6 +54,7 @@ SPECS = (
         name="zone_overlaps",
         description="Ground of zone upon zone today; a zone with itself is all its ground.",
         build=zone_overlaps,
+        uses=("area",),
         columns=columns(
             NAMED,
             column("zone_other", "text", "Type of the other zone."),
