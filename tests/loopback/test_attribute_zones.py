@@ -280,7 +280,9 @@ def test_snapshots_become_a_register_with_history(client, tmp_path):
         fetch_zones(site, store, [], date=FIRST, client=client)
         served.features = [one for one in served.features if one["OBJECTID"] != 10]
         fetch_zones(site, store, [], date=SECOND, client=client)
-    register, _ = read_register(site.manifest, all_snapshots(site, store), crs=site.grid.crs)
+    register, _ = read_register(
+        site.manifest, all_snapshots(site, store), crs=site.grid.crs, equal_area=site.equal_area
+    )
     assert len(register) == 130
     gone = register.rights[register.rights["recorded_to"].notna()]
     assert gone["source_key"].tolist() == ["0100001"]

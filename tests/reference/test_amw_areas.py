@@ -8,6 +8,7 @@ import shapely
 
 from conftest import ROOT
 from selvawatch.core.area import Area
+from selvawatch.core.hectares import equal_area_crs
 from selvawatch.register.manifest import areas_as_districts
 from selvawatch.register.vector_files import read_vector
 
@@ -43,7 +44,15 @@ def test_all_eight_areas_are_there_and_do_not_overlap():
         ["huepetuhe", "delta-1", "guacamayo", "la-pampa", "malinowski", "camanti", "pariamanu", "laberinto"]
     )
     assert (
-        len(areas_as_districts([area(feature) for feature in FEATURES], CRS, dt.date(2026, 1, 1)).rights) == 8
+        len(
+            areas_as_districts(
+                [area(feature) for feature in FEATURES],
+                CRS,
+                equal_area_crs(-70.3, -12.5),
+                dt.date(2026, 1, 1),
+            ).rights
+        )
+        == 8
     )
 
 

@@ -39,7 +39,7 @@ only_named = true
 """
 COLUMNS = (
     "status=SITUACION", "valid_from=AÑO", "document=DOC_LEGAL", "ha_legal=AREA_APROB", "subtype=MODALIDAD",
-    "holder=",
+    "ha_register=AREA_SIG", "holder=",
 )  # fmt: skip
 
 
@@ -112,6 +112,10 @@ def test_every_concession_is_there_once_with_its_type_contract_and_area(rights, 
         ours.area, frame.geometry.make_valid().area, atol=10.0
     )  # 1 mm grid: under 10 m2
     np.testing.assert_allclose(ours["ha_legal"], frame["AREA_APROB"])
+    np.testing.assert_allclose(ours["ha_register"], frame["AREA_SIG"])
+    true = frame.geometry.make_valid().to_crs("ESRI:102033").area / 1e4
+    np.testing.assert_allclose(ours["ha_here"], true, rtol=5e-4)
+    assert 0.990 < float((ours["ha_here"] / frame["AREA_SIG"]).median()) < 0.994
 
 
 def test_persons_who_were_entered_instead_of_a_contract_are_nowhere(imported, reference_data):

@@ -86,7 +86,7 @@ def snapshot(rows: list[dict], name: str = "made", date: dt.date = TAKEN, **rest
     if not rows:
         frame = pd.DataFrame(columns=[*empty, "type", "geometry"])
     made = gpd.GeoDataFrame(frame, geometry="geometry", crs=CRS)
-    return normalise_layer(made, entry(name, **rest), date=date, sha256="0" * 64)
+    return normalise_layer(made, entry(name, **rest), equal_area=EQUAL_AREA, date=date, sha256="0" * 64)
 
 
 def register(rows: list[dict], **rest: object) -> Register:

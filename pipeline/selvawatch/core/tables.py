@@ -4,6 +4,7 @@ from selvawatch.core.schema import Column, Table, Tier, column, columns
 
 __all__ = [
     "ALERTS",
+    "AREAS_OF_RIGHTS",
     "CAUSES",
     "CELLS",
     "CHANGES",
@@ -83,6 +84,30 @@ _WHEN = (
     column("onset_earliest", "date", "Last clear observation before the first loss.", nullable=True),
     column("onset_latest", "date", "First observation at or after the last loss."),
 )
+
+AREAS_OF_RIGHTS = (
+    column(
+        "ha_legal",
+        "float",
+        "Hectares that the right's document grants; empty: the layer does not say.",
+        unit="ha",
+        nullable=True,
+    ),
+    column(
+        "ha_register",
+        "float",
+        "Hectares that its register measured, mostly planar in UTM; empty: the layer does not say.",
+        unit="ha",
+        nullable=True,
+    ),
+    column(
+        "ha_here",
+        "float",
+        "Hectares of its outline as every table counts them: in the site's equal-area projection.",
+        unit="ha",
+    ),
+)
+"""The three areas of a right, which differ: law, register, and here."""
 
 EVENTS = Table(
     name="events",
@@ -180,8 +205,7 @@ RIGHTS = Table(
             nullable=True,
         ),
         column("document", "text", "Legal document.", nullable=True, tier=_P),
-        column("ha_legal", "float", "Hectares in the document.", unit="ha", nullable=True),
-        column("ha_gis", "float", "Hectares of the geometry.", unit="ha"),
+        AREAS_OF_RIGHTS,
         column("snapshot_date", "date", "Day the layer was taken."),
         column("snapshot_sha256", "text", "Digest of the layer's file."),
         column("geometry", "geometry", "Polygon in the site's pixel CRS.", tier=_R),

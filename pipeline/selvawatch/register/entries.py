@@ -29,6 +29,7 @@ COLUMN_ROLES = {
     "valid_to": "to_column",
     "document": "document_column",
     "ha_legal": "ha_column",
+    "ha_register": "ha_register_column",
 }
 """What a column of a source is for, and the key of an entry that names it."""
 
@@ -178,6 +179,9 @@ class LayerEntry:
     """Form of the dates in these columns (see `register.dating.date_forms`): needed where several fit."""
     document_column: str = ""
     ha_column: str = ""
+    """Hectares that the document grants."""
+    ha_register_column: str = ""
+    """Hectares that the register itself measures, mostly planar in UTM: no equal-area hectares."""
     valid_from: dt.date | None = None
     """First day in force of all rows without their own."""
     valid_to: dt.date | None = None
@@ -261,5 +265,6 @@ class LayerEntry:
             self.to_column,
             self.document_column,
             self.ha_column,
+            self.ha_register_column,
         )
         return tuple(dict.fromkeys(name for name in named if name))

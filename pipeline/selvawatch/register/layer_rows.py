@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from pyproj import CRS
 
-from selvawatch.core.hectares import M2_PER_HA
+from selvawatch.core.hectares import hectares
 from selvawatch.core.tables import RIGHTS
 from selvawatch.errors import LayerError
 from selvawatch.register.dating.date_forms import LAYER_LIMITS, DateRule, read_dates
@@ -49,12 +49,21 @@ class LayerSnapshot:
 
 
 def read_layer(
-    file: str | Path, entry: LayerEntry, *, crs: str | CRS, date: dt.date, sha256: str, salt: bytes = b""
+    file: str | Path,
+    entry: LayerEntry,
+    *,
+    crs: str | CRS,
+    equal_area: CRS,
+    date: dt.date,
+    sha256: str,
+    salt: bytes = b"",
 ) -> LayerSnapshot:
     """One snapshot of a layer as rows of the register, in `crs`, on the 1 mm grid.
 
     Parameters
     ----------
+    equal_area
+        Projection in which `ha_here` is measured: the site's (see `core.hectares`).
     date, sha256
         Of the snapshot: they decide what the rows may be attributed to and prove where they come from.
     salt
@@ -66,7 +75,9 @@ def read_layer(
         For a file that cannot be read, lacks a CRS or lacks a column that the entry names.
     """
     frame = read_vector(file, crs=crs, declared_crs=entry.crs, encoding=entry.encoding)
-    layer = normalise_layer(frame, entry, date=date, sha256=sha256, salt=salt, where=str(file))
+    layer = normalise_layer(
+        frame, entry, equal_area=equal_area, date=date, sha256=sha256, salt=salt, where=str(file)
+    )
     return replace(layer, doubts=misfits(frame, entry)) if entry.tells_isolated else layer
 
 
@@ -74,6 +85,7 @@ def normalise_layer(
     frame: gpd.GeoDataFrame,
     entry: LayerEntry,
     *,
+    equal_area: CRS,
     date: dt.date,
     sha256: str,
     salt: bytes = b"",
@@ -100,7 +112,7 @@ def normalise_layer(
     rights = gpd.GeoDataFrame(rows, geometry=geometry, crs=frame.crs)
     rights["source_key"] = _keys(frame, rights, entry)
     rights["right_id"] = [f"{entry.name}:{key}" for key in rights["source_key"]]
-    rights["ha_gis"] = rights.area / M2_PER_HA
+    rights["ha_here"] = hectares(geometry, frame.crs, equal_area)
     rights["snapshot_date"] = rights["recorded_from"] = pd.Timestamp(date)
     rights["recorded_to"] = pd.NaT
     rights["snapshot_sha256"] = sha256
@@ -166,6 +178,7 @@ def _rows(
             "listed_is_valid": entry.listed_is_valid,
             "document": _text_column(frame, entry.document_column),
             "ha_legal": _number_column(frame, entry.ha_column),
+            "ha_register": _number_column(frame, entry.ha_register_column),
         },
         index=frame.index,
     )

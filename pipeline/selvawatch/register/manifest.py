@@ -8,6 +8,7 @@ from pathlib import Path
 import geopandas as gpd
 import pandas as pd
 import shapely
+from pyproj import CRS
 
 from selvawatch.core.area import Area
 from selvawatch.core.files import file_digest
@@ -157,6 +158,7 @@ def read_register(
     snapshots: Sequence[Snapshot],
     *,
     crs: str,
+    equal_area: CRS,
     areas: Sequence[Area] = (),
     areas_date: dt.date = dt.date(1970, 1, 1),
     salt: bytes = b"",
@@ -176,16 +178,22 @@ def read_register(
                 latest[snapshot.layer] = snapshot
             continue
         read = read_layer(
-            snapshot.file, entry, crs=crs, date=snapshot.date, sha256=snapshot.sha256, salt=salt
+            snapshot.file,
+            entry,
+            crs=crs,
+            equal_area=equal_area,
+            date=snapshot.date,
+            sha256=snapshot.sha256,
+            salt=salt,
         )
         doubts = () if snapshot.confirmed else read.doubts
         layer_snapshots.append(replace(read, order=snapshot.order, doubts=doubts))
     if areas:
-        layer_snapshots.append(areas_as_districts(areas, crs, areas_date))
+        layer_snapshots.append(areas_as_districts(areas, crs, equal_area, areas_date))
     return register_of(layer_snapshots, crs=crs), _references(manifest, latest, crs)
 
 
-def areas_as_districts(areas: Sequence[Area], crs: str, date: dt.date) -> LayerSnapshot:
+def areas_as_districts(areas: Sequence[Area], crs: str, equal_area: CRS, date: dt.date) -> LayerSnapshot:
     """Areas of interest as places of the register, by their short name.
 
     Raises
@@ -221,7 +229,7 @@ def areas_as_districts(areas: Sequence[Area], crs: str, date: dt.date) -> LayerS
         geometry=shapes,
         crs=crs,
     )
-    return normalise_layer(frame, entry, date=date, sha256="")
+    return normalise_layer(frame, entry, equal_area=equal_area, date=date, sha256="")
 
 
 def _references(manifest: Manifest, latest: dict[str, Snapshot], crs: str) -> References:

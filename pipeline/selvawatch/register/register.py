@@ -11,6 +11,7 @@ import pandas as pd
 
 from selvawatch.core.days import day_numbers, to_day
 from selvawatch.core.files import canonical_json, digest
+from selvawatch.core.hectares import M2_PER_HA
 from selvawatch.core.tables import RIGHTS
 from selvawatch.register.entries import LayerEntry
 from selvawatch.register.layer_rows import LayerSnapshot
@@ -161,8 +162,12 @@ def succeed(history: gpd.GeoDataFrame, later: LayerSnapshot) -> gpd.GeoDataFrame
 
 
 def _contents(rights: gpd.GeoDataFrame) -> list[str]:
-    """Digest of what each row says, apart from when it was recorded."""
-    plain = rights.drop(columns=["geometry", *_SNAPSHOT_COLUMNS])
+    """Digest of what each row says, apart from when it was recorded.
+
+    With planar hectares in place of `ha_here`, so that registers have the versions they had before it.
+    """
+    plain = rights.drop(columns=["geometry", "ha_here", *_SNAPSHOT_COLUMNS])
+    plain["ha_gis"] = rights.area / M2_PER_HA
     outlines = rights.geometry.normalize().to_wkb()
     found = []
     for row, recorded, outline in zip(
@@ -170,6 +175,8 @@ def _contents(rights: gpd.GeoDataFrame) -> list[str]:
     ):
         if row["valid_to"] == recorded:  # ended on an unknown day: each snapshot would date it anew
             row = {**row, "valid_to": None}
+        if pd.isna(row["ha_register"]):
+            del row["ha_register"]
         text = canonical_json({key: None if pd.isna(value) else str(value) for key, value in row.items()})
         found.append(hashlib.sha256(text.encode() + outline).hexdigest())
     return found

@@ -244,7 +244,12 @@ def _doubts(site: Site, snapshot: Snapshot) -> tuple[str, ...]:
         return ()
     entry = site.manifest.entry_of(snapshot)
     return read_layer(
-        snapshot.file, entry, crs=site.grid.crs, date=snapshot.date, sha256=snapshot.sha256
+        snapshot.file,
+        entry,
+        crs=site.grid.crs,
+        equal_area=site.equal_area,
+        date=snapshot.date,
+        sha256=snapshot.sha256,
     ).doubts
 
 
@@ -256,7 +261,12 @@ def check_zones(site: Site, store: Store) -> list[str]:
         if entry.kind in ("reference", "context"):
             continue
         snapshot = read_layer(
-            taken_on.file, entry, crs=site.grid.crs, date=taken_on.date, sha256=taken_on.sha256
+            taken_on.file,
+            entry,
+            crs=site.grid.crs,
+            equal_area=site.equal_area,
+            date=taken_on.date,
+            sha256=taken_on.sha256,
         )
         if not len(snapshot.rights):
             findings.append(f"{taken_on.layer} {taken_on.date}: no usable feature")
@@ -275,7 +285,11 @@ def check_zones(site: Site, store: Store) -> list[str]:
 def _slivers(site: Site, store: Store) -> list[str]:
     """Ground in faces so small that they are likely drawing errors between layers; kept and counted."""
     register, _ = read_register(
-        site.manifest, all_snapshots(site, store), crs=site.grid.crs, areas=site.areas
+        site.manifest,
+        all_snapshots(site, store),
+        crs=site.grid.crs,
+        equal_area=site.equal_area,
+        areas=site.areas,
     )
     if not len(register):
         return []

@@ -5,6 +5,7 @@ import pandas as pd
 
 from selvawatch.core.schema import Tier, column, columns
 from selvawatch.core.table_options import TableOptions
+from selvawatch.core.tables import AREAS_OF_RIGHTS
 from selvawatch.register.register import NOT_IN_FORCE, UNKNOWN
 from selvawatch.tables.base import PublicForm, TableInputs, TableSpec, counted_pieces, district_of
 from selvawatch.tables.rights_by_face import REGISTER, THREE, of_register
@@ -28,9 +29,11 @@ def loss_by_right(inputs: TableInputs, options: TableOptions) -> pd.DataFrame:
     rights = inputs.register.rights
     table = _loss_on_rights(inputs, options).drop(columns="piece").groupby("right", as_index=False).sum()
     of = rights.iloc[table["right"].to_numpy()].reset_index(drop=True)
-    for name in ("right_id", "type", "layer", "status", "holder_type", "valid_from", "valid_to", "ha_gis"):
+    for name in ("right_id", "type", "layer", "status", "holder_type", "valid_from", "valid_to"):
         table[name] = of[name]
-    table["share"] = np.minimum(table["ha"] / table["ha_gis"], 1.0)
+    for area in AREAS_OF_RIGHTS:
+        table[area.name] = of[area.name]
+    table["share"] = np.minimum(table["ha"] / table["ha_here"], 1.0)
     table["share_of"] = "the right's own ground"
     table = table.sort_values(["ha", "right_id"], ascending=[False, True]).reset_index(drop=True)
     return table.drop(columns="right").assign(additive=False, **of_register(inputs))
@@ -133,7 +136,7 @@ SPECS = (
             column("holder_type", "text", "Type of holder.", tier=Tier.RESTRICTED),
             column("valid_from", "date", "First day in force.", nullable=True),
             column("valid_to", "date", "First day no longer.", nullable=True),
-            column("ha_gis", "float", "Ground of the right.", unit="ha"),
+            AREAS_OF_RIGHTS,
             THREE,
             _LOSS,
             column("share", "float", "Part of `share_of`."),

@@ -83,7 +83,7 @@ def scar_layer(folder, shapes, seen):
     snapshot = Snapshot(
         layer="old-mining", file=f"{folder}/scars.gpkg:scars", date=dt.date(2021, 5, 4), sha256="0" * 64
     )
-    return read_register(Manifest(layer=(entry,)), [snapshot], crs=made.CRS)[1]
+    return read_register(Manifest(layer=(entry,)), [snapshot], crs=made.CRS, equal_area=made.EQUAL_AREA)[1]
 
 
 def test_a_layer_of_scars_is_as_old_as_its_column_or_its_snapshot(tmp_path):
@@ -193,7 +193,9 @@ def test_marks_of_a_road_layer_reach_the_alert(tmp_path):
     snapshot = Snapshot(
         layer="roads", file=f"{tmp_path}/roads.gpkg:roads", date=dt.date(2021, 5, 4), sha256="0" * 64
     )
-    _, references = read_register(Manifest(layer=(entry,)), [snapshot], crs=made.CRS)
+    _, references = read_register(
+        Manifest(layer=(entry,)), [snapshot], crs=made.CRS, equal_area=made.EQUAL_AREA
+    )
     table = described(events([box(2490, 100, 2510, 120)]), register([]), references=references)
     assert table["road_km"].tolist() == [100.5]
     assert table["distance_road_m"].tolist() == [100.0]

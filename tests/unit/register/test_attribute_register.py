@@ -12,9 +12,10 @@ import shapely
 
 import attribute_made as made
 from attribute_made import box, register, snapshot
+from selvawatch.core.hectares import equal_area_crs, hectares
 from selvawatch.errors import LayerError
 from selvawatch.register.archives import read_file
-from selvawatch.register.layer_rows import column_dates, holder_hash, holder_type
+from selvawatch.register.layer_rows import column_dates, holder_hash, holder_type, normalise_layer
 from selvawatch.register.register import IN_FORCE, NOT_IN_FORCE, UNKNOWN, register_of, validity
 from selvawatch.register.vector_files import Reading, read_vector, split_layer
 
@@ -63,14 +64,16 @@ def test_what_ended_on_an_unknown_day_is_unknown_before_the_snapshot_and_over_af
         crs=made.CRS,
     )
     entry = made.entry("made", status_column="s", ended_statuses=("EXTINGUIDO",))
-    one = made.normalise_layer(frame, entry, date=made.TAKEN, sha256="")
+    one = made.normalise_layer(frame, entry, equal_area=made.EQUAL_AREA, date=made.TAKEN, sha256="")
     rights = register_of([one], crs=made.CRS)
     assert [state(rights, text) for text in ("2004-01-01", "2010-01-01", "2026-01-01")] == [
         NOT_IN_FORCE,
         UNKNOWN,
         NOT_IN_FORCE,
     ]
-    later = made.normalise_layer(frame, entry, date=dt.date(2026, 5, 1), sha256="1")
+    later = made.normalise_layer(
+        frame, entry, equal_area=made.EQUAL_AREA, date=dt.date(2026, 5, 1), sha256="1"
+    )
     assert len(register_of([one, later], crs=made.CRS)) == 1
 
 
@@ -111,8 +114,35 @@ def test_rings_that_cross_themselves_are_repaired_and_the_change_is_listed():
     bow = shapely.Polygon([(0, 0), (100, 100), (100, 0), (0, 100)])
     one = snapshot([{"type": "mining", "geometry": bow}, {"type": "mining", "geometry": None}])
     assert one.rights.geometry.is_valid.all()
-    assert one.rights["ha_gis"].iloc[0] == pytest.approx(0.5)
+    assert one.rights["ha_here"].iloc[0] == pytest.approx(0.4973562)
     assert [repair.what for repair in one.repairs] == ["invalid ring", "no geometry"]
+
+
+def test_hectares_of_a_right_are_of_the_equal_area_projection_and_neither_planar_nor_the_registers():
+    ring = box(0, 0, 5_000, 5_000)
+    (right,) = snapshot(
+        [{"type": "mining", "geometry": ring, "sig": 2500.0, "doc": 2400.0}],
+        ha_register_column="sig",
+        ha_column="doc",
+    ).rights.to_dict("records")
+    assert right["ha_here"] == hectares(np.array([ring]), made.CRS, made.EQUAL_AREA)[0]
+    assert abs(right["ha_here"] - 2500.0) > 0.1
+    assert (right["ha_legal"], right["ha_register"]) == (2400.0, 2500.0)
+
+
+def test_the_version_of_a_register_does_not_follow_the_projection_of_its_hectares():
+    """Runs find the register that they saw, whatever centre a later version measures hectares at."""
+    frame = gpd.GeoDataFrame(
+        {"type": ["mining"], "key": ["1"], "name": [None], "first": [None], "last": [None]},
+        geometry=[box(0, 0, 5_000, 5_000)],
+        crs=made.CRS,
+    )
+    found = [
+        normalise_layer(frame, made.entry("made"), equal_area=crs, date=made.TAKEN, sha256="")
+        for crs in (made.EQUAL_AREA, equal_area_crs(-69, -10))
+    ]
+    assert found[0].rights["ha_here"].iloc[0] != found[1].rights["ha_here"].iloc[0]
+    assert len({register_of([one], crs=made.CRS).version for one in found}) == 1
 
 
 def test_imported_vertices_stand_on_a_grid_of_one_millimetre():
@@ -167,7 +197,12 @@ def test_no_name_of_a_holder_enters_the_register():
         crs=made.CRS,
     )
     one = made.normalise_layer(
-        frame, made.entry("made", holder_column="holder"), date=made.TAKEN, sha256="", salt=b"s"
+        frame,
+        made.entry("made", holder_column="holder"),
+        equal_area=made.EQUAL_AREA,
+        date=made.TAKEN,
+        sha256="",
+        salt=b"s",
     )
     assert list(one.rights["holder_type"]) == ["natural_person", "company"]
     assert one.rights["holder_hash"].str.len().tolist() == [32, 32]

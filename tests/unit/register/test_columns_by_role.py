@@ -49,7 +49,9 @@ def kept(root, words, columns=None, by_hand=True, **rest):
 
 def rows(root, **rest):
     snapshots = stored_snapshots(root, ["test"])
-    return read_register(Manifest(layer=(entry(**rest),)), snapshots, crs="EPSG:32719")[0].rights
+    return read_register(
+        Manifest(layer=(entry(**rest),)), snapshots, crs="EPSG:32719", equal_area=equal_area_crs(-70, -13)
+    )[0].rights
 
 
 NAMED = ("id=CLAVE", "name=NOMBRE", "valid_from=FECHA")

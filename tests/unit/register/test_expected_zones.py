@@ -63,7 +63,9 @@ def kept(root, frame, day=1, confirmed=False, one=None):
 def register(root, one=None):
     one = one or entry()
     snapshots = stored_snapshots(root, [one.name])
-    return read_register(Manifest(layer=(one,)), snapshots, crs="EPSG:32719")[0]
+    return read_register(
+        Manifest(layer=(one,)), snapshots, crs="EPSG:32719", equal_area=equal_area_crs(-70, -13)
+    )[0]
 
 
 WRONG = {
@@ -206,7 +208,9 @@ def test_of_several_imports_of_one_day_the_last_stands_on_every_reader(tmp_path,
         rights = register(root, LOTS).rights
         assert rights["snapshot_sha256"].tolist() == [last.sha256]
         backwards = stored_snapshots(root, ["lots"])[::-1]
-        read, _ = read_register(Manifest(layer=(LOTS,)), backwards, crs="EPSG:32719")
+        read, _ = read_register(
+            Manifest(layer=(LOTS,)), backwards, crs="EPSG:32719", equal_area=equal_area_crs(-70, -13)
+        )
         pd.testing.assert_frame_equal(read.rights, rights)
         assert read.layers[0].sha256 == last.sha256
 
@@ -219,7 +223,9 @@ def test_of_references_of_one_day_the_one_imported_last_is_measured_to(tmp_path)
             kept(tmp_path / order, layer(line, names=[name]), one=roads, confirmed=True)
         snapshots = stored_snapshots(tmp_path / order, ["lots"])
         for given in (snapshots, snapshots[::-1]):
-            _, found = read_register(Manifest(layer=(roads,)), given, crs="EPSG:32719")
+            _, found = read_register(
+                Manifest(layer=(roads,)), given, crs="EPSG:32719", equal_area=equal_area_crs(-70, -13)
+            )
             height = found.roads.to_crs(4326).total_bounds[3]
             assert (height > LAT + 0.5) == (order[-1] == "a")
 

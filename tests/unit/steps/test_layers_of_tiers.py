@@ -252,7 +252,7 @@ def test_the_command_gives_no_row_of_a_single_right_in_the_public_tier_and_the_s
         assert command("table", "loss_by_right", *words).code == 0
         found[tier] = pd.read_csv(out) if suffix == "csv" else pd.read_excel(out, sheet_name="datos")
     public, partner = found["public"], found["partner"]
-    assert len(partner) > 20 and {"valid_from", "ha_gis"} <= set(partner)
-    assert not {"right_id", "valid_from", "valid_to", "status", "ha_gis", "layer"} & set(public)
+    assert len(partner) > 20 and {"valid_from", "ha_here"} <= set(partner)
+    assert not {"right_id", "valid_from", "valid_to", "status", "ha_here", "layer"} & set(public)
     assert (public["rights_n"] >= 5).all()
     assert public["ha"].sum() == pytest.approx(partner["ha"].sum(), abs=1e-6)

@@ -22,7 +22,8 @@ from selvawatch.write.tiers import Gate, TierRule, apply
 LEAST = 5
 SINGLE = [name for name, spec in TABLES.items() if spec.public is not None]
 PER_RIGHT = {
-    *("right_id", "right_senior", "right_junior", "valid_from", "valid_to", "status", "state", "ha_gis"),
+    *("right_id", "right_senior", "right_junior", "valid_from", "valid_to", "status", "state", "ha_legal"),
+    *("ha_register", "ha_here"),
     *("layer", "begin_senior", "begin_junior", "lag_days", "coexisted", "order_known", "share"),
 }
 RULE = TierRule(delay_days=0, grid_m=1000, isolated_buffer_m=0, withhold_unchecked=False)

@@ -98,7 +98,9 @@ def read_zones(
     used.
     """
     snapshots = tuple(one for one in all_snapshots(site, store) if only is None or _key(one) in only)
-    register, references = read_register(site.manifest, snapshots, crs=site.grid.crs, areas=site.areas)
+    register, references = read_register(
+        site.manifest, snapshots, crs=site.grid.crs, equal_area=site.equal_area, areas=site.areas
+    )
     return Zones(register=register, references=references, snapshots=snapshots)
 
 
