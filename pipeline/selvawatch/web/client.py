@@ -20,7 +20,7 @@ from selvawatch.web.addresses import remote
 from selvawatch.web.guarded import PrivateHostError, guard
 from selvawatch.web.limits import AnswerLimits, body_of
 from selvawatch.web.retry import PassingError, RetryRule, StatusError, is_passing, retried
-from selvawatch.web.throttle import AT_ONCE, turn_at
+from selvawatch.web.throttle import AT_ONCE, turn_at, wait_gap
 
 REDIRECTS = 3
 """Redirects that are followed, each checked as an address of the catalogue is."""
@@ -133,15 +133,21 @@ def connections(proxy: str, process: int) -> urllib3.PoolManager:  # noqa: ARG00
 
 class GuardedAdapter(HTTPAdapter):
     """For a session of `requests` that belongs to a library (searches by pystac-client): guarded connections,
-    every hop's address checked, a turn at the host until the answer is read, the same rule of tries.
+    every hop's address checked, a turn at the host until the answer is read, the same rule of tries, and
+    so many seconds between two requests at a host.
     """
 
     def __init__(
-        self, catalogue_host: str, rule: RetryRule | None = None, limits: AnswerLimits | None = None
+        self,
+        catalogue_host: str,
+        rule: RetryRule | None = None,
+        limits: AnswerLimits | None = None,
+        gap_s: float = 0.0,
     ) -> None:
         self._catalogue_host = catalogue_host
-        self._rule = rule
+        self.rule = rule
         self._limits = limits
+        self._gap_s = gap_s
         super().__init__(max_retries=0)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
@@ -163,11 +169,13 @@ class GuardedAdapter(HTTPAdapter):
         """
         remote(request.url or "", self._catalogue_host)
         request.headers["Accept-Encoding"] = "gzip"
-        return retried(lambda: self._attempt(request, *args, **kwargs), self._rule)
+        return retried(lambda: self._attempt(request, *args, **kwargs), self.rule)
 
     def _attempt(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
+        parts = urlsplit(request.url or "")
+        wait_gap(parts.netloc, self._gap_s)
         try:
-            with _faults_named(), turn_at(urlsplit(request.url or "").hostname or ""):
+            with _faults_named(), turn_at(parts.hostname or ""):
                 reply = super().send(request, *args, **kwargs)
                 with contextlib.closing(reply.raw):
                     body = body_of(reply.raw, self._limits)
@@ -178,6 +186,6 @@ class GuardedAdapter(HTTPAdapter):
             requests.exceptions.ChunkedEncodingError,
         ) as error:
             raise PassingError(f"it breaks off ({type(error).__name__})") from error
-        if is_passing(reply.status_code, self._rule):
+        if is_passing(reply.status_code, self.rule):
             raise StatusError(reply.status_code, reply.headers.get("Retry-After"))
         return reply

@@ -17,6 +17,11 @@ Answer = TypeVar("Answer")
 class UnreachableError(OSError):
     """A host that does not answer, or not rightly, just now: worth another run, unlike a damaged file."""
 
+    def __init__(self, text: str, status: int | None = None) -> None:
+        super().__init__(text)
+        self.status = status
+        """Status of the last answer; None: there was none."""
+
 
 class PassingError(Exception):
     """A fault that another try may not meet: a connection that broke off, an answer that is not what was
@@ -77,6 +82,7 @@ def retried(request: Callable[[], Answer], rule: RetryRule | None = None) -> Ans
     """
     rule = rule or RULE
     why, requested_s, spent_s = "", 0.0, 0.0
+    status: int | None = None
     for attempt in range(rule.tries):
         if attempt:
             time.sleep(rule.wait_before(attempt, requested_s))
@@ -84,16 +90,16 @@ def retried(request: Callable[[], Answer], rule: RetryRule | None = None) -> Ans
         try:
             return request()
         except PassingError as error:
-            why, requested_s = str(error), 0.0
+            why, requested_s, status = str(error), 0.0, None
         except StatusError as error:
-            why, requested_s = str(error), error.requested_s
+            why, requested_s, status = str(error), error.requested_s, error.status
             if not is_passing(error.status, rule):
                 raise OSError(why) from None
         log.info("try %d of %d: %s", attempt + 1, rule.tries, why)
         spent_s += time.monotonic() - began
         if spent_s > rule.longest_tries_s:
             break
-    raise UnreachableError(why)
+    raise UnreachableError(why, status)
 
 
 def requested_wait(retry_after: str | None) -> float:

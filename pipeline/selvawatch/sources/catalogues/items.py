@@ -68,7 +68,7 @@ def collect(
     An item whose place or time cannot be told is found, as a problem. Of the products of one acquisition the
     newest is kept, and the others are superseded (`sources.catalogues.superseded`). Of items that share
     collection and id the newest is kept, by version and then by what was updated last; the others are
-    superseded where their versions differ, and problems where not.
+    superseded where their versions differ, problems where not, and nothing where they say the same.
     """
     scenes: dict[tuple[str, str], tuple[str, Scene]] = {}
     older: list[Superseded] = []
@@ -96,6 +96,8 @@ def collect(
                 key=lambda pair: (version_of(pair[1]), pair[0], pair[1].digest),
             )
             candidate, other = both[1], both[0][1]
+            if both[0][0] == both[1][0] and both[0][1].digest == both[1][1].digest:
+                continue  # the same item again, as where pages overlap
             if version_of(candidate[1]) > version_of(other):
                 older.append(Superseded(scene=other, by=scene.id))
             else:
@@ -180,7 +182,7 @@ def scene_from(
         cloud_percent=float(cloud) if isinstance(cloud, int | float) and math.isfinite(cloud) else None,
         processing=_stated(properties, _PROCESSING, _VERSION),
         orbit=orbit if sensor.radar else "",
-        digest=_digest(item),
+        digest=_digest(item, sensor),
         properties=_kept(properties),
     )
 
@@ -311,8 +313,12 @@ def _footprint(item: Item) -> shapely.Geometry:
     return footprint if footprint.is_valid else shapely.make_valid(footprint)
 
 
-def _digest(item: Item) -> str:
-    """Digest of what makes the data: not of links, signatures and catalogue dates."""
+def _digest(item: Item, sensor: Sensor) -> str:
+    """Digest of what makes the data: not of links, signatures, catalogue dates, and assets that are not read.
+
+    An archive that is asked for what is needed of an item gives the same as one that is asked for everything.
+    """
+    used = {sensor.asset(name, item["assets"]) for name in (*sensor.bands, *sensor.quality)}
     try:
         return digest(
             {
@@ -325,7 +331,7 @@ def _digest(item: Item) -> str:
                 "assets": {
                     key: {**entry, "href": str(entry.get("href", "")).split("?")[0]}
                     for key, entry in item["assets"].items()
-                    if isinstance(entry, Mapping)
+                    if key in used and isinstance(entry, Mapping)
                 },
             }
         )

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from selvawatch.errors import SourceError
-from selvawatch.sources.catalogues.stac_api import StacSource
+from selvawatch.sources.catalogues.stac_api import PAGE, StacSource
 from selvawatch.sources.sensors.sensor_table import SENSORS
 
 
@@ -25,6 +25,10 @@ class Archive:
     """Variable of the environment that names another landing page (a mirror)."""
     signed: bool = False
     """Whether addresses are signed when they are opened."""
+    page: int = PAGE
+    """Items of a page of a search: replies of 100 items of Earth Search have reached 5.7 MB of the 6 MB
+    that it can give (https://github.com/Element84/earth-search/issues/60).
+    """
     keys: Mapping[str, str]
     """Variable of the environment without which a sensor cannot be read, by sensor."""
 
@@ -36,6 +40,7 @@ ARCHIVES: Mapping[str, Archive] = {
             name="earth-search",
             url="https://earth-search.aws.element84.com/v1",
             url_variable="EARTH_SEARCH_URL",
+            page=100,
             keys={},
         ),
         Archive(
@@ -90,4 +95,5 @@ def open_archive(name: str, family: str) -> StacSource:
         name=name,
         collections=collections[family],
         signed=archive.signed,
+        page=archive.page,
     )

@@ -1,7 +1,7 @@
 """A STAC API or a static catalogue on the web as a source of scenes."""
 
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urljoin, urlsplit
@@ -9,7 +9,6 @@ from urllib.parse import urljoin, urlsplit
 import shapely
 import xarray as xr
 
-from selvawatch.core.days import iso
 from selvawatch.core.grid import Tile
 from selvawatch.core.scene import Scene
 from selvawatch.errors import SourceError
@@ -22,7 +21,8 @@ from selvawatch.web.guarded import trust
 from selvawatch.web.limits import LimitError, parsed_json
 from selvawatch.web.signing import to_be_signed
 
-_PAGE = 500
+PAGE = 250
+"""Items of a page where nothing is known of an API; a page that it refuses is made smaller."""
 _GONE = (400, 401, 403, 404, 410)
 
 
@@ -38,6 +38,8 @@ class StacSource:
     """Collections that are searched; empty: all that a known sensor lists."""
     signed: bool = False
     """Whether addresses are signed for Planetary Computer when they are opened (`web.signing`)."""
+    page: int = PAGE
+    """Items of the first page that is asked for."""
 
     def __post_init__(self) -> None:
         """Let the catalogue's own host, which a person named, lie in the local network."""
@@ -86,7 +88,8 @@ class StacSource:
         from pystac_client.warnings import NoConformsTo
         from requests import RequestException
 
-        from selvawatch.sources.catalogues.stac_requests import LIMITS, LimitedApiIO
+        from selvawatch.sources.catalogues.stac_requests import LIMITS, LimitedApiIO, RefusedError
+        from selvawatch.sources.catalogues.stac_search import searched
 
         io = LimitedApiIO(urlsplit(self.url).hostname or "")
         try:
@@ -94,21 +97,32 @@ class StacSource:
                 warnings.simplefilter("ignore", NoConformsTo)
                 client = Client.open(self.url, stac_io=io)
             if client.conforms_to("ITEM_SEARCH"):
-                found = client.search(
-                    collections=list(self.collections) or _known(client) or None,
-                    intersects=shapely.geometry.mapping(geometry),
-                    datetime=f"{iso(first_day)}T00:00:00Z/{iso(last_day)}T23:59:59.999Z",
-                    limit=_PAGE,
-                )
-                for item in _listed(found.pages_as_dicts(), LIMITS.items):
+                for item in searched(
+                    io, self._query(client, io, geometry, LIMITS.items), first_day, last_day
+                ):
                     yield self.url, item
             else:
                 yield from _walked(self.url, io, LIMITS.files)
-        except (APIError, STACError, RequestException, OSError) as error:
+        except (APIError, STACError, RequestException, RefusedError, OSError) as error:
             raise self._unsearchable(str(error)) from error
         except (*MALFORMED, AssertionError) as error:
             text = str(error) if type(error) is ValueError else f"its answer is no STAC ({error!r})"
             raise self._unsearchable(text) from error
+
+    def _query(self, client: Any, io: Any, geometry: shapely.Geometry, most_items: int) -> Any:
+        """What the API is asked for."""
+        from selvawatch.sources.catalogues.stac_search import Query, known_collections
+
+        known = {name for sensor in SENSORS.values() for name in sensor.collections}
+        chosen = self.collections or known_collections(io, _linked(client, "data", "collections"), known)
+        return Query(
+            url=_linked(client, "search", "search"),
+            collections=tuple(chosen),
+            intersects=shapely.geometry.mapping(geometry),
+            page=self.page,
+            has_fields=client.conforms_to("FIELDS"),
+            most_items=most_items,
+        )
 
     def _unsearchable(self, why: str) -> SourceError:
         """The one line for a catalogue that cannot be searched; addresses are cut at their parameters."""
@@ -122,29 +136,12 @@ class StacSource:
         return to_be_signed(opened) if self.signed else opened
 
 
-def _listed(pages: Iterator[Mapping[str, Any]], most: int) -> Iterator[Item]:
-    """Items of the pages of a search, at most so many.
-
-    Raises
-    ------
-    ValueError
-        When they are more than there can be, or a page lists the same as one before.
-    """
-    seen: set[int] = set()
-    count = 0
-    for page in pages:
-        matched = page.get("numberMatched") or (page.get("context") or {}).get("matched")
-        if isinstance(matched, int) and matched > most:
-            raise ValueError(f"it counts {matched:.3g} items, at most {most}: search a smaller area")
-        items = page["features"]
-        names = hash(tuple(str(item.get("id"))[:200] if isinstance(item, dict) else "" for item in items))
-        if names in seen:
-            raise ValueError("its pages lead in circles")
-        seen.add(names)
-        count += len(items)
-        if count > most:
-            raise ValueError(f"more than {most} items: its pages do not end")
-        yield from items
+def _linked(client: Any, rel: str, path: str) -> str:
+    """Address of a part of an API: what its landing page links to, else the path below it."""
+    root = str(client.get_self_href() or "")
+    link = client.get_single_link(rel)
+    href = str(link.href) if link is not None else f"{root.rstrip('/')}/{path}"
+    return urljoin(root, href)
 
 
 def _walked(url: str, io: Any, most: int) -> Iterator[tuple[str, Item]]:
@@ -186,9 +183,3 @@ def _walked(url: str, io: Any, most: int) -> Iterator[tuple[str, Item]]:
                 waiting.append(target)
         if len(seen) > most:
             raise ValueError(f"it links to more than {most} files")
-
-
-def _known(client: Any) -> list[str]:
-    """Collections of an API that a known sensor lists."""
-    known = {name for sensor in SENSORS.values() for name in sensor.collections}
-    return sorted(known & {collection.id for collection in client.get_collections()})
