@@ -1,6 +1,7 @@
 """Accuracy of the detector on an archive in one netCDF file, and on the synthetic reference cube."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
@@ -13,8 +14,8 @@ from selvawatch.detect.charts.chart_models import Detector, base_of
 from selvawatch.errors import LayerError
 from selvawatch.validate.detection import as_known, baselines_of, known_to, method_of, split_history, watch
 from selvawatch.validate.netcdf_archive import read_archive
-from selvawatch.validate.reference_cube import RESOLUTION, Sensors, open_cube
-from selvawatch.validate.report import ValidationReport
+from selvawatch.validate.reference_cube import CLASSES, RESOLUTION, ReferenceCube, Sensors, open_cube
+from selvawatch.validate.report import ClassFigures, ValidationReport
 from selvawatch.validate.scoring import Judgements, judge, square_blocks, watched_years
 
 RASTER_BLOCK_PX = 10
@@ -134,14 +135,15 @@ def validate_cube(
     notes = [*watched.notes]
     if unwatched := int((~watched.watched).sum()):
         notes.append(f"{unwatched} pixels could not be monitored and count as not confirmed")
-    return judge(
+    years = watched_years(confirmed_on, cube.history_end, watched.last_day)
+    report = judge(
         Judgements(
             lost=cube.break_day.ravel() > 0,
             confirmed_on=confirmed_on,
             blocks=square_blocks(rows.ravel(), columns.ravel(), side),
             break_day=cube.break_day.ravel(),
             scores=watched.score.ravel(),
-            watched_years=watched_years(confirmed_on, cube.history_end, watched.last_day),
+            watched_years=years,
         ),
         method_of(
             detector,
@@ -149,3 +151,28 @@ def validate_cube(
             notes,
         ),
     )
+    return replace(report, classes=_by_class(cube, confirmed_on, years))
+
+
+def _by_class(cube: ReferenceCube, confirmed_on: np.ndarray, years: np.ndarray) -> tuple[ClassFigures, ...]:
+    """What was confirmed of each class that a cube has; confirmed_on, years: (n,) over its pixels."""
+    if cube.classes is None:
+        return ()
+    codes, break_day = cube.classes.ravel(), cube.break_day.ravel()
+    lost, confirmed = break_day > 0, confirmed_on > 0
+    found = []
+    for code in np.unique(codes).tolist():
+        units = codes == code
+        ground = float(years[units].sum()) * (RESOLUTION / 1000.0) ** 2
+        false = int((units & confirmed & ~lost).sum())
+        found.append(
+            ClassFigures(
+                name=CLASSES[code],
+                n=int(units.sum()),
+                lost=int((units & lost).sum()),
+                confirmed=int((units & confirmed).sum()),
+                found=int((units & lost & confirmed & (confirmed_on >= break_day)).sum()),
+                per_1000_km2_year=1000.0 * false / ground if ground else 0.0,
+            )
+        )
+    return tuple(found)

@@ -18,6 +18,20 @@ RADAR_STREAM = "sentinel-1"
 RESOLUTION = 30.0
 """Metres of a pixel of the cube."""
 
+CLASSES = (
+    "stable-forest",
+    "clearing",
+    "pit",
+    "die-off",
+    "logging",
+    "windthrow",
+    "fallow",
+    "water",
+    "regrowth",
+    "other",
+)
+"""What the codes of `class_T.npy` mean, 0 first."""
+
 _BAND_ORDER = ("blue", "green", "red", "nir", "swir1", "swir2")
 _STORED_NODATA = -9999
 _INDICES: Mapping[str, tuple[str, str]] = {
@@ -41,6 +55,8 @@ class ReferenceCube:
     """(y, x) int: day of the loss, 0 = none."""
     history_end: int
     """Last day of the history."""
+    classes: np.ndarray | None = None
+    """(y, x) uint8: code of `CLASSES`; None: the cube has no file of them."""
 
     def observations(self, sensors: Sensors) -> Iterator[Observation]:
         """Observations in (day, stream) order, read when asked for."""
@@ -105,8 +121,29 @@ def open_cube(folder: Path, tag: str) -> ReferenceCube:
     except (OSError, ValueError) as error:
         raise LayerError("the cube's table cannot be read", where=meta_path, got=error) from error
     return ReferenceCube(
-        folder=folder, tag=tag, days=days, radar_days=radar_days, break_day=break_day, history_end=history_end
+        folder=folder,
+        tag=tag,
+        days=days,
+        radar_days=radar_days,
+        break_day=break_day,
+        history_end=history_end,
+        classes=_classes(folder / f"class_{tag}.npy", break_day.shape),
     )
+
+
+def _classes(path: Path, shape: tuple[int, ...]) -> np.ndarray | None:
+    """Codes of a cube that has them."""
+    if not path.exists():
+        return None
+    codes = np.asarray(_load(path))
+    if codes.shape != shape or codes.dtype != np.uint8 or codes.max(initial=0) >= len(CLASSES):
+        raise LayerError(
+            "the classes of the cube cannot be used",
+            where=path,
+            got=f"{codes.dtype} {codes.shape}, largest {codes.max(initial=0)}",
+            needed=f"uint8 {shape}, at most {len(CLASSES) - 1}",
+        )
+    return codes
 
 
 def optical_indices(bands: np.ndarray) -> dict[str, np.ndarray]:

@@ -33,6 +33,39 @@ class Method:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ClassFigures:
+    """What was confirmed of the units of one class of ground."""
+
+    name: str
+    n: int
+    lost: int
+    """Units with a day of loss."""
+    confirmed: int
+    """Units that were ever confirmed."""
+    found: int
+    """Lost units that were confirmed on or after their day."""
+    per_1000_km2_year: float
+    """Confirmed units without a loss by the ground and time on which the class was watched."""
+
+    def as_json(self) -> dict[str, JsonValue]:
+        """The figures as a JSON object."""
+        return {
+            "n": self.n,
+            "lost": self.lost,
+            "confirmed": self.confirmed,
+            "found": self.found,
+            "false_per_1000_km2_year": round(self.per_1000_km2_year, DECIMALS),
+        }
+
+    @property
+    def line(self) -> str:
+        """For people."""
+        parts = [f"{self.name}: {self.confirmed} of {self.n} confirmed ({self.confirmed / self.n:.1%})"]
+        parts += [f"{self.found} of {self.lost} lost found"] if self.lost else []
+        return ", ".join([*parts, f"{self.per_1000_km2_year:.0f} false per 1,000 km2 and year"])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ValidationReport:
     """Figures of one validation; None where a figure does not apply."""
 
@@ -64,15 +97,22 @@ class ValidationReport:
     """Confirmed false alarms per 100 years of one pixel watched."""
     ci95: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     """95 % interval of a figure by its name."""
+    classes: tuple[ClassFigures, ...] = ()
+    """By class of ground, where the reference has classes."""
     method: Method
 
     def as_json(self) -> dict[str, JsonValue]:
-        """The stable machine object: figures, `ci95` and `method`; what does not apply is None."""
+        """The stable machine object: figures, `ci95` and `method`; what does not apply is None. Where the
+        reference has classes, `by_class` holds theirs by name.
+        """
         figures: dict[str, JsonValue] = {name: _rounded(getattr(self, name)) for name in FIGURES}
         intervals: dict[str, JsonValue] = {
             name: [_rounded(low), _rounded(high)] for name, (low, high) in sorted(self.ci95.items())
         }
-        return figures | {"ci95": intervals or None, "method": self.method.as_json()}
+        by_class: dict[str, JsonValue] = (
+            {"by_class": {one.name: one.as_json() for one in self.classes}} if self.classes else {}
+        )
+        return figures | by_class | {"ci95": intervals or None, "method": self.method.as_json()}
 
     def lines(self) -> list[str]:
         """Short lines for people, one figure each, with its interval; notes last."""
@@ -87,6 +127,7 @@ class ValidationReport:
         text += [
             f"{label}: {_figure(1 - value, True)}" for label, value in self._errors() if value is not None
         ]
+        text += [one.line for one in self.classes]
         text += [f"dates: {dates}" for dates in [self._dates()] if dates]
         digest = f" (model {self.method.model_digest[:12]})" if self.method.model_digest else ""
         return [*text, f"method: {self.method.detector}{digest}", *(f"note: {n}" for n in self.method.notes)]
