@@ -121,7 +121,7 @@ def account(
     column = "today" if clock == "today" else "at_loss"
     weights = [_weights(members, column, ranks, count, accounting)]
     if clock == "at-loss":
-        doubtful = pieces.frame["date_uncertain"].to_numpy(bool)
+        doubtful = _doubtful(members, pieces)
         some = members[doubtful[members["piece"].to_numpy()]]
         weights += [_weights(some, other, ranks, count, accounting) for other in pieces.other_days]
         weights[1:] = [other[doubtful[other["piece"].to_numpy()]] for other in weights[1:]]
@@ -132,6 +132,32 @@ def account(
     labels, validity = _labels(table["key"], counted, accounting, class_of_nothing(register, counted))
     table["class"], table["validity"] = labels, validity
     return table[["piece", "class", "validity", "weight", "weight_lo", "weight_hi"]]
+
+
+def _doubtful(members: pd.DataFrame, pieces: Pieces) -> np.ndarray:
+    """Whether any of the members was in another state on another possible day of the loss; bool (piece,)."""
+    changes = members[list(pieces.other_days)].ne(members["at_loss"], axis=0).any(axis=1).to_numpy()
+    found = np.zeros(len(pieces), bool)
+    found[members["piece"].to_numpy()[changes]] = True
+    return found
+
+
+def with_classes_joined(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows of `account` of an additive accounting, those of a piece and label together after relabelling.
+
+    The labels of a piece have its full weight on every day: of what is joined the least is what the others
+    leave at most, and the most is no more than all.
+    """
+    same = [name for name in rows.columns if not name.startswith("weight")]
+    sums = ["weight", "weight_lo", "weight_hi"]
+    joined = rows.groupby(same, as_index=False, dropna=False)[sums].sum()
+    full = joined.groupby("piece")["weight"].transform("sum")
+    others = joined.groupby("piece")["weight_hi"].transform("sum") - joined["weight_hi"]
+    least = np.maximum(joined["weight_lo"], full - others)
+    most = np.minimum(joined["weight_hi"], full)
+    return joined.assign(
+        weight_lo=np.minimum(least, joined["weight"]), weight_hi=np.maximum(most, joined["weight"])
+    )
 
 
 def class_of_nothing(register: Register, counted: Collection[str]) -> str:

@@ -26,7 +26,8 @@ class Pieces:
 
     frame: gpd.GeoDataFrame
     """One row for each piece: the cell's columns, then `face`, `share` (of the cell, by area in the pixel
-    CRS), `ha`, `ha_lo` (confirmed ground), `ha_hi`, `date_uncertain`, and its own `geometry`."""
+    CRS), `ha`, `ha_lo` (confirmed ground), `ha_hi`, `date_uncertain` (a right or zone may have changed before
+    or after the loss), and its own `geometry`."""
     members: pd.DataFrame
     """One row for each piece and register row over it, in force or not, apart from what only touches another
     one there (`Faces.touching`): `piece` (position in `frame`),
@@ -98,10 +99,7 @@ def attribute(
     frame["ha_hi"] = frame["ha"] * share * _growth(frame, events)
     frame["ha"] = frame["ha"] * share
     members = _members(frame, faces, register, today)
-    others = members.drop(columns=["piece", "right", "at_loss", "today"])
-    changes = others.ne(members["at_loss"], axis=0).any(axis=1)
-    frame["date_uncertain"] = False
-    frame.loc[members["piece"][changes].unique(), "date_uncertain"] = True
+    frame["date_uncertain"] = _changed(members, register, len(frame))
     return Pieces(
         frame=gpd.GeoDataFrame(frame, geometry=shape, crs=cells.crs),
         members=members,
@@ -211,6 +209,28 @@ def _giving_way(members: pd.DataFrame, entry: np.ndarray, faces: Faces) -> pd.Da
     return members[~gone].reset_index(drop=True)
 
 
+def _changed(members: pd.DataFrame, register: Register, count: int) -> np.ndarray:
+    """Whether a right or zone over each piece may have changed before or after its loss; bool (piece,).
+
+    A right that only changed its holder, status or outline elsewhere did not. Places, and zones and layers
+    aside without a date, never did: that they are listed from a day on is no change of theirs.
+    """
+    rights = register.rights
+    undated = (rights["valid_from"].isna() & rights["valid_to"].isna()).to_numpy()
+    kind = rights["kind"].to_numpy()
+    tells = (kind == "right") | ((kind != "place") & ~undated)
+    right = members["right"].to_numpy()
+    held = members[tells[right]]
+    right = held["right"].to_numpy()
+    state = pd.factorize(pd.MultiIndex.from_frame(rights[["right_id", "type"]]))[0]
+    days = held.drop(columns=["piece", "right", "today"])
+    days = days.groupby([held["piece"].to_numpy(), state[right]]).max()
+    moved = days.drop(columns="at_loss").ne(days["at_loss"], axis=0).any(axis=1).to_numpy()
+    found = np.zeros(count, bool)
+    found[days.index.get_level_values(0).to_numpy()[moved]] = True
+    return found
+
+
 def _days_between(
     dates: Validity, piece: np.ndarray, right: np.ndarray, earliest: np.ndarray, latest: np.ndarray
 ) -> list[np.ndarray]:
@@ -220,7 +240,7 @@ def _days_between(
     """
     wide = np.flatnonzero((latest - earliest)[piece] > 1)
     found = []
-    for boundary in (dates.stands_from, dates.stands_to, dates.valid_from, dates.valid_to, dates.listed_from):
+    for boundary in (dates.line.starts, dates.line.ends, dates.listed_from):
         day = boundary[right[wide]]
         inside = (earliest[piece[wide]] < day) & (day < latest[piece[wide]])
         found.append(np.stack([piece[wide][inside], day[inside]], axis=1))

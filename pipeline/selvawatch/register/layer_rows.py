@@ -46,6 +46,8 @@ class LayerSnapshot:
     """Of several of one day the one with the highest number stands: what was imported last."""
     doubts: tuple[str, ...] = ()
     """Of a layer that tells of isolated peoples: why nobody may rely on it for who is not among them."""
+    vague: frozenset[str] = frozenset()
+    """Rights whose application is not dated to the day, by `right_id`."""
 
 
 def read_layer(
@@ -116,6 +118,7 @@ def normalise_layer(
     rights["snapshot_date"] = rights["recorded_from"] = pd.Timestamp(date)
     rights["recorded_to"] = pd.NaT
     rights["snapshot_sha256"] = sha256
+    vague = frozenset(rights["right_id"][_vague_applications(frame, entry)])
     rights = gpd.GeoDataFrame(RIGHTS.check(rights), crs=frame.crs).sort_values("right_id")
     return LayerSnapshot(
         entry=entry,
@@ -123,6 +126,7 @@ def normalise_layer(
         sha256=sha256,
         rights=rights.reset_index(drop=True),
         repairs=repairs,
+        vague=vague,
     )
 
 
@@ -144,7 +148,7 @@ def _rows(
 ) -> pd.DataFrame:
     holder_types, holder_hashes = _holders(frame, entry, salt)
     status = _text_column(frame, entry.status_column)
-    applied, _ = _date_spans(frame, entry.applied_column, entry)
+    applied, applied_latest = _date_spans(frame, entry.applied_column, entry)
     start, start_latest = _date_spans(frame, entry.from_column, entry)
     end_earliest, end = _date_spans(frame, entry.to_column, entry)
     to_the_day = (start.isna() | (start == start_latest)) & (end.isna() | (end_earliest == end))
@@ -157,7 +161,7 @@ def _rows(
     application = pd.Series([one == "mining_application" for one in types], index=frame.index, dtype=bool)
     start = start.where(~asked, applied)
     known = start.notna() & (~asked | application) & (end.notna() | entry.open_ended | application)
-    known &= to_the_day
+    known &= to_the_day & (~asked | (applied == applied_latest))
     ended = pd.Series([one in entry.ended_statuses for one in status], dtype=bool) & end.isna()
     end = end.where(~ended, snapshot_day)
     return pd.DataFrame(
@@ -250,6 +254,12 @@ def _date_spans(frame: pd.DataFrame, name: str, entry: LayerEntry) -> tuple[pd.S
         nothing = pd.Series(pd.NaT, frame.index, dtype="datetime64[ms]")
         return nothing, nothing
     return column_dates(frame[name], entry)
+
+
+def _vague_applications(frame: pd.DataFrame, entry: LayerEntry) -> np.ndarray:
+    """Whether the application of each row may have come on several days; bool (rows,)."""
+    first, last = _date_spans(frame, entry.applied_column, entry)
+    return (first < last).to_numpy(bool)
 
 
 def check_dates(frame: pd.DataFrame, entry: LayerEntry) -> None:

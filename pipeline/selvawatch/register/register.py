@@ -13,6 +13,7 @@ from selvawatch.core.days import day_numbers, to_day
 from selvawatch.core.files import canonical_json, digest
 from selvawatch.core.hectares import M2_PER_HA
 from selvawatch.core.tables import RIGHTS
+from selvawatch.register.dating.timelines import EVER, Timelines, timelines, with_applications
 from selvawatch.register.entries import LayerEntry
 from selvawatch.register.layer_rows import LayerSnapshot
 from selvawatch.register.vector_files import Repair
@@ -20,7 +21,6 @@ from selvawatch.register.vector_files import Repair
 NOT_IN_FORCE, IN_FORCE, UNKNOWN = 0, 1, 2
 """States of a right on a day."""
 
-_EVER = np.iinfo(np.int64).max // 2
 _SNAPSHOT_COLUMNS = ("snapshot_date", "snapshot_sha256", "recorded_from", "recorded_to")
 
 
@@ -100,7 +100,7 @@ class Register:
             declared = {entry.type, *entry.types.values(), *entry.type_by_pattern.values()}
             if kind not in declared and entry.name not in with_rows:
                 continue
-            first, end = -_EVER, _EVER
+            first, end = -EVER, EVER
             if entry.valid_from is not None and not entry.from_column:
                 first = to_day(entry.valid_from)
             if entry.valid_to is not None and not entry.to_column:
@@ -122,17 +122,20 @@ def register_of(layer_snapshots: Sequence[LayerSnapshot], *, crs: str) -> Regist
     ):
         by_layer.setdefault(snapshot.entry.name, []).append(snapshot)
     parts, layers = [], []
-    for snapshots in by_layer.values():
+    for kept in by_layer.values():
+        snapshots = list({snapshot.date: snapshot for snapshot in kept}.values())
         history = snapshots[0].rights
         for later in snapshots[1:]:
             history = succeed(history, later)
-        parts.append(history)
+        vague = frozenset[str]().union(*(one.vague for one in snapshots))
+        exact = ~history["right_id"].isin(vague).to_numpy(bool)
+        parts.append(with_applications(history, exact))
         last = snapshots[-1]
         layers.append(LayerState(entry=last.entry, date=last.date, sha256=last.sha256, doubts=last.doubts))
     rights = gpd.GeoDataFrame(RIGHTS.empty(), geometry="geometry", crs=crs)
     if parts:
         rights = gpd.GeoDataFrame(pd.concat([part for part in parts if len(part)] or parts), crs=crs)
-    rights = rights.sort_values(["right_id", "recorded_from"]).reset_index(drop=True)
+    rights = rights.sort_values(["right_id", "recorded_from", "valid_from"]).reset_index(drop=True)
     rights = gpd.GeoDataFrame(RIGHTS.check(rights), geometry="geometry", crs=crs)
     return Register(
         rights=rights,
@@ -194,35 +197,20 @@ def _version(rights: gpd.GeoDataFrame, layers: Sequence[LayerState]) -> str:
 class Validity:
     """The dates of the register's rows as integers, to ask for many rows and days at once."""
 
-    stands_from: np.ndarray
-    """First day a version stands for its right (the first version stands for all days before)."""
-    stands_to: np.ndarray
-    """First day it no longer does."""
-    valid_from: np.ndarray
-    valid_to: np.ndarray
-    known: np.ndarray
-    """Whether the dates decide."""
+    line: Timelines
+    """The days for which each row speaks."""
     listed_from: np.ndarray
     """First day on which standing in the layer means to be in force."""
 
     def states(self, rows: np.ndarray, days: np.ndarray) -> np.ndarray:
         """State (`IN_FORCE`, `NOT_IN_FORCE`, `UNKNOWN`; int8) of register rows on days, elementwise."""
-        stands = (self.stands_from[rows] <= days) & (days < self.stands_to[rows])
-        inside = (self.valid_from[rows] <= days) & (days < self.valid_to[rows])
-        sure = self.known[rows] | (self.listed_from[rows] <= days)
-        state = np.where(sure, IN_FORCE, UNKNOWN)
-        return np.where(stands & inside, state, NOT_IN_FORCE).astype(np.int8)
+        inside = (self.line.starts[rows] <= days) & (days < self.line.ends[rows])
+        sure = self.line.known[rows] | (self.listed_from[rows] <= days)
+        return np.where(inside, np.where(sure, IN_FORCE, UNKNOWN), NOT_IN_FORCE).astype(np.int8)
 
 
 def validity(rights: pd.DataFrame) -> Validity:
-    """The dates of RIGHTS rows as integer days; open ends are far away."""
-    first = ~rights["right_id"].duplicated().to_numpy()
-    recorded_from = day_numbers(rights["recorded_from"], -_EVER)
-    return Validity(
-        stands_from=np.where(first, -_EVER, recorded_from),
-        stands_to=day_numbers(rights["recorded_to"], _EVER),
-        valid_from=day_numbers(rights["valid_from"], -_EVER),
-        valid_to=day_numbers(rights["valid_to"], _EVER),
-        known=rights["dates_known"].to_numpy(bool),
-        listed_from=np.where(rights["listed_is_valid"].to_numpy(bool), recorded_from, _EVER),
-    )
+    """The days of RIGHTS rows, in the order of a register; open ends are far away."""
+    seen = day_numbers(rights["recorded_from"], -EVER)
+    listed = rights["listed_is_valid"].to_numpy(bool)
+    return Validity(line=timelines(rights), listed_from=np.where(listed, seen, EVER))

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from selvawatch.attribute.accountings import NOT_KNOWN, OUTSIDE, account
+from selvawatch.attribute.accountings import NOT_KNOWN, OUTSIDE, account, with_classes_joined
 from selvawatch.attribute.describe import site_categories
 from selvawatch.attribute.loss.loss_in_periods import BESIDE_PERIODS, STOCK
 from selvawatch.core.schema import column, columns
@@ -79,8 +79,7 @@ def share_inside_outside(inputs: TableInputs, options: TableOptions) -> pd.DataF
     label[outside & oil] = f"{EXCLUDED}oil_lot"
     label[core] = f"{EXCLUDED}protected_core"
     rows = rows.assign(**{"class": label, "validity": np.where(core | (outside & oil), "", rows["validity"])})
-    same = [name for name in ("piece", "class", "validity", "district") if name in rows]
-    rows = rows.groupby(same, as_index=False).sum()
+    rows = with_classes_joined(rows)
     periods = periods_of(inputs, options)
     by = _with_area(inputs, options)
     keys = ["period", "class", "validity"]

@@ -11,7 +11,7 @@ from selvawatch.attribute.touches import only_touch
 from selvawatch.core.days import day_numbers
 from selvawatch.core.schema import Column, Tier, column, columns
 from selvawatch.core.table_options import TableOptions
-from selvawatch.register.register import validity
+from selvawatch.register.dating.timelines import timelines
 from selvawatch.tables.base import PublicForm, TableInputs, TableSpec, counted_pieces, settings_of
 from selvawatch.tables.rights_by_face import (
     NEVER,
@@ -170,12 +170,16 @@ def corridor_conflict_share_public(inputs: TableInputs, options: TableOptions) -
 
 def _coexisted(inputs: TableInputs, first: np.ndarray, other: np.ndarray) -> np.ndarray:
     """Whether two rights were in force together on any day, by their dates: yes, no or unknown."""
-    dates = validity(inputs.register.rights)
-    together = np.maximum(dates.valid_from[first], dates.valid_from[other]) < np.minimum(
-        dates.valid_to[first], dates.valid_to[other]
-    )
-    sure = dates.known[first] & dates.known[other]
-    return np.where(~together, "no", np.where(sure, "yes", "unknown"))
+    rights = inputs.register.rights
+    line, ids = timelines(rights), pd.factorize(rights["right_id"])[0]
+    rows = pd.DataFrame({"id": ids, "from": line.starts, "to": line.ends, "sure": line.known})
+    pairs = pd.DataFrame({"pair": np.arange(len(first)), "id": ids[first], "id_other": ids[other]})
+    pairs = pairs.merge(rows, on="id").merge(rows.add_suffix("_other"), on="id_other")
+    pairs = pairs[pairs[["from", "from_other"]].max(axis=1) < pairs[["to", "to_other"]].min(axis=1)]
+    found = np.full(len(first), "no", object)
+    found[pairs["pair"].to_numpy()] = "unknown"
+    found[pairs["pair"][pairs["sure"] & pairs["sure_other"]].to_numpy()] = "yes"
+    return found
 
 
 def _loss_in_pairs(

@@ -3,18 +3,29 @@
 import numpy as np
 import pandas as pd
 
-from selvawatch.attribute.loss.loss_in_periods import NO_PERIOD
-from selvawatch.core.days import day_numbers, to_date
+from selvawatch.attribute.faces import Faces
+from selvawatch.attribute.loss.loss_in_periods import NO_PERIOD, UNDATED
+from selvawatch.attribute.periods import PeriodSet
+from selvawatch.core.days import to_date
 from selvawatch.core.schema import column, columns
 from selvawatch.core.table_options import TableOptions
 from selvawatch.errors import TableError
-from selvawatch.register.register import NOT_IN_FORCE, UNKNOWN, validity
+from selvawatch.register.register import NOT_IN_FORCE, UNKNOWN, Validity, validity
 from selvawatch.tables.base import NO_DISTRICT, PublicForm, TableInputs, TableSpec, periods_of
-from selvawatch.tables.rights_by_face import NEVER, REGISTER, THREE, face_rights, need_faces, of_register
+from selvawatch.tables.rights_by_face import (
+    NEVER,
+    REGISTER,
+    THREE,
+    faces_of_rows,
+    grants,
+    need_faces,
+    of_register,
+)
 from selvawatch.tables.single_rights import RIGHTS_N, joined_rows, nullable, refuse_area
 
 ALL_FACES = "all"
-NO_DATE = "no_date"
+BEFORE, AFTER = "before", "after"
+"""Periods of what was granted before the first one of a set, and after the last."""
 OTHER_AREAS, OTHER_PERIODS = "other areas", "other periods"
 """Labels of rows that stand for several."""
 
@@ -22,54 +33,33 @@ OTHER_AREAS, OTHER_PERIODS = "other areas", "other periods"
 def granted_by_period(inputs: TableInputs, options: TableOptions) -> pd.DataFrame:
     """Ground granted in each period and in force at its end, per area and type (SPDA chart 3).
 
-    Gross is the sum of the rights, net the ground under at least one. A right is dated by its first day in
-    force, or by its application where that day is not known (`dated_by_application_n`; left out of `ha_lo`).
+    Gross is the sum of the rights, net the ground under at least one. A right is granted once, on the ground
+    that it had then, whatever its later versions; an application, and the title that it became, each in its
+    type. It is dated by its first day in force, or by its application where that day is not known
+    (`dated_by_application_n`), or by the snapshot that first shows it; only the first is in `ha_lo`.
     """
     faces = need_faces(inputs)
     periods = periods_of(inputs, options)
-    rows = face_rights(inputs, faces)
-    rights = inputs.register.rights
-    named = set(rights["name"][(rights["type"] == "area").to_numpy()])
+    register = inputs.register.rights
+    named = set(register["name"][(register["type"] == "area").to_numpy()])
     areas = [options.area] if options.area else [*sorted(named), ALL_FACES]
-    kinds = sorted(set(rows["type"]))
-    begun, asked = _granted(inputs)
-    dates = validity(inputs.register.rights)
-    rows["id"] = pd.factorize(rows["right_id"])[0]
+    every = _FaceRows(faces_of_rows(inputs, faces, np.arange(len(register))))
+    granted, dates = _FaceRows(_grants(inputs, faces, periods)), validity(register)
+    seen = set(granted.rows["period"])
+    names = [*periods.names, *(one for one in (BEFORE, AFTER, NO_PERIOD) if one in seen), UNDATED]
     records = []
     for area in areas:
-        inside = rows if area == ALL_FACES else rows[rows["area"] == area]
-        for kind in kinds:
-            part = inside[inside["type"] == kind]
-            granted_faces = _GrantedFaces(part)
-            for name, (start, end) in [*zip(periods.names, periods.bounds(), strict=True), (NO_DATE, (0, 0))]:
-                day = min(end - 1, inputs.pieces.today)
-                days = begun[granted_faces.right]
-                granted = days == NEVER if name == NO_DATE else (start <= days) & (days < end)
-                last = np.full(len(part), day, np.int64)
-                state = (
-                    dates.states(granted_faces.right, last)
-                    if name != NO_DATE
-                    else np.zeros(len(part), np.int8)
-                )
-                live = state != NOT_IN_FORCE
-                applied = asked[granted_faces.right]
-                records.append(
-                    {
-                        "area": area,
-                        "type": kind,
-                        "period": name,
-                        "n": granted_faces.count(granted),
-                        "dated_by_application_n": granted_faces.count(granted & applied),
-                        "ha": granted_faces.net(granted),
-                        "ha_lo": granted_faces.net(granted & ~applied),
-                        "ha_hi": granted_faces.net(granted),
-                        "ha_gross": float(granted_faces.ha[granted].sum()),
-                        "ha_in_force": granted_faces.net(live),
-                        "ha_in_force_gross": float(granted_faces.ha[live].sum()),
-                        "ha_in_force_unknown": granted_faces.net(state == UNKNOWN),
-                        "in_force_on": "" if name == NO_DATE else to_date(day).isoformat(),
-                    }
-                )
+        for kind in sorted(set(every.rows["type"])):
+            standing, new = every.part(area, kind), granted.part(area, kind)
+            for name in names:
+                record = {
+                    "area": area,
+                    "type": kind,
+                    "period": name,
+                    **new.granted(new.rows["period"] == name),
+                }
+                day = _last_day(periods, name, inputs.pieces.today)
+                records.append({**record, **_in_force(standing, dates, day)})
     table = pd.DataFrame(records, columns=[one.name for one in _GRANTED[:13]])
     table = with_changes(table, ["area", "type"], list(periods.names))
     sums = table[table["area"] != ALL_FACES].groupby(["type", "period"])["ha"].transform("sum")
@@ -77,6 +67,44 @@ def granted_by_period(inputs: TableInputs, options: TableOptions) -> pd.DataFram
     table["share_of"] = "net hectares granted of the type in the period, in the areas listed here together"
     table["period_set"] = periods.name
     return table.assign(**of_register(inputs))
+
+
+def _grants(inputs: TableInputs, faces: Faces, periods: PeriodSet) -> pd.DataFrame:
+    """Faces under each right when it was granted, with `sure`, `applied` and the `period` of its day."""
+    granted = grants(inputs.register.rights)
+    days = granted["day"].to_numpy(np.int64)
+    names = np.array([*periods.names, NO_PERIOD], object)[periods.index(days)]
+    bounds = periods.bounds()
+    names[days < bounds[0][0]] = BEFORE
+    names[days >= bounds[-1][1]] = AFTER
+    names[days == NEVER] = UNDATED
+    rows = faces_of_rows(inputs, faces, granted["right"].to_numpy(np.int64))
+    return rows.merge(granted.assign(period=names), on="right")
+
+
+def _last_day(periods: PeriodSet, name: str, today: int) -> int | None:
+    """The day at the end of a row, or today where that is earlier; None where the row has no end."""
+    bounds = periods.bounds()
+    if name == BEFORE:
+        return min(bounds[0][0] - 1, today)
+    if name == AFTER:
+        return max(bounds[-1][1], today)
+    return min(bounds[periods.names.index(name)][1] - 1, today) if name in periods.names else None
+
+
+def _in_force(standing: "_FaceRows", dates: Validity, day: int | None) -> dict[str, object]:
+    """What was in force on a day; nothing where there is none."""
+    if day is None:
+        empty = dict.fromkeys(("ha_in_force", "ha_in_force_gross", "ha_in_force_unknown"), np.nan)
+        return {**empty, "in_force_on": ""}
+    right = standing.rows["right"].to_numpy(np.int64)
+    state = dates.states(right, np.full(len(right), day, np.int64))
+    return {
+        "ha_in_force": standing.net(state != NOT_IN_FORCE),
+        "ha_in_force_gross": standing.gross(state != NOT_IN_FORCE),
+        "ha_in_force_unknown": standing.net(state == UNKNOWN),
+        "in_force_on": to_date(day).isoformat(),
+    }
 
 
 def granted_by_period_public(inputs: TableInputs, options: TableOptions) -> pd.DataFrame:
@@ -95,15 +123,9 @@ def granted_by_period_public(inputs: TableInputs, options: TableOptions) -> pd.D
             do="name a set of periods, or ask with --tier partner",
         )
     periods = periods_of(inputs, options)
-    rows = face_rights(inputs, need_faces(inputs))
-    days = _granted(inputs)[0][rows["right"].to_numpy()]
-    spans = [*periods.bounds(), (NEVER, NEVER + 1)]
-    index = np.full(len(rows), -1)
-    for number, (start, end) in enumerate(spans):
-        index[(start <= days) & (days < end)] = number
-    names = np.array([*periods.names, NO_DATE, NO_PERIOD], object)
+    rows = _grants(inputs, need_faces(inputs), periods)
     area = rows["area"].where(rows["area"] != "", NO_DISTRICT)
-    rows = rows.assign(cell=[f"{one}\n{names[at]}" for one, at in zip(area, index, strict=True)])
+    rows = rows.assign(cell=[f"{one}\n{name}" for one, name in zip(area, rows["period"], strict=True)])
     net = rows.drop_duplicates(["type", "cell", "face"]).groupby(["type", "cell"])["ha"].sum()
     gross = rows.groupby(["type", "cell"])["ha"].sum()
     values = pd.DataFrame({"ha": net, "ha_lo": net, "ha_hi": net, "ha_gross": gross}).reset_index()
@@ -133,46 +155,56 @@ def with_changes(table: pd.DataFrame, groups: list[str], order: list[str]) -> pd
     return table
 
 
-class _GrantedFaces:
-    """Faces under rights of one type, each face as often as rights lie over it."""
+class _FaceRows:
+    """Faces under rows of the register, each face as often as rows lie over it."""
 
     def __init__(self, rows: pd.DataFrame) -> None:
-        self.right = rows["right"].to_numpy(np.int64)
-        self.ha = rows["ha"].to_numpy(np.float64)
-        self._face = rows["face"].to_numpy(np.int64)
-        self._id = rows["id"].to_numpy(np.int64)
+        self.rows = rows
+        self._ha = rows["ha"].to_numpy(np.float64)
+
+    def part(self, area: str, kind: str) -> "_FaceRows":
+        """The rows of a type, in an area of interest or everywhere."""
+        here = (self.rows["type"] == kind) & ((area == ALL_FACES) | (self.rows["area"] == area))
+        return _FaceRows(self.rows[here.to_numpy()].reset_index(drop=True))
 
     def net(self, kept: np.ndarray) -> float:
         """Ground under at least one of the rows kept, hectares."""
-        first = np.unique(self._face[kept], return_index=True)[1]
-        return float(self.ha[kept][first].sum())
+        first = np.unique(self.rows["face"].to_numpy(np.int64)[kept], return_index=True)[1]
+        return float(self._ha[kept][first].sum())
+
+    def gross(self, kept: np.ndarray) -> float:
+        """Ground of the rights of the rows kept together, hectares: that of one right counts once."""
+        return float(self.rows[kept].drop_duplicates(["face", "right_id"])["ha"].sum())
 
     def count(self, kept: np.ndarray) -> int:
         """Rights of the rows kept."""
-        return len(np.unique(self._id[kept]))
+        return int(self.rows["right_id"][kept].nunique())
 
-
-def _granted(inputs: TableInputs) -> tuple[np.ndarray, np.ndarray]:
-    """Day each row was granted (far away where unknown), and whether that is the day of its application."""
-    rights = inputs.register.rights
-    valid = day_numbers(rights["valid_from"], NEVER)
-    applied = day_numbers(rights["applied_on"], NEVER)
-    application = (rights["type"] == "mining_application").to_numpy()
-    by_application = ((valid == NEVER) | ((valid == applied) & ~application)) & (applied < NEVER)
-    return np.where(valid == NEVER, applied, valid), by_application
+    def granted(self, chosen: pd.Series) -> dict[str, object]:
+        """What was granted by the rows kept: rights, and net and gross hectares."""
+        kept = chosen.to_numpy(bool)
+        sure, applied = (self.rows[name].to_numpy(bool) for name in ("sure", "applied"))
+        return {
+            "n": self.count(kept),
+            "dated_by_application_n": self.count(kept & applied),
+            "ha": self.net(kept),
+            "ha_lo": self.net(kept & sure),
+            "ha_hi": self.net(kept),
+            "ha_gross": self.gross(kept),
+        }
 
 
 _GRANTED = columns(
     column("area", "text", "Area of interest, or all ground."),
     column("type", "text", "Type of right."),
-    column("period", "text", "Period of the grant; no_date: not dated."),
+    column("period", "text", "Period of the grant; before, after: of the set; no_period: between; undated."),
     column("n", "int", "Rights granted in the period."),
     column("dated_by_application_n", "int", "Of these, dated by application."),
     THREE,
     column("ha_gross", "float", "Sum of the rights granted.", unit="ha"),
-    column("ha_in_force", "float", "Net ground in force at the period's end.", unit="ha"),
-    column("ha_in_force_gross", "float", "The same, gross.", unit="ha"),
-    column("ha_in_force_unknown", "float", "Of it, of unknown validity.", unit="ha"),
+    column("ha_in_force", "float", "Net ground in force at the period's end.", unit="ha", nullable=True),
+    column("ha_in_force_gross", "float", "The same, gross.", unit="ha", nullable=True),
+    column("ha_in_force_unknown", "float", "Of it, of unknown validity.", unit="ha", nullable=True),
     column("in_force_on", "text", "Day of the period's end, or of today."),
     column("ratio_prev", "float", "Times the period before.", nullable=True),
     column("pct_change_prev", "float", "Change in percent.", unit="%", nullable=True),
@@ -196,7 +228,11 @@ SPECS = (
                     "area", "text", "Area of interest; none: in none; other areas: of rows not shown alone."
                 ),
                 column("type", "text", "Type of right."),
-                column("period", "text", "Period of the grant; no_date: not dated."),
+                column(
+                    "period",
+                    "text",
+                    "Period of the grant; before, after: of the set; no_period: between; undated.",
+                ),
                 RIGHTS_N,
                 nullable(THREE),
                 column("ha_gross", "float", "Sum of the rights granted.", unit="ha", nullable=True),

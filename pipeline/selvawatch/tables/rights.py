@@ -8,7 +8,7 @@ from selvawatch.core.table_options import TableOptions
 from selvawatch.core.tables import AREAS_OF_RIGHTS
 from selvawatch.register.register import NOT_IN_FORCE, UNKNOWN
 from selvawatch.tables.base import PublicForm, TableInputs, TableSpec, counted_pieces, district_of
-from selvawatch.tables.rights_by_face import REGISTER, THREE, of_register
+from selvawatch.tables.rights_by_face import REGISTER, THREE, described_rights, of_register
 from selvawatch.tables.single_rights import (
     DISTRICT,
     OTHER_DISTRICTS,
@@ -24,27 +24,25 @@ from selvawatch.tables.single_rights import (
 def loss_by_right(inputs: TableInputs, options: TableOptions) -> pd.DataFrame:
     """Loss on each right: in all, while in force, while its validity was unknown, and out of its time.
 
-    Not additive: rights overlap.
+    A right is one row, whatever states it had (`states`); its type is that of the last, its other columns
+    what the latest snapshot says. Not additive: rights overlap.
     """
-    rights = inputs.register.rights
-    table = _loss_on_rights(inputs, options).drop(columns="piece").groupby("right", as_index=False).sum()
-    of = rights.iloc[table["right"].to_numpy()].reset_index(drop=True)
-    for name in ("right_id", "type", "layer", "status", "holder_type", "valid_from", "valid_to"):
-        table[name] = of[name]
-    for area in AREAS_OF_RIGHTS:
-        table[area.name] = of[area.name]
-    table["share"] = np.minimum(table["ha"] / table["ha_here"], 1.0)
-    table["share_of"] = "the right's own ground"
+    rows = _loss_on_rights(inputs, options, ["right_id"])
+    table = rows.drop(columns=["piece"]).groupby("right_id", as_index=False).sum()
+    of = described_rights(inputs.register.rights, table["right_id"].to_numpy(object))
+    table = pd.concat([table, of.drop(columns="right_id")], axis=1)
+    table["share"] = np.minimum(table["ha"] / table.pop("outlines_ha"), 1.0)
+    table["share_of"] = "the right's own ground, of all its outlines together"
     table = table.sort_values(["ha", "right_id"], ascending=[False, True]).reset_index(drop=True)
-    return table.drop(columns="right").assign(additive=False, **of_register(inputs))
+    return table.assign(additive=False, **of_register(inputs))
 
 
 def loss_by_right_public(inputs: TableInputs, options: TableOptions) -> pd.DataFrame:
     """Loss on rights by their type and district, each row of so many rights that none is told of alone."""
     refuse_area(options, "loss_by_right")
     rows = _by_district(inputs, options)
-    values = rows.drop(columns=["piece", "right"])
-    table = joined_rows(rows, values, {"rights_n": "right"}, inputs.least_rights)
+    values = rows.drop(columns=["piece", "right_id"])
+    table = joined_rows(rows, values, {"rights_n": "right_id"}, inputs.least_rights)
     return table.assign(additive=False, **of_register(inputs))
 
 
@@ -60,7 +58,7 @@ def with_shown_districts(inputs: TableInputs, options: TableOptions, rows: pd.Da
     """
     if inputs.tier >= Tier.PARTNER or "district" not in options.by:
         return rows
-    shown = shown_as(_by_district(inputs, options), ["right"], inputs.least_rights)
+    shown = shown_as(_by_district(inputs, options), ["right_id"], inputs.least_rights)
     joined = shown[shown["shown_district"] == OTHER_DISTRICTS]
     few = set(shown["type"][shown["shown_type"] == OTHER_TYPES])
     district = pd.Series(district_of(inputs, "district")[rows["piece"].to_numpy()], rows.index)
@@ -77,47 +75,48 @@ def with_shown_districts(inputs: TableInputs, options: TableOptions, rows: pd.Da
 
 
 def _by_district(inputs: TableInputs, options: TableOptions) -> pd.DataFrame:
-    """Loss of each piece on each right over it, with its type, district and id; only where there is some."""
-    rights = inputs.register.rights
-    rows = _loss_on_rights(inputs, options)
+    """Loss of each piece on each right over it, with its type, district and id; only where there is some.
+
+    A right that had two types stands under both, each with the loss while it was of that type.
+    """
+    rows = _loss_on_rights(inputs, options, ["right_id", "type"])
     rows = rows[(rows["ha"] > 0).to_numpy()]
-    right = rows["right"].to_numpy()
-    return rows.assign(
-        type=rights["type"].to_numpy(object)[right],
-        district=district_of(inputs, "district")[rows["piece"].to_numpy()],
-        right=rights["right_id"].to_numpy(object)[right],
-    )
+    return rows.assign(district=district_of(inputs, "district")[rows["piece"].to_numpy()])
 
 
-def _loss_on_rights(inputs: TableInputs, options: TableOptions) -> pd.DataFrame:
-    """Loss of each piece on each right over it, by position in the register."""
+def _loss_on_rights(inputs: TableInputs, options: TableOptions, keys: list[str]) -> pd.DataFrame:
+    """Loss of each piece on each right over it, once by the keys, however many versions lie there."""
     members, frame = inputs.pieces.members, inputs.pieces.frame
     kept = counted_pieces(inputs, options)[members["piece"].to_numpy()]
-    owned = (inputs.register.rights["kind"] == "right").to_numpy()[members["right"].to_numpy()]
-    rows = members[kept & owned]
-    piece, state = rows["piece"].to_numpy(), rows["at_loss"].to_numpy()
+    rights = inputs.register.rights
+    rows = members[kept & (rights["kind"] == "right").to_numpy()[members["right"].to_numpy()]]
+    state = rows["at_loss"].to_numpy()
+    of = rights[["right_id", "type"]].iloc[rows["right"].to_numpy()].reset_index(drop=True)
+    live = (state != NOT_IN_FORCE) & (state != UNKNOWN)
+    applied = live & (of["type"] == "mining_application").to_numpy()
+    flags = of.assign(piece=rows["piece"].to_numpy(), live=live, unknown=state == UNKNOWN, applied=applied)
+    found = flags.groupby(["piece", *keys], as_index=False)[["live", "unknown", "applied"]].any()
+    piece, live = found["piece"].to_numpy(), found["live"].to_numpy(bool)
+    unknown = found["unknown"].to_numpy(bool) & ~live
     ha = np.asarray(frame["ha"], np.float64)[piece]
-    mining = (frame["cause"] == "mining").to_numpy()[piece]
-    return pd.DataFrame(
-        {
-            "right": rows["right"].to_numpy(),
-            "piece": piece,
-            "ha": ha,
-            "ha_lo": np.asarray(frame["ha_lo"], np.float64)[piece],
-            "ha_hi": np.asarray(frame["ha_hi"], np.float64)[piece],
-            "loss_all": ha,
-            "loss_mining": ha * mining,
-            "loss_in_force": ha * ((state != NOT_IN_FORCE) & (state != UNKNOWN)),
-            "loss_unknown": ha * (state == UNKNOWN),
-            "loss_out_of_time": ha * (state == NOT_IN_FORCE),
-        }
+    return found[["piece", *keys]].assign(
+        ha=ha,
+        ha_lo=np.asarray(frame["ha_lo"], np.float64)[piece],
+        ha_hi=np.asarray(frame["ha_hi"], np.float64)[piece],
+        loss_all=ha,
+        loss_mining=ha * (frame["cause"] == "mining").to_numpy()[piece],
+        loss_in_force=ha * live,
+        loss_under_application=ha * found["applied"].to_numpy(bool),
+        loss_unknown=ha * unknown,
+        loss_out_of_time=ha * ~(live | unknown),
     )
 
 
 _LOSS = columns(
     column("loss_all", "float", "All loss.", unit="ha"),
     column("loss_mining", "float", "Of it mining.", unit="ha"),
-    column("loss_in_force", "float", "While in force.", unit="ha"),
+    column("loss_in_force", "float", "While in force, applications included.", unit="ha"),
+    column("loss_under_application", "float", "Of that, while it was an application.", unit="ha"),
     column("loss_unknown", "float", "While validity is unknown.", unit="ha"),
     column("loss_out_of_time", "float", "Before or after.", unit="ha"),
 )
@@ -130,7 +129,13 @@ SPECS = (
         uses=("area",),
         columns=columns(
             column("right_id", "text", "Right.", tier=Tier.RESTRICTED),
-            column("type", "text", "Type."),
+            column("type", "text", "Type of its last state."),
+            column(
+                "states",
+                "text",
+                "What it was and when, oldest first: type, first day to first day no longer; "
+                "`?` where unknown or not sure.",
+            ),
             column("layer", "text", "Layer."),
             column("status", "text", "Status.", nullable=True),
             column("holder_type", "text", "Type of holder.", tier=Tier.RESTRICTED),

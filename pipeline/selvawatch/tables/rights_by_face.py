@@ -1,13 +1,18 @@
 """Ground of the rights themselves, by face: what the tables of rights share."""
 
+import geopandas as gpd
 import numpy as np
 import pandas as pd
+import shapely
 
 from selvawatch.attribute.faces import Faces
 from selvawatch.attribute.touches import only_touch
+from selvawatch.core.days import day_numbers, to_date
 from selvawatch.core.schema import column
+from selvawatch.core.tables import AREAS_OF_RIGHTS
 from selvawatch.errors import TableError
-from selvawatch.register.register import NOT_IN_FORCE, validity
+from selvawatch.register.dating.timelines import EVER, Timelines, dated_by_application, runs, timelines
+from selvawatch.register.register import NOT_IN_FORCE, Validity, validity
 from selvawatch.tables.base import NO_DISTRICT, TableInputs, layer_dates
 
 NEVER = np.iinfo(np.int64).max // 4
@@ -33,15 +38,26 @@ def need_faces(inputs: TableInputs) -> Faces:
 
 
 def face_rights(inputs: TableInputs, faces: Faces, *, today: bool = False) -> pd.DataFrame:
-    """face, right, right_id, type, ha and area of every face and right (latest version) over it."""
+    """face, right, right_id, type, ha and area of every face and right over it, by its last state or now."""
+    rights = inputs.register.rights
+    if not today:
+        return faces_of_rows(inputs, faces, last_rows(rights))
+    every = np.arange(len(rights))
+    now = validity(rights).states(every, np.full(len(rights), inputs.pieces.today, np.int64))
+    return faces_of_rows(inputs, faces, every[now != NOT_IN_FORCE])
+
+
+def faces_of_rows(inputs: TableInputs, faces: Faces, rows: np.ndarray) -> pd.DataFrame:
+    """face, right, right_id, type, ha and area of every face under some rows of the register that are rights.
+
+    rows: positions in the register, int.
+    """
     rights = inputs.register.rights
     face = np.repeat(np.arange(len(faces)), np.diff(faces.starts))
     right = faces.members
-    latest = ~rights["right_id"].duplicated(keep="last").to_numpy()
-    kept = latest[right] & (rights["kind"] == "right").to_numpy()[right]
-    if today:
-        now = validity(rights).states(right, np.full(len(right), inputs.pieces.today, np.int64))
-        kept &= now != NOT_IN_FORCE
+    chosen = np.zeros(len(rights), bool)
+    chosen[rows] = True
+    kept = (chosen & (rights["kind"] == "right").to_numpy())[right]
     area = areas_of_faces(inputs, faces)
     face, right = face[kept], right[kept]
     return pd.DataFrame(
@@ -54,6 +70,97 @@ def face_rights(inputs: TableInputs, faces: Faces, *, today: bool = False) -> pd
             "area": area[face],
         }
     )
+
+
+def last_rows(rights: pd.DataFrame) -> np.ndarray:
+    """Position of each right's last state, int64: its latest row that speaks for any day, else its latest."""
+    line = timelines(rights)
+    ids = rights["right_id"].to_numpy(object)
+    frame = pd.DataFrame({"id": ids, "speaks": line.starts < line.ends, "start": line.starts})
+    return frame.sort_values(["id", "speaks", "start"], kind="stable").groupby("id").tail(1).index.to_numpy()
+
+
+def grants(rights: pd.DataFrame) -> pd.DataFrame:
+    """One row for each time that a right became what it is of a type: right (position), day, sure, applied.
+
+    `day` (int64; NEVER: not dated) is the first day in force, of the application where that is not known
+    (`applied`), of the snapshot that first shows it where neither is. `sure`: it is the first of these.
+    """
+    line, asked = timelines(rights), dated_by_application(rights)
+    rows = np.flatnonzero(line.starts < line.ends)
+    ids, kinds = rights["right_id"].to_numpy(object), rights["type"].to_numpy(object)
+    group = pd.factorize(pd.MultiIndex.from_arrays([ids[rows], kinds[rows]]))[0]
+    _, first = runs(group, line.starts[rows], line.ends[rows])
+    silent = last_rows(rights)
+    rows = np.sort(np.concatenate([rows[first], silent[line.starts[silent] >= line.ends[silent]]]))
+    start, stated = line.starts[rows], day_numbers(rights["valid_from"], -EVER)[rows]
+    start = np.where(start == -EVER, day_numbers(rights["applied_on"], NEVER)[rows], start)
+    seen = day_numbers(rights["recorded_from"])[rows]
+    by_snapshot = (start == seen) & (stated != start)
+    applied = asked[rows] & ~by_snapshot & (start < NEVER)
+    return pd.DataFrame(
+        {"right": rows, "day": start, "sure": (start < NEVER) & ~applied & ~by_snapshot, "applied": applied}
+    )
+
+
+def described_rights(rights: gpd.GeoDataFrame, ids: np.ndarray) -> pd.DataFrame:
+    """What a right is, a row for each id: type, states, layer, status, holder_type, its dates and its ground.
+
+    ids: object (n,). `valid_from` and `valid_to` are those of the last state, the areas those of the latest
+    outline; `outlines_ha` is the ground of all outlines together.
+    """
+    line, sure = timelines(rights), validity(rights)
+    wanted = rights[rights["right_id"].isin(ids)]
+    last = pd.Series(last_rows(rights), rights["right_id"].to_numpy(object)[last_rows(rights)])
+    latest = pd.Series(wanted.index, wanted["right_id"]).groupby(level=0).last()
+    records = []
+    for key, part in wanted.groupby("right_id"):
+        rows = part.index.to_numpy()
+        records.append((key, _states(rights, line, sure, rows), _outlines_ha(part)))
+    found = (
+        pd.DataFrame(records, columns=["right_id", "states", "outlines_ha"])
+        .set_index("right_id")
+        .reindex(ids)
+    )
+    at, now = last.reindex(ids).to_numpy(np.int64), latest.reindex(ids).to_numpy(np.int64)
+    for name in ("type", "valid_from", "valid_to"):
+        found[name] = rights[name].to_numpy()[at]
+    for name in ("layer", "status", "holder_type", *(area.name for area in AREAS_OF_RIGHTS)):
+        found[name] = rights[name].to_numpy()[now]
+    return found.reset_index()
+
+
+def _states(rights: pd.DataFrame, line: Timelines, sure: Validity, rows: np.ndarray) -> str:
+    """The states of a right as text: `mining_application 2003-05-01 to 2010-02-01; mining 2010-02-01 to `."""
+    found: list[list[object]] = []
+    for row in sorted(rows.tolist(), key=lambda row: int(line.starts[row])):
+        start, end = int(line.starts[row]), int(line.ends[row])
+        if start >= end:
+            continue
+        listed = max(start, min(end, int(sure.listed_from[row])))
+        cuts = [(start, end, "")] if line.known[row] else [(start, listed, "?"), (listed, end, "")]
+        for begin, until, mark in cuts:
+            label = f"{rights['type'].iloc[row]}{mark}"
+            if begin >= until:
+                continue
+            if found and found[-1][0] == label and found[-1][2] == begin:
+                found[-1][2] = until
+            else:
+                found.append([label, begin, until])
+    return "; ".join(f"{label} {_iso(begin)}..{_iso(until)}" for label, begin, until in found)
+
+
+def _iso(day: object) -> str:
+    """ISO text of a day; empty for an open beginning or end."""
+    return "" if abs(int(str(day))) >= EVER else to_date(int(str(day))).isoformat()
+
+
+def _outlines_ha(rows: gpd.GeoDataFrame) -> float:
+    """Hectares under any outline of a right."""
+    outlines, ha = rows.geometry.to_numpy(), rows["ha_here"].to_numpy(np.float64)
+    if shapely.equals_exact(outlines, outlines[-1]).all():
+        return float(ha[-1])
+    return float(ha[-1] * shapely.area(shapely.union_all(outlines)) / shapely.area(outlines[-1]))
 
 
 def areas_of_faces(inputs: TableInputs, faces: Faces) -> np.ndarray:

@@ -167,10 +167,10 @@ def _in_force(
     found = {}
     for name, (start, end) in bounds.items():
         first, last = (start, min(end, after)) if options.clock == "at-loss" else (after - 1, after)
-        begins = np.maximum(np.maximum(dates.valid_from, dates.stands_from), first)
-        lasts = np.minimum(np.minimum(dates.valid_to, dates.stands_to), last)
+        begins = np.maximum(dates.line.starts, first)
+        lasts = np.minimum(dates.line.ends, last)
         meets = (begins < lasts) & (position >= 0)
-        sure = meets & (dates.known | (np.maximum(begins, dates.listed_from) < lasts))
+        sure = meets & (dates.line.known | (np.maximum(begins, dates.listed_from) < lasts))
         state = np.full(zones, "no", object)
         state[np.unique(position[meets])] = "unknown"
         state[np.unique(position[sure])] = "yes"
