@@ -31,6 +31,7 @@ def table(
     as_of: str = "",
     product: str = "",
     against: str = "",
+    sample: Path | str = "",
     tier: str = "public",
 ) -> "pd.DataFrame":
     """A table by name as `selvawatch table NAME` makes it, with the same options; `table("list")` names them.
@@ -63,6 +64,12 @@ def table(
         area=area,
     )
     request = TableRequest(
-        name=name, options=options, tier=tier_named(tier), as_of=as_of, product=product, against=against
+        name=name,
+        options=options,
+        tier=tier_named(tier),
+        as_of=as_of,
+        product=product,
+        sample=str(sample),
+        against=against,
     )
     return table_frame(request, site, store)

@@ -303,6 +303,22 @@ class Site:
         return equal_area_crs(self.config.centre.lon, self.config.centre.lat)
 
     @property
+    def detections_label(self) -> str:
+        """Whose loss the site's own detections are: name and version of the detector."""
+        return f"selvawatch {self.model.name} {self.model.version}"
+
+    @property
+    def coordinates(self) -> dict[str, str]:
+        """What a product says of its coordinates: CRS, pixels, squares, and projection of hectares."""
+        crs, side = str(self.grid.crs), self.config.tiers.grid_m
+        return {
+            "crs": crs,
+            "pixel_m": f"{self.grid.resolution:g}",
+            "squares": f"{side:g} m, of {crs}; a corner is a multiple of the side",
+            "hectares_crs": self.equal_area.to_proj4(),
+        }
+
+    @property
     def event_frame(self) -> EventFrame:
         """Where events lie and how they are named."""
         return EventFrame(grid=self.grid, equal_area=self.equal_area, prefix=self.config.event_prefix)

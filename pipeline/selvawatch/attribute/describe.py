@@ -17,7 +17,7 @@ from selvawatch.attribute.roads import road_kilometres
 from selvawatch.attribute.rules import Rules, contexts, rule_changes
 from selvawatch.attribute.seniority import later_mining
 from selvawatch.core.days import day_numbers
-from selvawatch.core.tables import ALERTS, CELLS, CONCESSION_TYPES, EVENTS
+from selvawatch.core.tables import ALERTS, CELLS, CI_METHODS, CONCESSION_TYPES, EVENTS
 from selvawatch.register.manifest import References
 from selvawatch.register.register import IN_FORCE, NOT_IN_FORCE, Register
 
@@ -97,6 +97,7 @@ def alerts_of(events: gpd.GeoDataFrame, described: pd.DataFrame, ranks: pd.DataF
     joined = pd.concat([keyed, described.reindex(keyed.index), ranked], axis=1)
     versions = zip(joined["event_id"], joined["version"], strict=True)
     joined["alert_id"] = [f"{event}.v{version}" for event, version in versions]
+    joined = joined.assign(ha_ci_lo=np.nan, ha_ci_hi=np.nan, ci_method=CI_METHODS[0])
     checked = ALERTS.check(pd.DataFrame(joined)).sort_values(["rank", "alert_id"]).reset_index(drop=True)
     return gpd.GeoDataFrame(checked, geometry="geometry", crs=events.crs)
 

@@ -40,6 +40,9 @@ def table(
     against: Annotated[
         str, typer.Option(metavar="NAME", help="Of products_compared: the other product, or `detections`.")
     ] = "",
+    sample: Annotated[
+        str, typer.Option(metavar="FILE", help="Of area_estimates: CSV of interpreted reference units.")
+    ] = "",
     tier: TierOption = "public",
     out: Annotated[Path | None, typer.Option(help="File to write: .csv, .xlsx or .parquet.")] = None,
     plot: Annotated[Path | None, typer.Option(help="Picture of `ha` with its bounds: .png or .svg.")] = None,
@@ -68,7 +71,13 @@ def table(
         area=area,
     )
     request = TableRequest(
-        name=name, options=options, tier=tier_named(tier), as_of=as_of, product=product, against=against
+        name=name,
+        options=options,
+        tier=tier_named(tier),
+        as_of=as_of,
+        product=product,
+        sample=sample,
+        against=against,
     )
     opened = open_store(store)
     with site_of_store(opened, site) as loaded:

@@ -69,5 +69,7 @@ class TableRequest:
     """ISO day: the table as the last run until then saw it; for `revisions`, what to compare with."""
     product: str = ""
     """Loss product kept by `attribute --register-as`; empty: our own detections."""
+    sample: str = ""
+    """CSV of reference units for `area_estimates`; empty: none."""
     against: str = ""
     """Another product for `products_compared`, or `DETECTIONS`: our own detections; empty: none."""

@@ -29,7 +29,7 @@ class Outlines:
     ha_lo: np.ndarray
     """Sum of the patch's confirmed and closed cells, hectares."""
     ha_hi: np.ndarray
-    """Area with half a pixel around, hectares."""
+    """Area with a rim of half a pixel around, hectares."""
     cell_patch: np.ndarray
     """Patch number of each cell, int64, ascending."""
     cell_onset: np.ndarray

@@ -37,14 +37,10 @@ from selvawatch.store.loss_products import read_product
 from selvawatch.store.run_files import read_seen, read_tracked
 from selvawatch.store.seal import read_seal
 from selvawatch.tables import TableInputs
+from selvawatch.validate.area_sample import read_area_sample
 from selvawatch.write.tiers import loss_of_tier
 
 log = logging.getLogger(__name__)
-
-
-def detections_label(site: Site) -> str:
-    """Whose loss the store's own detections are."""
-    return f"selvawatch {site.model.name} {site.model.version}"
 
 
 def with_other(
@@ -67,9 +63,37 @@ def with_other(
         other, _, source = of_product(site, store, zones, asked)
     else:
         other, _, source, _ = of_run(site, store, zones, asked)
-    label = source.get("product_label", detections_label(site))
+    label = source.get("product_label", site.detections_label)
     compared = replace(inputs, other=other, other_label=label)
     return compared, {f"other_{name}": value for name, value in source.items()} | {"against": request.against}
+
+
+def with_sample(request: TableRequest, inputs: TableInputs, label: str) -> tuple[TableInputs, dict[str, str]]:
+    """The inputs with the reference sample asked for, and where that comes from.
+
+    label: of the product whose map the sample must have been drawn from.
+
+    Raises
+    ------
+    TableError, LayerError
+        For a table that uses no sample, a sample that cannot be read, or one of another product.
+    """
+    if request.name != "area_estimates":
+        raise TableError(
+            "the table uses no sample", got=f"--sample {request.sample}", needed="area_estimates"
+        )
+    path = Path(request.sample)
+    sample = read_area_sample(path)
+    if sample.product != label:
+        raise TableError(
+            "the sample is of another product",
+            where=path,
+            got=sample.product,
+            needed=label,
+            do="give --product, or a sample that was drawn from this map",
+        )
+    source = {"sample": path.name, "sample_sha256": sample.sha256, "sample_units": str(len(sample))}
+    return replace(inputs, sample=sample), source
 
 
 def of_product(

@@ -9,8 +9,9 @@ from pathlib import Path
 import pandas as pd
 
 from selvawatch.core.days import to_date
-from selvawatch.core.schema import Column, Table
+from selvawatch.core.schema import Table
 from selvawatch.core.table_options import DETECTIONS, TableRequest
+from selvawatch.core.tables import LOSS_PRODUCT
 from selvawatch.errors import TableError
 from selvawatch.provenance import code_digest, code_version
 from selvawatch.site import Site
@@ -20,11 +21,11 @@ from selvawatch.steps.run.attribute_events import (
     zones_of_tier,
 )
 from selvawatch.steps.store_site import site_of_store
-from selvawatch.steps.table_inputs import detections_label, of_product, of_run, with_other
+from selvawatch.steps.table_inputs import of_product, of_run, with_other, with_sample
 from selvawatch.store.folders import Store, open_store
 from selvawatch.store.site_guard import site_edits
 from selvawatch.tables import TABLES, TableSpec, build, check_options
-from selvawatch.write.bulletin.plots import draw_bars
+from selvawatch.write.bulletin.plots import HECTARES_AXIS, draw_bars
 from selvawatch.write.formats.format_table import Content, write_rows
 from selvawatch.write.language.i18n import language
 from selvawatch.write.language.labels import LEGEND, table_title
@@ -68,14 +69,18 @@ def make_table(site: Site, store: Store, request: TableRequest) -> MadeTable:
     if request.against:
         inputs, of_other = with_other(site, store, request, inputs)
         source = of_other | source
+    if request.sample:
+        inputs, of_sample = with_sample(request, inputs, source.get("product_label", site.detections_label))
+        source = of_sample | source
     frame = build(request.name, inputs, request.options)
     spec = TABLES[request.name].of_tier(request.tier)
-    frame.insert(0, "loss_product", source.get("product_label", detections_label(site)))
-    columns = tuple(one for one in (PRODUCT, *spec.columns) if one.name in frame.columns)
+    frame.insert(0, LOSS_PRODUCT.name, source.get("product_label", site.detections_label))
+    columns = tuple(one for one in (LOSS_PRODUCT, *spec.columns) if one.name in frame.columns)
     table = Table(name=spec.name, description=spec.description, columns=columns, tier=spec.tier)
     return MadeTable(
         released=apply(table, frame, Gate(tier=request.tier, rule=site.config.tiers, data_day=day)),
         provenance=_provenance(site, zones_of_tier(zones, request.tier), request, day)
+        | site.coordinates
         | {"site": site.config.name, "site_edits": site_edits(site, store)}
         | source,
     )
@@ -96,13 +101,6 @@ def table_frame(request: TableRequest, site: Path | str | None, store: Path | st
         "provenance": dict(made.provenance),
     }
     return table
-
-
-PRODUCT = Column(
-    name="loss_product",
-    dtype="text",
-    description="Whose loss: name and version of the product. Never mix two in one series.",
-)
 
 
 def write_table(out: Path, made: MadeTable) -> Path:
@@ -166,7 +164,7 @@ def plot_table(out: Path, released: Released, request: TableRequest) -> Path:
         low=frame["ha_lo"].to_numpy(float),
         high=frame["ha_hi"].to_numpy(float),
         title=f"{_title(TABLES[request.name])} ({request.options.measure}, {request.options.accounting})",
-        unit="ha",
+        unit=language("es").text(HECTARES_AXIS),
     )
     return out
 

@@ -28,6 +28,7 @@ from selvawatch.register.manifest import References
 from selvawatch.register.register import NOT_IN_FORCE, Register
 from selvawatch.tables.single_rights import OTHER_DISTRICTS
 from selvawatch.tables.table_settings import TableSettings
+from selvawatch.validate.area_sample import AreaSample
 
 COUNTED_STATUSES = ("provisional", "confirmed", "closed")
 NO_DISTRICT = "none"
@@ -59,6 +60,8 @@ class TableInputs:
     """Those of another product, for `products_compared`."""
     other_label: str = ""
     """Name and version of that product."""
+    sample: AreaSample | None = None
+    """Reference units, for `area_estimates`; None: no area is estimated."""
     tier: Tier = Tier.RESTRICTED
     """For whom; below the partner tier a table of single rights is made in its public form."""
     least_rights: int = LEAST_RIGHTS
@@ -122,9 +125,21 @@ HECTARES = (
     column(
         "ha", "float", "Loss of the measure; empty: not watched, or only spans.", unit="ha", nullable=True
     ),
-    column("ha_lo", "float", "Least: confirmed, and surely in this row.", unit="ha", nullable=True),
-    column("ha_hi", "float", "Most: with edges, and perhaps in this row.", unit="ha", nullable=True),
-    column("loss_all", "float", "All forest loss.", unit="ha", nullable=True),
+    column(
+        "ha_lo",
+        "float",
+        "Least: confirmed pixels, surely in this row by day and right; no error interval.",
+        unit="ha",
+        nullable=True,
+    ),
+    column(
+        "ha_hi",
+        "float",
+        "Most: with a rim of half a pixel, and perhaps in this row; no error interval.",
+        unit="ha",
+        nullable=True,
+    ),
+    column("loss_all", "float", "All forest loss of the row, whatever its cause.", unit="ha", nullable=True),
     column("loss_mining", "float", "Loss whose published cause is mining.", unit="ha", nullable=True),
     column(
         "loss_mining_expected",
@@ -137,7 +152,7 @@ HECTARES = (
     column("events_n", "int", "Events with ground in this row.", nullable=True),
 )
 SHARES = (
-    column("share", "float", "Part of `share_of`, 0 to 1.", nullable=True),
+    column("share", "float", "Part of what `share_of` names, from 0 to 1.", nullable=True),
     column(
         "share_pct",
         "float",
@@ -148,12 +163,12 @@ SHARES = (
     column("share_of", "text", "What the share is a share of."),
 )
 HOW = (
-    column("measure", "text", "What `ha` counts."),
+    column("measure", "text", "What `ha` counts: loss_all, loss_mining or loss_mining_expected."),
     column("accounting", "text", "How overlapping rights are counted."),
     column("additive", "bool", "Whether rows may be added up (no sumar, where not)."),
     column("clock", "text", "Rights in force at the loss, or today."),
-    column("scale", "text", "Priority scale (exclusive accounting)."),
-    column("register_version", "text", "Digest of the register."),
+    column("scale", "text", "Priority scale by which the exclusive accounting gives a hectare to one type."),
+    column("register_version", "text", "Digest (sha256) of the register that the row was made with."),
     column("layer_dates", "text", "Date of each layer, as layer=date."),
 )
 CLASS = (
@@ -167,13 +182,13 @@ CLASS = (
 def by_columns() -> tuple[Column, ...]:
     """Columns that `TableOptions.by` may add in front."""
     return columns(
-        column("year", "text", "Calendar year of the loss."),
-        column("month", "text", "Calendar month of the loss."),
-        column("area", "text", "Area of interest."),
-        column("district", "text", "District."),
-        column("status", "text", "Status of the loss."),
-        column("cause", "text", "Published cause."),
-        column("event_id", "text", "Event."),
+        column("year", "text", "Calendar year of the loss, as YYYY."),
+        column("month", "text", "Calendar month of the loss, as YYYY-MM."),
+        column("area", "text", "Area of interest that the loss lies in; none: in none."),
+        column("district", "text", "District that the ground lies in, by today's outlines; none: in none."),
+        column("status", "text", "Status of the loss: provisional, confirmed or closed."),
+        column("cause", "text", "Published cause of the loss: what it looks like, never who did it."),
+        column("event_id", "text", "Id of the event, or of the feature of a loss product."),
         column("product", "text", "Name and version of the loss product."),
     )
 

@@ -138,28 +138,58 @@ SPECS = (
         build=blocking_steps,
         uses=("area",),
         columns=columns(
-            column("right_id", "text", "Right.", tier=Tier.RESTRICTED),
-            column("type", "text", "Title or application."),
+            column(
+                "right_id",
+                "text",
+                "Stable id of the right: its layer and its key in the source.",
+                tier=Tier.RESTRICTED,
+            ),
+            column("type", "text", "Whether it is a mining title or an application."),
             column("status", "text", "Status as the source has it.", nullable=True),
-            column("state", "text", "in_force or unknown, today."),
+            column("state", "text", "Whether the right is in force today, or its validity unknown."),
             THREE,
             column(
                 "blocking_steps",
                 "text",
                 "3: another right lies over it; 4: water is near; 4?: no layer of water; none.",
             ),
-            column("overlap_ha", "float", "Ground under other rights.", unit="ha"),
-            column("overlap_types", "text", "Their types.", nullable=True),
-            column("distance_water_m", "float", "To rivers and water.", unit="m", nullable=True),
-            column("corridor_share", "float", "Part inside the corridor.", nullable=True),
-            column("buffer_share", "float", "Part in a buffer zone.", nullable=True),
-            column("core_share", "float", "Part in a protected core.", nullable=True),
+            column("overlap_ha", "float", "Ground of the right that lies under other rights.", unit="ha"),
+            column(
+                "overlap_types",
+                "text",
+                "Types of the rights that lie over it, separated by spaces.",
+                nullable=True,
+            ),
+            column(
+                "distance_water_m",
+                "float",
+                "Distance of the right to the nearest river or water.",
+                unit="m",
+                nullable=True,
+            ),
+            column(
+                "corridor_share",
+                "float",
+                "Part of the right's ground inside the mining corridor, 0 to 1.",
+                nullable=True,
+            ),
+            column(
+                "buffer_share", "float", "Part of the right's ground in a buffer zone, 0 to 1.", nullable=True
+            ),
+            column(
+                "core_share",
+                "float",
+                "Part of the right's ground in a protected core, 0 to 1.",
+                nullable=True,
+            ),
             column(
                 "sernanp_opinion",
                 "text",
                 "Whether an opinion of SERNANP is required (part in a buffer zone): yes, no or unknown.",
             ),
-            column("additive", "bool", "Whether rows may be added up."),
+            column(
+                "additive", "bool", "Whether rows may be added up; if not, rights or zones overlap in them."
+            ),
             REGISTER,
         ),
         notes=(
@@ -168,12 +198,16 @@ SPECS = (
         public=PublicForm(
             build=blocking_steps_public,
             columns=columns(
-                column("type", "text", "Title or application."),
+                column("type", "text", "Whether it is a mining title or an application."),
                 DISTRICT,
                 RIGHTS_N,
                 nullable(THREE),
                 _COUNTS,
-                column("additive", "bool", "Whether rows may be added up."),
+                column(
+                    "additive",
+                    "bool",
+                    "Whether rows may be added up; if not, rights or zones overlap in them.",
+                ),
                 REGISTER,
             ),
         ),

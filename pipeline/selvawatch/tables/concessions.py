@@ -186,7 +186,11 @@ SPECS = (
         uses=("by", "measure", "scale", "area"),
         columns=columns(
             by_columns(),
-            column("site_category", "text", "I, II, III, IV or undetermined."),
+            column(
+                "site_category",
+                "text",
+                "Site proxy of the planetGOLD category: I to IV or undetermined; a place, not an operator.",
+            ),
             HECTARES,
             SHARES,
             HOW,

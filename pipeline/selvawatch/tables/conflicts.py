@@ -231,20 +231,24 @@ def water_distance(inputs: TableInputs, mining: pd.DataFrame) -> dict[str, float
 
 
 _LOSS = columns(
-    column("loss_before", "float", "Loss before the later one.", unit="ha"),
-    column("loss_after", "float", "Loss from then on.", unit="ha"),
-    column("loss_mining_before", "float", "Of it mining.", unit="ha"),
-    column("loss_mining_after", "float", "Of it mining.", unit="ha"),
+    column("loss_before", "float", "Loss on the shared ground before the later right began.", unit="ha"),
+    column("loss_after", "float", "Loss on the shared ground since the later right began.", unit="ha"),
+    column(
+        "loss_mining_before", "float", "Of the loss before the later right began, what is mining.", unit="ha"
+    ),
+    column(
+        "loss_mining_after", "float", "Of the loss since the later right began, what is mining.", unit="ha"
+    ),
     column("loss_undated", "float", "Loss where the order or day is unknown.", unit="ha"),
 )
 
 _CORRIDOR = columns(
-    column("rights", "text", "Mining rights counted."),
-    column("least_ha", "float", "Overlap counts above this ...", unit="ha"),
-    column("least_share", "float", "... or above this share of the right."),
-    column("n", "int", "Mining rights."),
+    column("rights", "text", "Which mining rights the row counts."),
+    column("least_ha", "float", "Hectares above which an overlap counts as one.", unit="ha"),
+    column("least_share", "float", "Share of the right above which an overlap counts as one, 0 to 1."),
+    column("n", "int", "How many mining rights the row counts."),
     column("overlapping_n", "int", "Of these, over another right."),
-    column("share", "float", "Part of `share_of`.", nullable=True),
+    column("share", "float", "Part of what `share_of` names, 0 to 1.", nullable=True),
     column("share_of", "text", "What the share is a share of."),
     (
         column(f"rest_within_{metres}_m", "float", "Share of the others so near to water.", nullable=True)
@@ -268,27 +272,45 @@ SPECS = (
         build=overlap_conflicts,
         uses=("area",),
         columns=columns(
-            column("right_senior", "text", "Earlier right.", tier=Tier.RESTRICTED),
-            column("right_junior", "text", "Later right.", tier=Tier.RESTRICTED),
-            column("type_senior", "text", "Its type."),
-            column("type_junior", "text", "Its type."),
-            column("begin_senior", "date", "Its beginning.", nullable=True),
-            column("begin_junior", "date", "Its beginning.", nullable=True),
-            column("order_known", "bool", "Whether the order is known."),
+            column("right_senior", "text", "Id of the right that began earlier.", tier=Tier.RESTRICTED),
+            column("right_junior", "text", "Id of the right that began later.", tier=Tier.RESTRICTED),
+            column("type_senior", "text", "Type of the right that began earlier."),
+            column("type_junior", "text", "Type of the right that began later."),
+            column(
+                "begin_senior",
+                "date",
+                "First day in force of the earlier right, or its application.",
+                nullable=True,
+            ),
+            column(
+                "begin_junior",
+                "date",
+                "First day in force of the later right, or its application.",
+                nullable=True,
+            ),
+            column("order_known", "bool", "Whether it is known which of the two rights came first."),
             column("coexisted", "text", "Whether both were in force on a day."),
-            column("lag_days", "int", "Days between them.", unit="day", nullable=True),
+            column(
+                "lag_days",
+                "int",
+                "Days from the beginning of the earlier right to that of the later one.",
+                unit="day",
+                nullable=True,
+            ),
             THREE,
             _LOSS,
-            column("holder_senior", "text", "Type of holder.", tier=Tier.RESTRICTED),
-            column("holder_junior", "text", "Type of holder.", tier=Tier.RESTRICTED),
+            column(
+                "holder_senior", "text", "What kind of holder the earlier right has.", tier=Tier.RESTRICTED
+            ),
+            column("holder_junior", "text", "What kind of holder the later right has.", tier=Tier.RESTRICTED),
             REGISTER,
         ),
         notes=("Not additive: ground under three rights stands in three pairs.",),
         public=PublicForm(
             build=overlap_conflicts_public,
             columns=columns(
-                column("type_senior", "text", "Its type."),
-                column("type_junior", "text", "Its type."),
+                column("type_senior", "text", "Type of the right that began earlier."),
+                column("type_junior", "text", "Type of the right that began later."),
                 DISTRICT,
                 column(
                     "pairs_n",
@@ -299,7 +321,11 @@ SPECS = (
                 RIGHTS_N,
                 nullable(THREE),
                 nullable(_LOSS),
-                column("additive", "bool", "Whether rows may be added up."),
+                column(
+                    "additive",
+                    "bool",
+                    "Whether rows may be added up; if not, rights or zones overlap in them.",
+                ),
                 REGISTER,
             ),
         ),

@@ -195,7 +195,7 @@ SPECS = (
         uses=("by", "measure", "area"),
         columns=columns(
             by_columns(),
-            column("ubigeo", "text", "Code of the district.", nullable=True),
+            column("ubigeo", "text", "Official code (INEI) of the district.", nullable=True),
             HECTARES,
             SHARES,
             HOW,
@@ -208,7 +208,7 @@ SPECS = (
         uses=("by", "measure", "area"),
         columns=columns(
             by_columns(),
-            column("coverage", "text", "Inside or outside the areas."),
+            column("coverage", "text", "Whether the loss lies inside or outside the areas of interest."),
             HECTARES,
             SHARES,
             HOW,
@@ -220,14 +220,18 @@ SPECS = (
         build=displacement_rings,
         uses=("measure", "area"),
         columns=columns(
-            column("ring", "text", "Ring around the area."),
+            column("ring", "text", "Ring around the area that the loss lies in, by its distances."),
             column("side", "text", "before, after, across (in a span over both), or undated."),
-            column("from_day", "text", "First day."),
-            column("to_day", "text", "First day after."),
+            column("from_day", "text", "First day of the span that the row counts."),
+            column("to_day", "text", "First day after the span that the row counts."),
             column("days", "int", "Days of these that were watched: the divisor.", unit="day"),
             WATCHED,
-            column("ha_per_month", "float", "Loss per 30.44 days.", unit="ha", nullable=True),
-            column("ratio_to_before", "float", "After / before.", nullable=True),
+            column(
+                "ha_per_month", "float", "Loss per month of 30.44 watched days.", unit="ha", nullable=True
+            ),
+            column(
+                "ratio_to_before", "float", "Loss per month after the day over that before it.", nullable=True
+            ),
             HECTARES,
             HOW,
         ),

@@ -196,21 +196,35 @@ class _FaceRows:
 
 _GRANTED = columns(
     column("area", "text", "Area of interest, or all ground."),
-    column("type", "text", "Type of right."),
+    column("type", "text", "Type of right, by the codes of the register."),
     column("period", "text", "Period of the grant; before, after: of the set; no_period: between; undated."),
     column("n", "int", "Rights granted in the period."),
     column("dated_by_application_n", "int", "Of these, dated by application."),
     THREE,
     column("ha_gross", "float", "Sum of the rights granted.", unit="ha"),
     column("ha_in_force", "float", "Net ground in force at the period's end.", unit="ha", nullable=True),
-    column("ha_in_force_gross", "float", "The same, gross.", unit="ha", nullable=True),
-    column("ha_in_force_unknown", "float", "Of it, of unknown validity.", unit="ha", nullable=True),
+    column(
+        "ha_in_force_gross",
+        "float",
+        "Sum of the rights in force at the period's end, overlaps counted each time.",
+        unit="ha",
+        nullable=True,
+    ),
+    column(
+        "ha_in_force_unknown",
+        "float",
+        "Of the ground in force, what is of unknown validity.",
+        unit="ha",
+        nullable=True,
+    ),
     column("in_force_on", "text", "Day of the period's end, or of today."),
-    column("ratio_prev", "float", "Times the period before.", nullable=True),
-    column("pct_change_prev", "float", "Change in percent.", unit="%", nullable=True),
-    column("share", "float", "Part of `share_of`.", nullable=True),
+    column("ratio_prev", "float", "How many times the figure of the period before.", nullable=True),
+    column(
+        "pct_change_prev", "float", "Change against the period before, in percent.", unit="%", nullable=True
+    ),
+    column("share", "float", "Part of what `share_of` names, 0 to 1.", nullable=True),
     column("share_of", "text", "What the share is a share of."),
-    column("period_set", "text", "Set of periods."),
+    column("period_set", "text", "Name of the set of periods in `aoi/periods.toml`, or year or month."),
     REGISTER,
 )
 
@@ -227,7 +241,7 @@ SPECS = (
                 column(
                     "area", "text", "Area of interest; none: in none; other areas: of rows not shown alone."
                 ),
-                column("type", "text", "Type of right."),
+                column("type", "text", "Type of right, by the codes of the register."),
                 column(
                     "period",
                     "text",
@@ -236,7 +250,11 @@ SPECS = (
                 RIGHTS_N,
                 nullable(THREE),
                 column("ha_gross", "float", "Sum of the rights granted.", unit="ha", nullable=True),
-                column("period_set", "text", "Set of periods."),
+                column(
+                    "period_set",
+                    "text",
+                    "Name of the set of periods in `aoi/periods.toml`, or year or month.",
+                ),
                 REGISTER,
             ),
         ),

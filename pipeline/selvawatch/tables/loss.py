@@ -38,7 +38,7 @@ PERIOD = (
         "text",
         "Period of the loss; no_period: in none of the set; across: in a span over several; undated; stock.",
     ),
-    column("period_set", "text", "Set of periods."),
+    column("period_set", "text", "Name of the set of periods in `aoi/periods.toml`, or year or month."),
 )
 WATCHED = column("watched", "text", "Whether its days were watched: yes, partly, no (then without number).")
 

@@ -2,11 +2,15 @@
 
 import pkgutil
 from collections.abc import Iterable
+from dataclasses import replace
 from importlib import import_module
 
+import numpy as np
 import pandas as pd
 
+from selvawatch.core.schema import Column
 from selvawatch.core.table_options import TableOptions
+from selvawatch.core.tables import CI_METHODS, INTERVAL
 from selvawatch.errors import TableError
 from selvawatch.tables.base import TableInputs, TableSpec
 
@@ -23,11 +27,28 @@ def read_specs(folders: Iterable[str]) -> dict[str, TableSpec]:
     for module in pkgutil.iter_modules(folders, f"{__package__}."):
         if module.name != __name__:
             specs += getattr(import_module(module.name), "SPECS", ())
+    specs = [_with_interval(spec) for spec in specs]
     specs.sort(key=lambda spec: spec.name)
     for spec, following in zip(specs, specs[1:], strict=False):
         if spec.name == following.name:
             raise TableError("two tables have one name", where=__package__, got=spec.name)
     return {spec.name: spec for spec in specs}
+
+
+def _with_interval(spec: TableSpec) -> TableSpec:
+    """The table with the columns of an interval behind `ha_hi`, in each of its forms that has that column."""
+    public = spec.public
+    if public is not None:
+        public = replace(public, columns=_interval_behind(public.columns))
+    return replace(spec, columns=_interval_behind(spec.columns), public=public)
+
+
+def _interval_behind(columns: tuple[Column, ...]) -> tuple[Column, ...]:
+    names = [column.name for column in columns]
+    if "ha_hi" not in names or "ci_method" in names:
+        return columns
+    behind = names.index("ha_hi") + 1
+    return (*columns[:behind], *INTERVAL, *columns[behind:])
 
 
 TABLES = read_specs(import_module(__package__).__path__)
@@ -70,6 +91,8 @@ def build(name: str, inputs: TableInputs, options: TableOptions) -> pd.DataFrame
     """
     spec = _spec(name).of_tier(inputs.tier)
     table = spec.build(inputs, options)
+    if "ci_method" in (column.name for column in spec.columns) and "ci_method" not in table:
+        table = table.assign(ha_ci_lo=np.nan, ha_ci_hi=np.nan, ci_method=CI_METHODS[0])
     order = [column.name for column in spec.columns if column.name in table.columns]
     if strange := [name for name in table.columns if name not in order]:
         raise TableError("columns without a description", where=f"table {name}", got=strange)

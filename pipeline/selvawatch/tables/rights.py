@@ -113,12 +113,23 @@ def _loss_on_rights(inputs: TableInputs, options: TableOptions, keys: list[str])
 
 
 _LOSS = columns(
-    column("loss_all", "float", "All loss.", unit="ha"),
-    column("loss_mining", "float", "Of it mining.", unit="ha"),
-    column("loss_in_force", "float", "While in force, applications included.", unit="ha"),
-    column("loss_under_application", "float", "Of that, while it was an application.", unit="ha"),
-    column("loss_unknown", "float", "While validity is unknown.", unit="ha"),
-    column("loss_out_of_time", "float", "Before or after.", unit="ha"),
+    column("loss_all", "float", "All forest loss on the right, whenever it was in force.", unit="ha"),
+    column("loss_mining", "float", "Of that, loss whose published cause is mining.", unit="ha"),
+    column(
+        "loss_in_force", "float", "Loss on the right while it was in force, as an application too.", unit="ha"
+    ),
+    column(
+        "loss_under_application",
+        "float",
+        "Of the loss while in force, what fell while it was an application.",
+        unit="ha",
+    ),
+    column(
+        "loss_unknown", "float", "Loss on the right while nobody knows whether it was in force.", unit="ha"
+    ),
+    column(
+        "loss_out_of_time", "float", "Loss on the right's ground before it was in force, or after.", unit="ha"
+    ),
 )
 
 SPECS = (
@@ -128,36 +139,62 @@ SPECS = (
         build=loss_by_right,
         uses=("area",),
         columns=columns(
-            column("right_id", "text", "Right.", tier=Tier.RESTRICTED),
-            column("type", "text", "Type of its last state."),
+            column(
+                "right_id",
+                "text",
+                "Stable id of the right: its layer and its key in the source.",
+                tier=Tier.RESTRICTED,
+            ),
+            column("type", "text", "Type of right that it was in its last state."),
             column(
                 "states",
                 "text",
                 "What it was and when, oldest first: type, first day to first day no longer; "
                 "`?` where unknown or not sure.",
             ),
-            column("layer", "text", "Layer."),
-            column("status", "text", "Status.", nullable=True),
-            column("holder_type", "text", "Type of holder.", tier=Tier.RESTRICTED),
-            column("valid_from", "date", "First day in force.", nullable=True),
-            column("valid_to", "date", "First day no longer.", nullable=True),
+            column("layer", "text", "Layer of the register that holds the right."),
+            column("status", "text", "Status of the right, as its source states it.", nullable=True),
+            column(
+                "holder_type",
+                "text",
+                "What kind of holder the right has: natural_person, company, community, state or unknown.",
+                tier=Tier.RESTRICTED,
+            ),
+            column(
+                "valid_from",
+                "date",
+                "First day on which the right was in force; empty: unknown.",
+                nullable=True,
+            ),
+            column(
+                "valid_to",
+                "date",
+                "First day on which the right was no longer in force; empty: open or unknown.",
+                nullable=True,
+            ),
             AREAS_OF_RIGHTS,
             THREE,
             _LOSS,
-            column("share", "float", "Part of `share_of`."),
+            column("share", "float", "Part of what `share_of` names, 0 to 1."),
             column("share_of", "text", "What the share is a share of."),
-            column("additive", "bool", "Whether rows may be added up."),
+            column(
+                "additive", "bool", "Whether rows may be added up; if not, rights or zones overlap in them."
+            ),
             REGISTER,
         ),
         public=PublicForm(
             build=loss_by_right_public,
             columns=columns(
-                column("type", "text", "Type."),
+                column("type", "text", "Type of the right; other types: of those not shown alone."),
                 DISTRICT,
                 RIGHTS_N,
                 nullable(THREE),
                 nullable(_LOSS),
-                column("additive", "bool", "Whether rows may be added up."),
+                column(
+                    "additive",
+                    "bool",
+                    "Whether rows may be added up; if not, rights or zones overlap in them.",
+                ),
                 REGISTER,
             ),
         ),

@@ -19,14 +19,16 @@ NEVER = np.iinfo(np.int64).max // 4
 """Day of what has no date."""
 
 REGISTER = (
-    column("register_version", "text", "Digest of the register."),
+    column("register_version", "text", "Digest (sha256) of the register that the row was made with."),
     column("layer_dates", "text", "Date of each layer, as layer=date."),
 )
 
 THREE = (
     column("ha", "float", "Hectares the table is about.", unit="ha"),
-    column("ha_lo", "float", "Least.", unit="ha"),
-    column("ha_hi", "float", "Most.", unit="ha"),
+    column(
+        "ha_lo", "float", "Least: what surely is, by days and confirmed pixels; no error interval.", unit="ha"
+    ),
+    column("ha_hi", "float", "Most: also what may be, by days or edges; no error interval.", unit="ha"),
 )
 
 

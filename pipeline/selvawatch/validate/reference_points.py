@@ -10,13 +10,15 @@ import pandas as pd
 from selvawatch.core.files import check_plain
 from selvawatch.errors import LayerError
 
-_LON = ("lon", "longitude", "x")
-_LAT = ("lat", "latitude", "y")
-_LABEL = ("label", "reference", "class", "lost", "loss")
-_STRATUM = ("stratum", "strata", "strata_code", "stratum_code")
-_STRATUM_AREA = ("stratum_area", "strata_area", "stratum_weight")
+LON = ("lon", "longitude", "x")
+LAT = ("lat", "latitude", "y")
+LABEL = ("label", "reference", "class", "lost", "loss")
+STRATUM = ("stratum", "strata", "strata_code", "stratum_code")
+"""Names, in any case of letters, of the columns of a sample: first that is there."""
+STRATUM_AREA = ("stratum_area", "strata_area", "stratum_weight")
 _DISTURBANCES = (("type1", "year1"), ("type2", "year2"), ("type3", "year3"))
-_LOST_WORDS = ("1", "1.0", "true", "loss", "lost", "deforestation", "forest loss")
+LOST_WORDS = ("1", "1.0", "true", "loss", "lost", "deforestation", "forest loss")
+"""Labels that mean loss, in small letters."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,12 +57,12 @@ def read_reference(
     """
     frame = read_csv(path)
     columns = {str(name).strip().lower(): name for name in frame.columns}
-    lon, lat = (_numbers(path, frame, columns, names) for names in (_LON, _LAT))
+    lon, lat = (number_column(path, frame, columns, names) for names in (LON, LAT))
     if "type1" in columns:
         lost, labels = _disturbed(path, frame, columns, lost_labels, years)
     else:
         lost, labels = _labelled(path, frame, columns, lost_labels)
-    stratum = next((columns[name] for name in _STRATUM if name in columns), None)
+    stratum = next((columns[name] for name in STRATUM if name in columns), None)
     strata = None if stratum is None else frame[stratum].astype(str).to_numpy()
     areas = None if strata is None else _areas(path, frame, columns, strata, areas_path)
     return ReferencePoints(
@@ -82,7 +84,13 @@ def read_csv(path: Path) -> pd.DataFrame:
     return frame
 
 
-def _numbers(path: Path, frame: pd.DataFrame, columns: dict[str, str], names: Sequence[str]) -> np.ndarray:
+def number_column(
+    path: Path, frame: pd.DataFrame, columns: dict[str, str], names: Sequence[str]
+) -> np.ndarray:
+    """A column of numbers, float64 (rows,), under one of its names; LayerError where it is none.
+
+    columns: name of each column by its name in small letters.
+    """
     found = next((columns[name] for name in names if name in columns), None)
     if found is None:
         raise LayerError(
@@ -121,13 +129,13 @@ def _disturbed(
 def _labelled(
     path: Path, frame: pd.DataFrame, columns: dict[str, str], lost_labels: Sequence[str]
 ) -> tuple[np.ndarray, Sequence[str]]:
-    found = next((columns[name] for name in _LABEL if name in columns), None)
+    found = next((columns[name] for name in LABEL if name in columns), None)
     if found is None:
         raise LayerError(
-            "a label column is missing", where=path, got=list(frame.columns), needed=" or ".join(_LABEL)
+            "a label column is missing", where=path, got=list(frame.columns), needed=" or ".join(LABEL)
         )
     values = frame[found].astype(str).str.strip()
-    labels = lost_labels or tuple(sorted({value for value in values if value.lower() in _LOST_WORDS}))
+    labels = lost_labels or tuple(sorted({value for value in values if value.lower() in LOST_WORDS}))
     if not labels:
         raise LayerError(
             f"no value of {found} is known to mean loss",
@@ -152,8 +160,8 @@ def _areas(
     if areas_path is not None:
         table = read_csv(areas_path)
         names = {str(name).strip().lower(): name for name in table.columns}
-        stratum = next((names[name] for name in _STRATUM if name in names), None)
-        area = next((names[name] for name in ("area", "area_ha", *_STRATUM_AREA) if name in names), None)
+        stratum = next((names[name] for name in STRATUM if name in names), None)
+        area = next((names[name] for name in ("area", "area_ha", *STRATUM_AREA) if name in names), None)
         if stratum is None or area is None:
             raise LayerError(
                 "a column is missing", where=areas_path, got=list(table.columns), needed="stratum and area"
@@ -162,7 +170,7 @@ def _areas(
         if missing := sorted(set(strata) - set(areas)):
             raise LayerError("strata without an area", where=areas_path, got=missing)
         return areas
-    column = next((columns[name] for name in _STRATUM_AREA if name in columns), None)
+    column = next((columns[name] for name in STRATUM_AREA if name in columns), None)
     if column is None:
         return None
     pairs = sorted({(str(key), float(value)) for key, value in zip(strata, frame[column], strict=True)})

@@ -1,7 +1,7 @@
 """What every file of a run says of its making: the run, its days, the digests of its inputs."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from selvawatch.core.days import to_date
 
@@ -20,6 +20,8 @@ class Run:
     """Version of selvawatch."""
     digests: Mapping[str, str]
     """sha256 by name: scenes, model, areas, zones, parameters, code."""
+    about: Mapping[str, str] = field(default_factory=dict)
+    """Whose loss it is, and in which coordinates, by name."""
 
     @property
     def provenance(self) -> dict[str, str]:
@@ -29,4 +31,5 @@ class Run:
             "since_date": to_date(self.since_day).isoformat(),
         }
         digests = {f"{name}_sha256": value for name, value in self.digests.items()}
-        return dict(sorted({"run_id": self.run_id, "version": self.version, **dates, **digests}.items()))
+        run = {"run_id": self.run_id, "version": self.version}
+        return dict(sorted({**run, **dates, **digests, **self.about}.items()))

@@ -47,6 +47,7 @@ CODES: dict[str, tuple[str, ...]] = {
     "measure": MEASURES,
     "watched": ("yes", "partly", "no"),
     "site_category": tables.SITE_CATEGORIES,
+    "ci_method": tables.CI_METHODS,
     "legal_context": tables.LEGAL_CONTEXTS,
     "near_water": tables.NEAR_WATER,
     "protected": tables.PROTECTED,

@@ -19,9 +19,8 @@ from selvawatch.events.cause import REASONS
 from selvawatch.events.track import WITHDRAWN_REASONS
 from selvawatch.sources.sensors.reasons import SCENE_REASONS
 from selvawatch.steps.attribute_loss import ZONE_ADDED
-from selvawatch.steps.tables import PRODUCT
 from selvawatch.tables import TABLES as ANALYSTS_TABLES
-from selvawatch.write.formats.companions import DICTIONARY, DICTIONARY_WORDS
+from selvawatch.write.formats.companions import DICTIONARY, DICTIONARY_WORDS, dictionary_rows
 from selvawatch.write.language import labels
 from selvawatch.write.language.i18n import LOCALES, language
 from selvawatch.write.language.vocabulary import SENTENCES, VOCABULARIES, combination, word, words
@@ -50,7 +49,7 @@ def ids_of_code_tables() -> set[tuple[str, str]]:
     """Context and message of everything that the code tables define and people read."""
     sets = [table.columns for table in (*tables.TABLES.values(), *ANALYSTS_TABLES.values())]
     sets += [spec.public.columns for spec in ANALYSTS_TABLES.values() if spec.public is not None]
-    columns = [PRODUCT, *(column for columns in sets for column in columns)]
+    columns = [tables.LOSS_PRODUCT, *(column for columns in sets for column in columns)]
     return {
         *(labels.column_id(column) for column in columns),
         *((f"column {name}", description) for name, description in ZONE_ADDED.items()),
@@ -62,8 +61,37 @@ def ids_of_code_tables() -> set[tuple[str, str]]:
     }
 
 
-def entries(*, with_context: bool) -> list[Message]:
-    source = WRITE / "language" / "locales" / "es" / "LC_MESSAGES" / "selvawatch.po"
+def all_columns() -> list[Column]:
+    sets = [table.columns for table in (*tables.TABLES.values(), *ANALYSTS_TABLES.values())]
+    sets += [spec.public.columns for spec in ANALYSTS_TABLES.values() if spec.public is not None]
+    added = [Column(name=name, dtype="float", description=text) for name, text in ZONE_ADDED.items()]
+    return [tables.LOSS_PRODUCT, *added, *(column for columns in sets for column in columns)]
+
+
+def test_every_column_has_a_spanish_meaning_and_nothing_else_has():
+    found = {(entry.context, entry.id) for entry in entries(with_context=True, file="meanings.po")}
+    assert found == {labels.meaning_id(column) for column in all_columns()}
+
+
+@pytest.mark.parametrize("code", list(LOCALES))
+def test_the_meaning_of_a_column_says_more_than_its_label(code):
+    for column in all_columns():
+        label = labels.column_label(language(code), column).replace("_", " ")
+        meaning = labels.column_meaning(language(code), column)
+        assert meaning.rstrip(".").casefold() != label.casefold(), column
+        assert len(meaning.rstrip(".")) > len(label), column
+
+
+def test_a_dictionary_holds_the_meanings_of_both_languages():
+    rows = {row[0]: row for row in dictionary_rows(tables.ALERTS)}
+    assert rows["ha_hi"][1:3] == (
+        "Todos sus píxeles y un borde de medio píxel alrededor; no es un intervalo de error.",
+        "All its pixels and a rim of half a pixel around; no error interval.",
+    )
+
+
+def entries(*, with_context: bool, file: str = "selvawatch.po") -> list[Message]:
+    source = WRITE / "language" / "locales" / "es" / "LC_MESSAGES" / file
     with source.open("rb") as stream:
         return [
             entry
@@ -93,10 +121,11 @@ def test_every_spanish_message_is_complete_and_keeps_its_fields():
 def test_messages_alike_in_english_are_told_apart_by_their_context():
     es = language("es")
     assert es.text("Large.", "rank_reason") != es.text("Large.", "cause_reason")
-    columns = {column.name: column for column in ANALYSTS_TABLES["overlap_conflicts"].columns}
-    senior, junior = columns["type_senior"], columns["type_junior"]
-    assert senior.description == junior.description
-    assert labels.column_label(es, senior) != labels.column_label(es, junior)
+    columns = {column.name: column for column in ANALYSTS_TABLES["corridor_conflict_share"].columns}
+    near, far = columns["rest_within_50_m"], columns["rest_within_500_m"]
+    assert near.description == far.description
+    assert labels.column_label(es, near) != labels.column_label(es, far)
+    assert labels.column_meaning(es, near) != labels.column_meaning(es, far)
 
 
 def test_what_the_catalogue_does_not_know_keeps_its_name():

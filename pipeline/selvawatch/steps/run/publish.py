@@ -15,7 +15,7 @@ from selvawatch.core.days import to_date, to_day
 from selvawatch.core.files import digest
 from selvawatch.core.schema import Table, Tier
 from selvawatch.core.table_options import TableOptions
-from selvawatch.core.tables import ALERTS, CELLS
+from selvawatch.core.tables import ALERTS, CELLS, LOSS_PRODUCT
 from selvawatch.events.track import Tracked
 from selvawatch.provenance import code_digest, code_version
 from selvawatch.site import Site
@@ -228,6 +228,7 @@ def _run(context: RunContext, register: str, states: Mapping[str, TileState]) ->
             "scenes": digest(scenes),
             "zones": register,
         },
+        about={"loss_product": site.detections_label, **site.coordinates},
     )
 
 
@@ -251,11 +252,12 @@ def _write_tables(folder: Path, inputs: TableInputs, tier: Tier, site: Site, run
             for clock in (CLOCKS if name != "loss_by_period" else ("at-loss",))
         ]
         frame = pd.concat(parts, ignore_index=True)
+        frame.insert(0, LOSS_PRODUCT.name, site.detections_label)
         spec = registry.TABLES[name]
         kind = Table(
             name=name,
             description=spec.description,
-            columns=tuple(one for one in spec.columns if one.name in frame.columns),
+            columns=(LOSS_PRODUCT, *(one for one in spec.columns if one.name in frame.columns)),
         )
         released = apply(kind, frame, Gate(tier=tier, rule=site.config.tiers, data_day=run.data_day))
         for form in (FORMATS["csv"], FORMATS["geoparquet"]):

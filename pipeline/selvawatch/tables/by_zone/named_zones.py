@@ -34,7 +34,7 @@ KEYS = ["zone", "name", "layer"]
 NAMED = (
     column("zone", "text", "Type of zone, or native_community (from the partner tier on)."),
     column("name", "text", "Its name; empty: the layer has none."),
-    column("layer", "text", "Layer of the register."),
+    column("layer", "text", "Layer of the register that holds it."),
 )
 
 

@@ -29,6 +29,14 @@ from selvawatch.tables.base import (
 )
 from selvawatch.tables.loss import PERIOD, WATCHED, in_periods, period_bounds
 
+_LEAST = {
+    "": "Least, by the product: confirmed, and surely in the row; no error interval.",
+    "_other": "Least, by the other product: surely in the row; no error interval.",
+}
+_MOST = {
+    "": "Most, by the product: with its rim and what may lie in the row; no error interval.",
+    "_other": "Most, by the other product: what may lie in the row; no error interval.",
+}
 _SUMS = ["ha", "ha_lo", "ha_hi"]
 _KEYS = ["period", "class", "validity"]
 
@@ -143,8 +151,8 @@ def _ordered(table: pd.DataFrame, inputs: TableInputs, options: TableOptions) ->
 def _three(suffix: str, whose: str) -> tuple:
     return (
         column(f"ha{suffix}", "float", f"Loss of the measure by {whose}.", unit="ha", nullable=True),
-        column(f"ha_lo{suffix}", "float", f"Least, by {whose}.", unit="ha", nullable=True),
-        column(f"ha_hi{suffix}", "float", f"Most, by {whose}.", unit="ha", nullable=True),
+        column(f"ha_lo{suffix}", "float", _LEAST[suffix], unit="ha", nullable=True),
+        column(f"ha_hi{suffix}", "float", _MOST[suffix], unit="ha", nullable=True),
     )
 
 

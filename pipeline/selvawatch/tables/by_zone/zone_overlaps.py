@@ -59,12 +59,14 @@ SPECS = (
             NAMED,
             column("zone_other", "text", "Type of the other zone."),
             column("name_other", "text", "Name of the other zone."),
-            column("layer_other", "text", "Layer of the other zone."),
+            column("layer_other", "text", "Layer of the register that holds the other zone."),
             THREE,
-            column("share", "float", "Part of `share_of`.", nullable=True),
+            column("share", "float", "Part of what `share_of` names, 0 to 1.", nullable=True),
             column("share_other", "float", "Part of the other zone's ground.", nullable=True),
             column("share_of", "text", "What the share is a share of."),
-            column("additive", "bool", "Whether rows may be added up."),
+            column(
+                "additive", "bool", "Whether rows may be added up; if not, rights or zones overlap in them."
+            ),
             REGISTER,
         ),
         notes=("Not additive: ground under three zones stands in three pairs.",),

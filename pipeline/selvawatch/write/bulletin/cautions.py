@@ -42,7 +42,10 @@ GLOSSARY = (
         N_("Possible mining"),
         N_("The signs resemble mining more than any other cause; the probability is given."),
     ),
-    (N_("Bounds"), N_("Least: confirmed pixels only. Most: half a pixel more on every side.")),
+    (
+        N_("Bounds"),
+        N_("Least: confirmed pixels only. Most: half a pixel more on every side. No error interval."),
+    ),
     (
         N_("Right and zone"),
         N_("A right is a title, concession or community; a zone is a regime over the ground."),

@@ -6,7 +6,11 @@ from pathlib import Path
 import numpy as np
 
 from selvawatch.core.files import write_checked
+from selvawatch.write.language.i18n import N_
 from selvawatch.write.language.sanitise import single_line
+
+HECTARES_AXIS = N_("ha; lines: confirmed pixels to rim, no error interval")
+"""Message of the axis of hectares with their bounds."""
 
 
 def draw_bars(

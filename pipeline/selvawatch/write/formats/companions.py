@@ -9,7 +9,7 @@ from pathlib import Path
 from selvawatch.core.files import write_checked, write_text
 from selvawatch.core.schema import Table, Tier
 from selvawatch.write.language.i18n import language
-from selvawatch.write.language.labels import column_label
+from selvawatch.write.language.labels import column_meaning
 from selvawatch.write.language.sanitise import cell
 
 DICTIONARY = "dictionary"
@@ -34,7 +34,7 @@ def dictionary_rows(table: Table) -> list[tuple[str, ...]]:
     return [
         (
             column.name,
-            column_label(spanish, column),
+            column_meaning(spanish, column),
             column.description,
             column.dtype,
             column.unit,

@@ -72,7 +72,7 @@ class Language:
 
 @cache
 def language(code: str) -> Language:
-    """The language of a code, its catalogue compiled from the package's `.po` file.
+    """The language of a code, its catalogue compiled from the package's `.po` files.
 
     Raises
     ------
@@ -81,10 +81,13 @@ def language(code: str) -> Language:
     """
     if code not in LOCALES:
         raise TableError("unknown language", got=code, needed=" or ".join(LOCALES))
-    source = resources.files("selvawatch.write.language").joinpath(
-        "locales", code, "LC_MESSAGES", "selvawatch.po"
-    )
-    catalogue = read_po(BytesIO(source.read_bytes()), locale=code, domain="selvawatch")
+    folder = resources.files("selvawatch.write.language").joinpath("locales", code, "LC_MESSAGES")
+    catalogue = read_po(BytesIO(folder.joinpath("selvawatch.po").read_bytes()), locale=code)
+    meanings = folder.joinpath("meanings.po")
+    if meanings.is_file():
+        for entry in read_po(BytesIO(meanings.read_bytes()), locale=code):
+            if entry.id:
+                catalogue.add(entry.id, entry.string, context=entry.context)
     compiled = BytesIO()
     write_mo(compiled, catalogue)
     compiled.seek(0)

@@ -19,6 +19,17 @@ def column_label(language: Language, column: Column) -> str:
     return _label(language, column_id(column), column.name)
 
 
+def meaning_id(column: Column) -> tuple[str, str]:
+    """Context and message of what a column means."""
+    return f"meaning {column.name}", column.description
+
+
+def column_meaning(language: Language, column: Column) -> str:
+    """What a column means, which says more than its label; its description where the catalogue has none."""
+    context, message = meaning_id(column)
+    return language.text(message, context)
+
+
 def table_id(name: str, description: str) -> tuple[str, str]:
     """Context and message of a table's title."""
     return f"table {name}", description
