@@ -64,6 +64,7 @@ def entry(name: str, kind: str = "right", **rest: object) -> LayerEntry:
         "from_column": "first",
         "to_column": "last",
         "open_ended": True,
+        "id_columns": ("key",),
     }
     return LayerEntry(
         name=name,
@@ -73,7 +74,6 @@ def entry(name: str, kind: str = "right", **rest: object) -> LayerEntry:
         source="made up",
         licence="CC0",
         type_column="type",
-        id_columns=("key",),
         name_column="name",
         **{**plain, **rest},
     )

@@ -13,6 +13,7 @@ from selvawatch.core.days import day_numbers, to_day
 from selvawatch.core.files import canonical_json, digest
 from selvawatch.core.hectares import M2_PER_HA
 from selvawatch.core.tables import RIGHTS
+from selvawatch.register.dating.same_rights import with_ids_of_before
 from selvawatch.register.dating.timelines import EVER, Timelines, timelines, with_applications
 from selvawatch.register.entries import LayerEntry
 from selvawatch.register.layer_rows import LayerSnapshot
@@ -128,7 +129,7 @@ def register_of(layer_snapshots: Sequence[LayerSnapshot], *, crs: str) -> Regist
         for later in snapshots[1:]:
             history = succeed(history, later)
         vague = frozenset[str]().union(*(one.vague for one in snapshots))
-        exact = ~history["right_id"].isin(vague).to_numpy(bool)
+        exact = ~(history["layer"] + ":" + history["source_key"]).isin(vague).to_numpy(bool)
         parts.append(with_applications(history, exact))
         last = snapshots[-1]
         layers.append(LayerState(entry=last.entry, date=last.date, sha256=last.sha256, doubts=last.doubts))
@@ -151,15 +152,16 @@ def succeed(history: gpd.GeoDataFrame, later: LayerSnapshot) -> gpd.GeoDataFrame
     A right that stands unchanged keeps its row and the digest of the snapshot that first had it.
     """
     day = pd.Timestamp(later.date)
+    rights = with_ids_of_before(history, later.rights, later.entry)
     current = history["recorded_to"].isna().to_numpy()
     old = dict(zip(history["right_id"][current], _contents(history[current]), strict=True))
-    new = dict(zip(later.rights["right_id"], _contents(later.rights), strict=True))
+    new = dict(zip(rights["right_id"], _contents(rights), strict=True))
     unchanged = {key for key, content in old.items() if new.get(key) == content}
     history = history.copy()
     ended = current & ~history["right_id"].isin(unchanged).to_numpy()
     history.loc[ended, "recorded_to"] = day
     history = history[~(history["recorded_to"] == history["recorded_from"])]
-    added = later.rights[~later.rights["right_id"].isin(unchanged)]
+    added = rights[~rights["right_id"].isin(unchanged)]
     parts = [part for part in (history, added) if len(part)] or [history]
     return gpd.GeoDataFrame(pd.concat(parts, ignore_index=True), crs=history.crs)
 

@@ -51,7 +51,7 @@ def states(rights: Register, day: str) -> dict[str, int]:
     kinds = rights.rights["type"].to_numpy()
     live = found != NOT_IN_FORCE
     assert len(kinds[live]) == len(set(kinds[live])), "two states of a type on one day"
-    live &= rights.rights["source_key"].to_numpy() != "Z"
+    live &= ~rights.rights["source_key"].str.startswith("Z").to_numpy()
     return dict(zip(kinds[live].tolist(), found[live].tolist(), strict=True))
 
 
@@ -329,3 +329,49 @@ def test_an_application_dated_by_its_year_is_of_unknown_validity():
     rights = history((2026, [right("mining", asked="2003", first="2010-02-01")]))
     assert states(rights, "2005-01-01") == {APPLICATION: UNKNOWN}
     assert states(rights, "2011-01-01") == {"mining": IN_FORCE}
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [{"id_with_outline": True}, {"id_columns": ("key",)}],
+    ids=["outline in the key", "plain key"],
+)
+def test_a_right_whose_outline_changed_is_one_right_whatever_its_key_is_made_of(rest):
+    rights = history(
+        (2010, [right("timber", first="2003-01-01"), AWAY]),
+        (2020, [right("timber", box(0, 0, 1000, 900), first="2003-01-01"), AWAY]),
+        **rest,
+    )
+    assert rights.rights["right_id"].nunique() == 2
+    assert states(rights, "2005-01-01") == states(rights, "2021-01-01") == {"timber": IN_FORCE}
+
+
+def test_rights_that_share_a_key_are_told_apart_by_their_ground():
+    def rows(low, high):
+        return [right("timber", shape, first="2003-01-01") for shape in (low, high)]
+
+    low, high = box(0, 0, 1000, 1000), box(0, 1000, 1000, 2000)
+    for smaller in (box(0, 0, 1000, 900), box(0, 0, 700, 1000), box(1, 1, 1000, 1000)):
+        rights = history((2010, rows(low, high)), (2020, rows(high, smaller))).rights
+        grounds = rights.groupby("right_id")["geometry"].agg(list)
+        assert sorted(len(one) for one in grounds) == [1, 2]
+        assert {one[0].equals(high) for one in grounds if len(one) == 1} == {True}
+
+
+def test_a_row_without_a_key_is_the_right_of_its_outline_whatever_else_changed():
+    rights = history(
+        (2010, [right("timber", first="2003-01-01", name="a")]),
+        (2020, [right("timber", first="2003-01-01", name="b")]),
+        id_columns=(),
+    )
+    assert rights.rights["right_id"].nunique() == 1
+    assert len(rights) == 2
+
+
+def test_two_rights_on_the_same_outline_without_a_key_are_not_made_one():
+    rights = history(
+        (2010, [right(kind, first="2003-01-01", name="a") for kind in ("timber", "conservation")]),
+        (2020, [right(kind, first="2003-01-01", name="b") for kind in ("timber", "conservation")]),
+        id_columns=(),
+    )
+    assert rights.rights["right_id"].nunique() == 4
