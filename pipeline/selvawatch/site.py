@@ -145,8 +145,8 @@ class SiteFile:
     """GeoJSON of the areas, relative to the site."""
     tiers: TierRule
     """What the public and partner tiers see."""
-    sources: Mapping[str, str] = field(default_factory=dict)
-    """Source of each sensor; `--source` overrides all."""
+    sources: Mapping[str, str | tuple[str, ...]] = field(default_factory=dict)
+    """Source of each sensor, or several in the order in which they are read; `--source` overrides all."""
     revisit_days: Mapping[str, int] = field(default_factory=dict)
     """Days from one scene of a place to the next, by sensor, where they are not those of the table of
     sensors.
@@ -167,7 +167,17 @@ class SiteFile:
     """Numbers that tables need."""
 
     def __post_init__(self) -> None:
-        """Refuse days of a sensor that is none, or none of which a scene could come."""
+        """Refuse days of a sensor that is none, or none of which a scene could come, and lists of sources
+        that name none, or one twice.
+        """
+        for sensor in self.sources:
+            named = self.sources_of(sensor)
+            if not named or not all(named):
+                raise ValueError(f"sources: {sensor} has none; needed one source or several")
+            if len(set(named)) != len(named):
+                raise ValueError(f"sources: {sensor} names {', '.join(named)}; needed each source once")
+            if wrong := next((one for one in named if "," in one), ""):
+                raise ValueError(f'sources: {sensor} is "{wrong}"; write several as a list: ["A", "B"]')
         for sensor, days in self.revisit_days.items():
             if sensor not in STREAMS:
                 raise ValueError(f"revisit_days: {sensor} is no sensor; needed one of {', '.join(STREAMS)}")
@@ -185,6 +195,11 @@ class SiteFile:
         named |= {name: getattr(self.models, name) for name in models}
         named |= {name: getattr(self, name) for name in others}
         return named | ({"forest_mask": self.forest_mask} if self.forest_mask else {})
+
+    def sources_of(self, sensor: str) -> tuple[str, ...]:
+        """Sources of a sensor, the one that is read first; none where the site names none."""
+        named = self.sources.get(sensor, ())
+        return (named,) if isinstance(named, str) else tuple(named)
 
     def revisit_days_of(self, sensor: str) -> int:
         """Days from one scene of a place to the next, as the site says, else as the table of sensors does."""

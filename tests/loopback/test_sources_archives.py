@@ -209,5 +209,5 @@ def test_a_combination_that_makes_no_sense_is_refused(text):
 
 def test_the_packaged_site_names_the_sources_of_its_sensors():
     assert the_source(None, ROOT, "aoi/site.toml") == (
-        "landsat=planetary-computer,sentinel-1=planetary-computer,sentinel-2=earth-search"
+        "landsat=planetary-computer,sentinel-1=planetary-computer,sentinel-2=earth-search+planetary-computer"
     )

@@ -63,7 +63,7 @@ def mirror(
     typer.echo(
         f"{report.found} scenes found: {report.new} {'to fetch' if dry_run else 'new'},"
         f" {report.replaced} replaced, {report.here} here already, {report.cloudy} too cloudy,"
-        f" {len(report.superseded)} replaced by newer products,"
+        f" {len(report.superseded)} replaced by newer products, {report.duplicates} of a second source,"
         f" {len(report.unread)} unread, {len(report.unusable)} unusable; {report.bytes / 1e6:.1f} MB"
         + (f", about {report.hours:.2f} h at {report.rate_mb_s:g} MB/s" if dry_run else "")
     )

@@ -90,7 +90,10 @@ def the_source(given: str | None, folder: Path, site_file: str) -> str:
 
     if given is not None:
         return given
-    named = Site.load(folder, site_file).config.sources
+    config = Site.load(folder, site_file).config
+    named = {sensor: "+".join(config.sources_of(sensor)) for sensor in config.sources}
+    if len(set(named.values())) == 1 and "+" in next(iter(named.values())):
+        return ",".join(f"{sensor}={source}" for sensor, source in sorted(named.items()))
     if len(set(named.values())) == 1:
         return next(iter(named.values()))
     if named:

@@ -1,12 +1,13 @@
 """Where scenes come from: sensors as data, quality masks, one protocol of sources, reading onto the grid.
 
-Public: `open` (KNOWN, families_of, open_source), `source` (Problem, SearchResult, Source, Superseded),
+Public: `open` (KNOWN, families_of, open_source), `source` (Duplicate, Problem, SearchResult, Source,
+Superseded),
 `scene_pixels` (picture_bands, read_scene, read_window), `clip` (is_here, keep_scene, write_catalogue),
 `sensors.sensor_table` (DECIDED, SENSORS, STREAMS, TO_OLI, asset_of, indices_of, revisit_days_of, sensor_of,
 stream_of),
 `sensors.sensor` (Sensor), `sensors.quality` (QualityThresholds), `sensors.reasons` (SCENE_REASONS),
 `catalogues.public_archives` (ARCHIVES, collections_of, open_archive),
 `catalogues.earth_engine` (EarthEngineSource), `catalogues.offsets` (DarkTargets, ArchiveRule,
-resolve_offsets), `catalogues.superseded` (superseded_since), `catalogues.volume` (expected_bytes,
-measured_rate).
+resolve_offsets), `catalogues.ordered` (filling_reader, with_known_first),
+`catalogues.superseded` (superseded_since), `catalogues.volume` (expected_bytes, measured_rate).
 """

@@ -6,6 +6,7 @@ from selvawatch.errors import SourceError
 from selvawatch.sources.catalogues.combined import ClosedSource, CombinedSource
 from selvawatch.sources.catalogues.earth_engine import EarthEngineSource
 from selvawatch.sources.catalogues.folder import FolderSource
+from selvawatch.sources.catalogues.ordered import OrderedSource
 from selvawatch.sources.catalogues.public_archives import ARCHIVES, collections_of, open_archive
 from selvawatch.sources.catalogues.stac_api import StacSource
 from selvawatch.sources.sensors.sensor_table import FAMILIES
@@ -17,10 +18,12 @@ KNOWN = (
     "earthengine",
     "stac:URL",
     "folder:DIR",
-    "SENSOR=SOURCE,SENSOR=SOURCE",
+    "SENSOR=SOURCE,SENSOR=SOURCE+SOURCE",
 )
 """Forms of text that `open_source` knows."""
 
+_NEXT = re.compile(rf"\+(?=(?:{'|'.join(map(re.escape, ARCHIVES))}|earthengine)(?:\+|,|$)|stac:|folder:)")
+"""Stands between the sources of one sensor."""
 _PART = re.compile(rf"(?:^|,)({'|'.join(FAMILIES)})=")
 
 
@@ -34,7 +37,7 @@ def open_source(text: str) -> Source:
     ------
     SourceError
         When the form is not known, the folder is missing, empty or no STAC catalogue, a part of a combination
-        is empty, or a sensor is named twice.
+        is empty, or a sensor or a source of a sensor is named twice.
     """
     if text in ARCHIVES:
         return _combined(text, [(family, text) for family in collections_of(text)])
@@ -71,6 +74,12 @@ def _combined(name: str, parts: list[tuple[str, str]]) -> CombinedSource:
 
 def _part(family: str, text: str) -> Source:
     """The source of one sensor."""
+    if len(texts := _NEXT.split(text)) > 1:
+        if len(set(texts)) != len(texts) or not all(texts):
+            raise SourceError(
+                f"a source of {family} is named twice", where=f"source {text}", needed="each source once"
+            )
+        return OrderedSource(name=text, sources=tuple(_part(family, one) for one in texts))
     try:
         if text in ARCHIVES:
             return open_archive(text, family)

@@ -47,10 +47,28 @@ class Superseded:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SearchResult:
-    """What a search found: scenes that can be tried, products that newer ones replace, and problems.
+class Duplicate:
+    """A scene of a source whose acquisition a source that is listed before it has too."""
 
-    Found = scenes + superseded + problems.
+    scene: Scene
+    """It is read only where the other cannot be."""
+    of: tuple[str, str, str]
+    """`item_key` of the other."""
+    sensor: str
+    """Sensor of the other."""
+
+    @property
+    def order(self) -> tuple[int, tuple[str, str, str]]:
+        """Day and item: the order in which they are listed."""
+        return self.scene.day, self.scene.item_key
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchResult:
+    """What a search found: scenes that can be tried, products that newer ones replace, acquisitions that a
+    second source lists too, and problems.
+
+    Found = scenes + superseded + duplicates + problems.
     """
 
     scenes: tuple[Scene, ...]
@@ -61,11 +79,17 @@ class SearchResult:
     """Sorted by day and id."""
     unsearched: tuple[str, ...] = ()
     """Sensors that could not be searched, sorted; what is found is then not all there is."""
+    duplicates: tuple[Duplicate, ...] = ()
+    """Sorted by day and item."""
+    silent: tuple[str, ...] = ()
+    """Sources that could not be searched while others of the same sensor were, sorted; of a combination,
+    `SENSOR=SOURCE`.
+    """
 
     @property
     def found(self) -> int:
         """How many items the search found."""
-        return len(self.scenes) + len(self.superseded) + len(self.problems)
+        return len(self.scenes) + len(self.superseded) + len(self.duplicates) + len(self.problems)
 
 
 @runtime_checkable

@@ -61,7 +61,10 @@ def _site(site: Site, store: str, today: dt.date) -> Iterator[Finding]:
     yield from _layers(site, store, today)
     if not site.config.sources:
         yield doubtful(f"sources: none in [sources] of {site.file}", "give --source to every command")
-    for sensor, source in sorted(site.config.sources.items()):
+    listed = [
+        (sensor, one) for sensor in sorted(site.config.sources) for one in site.config.sources_of(sensor)
+    ]
+    for sensor, source in listed:
         yield source_finding(sensor, source)
 
 

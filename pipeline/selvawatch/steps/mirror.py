@@ -24,7 +24,10 @@ _WORKERS = 4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MirrorReport:
-    """What became of the scenes: found = new + replaced + here + cloudy + superseded + unread + unusable."""
+    """What became of the scenes.
+
+    found = new + replaced + here + cloudy + superseded + duplicates + unread + unusable.
+    """
 
     found: int
     new: int
@@ -36,6 +39,8 @@ class MirrorReport:
     """Scenes with more cloud than the site reads; not copied."""
     superseded: tuple[str, ...]
     """Scenes that newer products of the same acquisition replace, by id; not copied."""
+    duplicates: int
+    """Scenes whose acquisition a source named before theirs has; not copied."""
     unread: tuple[str, ...]
     """Why each scene that failed did, by id."""
     unusable: tuple[str, ...]
@@ -92,6 +97,7 @@ def mirror(
         here=states["here"],
         cloudy=len(found.scenes) - len(wanted),
         superseded=tuple(older.scene.id for older in found.superseded),
+        duplicates=len(found.duplicates),
         unread=tuple(outcome.error for outcome in outcomes if outcome.error),
         unusable=tuple(f"{problem.scene_id}: {problem.reason}" for problem in found.problems),
         unsearched=found.unsearched,

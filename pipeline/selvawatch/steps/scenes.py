@@ -15,8 +15,8 @@ from selvawatch.sources.open import open_source
 from selvawatch.sources.source import Problem, SearchResult
 
 COLUMNS = (
-    "sensor", "month", "searched", "found", "superseded", "skipped", "cloud_percent", "covered", "missing",
-    "megabytes", "declared", "hours",
+    "sensor", "month", "searched", "found", "superseded", "duplicates", "skipped", "cloud_percent",
+    "covered", "missing", "megabytes", "declared", "hours",
 )  # fmt: skip
 
 
@@ -72,22 +72,27 @@ def list_scenes(site: Site, query: SceneQuery, rate: TransferRate | None = None)
     """The table of an area and what was unusable; nothing is read but the catalogue.
 
     Columns: sensor, month, searched, found (scenes that can be tried), superseded (products that newer ones
-    replace), skipped (more cloud than the site reads), cloud_percent (mean), covered and missing (shares of
-    the area's ground that the month's readable scenes show and do not show, 0-1), megabytes (what reading
-    takes, about), declared (whether the catalogue states the size of every file), hours (at the rate). Of a
-    sensor that could not be searched the numbers are empty.
+    replace), duplicates (acquisitions that a source named before theirs has too), skipped (more cloud than
+    the site reads), cloud_percent (mean), covered and missing (shares of the area's ground that the month's
+    readable scenes show and do not show, 0-1), megabytes (what reading takes, about), declared (whether the
+    catalogue states the size of every file), hours (at the rate). Of a sensor that could not be searched the
+    numbers are empty.
     """
     aoi, found = query.outline(site), query.search(site)
     rate_mb_s = (rate or TransferRate()).of(found.scenes)
     limit = site.search.max_cloud_percent
     months = list(_months(query.first_day, query.last_day))
+    seconds = [duplicate.scene for duplicate in found.duplicates]
     older = [replaced.scene for replaced in found.superseded]
     rows: list[dict[str, object]] = []
-    for sensor in sorted({scene.sensor for scene in (*found.scenes, *older)}):
+    for sensor in sorted({scene.sensor for scene in (*found.scenes, *older, *seconds)}):
         for month in months:
             row = _row(_of(found.scenes, sensor, month), aoi, limit, rate_mb_s)
-            counted = len(_of(older, sensor, month))
-            rows.append({"sensor": sensor, "month": month, **row, "superseded": counted})
+            counts = {
+                "superseded": len(_of(older, sensor, month)),
+                "duplicates": len(_of(seconds, sensor, month)),
+            }
+            rows.append({"sensor": sensor, "month": month, **row, **counts})
     rows += [
         {"sensor": sensor, "month": month, "searched": False}
         for sensor in found.unsearched

@@ -14,7 +14,7 @@ from selvawatch.core.scene import Scene, scene_from_json, scene_to_json
 from selvawatch.errors import DamagedError, SiteError, StoreError
 from selvawatch.prepare.ingest import scenes_on
 from selvawatch.site import Site
-from selvawatch.sources.source import Problem, Superseded
+from selvawatch.sources.source import Duplicate, Problem, Superseded
 from selvawatch.store.folders import Store, open_store
 from selvawatch.store.ledger import Listing
 
@@ -65,6 +65,8 @@ class SceneInputs:
     """
     unsearched: tuple[str, ...]
     """Sensors that could not be searched; their scenes are those that runs before knew."""
+    duplicates: tuple[Duplicate, ...] = ()
+    """Scenes of second sources, read only where those of the first cannot be."""
 
     def of_tile(self, tile: Tile) -> tuple[Scene, ...]:
         """Scenes whose footprint shares ground with a tile."""
@@ -179,6 +181,7 @@ def inputs_of(listing: Listing, unsearched: Iterable[str], store: Store) -> Scen
             skipped=read("skipped", scene_from_json, lambda scene: scene.order),
             superseded=read("superseded", _superseded, lambda older: older.order),
             unsearched=tuple(unsearched),
+            duplicates=read("duplicates", _duplicate, lambda duplicate: duplicate.order),
         )
     except (ValueError, KeyError, TypeError, shapely.errors.ShapelyError) as error:
         raise StoreError(
@@ -198,6 +201,10 @@ def _listing(inputs: SceneInputs) -> Listing:
             {"scene": scene_to_json(older.scene), "by": older.by} for older in inputs.superseded
         ),
         "problems": _items(asdict(problem) for problem in inputs.problems),
+        "duplicates": _items(
+            {"scene": scene_to_json(one.scene), "of": list(one.of), "sensor": one.sensor}
+            for one in inputs.duplicates
+        ),
     }
 
 
@@ -213,6 +220,15 @@ def _item(text: str) -> str:
 
 def _superseded(values: Mapping[str, Any]) -> Superseded:
     return Superseded(scene=scene_from_json(values["scene"]), by=values["by"])
+
+
+def _duplicate(values: Mapping[str, Any]) -> Duplicate:
+    collection, name, item_digest = values["of"]
+    return Duplicate(
+        scene=scene_from_json(values["scene"]),
+        of=(collection, name, item_digest),
+        sensor=values["sensor"],
+    )
 
 
 def _without(items: Mapping[str, str], gone: Iterable[str]) -> dict[str, str]:

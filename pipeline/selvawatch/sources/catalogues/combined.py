@@ -12,7 +12,7 @@ from selvawatch.core.scene import Scene
 from selvawatch.errors import SourceError
 from selvawatch.sources.scene_pixels import read_scene
 from selvawatch.sources.sensors.sensor_table import sensor_of
-from selvawatch.sources.source import Problem, SearchResult, Source, Superseded
+from selvawatch.sources.source import Duplicate, Problem, SearchResult, Source, Superseded
 
 log = logging.getLogger(__name__)
 
@@ -52,6 +52,8 @@ class CombinedSource:
         """
         scenes: list[Scene] = []
         older: list[Superseded] = []
+        duplicates: list[Duplicate] = []
+        silent: list[str] = []
         problems: set[Problem] = set()
         failed: dict[str, str] = {}
         for family, source in self.parts:
@@ -63,6 +65,8 @@ class CombinedSource:
                 continue
             scenes += [scene for scene in found.scenes if sensor_of(scene).stream == family]
             older += [one for one in found.superseded if sensor_of(one.scene).stream == family]
+            duplicates += [one for one in found.duplicates if sensor_of(one.scene).stream == family]
+            silent += [f"{family}={name}" for name in found.silent]
             problems |= set(found.problems)
         if len(failed) == len(self.parts):
             raise SourceError(
@@ -75,6 +79,8 @@ class CombinedSource:
             problems=tuple(sorted(problems, key=lambda problem: problem.order)),
             superseded=tuple(sorted(older, key=lambda replaced: replaced.order)),
             unsearched=tuple(sorted(failed)),
+            duplicates=tuple(sorted(duplicates, key=lambda duplicate: duplicate.order)),
+            silent=tuple(sorted(silent)),
         )
 
     def read(self, scene: Scene, tile: Tile, bands: Sequence[str], halo_px: int = 0) -> xr.Dataset:

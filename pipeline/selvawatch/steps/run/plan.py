@@ -13,6 +13,7 @@ from selvawatch.errors import SourceError, StoreError
 from selvawatch.provenance import code_digest
 from selvawatch.site import Site
 from selvawatch.sources.catalogues.offsets import ArchiveRule, resolve_offsets
+from selvawatch.sources.catalogues.ordered import with_known_first
 from selvawatch.sources.catalogues.superseded import superseded_since
 from selvawatch.sources.open import open_source
 from selvawatch.sources.sensors.sensor_table import sensor_of
@@ -58,7 +59,7 @@ def plan_run(
     aoi = shapely.union_all([one.geometry for one in wanted])
     runs = store.ledger.runs()
     before = scenes_before(store, area)
-    found = _with_unsearched(_search(site, source, aoi, area, until_day), store, runs, aoi, until_day)
+    found = _with_unsearched(_search(site, source, aoi, area, until_day, before), store, runs, aoi, until_day)
     inputs = _resolved(found, before, site.archive_rule)
     inputs = replace(inputs, superseded=_superseded(inputs, before))
     tiles = tuple(tile.id for tile in site.tiles(wanted) if inputs.of_tile(tile))
@@ -80,6 +81,7 @@ def plan_run(
         "source": [scene.item_key for scene in inputs.scenes],
         "problems": [(problem.scene_id, problem.reason) for problem in inputs.problems],
         "unsearched": inputs.unsearched,
+        **({"duplicates": [one.scene.item_key for one in inputs.duplicates]} if inputs.duplicates else {}),
     }
     run_id, done = _run_id(facts, runs)
     if not (done or baseline):
@@ -197,7 +199,9 @@ def _superseded(inputs: SceneInputs, before: Sequence[Scene]) -> tuple[Supersede
     return inputs.superseded + tuple(one for one in fresh if one.scene.key not in known)
 
 
-def _search(site: Site, source: str, aoi: shapely.Geometry, area: str, until_day: int) -> SceneInputs:
+def _search(
+    site: Site, source: str, aoi: shapely.Geometry, area: str, until_day: int, before: Sequence[Scene]
+) -> SceneInputs:
     first, begins = site.days.earliest_day, site.days.first_day
     if until_day < begins:
         raise SourceError(
@@ -207,6 +211,7 @@ def _search(site: Site, source: str, aoi: shapely.Geometry, area: str, until_day
             do=f"give a later day, or an earlier monitoring_from in {site.folder / site.file}",
         )
     found = open_source(source).search(aoi, first, until_day)
+    found = with_known_first(found, before, {name.partition("=")[0] for name in found.silent})
     if not found.scenes:
         _explain_nothing(source, aoi, area, until_day, first, found.problems)
     limit = site.search.max_cloud_percent
@@ -216,6 +221,7 @@ def _search(site: Site, source: str, aoi: shapely.Geometry, area: str, until_day
         skipped=tuple(scene for scene in found.scenes if (scene.cloud_percent or 0) > limit),
         superseded=found.superseded,
         unsearched=found.unsearched,
+        duplicates=found.duplicates,
     )
 
 

@@ -8,6 +8,7 @@ from selvawatch.core.tier import Tier
 from selvawatch.errors import SelvawatchError
 from selvawatch.health.store_findings import blind_lines
 from selvawatch.steps.run.run_content import Published, RunContent, TileResults
+from selvawatch.steps.run.scene_rows import scene_balance
 from selvawatch.store.ledger import RunRow
 from selvawatch.store.run_plan import RunContext
 
@@ -55,6 +56,8 @@ class RunReport:
     """Those of open days whose archive did not answer: a run to the same day tries them again."""
     scenes_superseded: int
     """Scenes that newer products of the same acquisitions replaced in this run."""
+    scene_balance: Mapping[str, Mapping[str, int]]
+    """What became of every scene that was found, by sensor: `steps.run.scene_rows.scene_balance`."""
     tiles: int
     failed: Mapping[str, str]
     """Why tiles could not be brought up to the day, by tile; they keep their state of before."""
@@ -117,6 +120,7 @@ def report_on(
         scenes_unread=content.coverage.scenes_unread,
         scenes_unreachable=_unreachable(context, content),
         scenes_superseded=len(content.coverage.superseded),
+        scene_balance=scene_balance(context, results.states),
         tiles=results.tiles,
         failed=dict(results.failed),
         loss_by_type=restricted.by_type,
@@ -146,7 +150,7 @@ def report_of(row: RunRow) -> RunReport:
     """The report of a committed run."""
     unknown = {"span_from": "", "observed_share_span": None, "observed_share_span_optical": None}
     silent: dict[str, object] = {"newest_scenes": {}, "stale": {}, "unsearched": ()}
-    counts = {"scenes_superseded": 0, "scenes_unreachable": 0, "events_closed": 0}
+    counts = {"scene_balance": {}, "scenes_superseded": 0, "scenes_unreachable": 0, "events_closed": 0}
     values = {**unknown, **silent, **counts, **row.result}
     listed = {name: tuple(values[name]) for name in ("loss_by_type", "unsearched")}
     return RunReport(**{**values, **listed})

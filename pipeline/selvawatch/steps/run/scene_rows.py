@@ -1,17 +1,22 @@
-"""What the ledger keeps of a run's scenes: found = read + unread (reasons) + superseded + too cloudy."""
+"""What a run makes known of its scenes: rows of the ledger, and how many became what, by sensor."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from selvawatch.core.scene import Scene
 from selvawatch.prepare.ingest import SceneRecord, scenes_on
-from selvawatch.sources.sensors.sensor_table import DECIDED, stream_of
+from selvawatch.sources.sensors.sensor_table import DECIDED, sensor_of, stream_of
 from selvawatch.sources.source import Superseded
 from selvawatch.steps.run.run_content import TileResults
+from selvawatch.steps.tile.late_scenes import LATE
 from selvawatch.store.ledger import SceneRow
 from selvawatch.store.run_plan import RunContext, SceneInputs
+from selvawatch.store.tile_state import TileState
 
 NOT_LISTED = "not-listed"
 """Reason of a scene that was listed once, is listed no more, and is in no state."""
+TERMS = ("read", "cloud", "off_tiles", "late", "superseded", "duplicates", "unread")
+"""Terms of `found`; `unread:REASON` says of how many of the unread why."""
+_OFF_TRACK = "track"
 
 
 def scene_rows(context: RunContext, known: Iterable[SceneRow], results: TileResults) -> list[SceneRow]:
@@ -127,3 +132,55 @@ def _gone(before: Iterable[SceneRow], now: Iterable[SceneRow], context: RunConte
 
 def _unsearched(row: SceneRow, inputs: SceneInputs) -> bool:
     return any(row.stream.startswith(family) for family in inputs.unsearched)
+
+
+def scene_balance(context: RunContext, states: Mapping[str, TileState]) -> dict[str, dict[str, int]]:
+    """Scenes by term, by sensor; of what no sensor is known of (unusable items), by an empty name.
+
+    found = read + cloud + off_tiles + track + late + superseded + duplicates + unread. read: on a tile at
+    least. cloud: more than the site reads. off_tiles: over the area and none of its tiles. duplicates: of an
+    acquisition that a source named before theirs has.
+    """
+    inputs, terms = context.inputs, _terms_of(states)
+    on_tiles = {
+        scene.key
+        for tile in context.plan.tiles
+        for scene in scenes_on(inputs.scenes, context.site.grid.tile(tile), context.site.halo_px)
+    }
+    found: dict[tuple[str, tuple[str, ...]], str] = {}
+    for one in inputs.duplicates:
+        found[sensor_of(one.scene).stream, one.scene.item_key] = "duplicates"
+    for older in inputs.superseded:
+        found[sensor_of(older.scene).stream, older.scene.item_key] = "superseded"
+    for scene in inputs.skipped:
+        found[sensor_of(scene).stream, scene.item_key] = "cloud"
+    for scene in inputs.scenes:
+        missing = "unread:tile-failed" if scene.key in on_tiles else "off_tiles"
+        found[sensor_of(scene).stream, scene.item_key] = terms.get(scene.key, missing)
+    for number, problem in enumerate(inputs.problems):
+        found["", (problem.scene_id, problem.reason, str(number))] = f"unread:{problem.reason}"
+    balance: dict[str, dict[str, int]] = {}
+    for (sensor, _), term in found.items():
+        counts = balance.setdefault(sensor, {"found": 0, **dict.fromkeys(TERMS, 0)})
+        counts["found"] += 1
+        counts[term] = counts.get(term, 0) + 1
+        if term.startswith("unread:"):
+            counts["unread"] += 1
+    return {sensor: dict(counts) for sensor, counts in sorted(balance.items())}
+
+
+def _terms_of(states: Mapping[str, TileState]) -> dict[tuple[str, str], str]:
+    """Term of every scene that a state has a record of; that of the tile where it came furthest."""
+    terms: dict[tuple[str, str], str] = {}
+    for state in states.values():
+        for record in state.scene_records:
+            if record.state == "read":
+                term = "read"
+            elif record.reason.startswith(_OFF_TRACK):
+                term = "track"
+            else:
+                term = LATE if record.reason == LATE else f"unread:{record.reason}"
+            known = terms.get(record.key, "")
+            if known != "read" and (term == "read" or not known or known == LATE):
+                terms[record.key] = term
+    return terms

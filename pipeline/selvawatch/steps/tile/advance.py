@@ -15,6 +15,7 @@ from selvawatch.errors import DamagedError
 from selvawatch.prepare.ingest import SceneRecord, ingest_scenes, scenes_on
 from selvawatch.prepare.observation_files import observation_path
 from selvawatch.site import Site
+from selvawatch.sources.catalogues.ordered import filling_reader
 from selvawatch.sources.open import open_source
 from selvawatch.sources.sensors.sensor_table import stream_of
 from selvawatch.steps.tile.baseline import TileBaseline, baseline_rule_of, fit_baseline, is_mended
@@ -124,7 +125,7 @@ def _ingest(context: RunContext, tile: Tile, scenes: Sequence[Scene]) -> tuple[S
         tile,
         context.site.recipe,
         context.store.observations(tile.id),
-        read=open_source(context.plan.source).read,
+        read=filling_reader(open_source(context.plan.source), context.inputs.duplicates),
         workers=WORKERS,
         halo_px=context.site.halo_px,
     )

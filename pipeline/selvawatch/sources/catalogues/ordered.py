@@ -1,0 +1,195 @@
+"""Several sources of one sensor in an order: the first is read unless it cannot be, the next fill in."""
+
+import logging
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import shapely
+import xarray as xr
+
+from selvawatch.core.grid import Tile
+from selvawatch.core.scene import Scene
+from selvawatch.errors import SceneError, SourceError
+from selvawatch.sources.scene_pixels import read_scene
+from selvawatch.sources.sensors.sensor_table import sensor_of, stream_of
+from selvawatch.sources.source import Duplicate, SearchResult, Source
+
+log = logging.getLogger(__name__)
+
+_OF_TILE_S = 3_000.0
+"""Seconds between two times of one acquisition of a tile: archives give the time of the tile or that of the
+datatake, and no satellite comes back within half an orbit.
+"""
+_OF_OTHERS_S = 15.0
+"""The same where no tile is stated."""
+_SHARED = 0.8
+_TILE = re.compile(r"(?:^|_)T?(\d{2}[C-X][A-Z]{2})(?:_|$)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderedSource:
+    """Sources of one sensor, the first listed first."""
+
+    name: str
+    """Text that opens it, such as `earth-search+planetary-computer`."""
+    sources: tuple[Source, ...]
+
+    def search(self, geometry: shapely.Geometry, first_day: int, last_day: int) -> SearchResult:
+        """Scenes of the first source, and those of the next ones whose acquisition it does not list.
+
+        Raises
+        ------
+        SourceError
+            When none can be searched.
+        """
+        found: list[SearchResult] = []
+        failed: dict[str, str] = {}
+        for source in self.sources:
+            try:
+                found.append(source.search(geometry, first_day, last_day))
+            except SourceError as error:
+                log.warning("%s was not searched, the next source fills in: %s", source.name, error)
+                failed[source.name] = str(error)
+        if not found:
+            raise SourceError(
+                "none of the sources can be searched",
+                where=f"source {self.name}",
+                got="; ".join(failed.values()),
+            )
+        scenes, duplicates = merged([one.scenes for one in found])
+        problems = {problem for one in found for problem in one.problems}
+        return SearchResult(
+            scenes=tuple(scenes),
+            problems=tuple(sorted(problems, key=lambda problem: problem.order)),
+            superseded=tuple(
+                sorted((older for one in found for older in one.superseded), key=lambda older: older.order)
+            ),
+            duplicates=tuple(duplicates),
+            silent=tuple(sorted(failed)),
+        )
+
+    def read(self, scene: Scene, tile: Tile, bands: Sequence[str], halo_px: int = 0) -> xr.Dataset:
+        """Bands of a scene on a tile's pixels (`sources.scene_pixels.read_scene`)."""
+        return read_scene(scene, tile, bands, halo_px)
+
+
+@dataclass(frozen=True, slots=True)
+class FillingReader:
+    """Reads a scene, and where it cannot be read the same acquisition as the next source has it."""
+
+    source: Source
+    others: Mapping[tuple[str, str, str], tuple[Scene, ...]]
+    """Scenes of the same acquisition of other sources, by the scene's `item_key`."""
+
+    def __call__(self, scene: Scene, tile: Tile, bands: Sequence[str], halo_px: int = 0) -> xr.Dataset:
+        """Bands of a scene on a tile's pixels (`sources.scene_pixels.read_scene`).
+
+        Raises
+        ------
+        SceneError
+            That of the scene itself, when no source can be read.
+        """
+        try:
+            return self.source.read(scene, tile, bands, halo_px)
+        except SceneError as error:
+            for other in self.others.get(scene.item_key, ()):
+                try:
+                    read = self.source.read(other, tile, bands, halo_px)
+                except SceneError:
+                    continue
+                log.info("%s was read as %s of %s: %s", scene.id, other.id, other.collection, error)
+                return read
+            raise
+
+
+def filling_reader(source: Source, duplicates: Iterable[Duplicate]) -> FillingReader:
+    """The reader of a source that falls back on the scenes that others have of the same acquisition."""
+    others: dict[tuple[str, str, str], tuple[Scene, ...]] = {}
+    for duplicate in duplicates:
+        if sensor_of(duplicate.scene).name == duplicate.sensor:
+            others[duplicate.of] = (*others.get(duplicate.of, ()), duplicate.scene)
+    return FillingReader(source, others)
+
+
+def merged(lists: Sequence[Iterable[Scene]]) -> tuple[list[Scene], list[Duplicate]]:
+    """Scenes of several sources, each acquisition once, of the source that is named first; and what the
+    others list of the same acquisitions.
+    """
+    kept: list[Scene] = []
+    duplicates: list[Duplicate] = []
+    groups: dict[str, list[Scene]] = {}
+    for scenes in lists:
+        new = []
+        for scene in scenes:
+            first = next(
+                (one for one in groups.get(stream_of(scene), ()) if is_acquisition_of(one, scene)), None
+            )
+            if first is None:
+                new.append(scene)
+            else:
+                duplicates.append(Duplicate(scene=scene, of=first.item_key, sensor=first.sensor))
+        for scene in new:
+            groups.setdefault(stream_of(scene), []).append(scene)
+        kept += new
+    return (
+        sorted(kept, key=lambda scene: scene.order),
+        sorted(duplicates, key=lambda duplicate: duplicate.order),
+    )
+
+
+def is_acquisition_of(scene: Scene, other: Scene) -> bool:
+    """Whether two scenes of different archives show one acquisition: the same platform, tile and pass, at a
+    time that both could state of it, over the same ground.
+    """
+    if abs(scene.day - other.day) > 1 or stream_of(scene) != stream_of(other):
+        return False
+    if len({_platform(one) for one in (scene, other)} - {""}) > 1:
+        return False
+    tiles = [_tile(one) for one in (scene, other)]
+    if all(tiles) and tiles[0] != tiles[1]:
+        return False
+    apart_s = abs((scene.time - other.time).total_seconds())
+    if apart_s > (_OF_TILE_S if all(tiles) else _OF_OTHERS_S):
+        return False
+    shared = scene.footprint.intersection(other.footprint).area
+    return bool(shared >= _SHARED * min(scene.footprint.area, other.footprint.area))
+
+
+def with_known_first(found: SearchResult, before: Iterable[Scene], silent: Iterable[str]) -> SearchResult:
+    """A search whose acquisitions stay those of the sources that runs before read them from.
+
+    before: scenes of the run before. silent: streams of which a source could not be searched; what it listed
+    before is kept.
+    """
+    streams = set(silent)
+    listed = {duplicate.scene.item_key: duplicate for duplicate in found.duplicates}
+    primary = {scene.item_key: scene for scene in found.scenes}
+    old = {one.scene.item_key for one in found.superseded}
+    known = [
+        one
+        for one in before
+        if one.item_key in listed
+        or (one.item_key not in primary and one.item_key not in old and sensor_of(one).stream in streams)
+    ]
+    if not known:
+        return found
+    known = [listed[one.item_key].scene if one.item_key in listed else one for one in known]
+    chosen = {one.item_key for one in known}
+    rest = [one for one in found.scenes if one.item_key not in chosen]
+    others = [one.scene for one in found.duplicates if one.scene.item_key not in chosen]
+    scenes, duplicates = merged([known, rest, others])
+    return replace(found, scenes=tuple(scenes), duplicates=tuple(duplicates))
+
+
+def _platform(scene: Scene) -> str:
+    return re.sub(r"[\s_]+", "-", str(scene.properties.get("platform", "")).lower())
+
+
+def _tile(scene: Scene) -> str:
+    """MGRS square or Landsat path and row of a scene as its item or its id states it; empty: neither does."""
+    stated = str(scene.properties.get("grid:code", "")).removeprefix("MGRS-")
+    if stated:
+        return stated
+    found = _TILE.search(scene.id)
+    return found[1] if found else ""
