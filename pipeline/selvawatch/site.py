@@ -330,7 +330,7 @@ class Site:
             "crs": crs,
             "pixel_m": f"{self.grid.resolution:g}",
             "squares": f"{side:g} m, of {crs}; a corner is a multiple of the side",
-            "hectares_crs": self.equal_area.to_proj4(),
+            "hectares_crs": self.equal_area.srs,
         }
 
     @property
