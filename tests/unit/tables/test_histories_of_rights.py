@@ -7,6 +7,9 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pytest
+import shapely
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import attribute_made as made
 from attribute_made import box, cells, inputs, register, snapshot
@@ -375,3 +378,36 @@ def test_two_rights_on_the_same_outline_without_a_key_are_not_made_one():
         id_columns=(),
     )
     assert rights.rights["right_id"].nunique() == 4
+
+
+@given(
+    years=st.lists(st.integers(1999, 2015), min_size=4, max_size=4),
+    spans=st.lists(st.integers(0, 12), min_size=4, max_size=4),
+    changes=st.lists(st.booleans(), min_size=4, max_size=4),
+)
+@settings(max_examples=6, deadline=None)
+def test_ground_in_force_at_the_end_of_a_period_is_that_of_plain_intervals(years, spans, changes):
+    shapes = [box(300 * n, 0, 300 * n + 400, 400) for n in range(4)]
+
+    def rows(later: bool) -> list[dict]:
+        return [
+            right("mining", shapes[n], key=str(n), first=f"{years[n]}-01-01",
+                  last=f"{years[n] + spans[n]}-12-31", status="b" if later and changes[n] else "a")
+            for n in range(4)
+        ]  # fmt: skip
+
+    rights = history((2005, rows(False)), (2020, rows(True)))
+    data = inputs(lost_on("2015-01-01"), rights, periods={"two": SET})
+    granted = of("granted_by_period", data).set_index("period")
+    for period in SET.periods:
+        last = period.end.year - 1
+        live = [shape for shape, year, span in zip(shapes, years, spans, strict=True)
+                if year <= last <= year + span]  # fmt: skip
+        ground = made.hectares(np.array([shapely.union_all(live)], object), made.CRS, made.EQUAL_AREA)[0]
+        assert granted.loc[period.name, "ha_in_force"] == pytest.approx(ground, rel=1e-6, abs=1e-9)
+    assert granted["n"].sum() == 4
+    assert (granted["ha_lo"] <= granted["ha"]).all()
+    by_right = of("loss_by_right", data)
+    assert by_right["right_id"].is_unique
+    parts = by_right[["loss_in_force", "loss_unknown", "loss_out_of_time"]].sum(axis=1)
+    np.testing.assert_allclose(parts, by_right["ha"])
