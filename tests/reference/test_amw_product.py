@@ -13,7 +13,10 @@ from typer.testing import CliRunner
 import selvawatch
 from conftest import ROOT
 from selvawatch.cli.main import app
+from selvawatch.core.hectares import hectares
+from selvawatch.errors import TableError
 from selvawatch.site import Site
+from selvawatch.tables import TABLES
 
 pytestmark = pytest.mark.slow
 
@@ -25,6 +28,7 @@ LAYERS = {
     "native_community": ("right", "native_community"),
 }
 YEARS = ("2019", "2020", "2021")
+EQUAL_AREA = Site.load(ROOT).equal_area
 ENTRY = """
 [[layer]]
 name = "{name}"
@@ -75,6 +79,11 @@ def table(place, reference_data):
             name, site=place / "site", store=place / "store", product="amw", tier="restricted", **options
         )
 
+    make("loss_by_period")
+    again = [*words[:-4], "--replace", *words[-4:]]
+    again[again.index("amw")] = "again"
+    done = CliRunner().invoke(app, again)
+    assert done.exit_code == 0, (done.output, done.exception)
     return make
 
 
@@ -231,3 +240,158 @@ def test_every_table_says_which_file_and_which_days(table):
         "1970" not in json.dumps(told) and not table("loss_by_zone")["layer_dates"].str.contains("1970").any()
     )
     assert pd.to_numeric(told["product_stock_ha"]) > 0
+
+
+TRIED = {
+    "area_coverage", "area_estimates", "blocking_steps",
+    "corridor_conflict_share", "displacement_rings", "front_age",
+    "granted_by_period", "loss_by_concession_type", "loss_by_district", "loss_by_named_zone",
+    "loss_by_period", "loss_by_right", "loss_by_type", "loss_by_zone", "loss_type_zone_period",
+    "overlap_conflicts", "products_compared", "published_comparison", "revisions", "share_inside_outside",
+    "site_category", "spda_charts", "zone_overlaps",
+}  # fmt: skip
+"""Tables that a test of this file holds to geopandas, or to their reason for having no number here."""
+
+
+def test_every_table_of_the_program_is_tried_here():
+    assert set(TABLES) == TRIED
+
+
+@pytest.mark.parametrize("name", sorted(TRIED - {"revisions", "spda_charts"}))
+def test_no_row_of_any_table_has_a_number_outside_the_span_or_of_a_layer_that_is_not_there(table, name):
+    found = table(name)
+    if "watched" in found:
+        unseen = found[found["watched"] == "no"]
+        assert not (unseen[["ha", "share"] if "share" in found else ["ha"]] > 0).any().any()
+    if "year" in found:
+        assert set(found["year"]) <= {*YEARS, "stock", "across"}
+    if "class" in found and name != "loss_by_concession_type":
+        assert not found["class"].astype(str).str.contains("mining|timber|brazil").any()
+    told = table(name).attrs["provenance"]
+    assert {f"layer {layer}" for layer in LAYERS} <= set(told)
+
+
+def test_fronts_are_squares_with_enough_loss_of_a_year_and_none_of_the_stock(table, plain, place):
+    loss, _ = plain
+    loss = dated(loss)
+    settings = Site.load(place / "site").tables
+    size = settings.front_cell_m
+    corners = {}
+    for shape, area, year, whole in zip(
+        loss.geometry, loss["mined_area_ha"], loss["year"], loss.area, strict=True
+    ):
+        west, south, east, north = (int(value // size) for value in shape.bounds)
+        for x in range(west, east + 1):
+            for y in range(south, north + 1):
+                square = shapely.box(x * size, y * size, (x + 1) * size, (y + 1) * size)
+                part = shapely.intersection(shape, square).area / whole * area
+                if part > 0:
+                    years = corners.setdefault((x * size, y * size), {})
+                    years[year] = years.get(year, 0.0) + part
+    wanted = {
+        corner: (
+            min(year for year, value in years.items() if value >= settings.front_least_ha),
+            sum(years.values()),
+        )
+        for corner, years in corners.items()
+        if max(years.values()) >= settings.front_least_ha
+    }
+    found = table("front_age")
+    ours = {
+        (west, south): (year, value)
+        for west, south, year, value in found[["west", "south", "first_year", "ha"]].itertuples(index=False)
+    }
+    assert set(ours) == set(wanted)
+    for corner, (year, value) in wanted.items():
+        assert str(ours[corner][0]) == year
+        assert ours[corner][1] == pytest.approx(value, abs=TOLERANCE_HA)
+
+
+def test_without_a_layer_of_concessions_no_loss_is_on_or_outside_one(table, plain):
+    loss, _ = plain
+    found = table("loss_by_concession_type")
+    assert set(found["class"]) <= {"unknown", "stock"} and found["share"].isna().all()
+    assert found["ha"].sum() == pytest.approx(ha(loss), abs=TOLERANCE_HA)
+
+
+def test_ground_granted_is_that_of_the_communities_and_of_no_other_type(table, plain):
+    _, units = plain
+    found = table("granted_by_period")
+    assert set(found["type"]) == {"native_community"}
+    everywhere = found[(found["area"] == found["area"].iloc[-1])]
+    ground = shapely.union_all(units["native_community"].geometry.make_valid().to_numpy())
+    wanted = hectares(np.array([ground]), CRS, EQUAL_AREA)[0]
+    assert everywhere["ha_in_force"].max() == pytest.approx(wanted, abs=1.0)
+
+
+def test_each_zone_by_name_has_the_loss_on_it_in_each_year(table, plain):
+    loss, units = plain
+    found = table("loss_by_named_zone", periods="year")
+    for name, (_, type_) in LAYERS.items():
+        shapes = (
+            units[name].assign(name=units[name]["name"].fillna("")).dissolve("name").geometry.make_valid()
+        )
+        mine = found[(found["zone"] == type_) & found["period"].isin(YEARS)]
+        rows = mine.groupby(["period", "name"])["ha"].sum()
+        assert set(mine["name"]) == set(shapes.index)
+        for zone, shape in shapes.items():
+            share = loss.geometry.intersection(shape).area / loss.area
+            for year in YEARS:
+                here = loss["year"] == year
+                assert rows[year, zone] == pytest.approx(ha(loss[here], share[here]), abs=TOLERANCE_HA)
+
+
+def test_zone_upon_zone_is_the_ground_of_their_intersection(table, plain):
+    _, units = plain
+    found = table("zone_overlaps")
+    shapes = {
+        (type_, zone): shape
+        for name, (_, type_) in LAYERS.items()
+        for zone, shape in units[name]
+        .assign(name=units[name]["name"].fillna(""))
+        .dissolve("name")
+        .geometry.make_valid()
+        .items()
+    }
+    assert len(found) >= len(shapes)
+    ours = found.groupby(["zone", "name", "zone_other", "name_other"])["ha"].sum()
+    for (zone, name, zone_other, name_other), value in ours.items():
+        shared = shapely.intersection(shapes[zone, name], shapes[zone_other, name_other])
+        wanted = hectares(np.array([shared]), CRS, EQUAL_AREA)[0]
+        # A straight edge of 10 km in UTM bends by a metre in the equal-area projection, for these units up to
+        # 1.4e-5 of their ground and 1.4e-3 ha of a strip between two; faces cut some edges and not others.
+        assert value == pytest.approx(wanted, abs=2e-3, rel=2e-5)
+
+
+def test_two_products_of_one_file_are_equal_in_every_year_and_zone(table, plain):
+    loss, _ = plain
+    found = table("products_compared", against="again", accounting="inclusive")
+    np.testing.assert_allclose(found["ha"], found["ha_other"], atol=1e-9)
+    years = found[found["period"].isin(YEARS)]
+    assert years["difference_ha"].dropna().abs().max() <= 1e-9
+    for type_ in ("protected_core", "buffer"):
+        for year in YEARS:
+            rows = years[(years["class"] == type_) & (years["period"] == year)]
+            mine = loss[loss["year"] == year]
+            assert rows["ha"].sum() == pytest.approx(ha(mine, mine[type_]), abs=TOLERANCE_HA)
+
+
+@pytest.mark.parametrize("name", ["corridor_conflict_share", "blocking_steps", "overlap_conflicts"])
+def test_tables_of_mining_rights_have_no_number_where_no_layer_has_any(table, name):
+    found = table(name)
+    counted = [column for column in ("n", "overlapping_n", "share", "ha") if column in found]
+    assert name == "overlap_conflicts" or (len(found) > 0 and bool(found[counted].isna().all().all()))
+
+
+def test_no_area_is_estimated_without_a_reference_sample(table):
+    found = table("area_estimates")
+    assert found["ha_estimated"].isna().all() and (found["reason"] != "").all()
+
+
+def test_revisions_of_a_product_are_refused_in_one_line(table):
+    with pytest.raises(TableError, match="compares two runs of our own"):
+        table("revisions")
+
+
+def test_the_published_charts_are_as_printed(table, place):
+    assert len(table("spda_charts")) == len(Site.load(place / "site").tables.chart)

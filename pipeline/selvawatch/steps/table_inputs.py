@@ -22,6 +22,7 @@ from selvawatch.site import Site
 from selvawatch.steps.run.attribute_events import (
     Zones,
     guarded_area,
+    layers_lacking,
     of_cells,
     read_zones,
     zones_of_tier,
@@ -270,6 +271,7 @@ def _inputs(
         references=zones.references,
         watched_from=watched_from,
         earlier=earlier,
+        lacking=layers_lacking(site, zones, tier),
         tier=tier,
         least_rights=site.config.tiers.least_rights,
     )

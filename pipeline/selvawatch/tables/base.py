@@ -62,6 +62,8 @@ class TableInputs:
     """Name and version of that product."""
     sample: AreaSample | None = None
     """Reference units, for `area_estimates`; None: no area is estimated."""
+    lacking: tuple[str, ...] = ()
+    """Layers that the site names and of which nothing is at hand: what they would say is unknown."""
     tier: Tier = Tier.RESTRICTED
     """For whom; below the partner tier a table of single rights is made in its public form."""
     least_rights: int = LEAST_RIGHTS
@@ -87,10 +89,24 @@ class TableSpec:
     columns: tuple[Column, ...]
     uses: tuple[str, ...] = ()
     """Options of `TableOptions` that change it, in any tier; `registry.check_options` refuses any other."""
+    of_types: tuple[str, ...] = ()
+    """Types of rights or zones that its rows tell of, one by one; where no layer can hold any of them a row
+    without numbers says so, and numbers may be empty."""
     notes: tuple[str, ...] = field(default=())
     """What a reader must know before quoting it."""
     public: PublicForm | None = None
     """How it is made below the partner tier, where its rows tell of single rights; None: as above."""
+
+    def __post_init__(self) -> None:
+        """Let numbers be empty in a table that may have to say that no layer was there."""
+        if not self.of_types:
+            return
+        numbers = [one.dtype in ("float", "int") for one in self.columns]
+        open_columns = tuple(
+            replace(one, nullable=True) if is_number else one
+            for one, is_number in zip(self.columns, numbers, strict=True)
+        )
+        object.__setattr__(self, "columns", open_columns)
 
     def of_tier(self, tier: Tier) -> "TableSpec":
         """The table as it is made for a tier."""
@@ -121,6 +137,11 @@ class TableSpec:
         return (*detailed, *(one for name, one in public.items() if name not in names))
 
 
+LAYER_DATES = column(
+    "layer_dates",
+    "text",
+    "Date of each layer, as layer=date; layer=none: named by the site, and not at hand.",
+)
 HECTARES = (
     column(
         "ha", "float", "Loss of the measure; empty: not watched, or only spans.", unit="ha", nullable=True
@@ -169,7 +190,7 @@ HOW = (
     column("clock", "text", "Rights in force at the loss, or today."),
     column("scale", "text", "Priority scale by which the exclusive accounting gives a hectare to one type."),
     column("register_version", "text", "Digest (sha256) of the register that the row was made with."),
-    column("layer_dates", "text", "Date of each layer, as layer=date."),
+    LAYER_DATES,
 )
 CLASS = (
     column(

@@ -137,6 +137,7 @@ SPECS = (
         description="Steps of formalization that the place of each mining right makes hard.",
         build=blocking_steps,
         uses=("area",),
+        of_types=MINING,
         columns=columns(
             column(
                 "right_id",

@@ -3,13 +3,13 @@
 import numpy as np
 import pandas as pd
 
-from selvawatch.attribute.accountings import KEPT_ASIDE
+from selvawatch.attribute.accountings import KEPT_ASIDE, OWNED_TYPES
 from selvawatch.attribute.describe import nearest
 from selvawatch.attribute.loss.loss_in_periods import dating_of, possible_days
 from selvawatch.attribute.seniority import MINING, begin_days
 from selvawatch.attribute.touches import only_touch
 from selvawatch.core.days import day_numbers
-from selvawatch.core.schema import Column, Tier, column, columns
+from selvawatch.core.schema import Tier, column, columns
 from selvawatch.core.table_options import TableOptions
 from selvawatch.register.dating.timelines import timelines
 from selvawatch.tables.base import PublicForm, TableInputs, TableSpec, counted_pieces, settings_of
@@ -146,23 +146,45 @@ def corridor_conflict_share(inputs: TableInputs, _options: TableOptions) -> pd.D
                 known = bool(near) or not rest
                 record[f"rest_within_{metres:g}_m"] = len(close) / len(rest) if rest and known else np.nan
             records.append(record)
-    table = pd.DataFrame(records)
+    table = _without_the_unknown(pd.DataFrame(records), inputs)
     table["ha_lo"] = table["ha_hi"] = table["ha"]
     return table.assign(**of_register(inputs))
+
+
+def _without_the_unknown(table: pd.DataFrame, inputs: TableInputs) -> pd.DataFrame:
+    """The rows without numbers that no layer at hand today can tell, and the kind of layer in `share_of`."""
+    table[_COUNTS] = table[_COUNTS].astype("Int64")
+    today = np.array([inputs.pieces.today])
+    others = [kind for kind in OWNED_TYPES if kind not in MINING]
+    needed = {"corridor": ("corridor",), "mining": ("mining",), "other rights": others}
+    absent = [
+        name
+        for name, kinds in needed.items()
+        if not any(inputs.register.could_hold(kind, today)[0] for kind in kinds)
+    ]
+    if not absent:
+        return table
+    rest = [name for name in table.columns if name.startswith("rest_within_")]
+    emptied = ["overlapping_n", "share", *rest, *(["n", "ha"] if absent != ["other rights"] else [])]
+    table = table.assign(**{name: table[name].mask(np.ones(len(table), bool)) for name in emptied})
+    return table.assign(share_of=f"none: no layer of {', '.join(absent)}")
+
+
+_COUNTS = ["n", "overlapping_n"]
+"""Columns that count mining rights."""
 
 
 def corridor_conflict_share_public(inputs: TableInputs, options: TableOptions) -> pd.DataFrame:
     """The same, empty where it would tell of few mining rights: of one count, or by the difference of two."""
     table = corridor_conflict_share(inputs, options)
     titles = (table["rights"] == "titles").to_numpy()
-    count = table["n"].to_numpy()
+    count = table["n"].fillna(0).to_numpy(np.int64)
     few = (count > 0) & (count < inputs.least_rights)
     more = count[~titles].max(initial=0) - count[titles].max(initial=0)
     few |= titles & (0 < more < inputs.least_rights)
     shown = ("rights", "least_ha", "least_share", "share_of")
     register = of_register(inputs)
     emptied = [name for name in table.columns if name not in (*shown, *register)]
-    table[["n", "overlapping_n"]] = table[["n", "overlapping_n"]].astype("Int64")
     for name in emptied:
         table[name] = table[name].mask(few)
     return table
@@ -246,23 +268,17 @@ _CORRIDOR = columns(
     column("rights", "text", "Which mining rights the row counts."),
     column("least_ha", "float", "Hectares above which an overlap counts as one.", unit="ha"),
     column("least_share", "float", "Share of the right above which an overlap counts as one, 0 to 1."),
-    column("n", "int", "How many mining rights the row counts."),
-    column("overlapping_n", "int", "Of these, over another right."),
+    column("n", "int", "How many mining rights the row counts.", nullable=True),
+    column("overlapping_n", "int", "Of these, over another right.", nullable=True),
     column("share", "float", "Part of what `share_of` names, 0 to 1.", nullable=True),
     column("share_of", "text", "What the share is a share of."),
     (
         column(f"rest_within_{metres}_m", "float", "Share of the others so near to water.", nullable=True)
         for metres in (50, 100, 500)
     ),
-    THREE,
+    nullable(THREE),
     REGISTER,
 )
-
-
-def _corridor_columns_public() -> tuple[Column, ...]:
-    """The same columns, those that may tell of few rights empty then."""
-    emptied = {"n", "overlapping_n", "ha", "ha_lo", "ha_hi"}
-    return tuple(nullable([one])[0] if one.name in emptied else one for one in _CORRIDOR)
 
 
 SPECS = (
@@ -271,6 +287,7 @@ SPECS = (
         description="Pairs of rights over the same ground, with seniority and loss before and after.",
         build=overlap_conflicts,
         uses=("area",),
+        of_types=OWNED_TYPES,
         columns=columns(
             column("right_senior", "text", "Id of the right that began earlier.", tier=Tier.RESTRICTED),
             column("right_junior", "text", "Id of the right that began later.", tier=Tier.RESTRICTED),
@@ -335,6 +352,6 @@ SPECS = (
         description="Share of the corridor's mining rights over another right (Salo et al. 2016: 74 %).",
         build=corridor_conflict_share,
         columns=_CORRIDOR,
-        public=PublicForm(build=corridor_conflict_share_public, columns=_corridor_columns_public()),
+        public=PublicForm(build=corridor_conflict_share_public, columns=_CORRIDOR),
     ),
 )

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from selvawatch.attribute.accountings import OWNED_TYPES
 from selvawatch.attribute.faces import Faces
 from selvawatch.attribute.loss.loss_in_periods import NO_PERIOD, UNDATED
 from selvawatch.attribute.periods import PeriodSet
@@ -234,6 +235,7 @@ SPECS = (
         description="Ground granted by period, and in force at its end (SPDA chart 3): ha is net, granted.",
         build=granted_by_period,
         uses=("periods", "area"),
+        of_types=OWNED_TYPES,
         columns=_GRANTED,
         public=PublicForm(
             build=granted_by_period_public,

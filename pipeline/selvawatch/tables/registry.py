@@ -8,11 +8,12 @@ from importlib import import_module
 import numpy as np
 import pandas as pd
 
+from selvawatch.attribute.accountings import NOT_KNOWN
 from selvawatch.core.schema import Column
 from selvawatch.core.table_options import TableOptions
 from selvawatch.core.tables import CI_METHODS, INTERVAL
 from selvawatch.errors import TableError
-from selvawatch.tables.base import TableInputs, TableSpec
+from selvawatch.tables.base import TableInputs, TableSpec, by_columns, layer_dates
 
 
 def read_specs(folders: Iterable[str]) -> dict[str, TableSpec]:
@@ -97,5 +98,40 @@ def build(name: str, inputs: TableInputs, options: TableOptions) -> pd.DataFrame
     if strange := [name for name in table.columns if name not in order]:
         raise TableError("columns without a description", where=f"table {name}", got=strange)
     table = table[order].reset_index(drop=True)
+    if not len(table) and spec.of_types and not inputs.register.types_present() & set(spec.of_types):
+        table = _unknown(spec, inputs)
+    table = _with_lacking(table, inputs)
     table.attrs = {"table": name, "description": spec.description}
     return table
+
+
+_KINDS = ("type", "zone", "type_senior", "type_junior", "zone_other", "state", "coexisted", "sernanp_opinion")
+"""Columns of text that say `unknown` where no layer was there; other text is empty."""
+
+
+def _unknown(spec: TableSpec, inputs: TableInputs) -> pd.DataFrame:
+    """One row without numbers: no layer of the types that the table tells of is at hand."""
+    row = {
+        one.name: False
+        if one.dtype == "bool"
+        else NOT_KNOWN
+        if one.name in _KINDS
+        else ""
+        if one.dtype == "text"
+        else None
+        for one in spec.columns
+        if one not in by_columns()
+    }
+    register = {"register_version": inputs.register.version, "layer_dates": layer_dates(inputs.register)}
+    row |= {name: value for name, value in register.items() if name in row}
+    if "share_of" in row:
+        row["share_of"] = f"none: no layer of {', '.join(spec.of_types)}"
+    return pd.DataFrame([row])
+
+
+def _with_lacking(table: pd.DataFrame, inputs: TableInputs) -> pd.DataFrame:
+    """The table with the layers that are not at hand named in each row, as `layer=none`."""
+    if not inputs.lacking or "layer_dates" not in table:
+        return table
+    none = " ".join(f"{name}=none" for name in inputs.lacking)
+    return table.assign(layer_dates=[f"{dates} {none}".strip() for dates in table["layer_dates"]])

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from selvawatch.attribute.accountings import OWNED_TYPES
 from selvawatch.core.schema import Tier, column, columns
 from selvawatch.core.table_options import TableOptions
 from selvawatch.core.tables import AREAS_OF_RIGHTS
@@ -138,6 +139,7 @@ SPECS = (
         description="Loss on each right (not additive: rights overlap).",
         build=loss_by_right,
         uses=("area",),
+        of_types=OWNED_TYPES,
         columns=columns(
             column(
                 "right_id",

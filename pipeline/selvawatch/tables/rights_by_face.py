@@ -13,14 +13,14 @@ from selvawatch.core.tables import AREAS_OF_RIGHTS
 from selvawatch.errors import TableError
 from selvawatch.register.dating.timelines import EVER, Timelines, dated_by_application, runs, timelines
 from selvawatch.register.register import NOT_IN_FORCE, Validity, validity
-from selvawatch.tables.base import NO_DISTRICT, TableInputs, layer_dates
+from selvawatch.tables.base import LAYER_DATES, NO_DISTRICT, TableInputs, layer_dates
 
 NEVER = np.iinfo(np.int64).max // 4
 """Day of what has no date."""
 
 REGISTER = (
     column("register_version", "text", "Digest (sha256) of the register that the row was made with."),
-    column("layer_dates", "text", "Date of each layer, as layer=date."),
+    LAYER_DATES,
 )
 
 THREE = (

@@ -84,9 +84,25 @@ class Attributed:
             settings=site.tables,
             references=self.zones.references,
             watched_from=site.days.first_day,
+            lacking=layers_lacking(site, self.zones, tier),
             tier=tier,
             least_rights=site.config.tiers.least_rights,
         )
+
+
+def layers_lacking(site: Site, zones: Zones, tier: Tier) -> tuple[str, ...]:
+    """Names of the layers of a site's `zones.toml` of which zones hold no snapshot, sorted.
+
+    Below the restricted tier without those that it is not told of.
+    """
+    there = {state.entry.name for state in zones.register.layers if state.sha256}
+    there |= {name for name, _ in zones.references.dates}
+    told = (
+        entry
+        for entry in site.manifest.layer
+        if tier is Tier.RESTRICTED or not (entry.sensitive or entry.type == "isolated_peoples")
+    )
+    return tuple(sorted(entry.name for entry in told if entry.name not in there))
 
 
 def read_zones(

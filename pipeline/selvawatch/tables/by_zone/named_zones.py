@@ -38,6 +38,10 @@ NAMED = (
 )
 
 
+NAMED_TYPES = (*ZONE_TYPES, "native_community")
+"""Types of zones that are told of by name; native communities are rights, from the partner tier on."""
+
+
 def named_zones(inputs: TableInputs) -> tuple[pd.DataFrame, np.ndarray]:
     """The zones that the tier may be told of by name, and the zone of each row of the register.
 
@@ -184,6 +188,7 @@ SPECS = (
         description="Forest loss in each protected area, buffer, corridor and other zone by name and period.",
         build=loss_by_named_zone,
         uses=("by", "clock", "measure", "periods", "area"),
+        of_types=NAMED_TYPES,
         columns=columns(
             by_columns(),
             PERIOD,

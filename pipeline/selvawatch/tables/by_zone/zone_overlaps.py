@@ -8,7 +8,7 @@ from selvawatch.core.table_options import TableOptions
 from selvawatch.errors import TableError
 from selvawatch.register.register import IN_FORCE, NOT_IN_FORCE, validity
 from selvawatch.tables.base import TableInputs, TableSpec
-from selvawatch.tables.by_zone.named_zones import KEYS, NAMED, named_zones
+from selvawatch.tables.by_zone.named_zones import KEYS, NAMED, NAMED_TYPES, named_zones
 from selvawatch.tables.rights_by_face import REGISTER, THREE, areas_of_faces, need_faces, of_register
 
 
@@ -55,6 +55,7 @@ SPECS = (
         description="Ground of zone upon zone today; a zone with itself is all its ground.",
         build=zone_overlaps,
         uses=("area",),
+        of_types=NAMED_TYPES,
         columns=columns(
             NAMED,
             column("zone_other", "text", "Type of the other zone."),
