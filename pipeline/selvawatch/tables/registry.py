@@ -124,6 +124,8 @@ def _unknown(spec: TableSpec, inputs: TableInputs) -> pd.DataFrame:
     }
     register = {"register_version": inputs.register.version, "layer_dates": layer_dates(inputs.register)}
     row |= {name: value for name, value in register.items() if name in row}
+    if "ci_method" in row:
+        row["ci_method"] = CI_METHODS[0]
     if "share_of" in row:
         row["share_of"] = f"none: no layer of {', '.join(spec.of_types)}"
     return pd.DataFrame([row])
