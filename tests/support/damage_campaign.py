@@ -7,12 +7,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from command_line import Command, Said
+from command_line import Command, Said, program
 from damages import Damage
 from small_site import Place
 
 MIDWAY = "2024-07-10"
 """A day before the last of the small archive."""
+
+TABLE = "loss_by_type"
+"""The table that is asked for; it keeps faces and pieces in the store."""
+
+DELAY_DAYS = 30
+"""Days by which the public tier lags, so that tiles keep a second state."""
 
 SAME, ERROR, OTHER = "same", "error", "OTHER"
 """What a command gave: the numbers of an undamaged store, one line and no numbers, or something else."""
@@ -30,6 +36,9 @@ KINDS = {
     "accumulators": "state/*/*/accumulators.zarr/**/*",
     "layers": "state/*/*/layers.zarr/**/*",
     "composite": "state/*/*/composite.zarr/**/*",
+    "accumulators of the second state": "state/*/*/delayed-accumulators.zarr/**/*",
+    "layers of the second state": "state/*/*/delayed-layers.zarr/**/*",
+    "composite of the second state": "state/*/*/delayed-composite.zarr/**/*",
     "seal of a state": "state/*/*/seal.json",
     "events": "runs/*/internal/events.parquet",
     "cells": "runs/*/internal/cells.parquet",
@@ -77,12 +86,18 @@ class Answers:
 
 
 def slim_site(site: Path, folder: Path, layers: int = 3) -> Path:
-    """A copy of a site with its first layers and one set of periods, whose tables take little time."""
+    """A copy of a site with its first layers and one set of periods, whose tables take little time, and a
+    delay.
+    """
     shutil.copytree(site, folder)
     zones = folder / "aoi" / "zones.toml"
     before, *entries = zones.read_text(encoding="utf-8").split("[[layer]]")
     zones.write_text("[[layer]]".join([before, *entries[:layers]]), encoding="utf-8")
     (folder / "aoi" / "periods.toml").write_text(PERIODS, encoding="utf-8")
+    settings = folder / "aoi" / "site.toml"
+    text = settings.read_text(encoding="utf-8")
+    assert "delay_days = 0 " in text
+    settings.write_text(text.replace("delay_days = 0 ", f"delay_days = {DELAY_DAYS} "), encoding="utf-8")
     return folder
 
 
@@ -94,6 +109,8 @@ def begin(place: Place, folder: Path) -> Place:
     for name in ("observations", "baselines"):
         shutil.copytree(place.store / name, begun.store / name, copy_function=os.link)
     begun.run(MIDWAY)
+    table = program("table", TABLE, "--site", begun.site, "--store", begun.store, "--tier", "restricted")
+    assert table.code == 0, table.err
     return begun
 
 
@@ -126,9 +143,7 @@ def hurt(place: Place, path: Path, damage: Damage, rng: random.Random) -> Path:
 def answers(command: Command, place: Place, until: str, out: Path) -> Answers:
     """What `table`, `bulletin` and the next `monitor` give on a place."""
     where = ["--store", place.store]
-    table = command(
-        "table", "loss_by_type", "--site", place.site, *where, "--tier", "restricted", "--out", out
-    )
+    table = command("table", TABLE, "--site", place.site, *where, "--tier", "restricted", "--out", out)
     text = out.read_text(encoding="utf-8") if _went_well(table) else None
     out.unlink(missing_ok=True)
     bulletin = command("bulletin", *where, "--format", "txt", "--out", out)
