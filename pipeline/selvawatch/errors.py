@@ -1,5 +1,7 @@
 """Errors a person can act on: what, where, got, needed, what to do."""
 
+from collections.abc import Iterable
+
 
 class SelvawatchError(Exception):
     """Base of every error that ends a command with one line and exit code 1."""
@@ -23,6 +25,19 @@ class SiteError(SelvawatchError):
 
 class SourceError(SelvawatchError):
     """A source of scenes is missing, empty or not what it says it is."""
+
+
+class UnsearchedError(SourceError):
+    """None of several sources can be searched; `reasons` holds each once."""
+
+    def __init__(self, what: str, reasons: Iterable[str], *, where: object = "", do: str = "") -> None:
+        self.reasons = tuple(dict.fromkeys(reasons))
+        super().__init__(what, where=where, got="; ".join(self.reasons), do=do)
+
+    @staticmethod
+    def reasons_of(error: "SourceError") -> tuple[str, ...]:
+        """Why a search failed: the reasons of several sources, or the one of a single source."""
+        return error.reasons if isinstance(error, UnsearchedError) else (str(error),)
 
 
 class SceneError(SelvawatchError):

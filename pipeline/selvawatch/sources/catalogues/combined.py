@@ -9,7 +9,7 @@ import xarray as xr
 
 from selvawatch.core.grid import Tile
 from selvawatch.core.scene import Scene
-from selvawatch.errors import SourceError
+from selvawatch.errors import SourceError, UnsearchedError
 from selvawatch.sources.scene_pixels import read_scene
 from selvawatch.sources.sensors.sensor_table import sensor_of
 from selvawatch.sources.source import Duplicate, Problem, SearchResult, Source, Superseded
@@ -55,13 +55,12 @@ class CombinedSource:
         duplicates: list[Duplicate] = []
         silent: list[str] = []
         problems: set[Problem] = set()
-        failed: dict[str, str] = {}
+        failed: dict[str, SourceError] = {}
         for family, source in self.parts:
             try:
                 found = source.search(geometry, first_day, last_day)
             except SourceError as error:
-                log.warning("%s was not searched: %s", family, error)
-                failed[family] = str(error)
+                failed[family] = error
                 continue
             scenes += [scene for scene in found.scenes if sensor_of(scene).stream == family]
             older += [one for one in found.superseded if sensor_of(one.scene).stream == family]
@@ -69,11 +68,14 @@ class CombinedSource:
             silent += [f"{family}={name}" for name in found.silent]
             problems |= set(found.problems)
         if len(failed) == len(self.parts):
-            raise SourceError(
+            raise UnsearchedError(
                 "no sensor can be searched",
+                (reason for error in failed.values() for reason in UnsearchedError.reasons_of(error)),
                 where=f"source {self.name}",
-                got="; ".join(f"{family}: {why}" for family, why in failed.items()),
+                do="see whether this machine reaches them, or give --source folder:DIR",
             )
+        for family, why in failed.items():
+            log.warning("%s was not searched: %s", family, why)
         return SearchResult(
             scenes=tuple(sorted(scenes, key=lambda scene: scene.order)),
             problems=tuple(sorted(problems, key=lambda problem: problem.order)),

@@ -10,7 +10,7 @@ import xarray as xr
 
 from selvawatch.core.grid import Tile
 from selvawatch.core.scene import Scene
-from selvawatch.errors import SceneError, SourceError
+from selvawatch.errors import SceneError, SourceError, UnsearchedError
 from selvawatch.sources.scene_pixels import read_scene
 from selvawatch.sources.sensors.sensor_table import sensor_of, stream_of
 from selvawatch.sources.source import Duplicate, SearchResult, Source
@@ -49,14 +49,13 @@ class OrderedSource:
             try:
                 found.append(source.search(geometry, first_day, last_day))
             except SourceError as error:
-                log.warning("%s was not searched, the next source fills in: %s", source.name, error)
                 failed[source.name] = str(error)
         if not found:
-            raise SourceError(
-                "none of the sources can be searched",
-                where=f"source {self.name}",
-                got="; ".join(failed.values()),
+            raise UnsearchedError(
+                "none of the sources can be searched", failed.values(), where=f"source {self.name}"
             )
+        for name, why in failed.items():
+            log.warning("%s was not searched, another source fills in: %s", name, why)
         scenes, duplicates = merged([one.scenes for one in found])
         problems = {problem for one in found for problem in one.problems}
         return SearchResult(
