@@ -59,6 +59,8 @@ class Scene:
     """Processing baseline or version, as the catalogue states it."""
     orbit: str = ""
     """`ascending` or `descending` for radar; empty otherwise."""
+    track: str = ""
+    """Relative orbit of radar, `1` to `175`; empty where nothing says it, and for others."""
     digest: str = ""
     """Digest of the item: another digest under the same id is a reprocessed scene."""
     properties: Mapping[str, str | float] = field(default_factory=dict)

@@ -19,6 +19,10 @@ SCREENED_BANDS = ("blue", "green", "red", "nir", "swir16")
 """Bands that the screening looks at."""
 
 
+LOWEST_REFLECTANCE = -0.05
+"""Value of a rule that states none: below what atmospheric correction leaves of dark water and shadow."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Screening:
     """Thresholds of the screening. Reflectances are 0-1 in Sentinel-2's space."""
@@ -55,9 +59,13 @@ class Screening:
     """
     patch_share: float
     """Share of that square that makes it a patch, 0-1."""
+    lowest_reflectance: float = LOWEST_REFLECTANCE
+    """Below it a band holds no reflectance of land or water, and the pixel is not seen."""
 
     def __post_init__(self) -> None:
         """Refuse numbers that cannot be thresholds."""
+        if not self.lowest_reflectance <= 0:
+            raise ValueError(f"lowest_reflectance is {self.lowest_reflectance}, need 0 or less")
         if not 0 < self.patch_share <= 1:
             raise ValueError(f"patch_share is {self.patch_share}, need 0 < patch_share <= 1")
         for name in ("cloud_grow_m", "shadow_grow_m", "patch_m", "haze_hot", "shadow_nir"):
@@ -75,7 +83,9 @@ def flags(bands: Mapping[str, np.ndarray], rule: Screening, space: str = "msi") 
     """uint8 `UNSEEN`, `CLEAR`, `HAZE` or `SHADOW` (`prepare.pixel_kernels`) of float32 reflectances of any
     equal shape.
 
-    space: the reflectances' (`prepare.harmonise`); they are brought to Sentinel-2's on the way.
+    space: the reflectances' (`prepare.harmonise`); they are brought to Sentinel-2's on the way. A pixel of
+    which any band given, screened or not, is below `lowest_reflectance` is unseen: at edges of scenes and
+    detectors archives store 1 for single bands.
     """
     thresholds = (
         rule.hot_slope,
@@ -92,6 +102,11 @@ def flags(bands: Mapping[str, np.ndarray], rule: Screening, space: str = "msi") 
     blue, green, red, nir, swir16 = (
         np.ascontiguousarray(bands[name], np.float32).reshape(-1) for name in SCREENED_BANDS
     )
+    lost = np.zeros(blue.size, bool)
+    for values in bands.values():
+        lost |= np.asarray(values).reshape(-1) < np.float32(rule.lowest_reflectance)
+    if lost.any():
+        blue = np.where(lost, np.float32(np.nan), blue)
     out = np.empty(np.shape(bands[SCREENED_BANDS[0]]), np.uint8)
     lines = lines_of(space, SCREENED_BANDS)
     flag(blue, green, red, nir, swir16, lines, np.array(thresholds, np.float32), out.reshape(-1))

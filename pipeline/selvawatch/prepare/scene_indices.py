@@ -15,7 +15,7 @@ from selvawatch.core.scene import Scene
 from selvawatch.core.stack import NODATA, encode
 from selvawatch.errors import SceneError
 from selvawatch.prepare.indices import INDICES, stored, stored_without_halo, without_halo
-from selvawatch.prepare.mask import SCREENED_BANDS, Screening, clear_pixels
+from selvawatch.prepare.mask import LOWEST_REFLECTANCE, SCREENED_BANDS, Screening, clear_pixels
 from selvawatch.prepare.pixel_kernels import box_mean, hide
 from selvawatch.sources.sensors.quality import QualityThresholds
 from selvawatch.sources.sensors.sensor import Sensor
@@ -66,7 +66,10 @@ class Recipe:
     def digest(self) -> str:
         """Digest of all its numbers."""
         stated = {} if self.quality == _UNSTATED else {"quality": asdict(self.quality)}
-        return digest({"screening": asdict(self.screening), **asdict(self.index_rule), **stated})
+        screening = asdict(self.screening)
+        if self.screening.lowest_reflectance == LOWEST_REFLECTANCE:
+            del screening["lowest_reflectance"]
+        return digest({"screening": screening, **asdict(self.index_rule), **stated})
 
     def indices(self, scene: Scene) -> tuple[str, ...]:
         """Indices that are made of a scene, in the order of `INDICES`."""

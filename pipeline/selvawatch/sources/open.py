@@ -9,22 +9,24 @@ from selvawatch.sources.catalogues.folder import FolderSource
 from selvawatch.sources.catalogues.ordered import OrderedSource
 from selvawatch.sources.catalogues.public_archives import ARCHIVES, collections_of, open_archive
 from selvawatch.sources.catalogues.stac_api import StacSource
-from selvawatch.sources.sensors.sensor_table import FAMILIES
+from selvawatch.sources.sensors.sensor_table import FAMILIES, STREAMS
 from selvawatch.sources.source import Source
 
 KNOWN = (
     "earth-search",
     "planetary-computer",
+    "asf-opera",
     "earthengine",
+    "earthengine-opera",
     "stac:URL",
     "folder:DIR",
     "SENSOR=SOURCE,SENSOR=SOURCE+SOURCE",
 )
 """Forms of text that `open_source` knows."""
 
-_NEXT = re.compile(rf"\+(?=(?:{'|'.join(map(re.escape, ARCHIVES))}|earthengine)(?:\+|,|$)|stac:|folder:)")
+_NEXT = re.compile(rf"\+(?=(?:{'|'.join(map(re.escape, ARCHIVES))}|earthengine(?:-opera)?)(?:\+|,|$)|stac:|folder:)")
 """Stands between the sources of one sensor."""
-_PART = re.compile(rf"(?:^|,)({'|'.join(FAMILIES)})=")
+_PART = re.compile(rf"(?:^|,)({'|'.join(STREAMS)})=")
 
 
 def open_source(text: str) -> Source:
@@ -40,7 +42,7 @@ def open_source(text: str) -> Source:
         is empty, or a sensor or a source of a sensor is named twice.
     """
     if text in ARCHIVES:
-        return _combined(text, [(family, text) for family in collections_of(text)])
+        return _combined(text, [(family, text) for family in families_of(text)])
     if _PART.match(text):
         pieces = _PART.split(text)[1:]
         return _combined(text, list(zip(pieces[::2], pieces[1::2], strict=True)))
@@ -51,15 +53,19 @@ def open_source(text: str) -> Source:
         return StacSource.open(rest)
     if text == "earthengine":
         return EarthEngineSource()
+    if text == "earthengine-opera":
+        return EarthEngineSource.of_opera()
     raise SourceError("the source is not known", where=f"source {text}", needed=" or ".join(KNOWN))
 
 
 def families_of(text: str) -> tuple[str, ...]:
     """Sensors that a text names sources for; none of a folder or an API, which say so by their scenes."""
     if text in ARCHIVES:
-        return tuple(collections_of(text))
+        return tuple(family for family in collections_of(text) if family in FAMILIES)
     if _PART.match(text):
         return tuple(_PART.split(text)[1::2])
+    if text == "earthengine-opera":
+        return EarthEngineSource.of_opera().families
     return FAMILIES if text == "earthengine" else ()
 
 

@@ -16,17 +16,20 @@ import requests.utils
 import urllib3
 from requests.adapters import HTTPAdapter
 
-from selvawatch.web.addresses import remote
+from selvawatch.web.addresses import plain_host, remote
 from selvawatch.web.guarded import PrivateHostError, guard
 from selvawatch.web.limits import AnswerLimits, body_of
 from selvawatch.web.retry import PassingError, RetryRule, StatusError, is_passing, retried
 from selvawatch.web.throttle import AT_ONCE, turn_at, wait_gap
+from selvawatch.web.tokens import LOGIN_HOST
 
 REDIRECTS = 3
 """Redirects that are followed, each checked as an address of the catalogue is."""
 
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy")
 _SUCCESSES = (200, 206)
+_UNAUTHORISED = 401
+_SECRET = "authorization"
 
 
 @contextlib.contextmanager
@@ -36,7 +39,9 @@ def opened(
     """The answer to one GET (status 200 or 206), its body not read yet; it is closed on leaving.
 
     Redirects lead only where an asset of a catalogue on the address's host may lie, and each host on the way
-    gives a turn, until the answer is closed. A body that breaks off while it is read is a `PassingError` too.
+    gives a turn, until the answer is closed. A header `Authorization` goes to the address's own host only,
+    and a redirect to a login page is a refusal (status 401). A body that breaks off while it is read is a
+    `PassingError` too.
 
     timeout_s: seconds without a byte after which the connection is given up. redirects: how many are
     followed; without any, one is a status like others.
@@ -62,12 +67,21 @@ def opened(
                     raise StatusError(reply.status, reply.headers.get("Retry-After"))
                 yield reply
                 return
-        address = urljoin(address, position)
+        before, address = address, urljoin(address, position)
+        if plain_host(urlsplit(address).hostname or "") == LOGIN_HOST:
+            raise StatusError(_UNAUTHORISED)
+        if _origin(address) != _origin(before):
+            headers = {name: text for name, text in headers.items() if name.lower() != _SECRET}
         try:
             remote(address, catalogue_host)
         except ValueError as error:
             raise OSError(f"it is redirected to where it may not: {error}") from None
     raise OSError("it is redirected in circles")
+
+
+def _origin(address: str) -> tuple[str, str, int | None]:
+    parts = urlsplit(address)
+    return parts.scheme, plain_host(parts.hostname or ""), parts.port
 
 
 def get(

@@ -17,13 +17,15 @@ import urllib3
 
 from selvawatch.web.client import opened
 from selvawatch.web.limits import LimitError
-from selvawatch.web.retry import PassingError, RetryRule, retried
+from selvawatch.web.retry import PassingError, RetryRule, StatusError, UnreachableError, retried
+from selvawatch.web.tokens import authorization, needs_token, refusal
 from selvawatch.web.traffic import add_received
 
 _HEAD_BYTES = 16_384
 _GAP_BYTES = 16_384
 _LEAST_BYTES = 65_536
 _CHUNK_BYTES = 120_000
+_REFUSALS = (401, 403)
 _SIZE = re.compile(r"\d{1,18}")
 
 
@@ -171,9 +173,14 @@ def fetch(address: str, first: int, end: int, patience: Patience) -> tuple[bytes
         raise LimitError(f"the file wants a piece of {end - first} bytes, at most {patience.most_bytes}")
 
     def request() -> tuple[bytes, int]:
-        headers = {"Range": f"bytes={first}-{end - 1}"}
-        with opened(address, headers=headers, timeout_s=patience.silence_s) as reply:
-            return _content(reply, first, end, patience)
+        headers = {"Range": f"bytes={first}-{end - 1}", **authorization(address)}
+        try:
+            with opened(address, headers=headers, timeout_s=patience.silence_s) as reply:
+                return _content(reply, first, end, patience)
+        except StatusError as error:
+            if error.status in _REFUSALS and needs_token(address):
+                raise UnreachableError(refusal()) from None
+            raise
 
     return retried(request, patience.rule)
 

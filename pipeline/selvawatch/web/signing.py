@@ -17,7 +17,7 @@ from urllib.parse import parse_qs, urlsplit
 from selvawatch.web.client import get
 from selvawatch.web.guarded import trust
 from selvawatch.web.limits import AnswerLimits, parsed_json
-from selvawatch.web.retry import PassingError, UnreachableError, retried
+from selvawatch.web.retry import PassingError, StatusError, UnreachableError, retried
 
 PREFIX = "planetary-computer:"
 """Begins the href of an asset that must be signed."""
@@ -31,6 +31,8 @@ _OPEN_ACCOUNT = "ai4edatasetspublicassets"
 _SIGNED = frozenset(("st", "se", "sp"))
 _TIMEOUT_S = 30.0
 _LEAST_S = 60.0
+_NOT_FOUND = 404
+_OPEN_FOR = dt.timedelta(hours=1)
 _LIMITS = AnswerLimits(received_bytes=100_000, content_bytes=100_000)
 _TEXT = re.compile(r"[!-~]{1,4000}")
 _guard = threading.Lock()
@@ -53,7 +55,7 @@ _tokens: dict[str, _Token] = {}
 
 
 def to_be_signed(href: str) -> str:
-    """The href, marked when it lies in a storage that wants a signature."""
+    """The href, marked when it lies in a storage that may want a signature, whatever catalogue names it."""
     return f"{PREFIX}{href}" if (urlsplit(href).hostname or "").endswith(_STORAGE) else href
 
 
@@ -77,6 +79,8 @@ def address_of(href: str) -> str:
         token = _tokens.get(where)
         if token is None or token.left_s < _LEAST_S:
             token = _tokens[where] = _asked_token(where, os.environ.get(KEY_VARIABLE))
+    if not token.text:
+        return plain
     _hush()
     return f"{plain}{'&' if parts.query else '?'}{token.text}"
 
@@ -101,12 +105,19 @@ def _hush() -> None:
 
 
 def _asked_token(where: str, key: str | None) -> _Token:
-    """The token of a storage; a redirect is refused, for the key would go with it."""
+    """The token of a storage, empty for one that is not Planetary Computer's; a redirect is refused, for the
+    key would go with it.
+    """
     trust(urlsplit(where).hostname or "")
     headers = {"Ocp-Apim-Subscription-Key": key} if key else {}
 
     def request() -> _Token:
-        content = get(where, headers=headers, timeout_s=_TIMEOUT_S, redirects=0, limits=_LIMITS)
+        try:
+            content = get(where, headers=headers, timeout_s=_TIMEOUT_S, redirects=0, limits=_LIMITS)
+        except StatusError as error:
+            if error.status != _NOT_FOUND:
+                raise
+            return _Token(text="", expiry=dt.datetime.now(dt.UTC) + _OPEN_FOR)
         try:
             return _token_of(parsed_json(content, _LIMITS))
         except (ValueError, KeyError, TypeError) as error:

@@ -260,9 +260,9 @@ def test_nothing_is_inspected_of_a_folder_that_is_not_there(tmp_path):
 
 @pytest.mark.parametrize("key", ["", "0123-secret"])
 def test_a_key_is_told_as_set_or_not_and_never_shown(monkeypatch, key):
-    monkeypatch.setenv("PC_SDK_SUBSCRIPTION_KEY", key)
-    finding = setup_findings.source_finding("sentinel-1", "planetary-computer")
-    assert finding.state == ("ok" if key else "warn") and "PC_SDK_SUBSCRIPTION_KEY" in finding.line
+    monkeypatch.setenv("EARTHDATA_TOKEN", key)
+    finding = setup_findings.source_finding("sentinel-1", "asf-opera")
+    assert finding.state == ("ok" if key else "warn") and "EARTHDATA_TOKEN" in finding.line
     assert "secret" not in finding.line
 
 

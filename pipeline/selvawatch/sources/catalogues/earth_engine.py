@@ -15,6 +15,7 @@ from selvawatch.errors import SourceError
 from selvawatch.sources.catalogues.items import Item, collect
 from selvawatch.sources.earthengine.pixels import PREFIX, ask
 from selvawatch.sources.scene_pixels import read_scene
+from selvawatch.sources.sensors.radar_products import platform_of as opera_platform
 from selvawatch.sources.sensors.sensor_table import FAMILIES
 from selvawatch.sources.source import SearchResult
 
@@ -63,10 +64,27 @@ ARCHIVES = (
         collection="COPERNICUS/S1_GRD",
         family="sentinel-1",
         platform=lambda said: f"sentinel-1{str(said.get('platform_number', '')).lower()}",
-        renamed={"orbitProperties_pass": "sat:orbit_state"},
+        renamed={
+            "orbitProperties_pass": "sat:orbit_state",
+            "relativeOrbitNumber_start": "sat:relative_orbit",
+        },
         equal=(("instrumentMode", "IW"),),
     ),
 )
+OPERA = _Archive(
+    collection="OPERA/RTC/L2_V1/S1",
+    family="sentinel-1",
+    platform=lambda said: opera_platform(str(said.get("system:index", ""))) or "sentinel-1",
+    renamed={
+        "ORBIT_PASS_DIRECTION": "sat:orbit_state",
+        "TRACK_NUMBER": "sat:relative_orbit",
+        "PROCESSING_DATETIME": "processing:datetime",
+        "PRODUCT_VERSION": "processing:version",
+    },
+)
+"""Bursts of gamma nought, linear power, 30 m
+(https://developers.google.com/earth-engine/datasets/catalog/OPERA_RTC_L2_V1_S1); searched instead of S1_GRD.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +95,13 @@ class EarthEngineSource:
     """Text that opens it."""
     families: tuple[str, ...] = FAMILIES
     """Sensors that are searched."""
+    archives: tuple[_Archive, ...] = ARCHIVES
+    """Collections that are searched for them."""
+
+    @classmethod
+    def of_opera(cls) -> "EarthEngineSource":
+        """The source of OPERA's radar alone."""
+        return cls(name="earthengine-opera", families=(OPERA.family,), archives=(OPERA,))
 
     def search(self, geometry: shapely.Geometry, first_day: int, last_day: int) -> SearchResult:
         """Scenes that meet a geometry (WGS 84) from a first to a last day, both included.
@@ -95,7 +120,7 @@ class EarthEngineSource:
         return read_scene(scene, tile, bands, halo_px)
 
     def _items(self, geometry: shapely.Geometry, first_day: int, last_day: int) -> Iterator[tuple[str, Item]]:
-        for archive in ARCHIVES:
+        for archive in self.archives:
             if archive.family in self.families:
                 for day in range(first_day, last_day + 1, _HALF_YEAR):
                     until = min(last_day, day + _HALF_YEAR - 1)

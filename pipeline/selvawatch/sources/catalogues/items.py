@@ -13,7 +13,9 @@ from shapely.geometry import shape
 from selvawatch.core.days import to_day
 from selvawatch.core.files import digest
 from selvawatch.core.scene import Asset, Scene
+from selvawatch.sources.catalogues.spellings import by_band_name, collection_of, middle_of, platform_of
 from selvawatch.sources.catalogues.superseded import version_of, without_superseded
+from selvawatch.sources.sensors import radar_products
 from selvawatch.sources.sensors.sensor import Sensor
 from selvawatch.sources.sensors.sensor_table import missing, recognise
 from selvawatch.sources.source import Problem, SearchResult, Superseded
@@ -153,47 +155,62 @@ def scene_from(
     if not isinstance(name, str) or not _SAFE_ID.fullmatch(name) or ".." in name:
         raise UnusableError("id", "its id is no plain name (letters, digits, dot, dash, underscore)")
     collection = str(item.get("collection") or "")
-    platform = str(properties.get("platform") or "")
-    entries = item.get("assets")
-    if not isinstance(entries, Mapping):
+    platform = platform_of(properties, name) or radar_products.platform_of(name)
+    if not isinstance(item.get("assets"), Mapping):
         raise UnusableError("item", "it has no assets")
-    sensor = recognise(collection, platform, str(properties.get("constellation") or ""), entries)
+    entries = by_band_name(item["assets"])
+    constellation = str(properties.get("constellation") or "")
+    sensor = recognise(collection_of(item), platform, constellation, entries)
     if sensor is None:
         raise UnusableError(
             "sensor", f"no known sensor: collection {collection or 'none'}, platform {platform or 'none'}"
         )
-    if lacking := missing(sensor, entries):
-        raise UnusableError("missing-asset", f"{sensor.name} without {', '.join(lacking)}")
-    orbit = str(properties.get("sat:orbit_state") or "").lower()
-    if sensor.radar and orbit not in ("ascending", "descending"):
-        if sensor.orbit_needed or orbit:
-            raise UnusableError("orbit", f"orbit direction is {orbit or 'not stated'}")
-        orbit = ""
     if (tier := properties.get("landsat:collection_category", "T1")) != "T1":
         raise UnusableError("tier", f"Landsat collection category is {tier}, needed T1")
+    if lacking := missing(sensor, entries):
+        raise UnusableError("missing-asset", f"{sensor.name} without {', '.join(lacking)}")
     cloud = properties.get("eo:cloud_cover")
+    orbit, track = _flown(item, name, sensor) if sensor.radar else ("", "")
     return Scene(
         id=name,
         sensor=sensor.name,
         collection=collection,
         time=time,
         footprint=footprint,
-        assets=_assets(address, item, sensor, resolve),
+        assets=_assets(address, item, entries, sensor, resolve),
         cloud_percent=float(cloud) if isinstance(cloud, int | float) and math.isfinite(cloud) else None,
         processing=_stated(properties, _PROCESSING, _VERSION),
-        orbit=orbit if sensor.radar else "",
-        digest=_digest(item, sensor),
-        properties=_kept(properties),
+        orbit=orbit,
+        track=track,
+        digest=_digest(item, entries, sensor),
+        properties=_kept(properties, name, platform),
     )
 
 
-def _assets(address: str, item: Item, sensor: Sensor, resolve: Resolve) -> dict[str, Asset]:
+def _flown(item: Item, name: str, sensor: Sensor) -> tuple[str, str]:
+    """Direction and track of a radar item; raises UnusableError where it is raw or its direction unknown."""
+    properties = item["properties"]
+    if any(band.kind == "power" for band in sensor.bands.values()):
+        listed = str(item.get("collection") or "") in sensor.collections
+        entries = [entry for entry in item["assets"].values() if isinstance(entry, Mapping)]
+        grid = _crs(properties) or next((crs for entry in entries if (crs := _crs(entry))), "")
+        if why := radar_products.raw_reason(properties, name, grid, listed):
+            raise UnusableError("raw", why)
+    orbit = radar_products.direction_of(properties, name)
+    if orbit not in ("ascending", "descending"):
+        if sensor.orbit_needed or orbit:
+            raise UnusableError("orbit", f"orbit direction is {orbit or 'not stated'}")
+        orbit = ""
+    return orbit, radar_products.track_of(properties, name) if orbit else ""
+
+
+def _assets(address: str, item: Item, entries: Item, sensor: Sensor, resolve: Resolve) -> dict[str, Asset]:
     assets = {}
     for name in (*sensor.bands, *sensor.quality):
-        key = sensor.asset(name, item["assets"])
+        key = sensor.asset(name, entries)
         if key is None:
             continue
-        entry = item["assets"][key]
+        entry = entries[key]
         href = entry.get("href") if isinstance(entry, Mapping) else None
         if not isinstance(href, str) or not href:
             raise UnusableError("missing-asset", f"asset {key} has no href")
@@ -246,10 +263,14 @@ def _number(value: object) -> float | None:
     return float(value)
 
 
-def _kept(properties: Item) -> dict[str, str | float]:
+def _kept(properties: Item, name: str, platform: str) -> dict[str, str | float]:
     """What else the sensors' rules and the order of versions need."""
     kept = {key: _plain(properties[key]) for key in _KEPT if key in properties}
-    made = _stated(properties, _PROCESSED, _MADE)
+    if platform and not kept.get("platform"):
+        kept["platform"] = _plain(platform)
+    if burst := radar_products.burst_of(name):
+        kept["burst"] = burst
+    made = _stated(properties, _PROCESSED, _MADE) or radar_products.made_of(name)
     return kept | ({"processed": made} if made else {})
 
 
@@ -274,8 +295,13 @@ def _plain(value: object) -> str | float:
 
 def _time(item: Item) -> dt.datetime:
     text = item["properties"].get("datetime")
+    if not text:
+        try:
+            text = middle_of(item["properties"])
+        except (TypeError, ValueError) as error:
+            raise UnusableError("datetime", "its start and end cannot be read") from error
     if not isinstance(text, str) or not text:
-        raise UnusableError("datetime", "it has no datetime")
+        raise UnusableError("datetime", "it has no datetime, and no start and end within an hour")
     try:
         time = dt.datetime.fromisoformat(text)
     except ValueError as error:
@@ -313,12 +339,13 @@ def _footprint(item: Item) -> shapely.Geometry:
     return footprint if footprint.is_valid else shapely.make_valid(footprint)
 
 
-def _digest(item: Item, sensor: Sensor) -> str:
+def _digest(item: Item, entries: Item, sensor: Sensor) -> str:
     """Digest of what makes the data: not of links, signatures, catalogue dates, and assets that are not read.
 
     An archive that is asked for what is needed of an item gives the same as one that is asked for everything.
     """
-    used = {sensor.asset(name, item["assets"]) for name in (*sensor.bands, *sensor.quality)}
+    keys = [sensor.asset(name, entries) for name in (*sensor.bands, *sensor.quality)]
+    used = [entries[key] for key in keys if key is not None]
     try:
         return digest(
             {
@@ -331,7 +358,7 @@ def _digest(item: Item, sensor: Sensor) -> str:
                 "assets": {
                     key: {**entry, "href": str(entry.get("href", "")).split("?")[0]}
                     for key, entry in item["assets"].items()
-                    if key in used and isinstance(entry, Mapping)
+                    if isinstance(entry, Mapping) and any(entry is other for other in used)
                 },
             }
         )

@@ -2,7 +2,10 @@
 
 Earth Search keeps Sentinel-2 Collection 1 open to all (baseline 05.00 on, offset -0.1 always); its older
 `sentinel-2-l2a` states offsets that are not true, and its Landsat and Sentinel-1 lie in buckets whose reader
-pays. Planetary Computer signs addresses when they are opened; its radar needs an account.
+pays. Planetary Computer's addresses are signed by their host when they are opened (`web.signing`); the key
+of an account is sent where it is set, and nothing needs it. ASF keeps OPERA RTC-S1 in CMR-STAC
+(https://cmr.earthdata.nasa.gov/stac/ASF/collections/OPERA_L2_RTC-S1_V1_1); anybody may search, files want a
+token of Earthdata Login (`web.tokens`).
 """
 
 import os
@@ -12,6 +15,7 @@ from dataclasses import dataclass
 from selvawatch.errors import SourceError
 from selvawatch.sources.catalogues.stac_api import PAGE, StacSource
 from selvawatch.sources.sensors.sensor_table import SENSORS
+from selvawatch.web.tokens import EARTHDATA_VARIABLE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,8 +27,6 @@ class Archive:
     """Landing page."""
     url_variable: str
     """Variable of the environment that names another landing page (a mirror)."""
-    signed: bool = False
-    """Whether addresses are signed when they are opened."""
     page: int = PAGE
     """Items of a page of a search: replies of 100 items of Earth Search have reached 5.7 MB of the 6 MB
     that it can give (https://github.com/Element84/earth-search/issues/60).
@@ -47,8 +49,13 @@ ARCHIVES: Mapping[str, Archive] = {
             name="planetary-computer",
             url="https://planetarycomputer.microsoft.com/api/stac/v1",
             url_variable="PLANETARY_COMPUTER_URL",
-            signed=True,
-            keys={"sentinel-1": "PC_SDK_SUBSCRIPTION_KEY"},
+            keys={},
+        ),
+        Archive(
+            name="asf-opera",
+            url="https://cmr.earthdata.nasa.gov/stac/ASF",
+            url_variable="ASF_OPERA_URL",
+            keys={"sentinel-1": EARTHDATA_VARIABLE},
         ),
     )
 }
@@ -86,7 +93,7 @@ def open_archive(name: str, family: str) -> StacSource:
     variable = archive.keys.get(family, "")
     if variable and not os.environ.get(variable):
         raise SourceError(
-            f"{family} needs a subscription key",
+            f"{family} needs the token of an account",
             where=f"source {name}",
             do=f"set {variable}",
         )
@@ -94,6 +101,5 @@ def open_archive(name: str, family: str) -> StacSource:
         url=url_of(archive),
         name=name,
         collections=collections[family],
-        signed=archive.signed,
         page=archive.page,
     )

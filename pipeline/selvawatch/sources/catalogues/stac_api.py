@@ -20,6 +20,7 @@ from selvawatch.web.addresses import remote
 from selvawatch.web.guarded import trust
 from selvawatch.web.limits import LimitError, parsed_json
 from selvawatch.web.signing import to_be_signed
+from selvawatch.web.tokens import direct
 
 PAGE = 250
 """Items of a page where nothing is known of an API; a page that it refuses is made smaller."""
@@ -36,8 +37,6 @@ class StacSource:
     """Text that opens it."""
     collections: tuple[str, ...] = ()
     """Collections that are searched; empty: all that a known sensor lists."""
-    signed: bool = False
-    """Whether addresses are signed for Planetary Computer when they are opened (`web.signing`)."""
     page: int = PAGE
     """Items of the first page that is asked for."""
 
@@ -131,9 +130,10 @@ class StacSource:
         )
 
     def _resolve(self, address: str, href: str) -> str:
-        """Absolute address of an asset; ValueError when it is not one this source may open."""
-        opened = remote(urljoin(address, href), urlsplit(self.url).hostname or "")
-        return to_be_signed(opened) if self.signed else opened
+        """Absolute address of an asset, marked where its host wants a signature; ValueError when it is not
+        one this source may open.
+        """
+        return to_be_signed(direct(remote(urljoin(address, href), urlsplit(self.url).hostname or "")))
 
 
 def _linked(client: Any, rel: str, path: str) -> str:

@@ -35,11 +35,14 @@ def same_acquisition(product: Scene, other: Scene) -> bool:
         return False
     if abs((product.time - other.time).total_seconds()) > _SECONDS:
         return False
-    codes = {
-        str(scene.properties.get("grid:code", "")).removeprefix("MGRS-") for scene in (product, other)
-    } - {""}
-    if len(codes) > 1:
+    if product.track and other.track and product.track != other.track:
         return False
+    for key in ("grid:code", "burst"):
+        codes = {str(scene.properties.get(key, "")).removeprefix("MGRS-") for scene in (product, other)} - {
+            ""
+        }
+        if len(codes) > 1:
+            return False
     shared = product.footprint.intersection(other.footprint).area
     return bool(shared >= _SHARED * max(product.footprint.area, other.footprint.area))
 

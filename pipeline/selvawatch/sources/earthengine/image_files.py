@@ -12,7 +12,7 @@ import shapely
 from affine import Affine
 
 from selvawatch.core.scene import Asset, Scene
-from selvawatch.sources.earthengine.pixels import ANGLE, MASKED, PREFIX, fill_of, gamma, pixels
+from selvawatch.sources.earthengine.pixels import ANGLE, MASKED, PREFIX, fill_of, gamma, linear, pixels
 from selvawatch.sources.reading.pixel_rule import window_on
 from selvawatch.sources.sensors.sensor import Band, Scaling
 from selvawatch.sources.sensors.sensor_table import scaling_of, sensor_of
@@ -63,7 +63,7 @@ def clipped(scene: Scene, aoi: shapely.Geometry, margin_m: float) -> Iterator[Cl
         window = window_on(crs, Affine(*transform), shape, aoi.bounds, margin_m)
         corner = Affine(*transform) @ Affine.translation(window.col_off, window.row_off)
         wanted = {keys[name]: bands[name] for name in names}
-        if any(band.kind == "power" for band in wanted.values()):
+        if sensor.angled and any(band.kind == "power" for band in wanted.values()):
             wanted[ANGLE] = Band(assets=(ANGLE,), kind="power")
         got = pixels(scene, wanted, crs, corner, (int(window.height), int(window.width)))
         for name in names:
@@ -95,7 +95,7 @@ def _kept(
     if band.kind == "quality":
         return stored, fill_of(key, band), None
     if band.kind == "power":
-        power = gamma(stored, got[ANGLE])
+        power = gamma(stored, got[ANGLE]) if sensor_of(scene).angled else linear(stored)
         return np.where(np.isnan(power), np.float32(NO_POWER), power), NO_POWER, None
     scale, offset = scaling_of(scene, name)
     raised = _RAISED if offset == 0 else 0

@@ -152,8 +152,8 @@ def _begin(url: str, project: str, key_file: str) -> None:  # noqa: ARG001
 def read_image(scene: Scene, geobox: GeoBox, layers: Mapping[str, Band]) -> dict[str, np.ndarray]:
     """Layers of an image on a geobox, as `sources.scene_pixels.read_layers` gives those of files.
 
-    Backscatter, which the archive keeps in dB of sigma nought, becomes linear gamma nought of the ellipsoid:
-    10^(dB/10) / cos(incidence angle).
+    Backscatter of a sensor that is kept in dB of sigma nought becomes linear gamma nought of the ellipsoid:
+    10^(dB/10) / cos(incidence angle); that of others is linear already.
 
     Raises
     ------
@@ -161,9 +161,10 @@ def read_image(scene: Scene, geobox: GeoBox, layers: Mapping[str, Band]) -> dict
         When Earth Engine does not give all of it.
     """
     assets = {name: asset_of(scene, name) for name in layers}
-    keys = {name: sensor_of(scene).asset(name, scene.assets) or name for name in layers}
+    sensor = sensor_of(scene)
+    keys = {name: sensor.asset(name, scene.assets) or name for name in layers}
     wanted = {keys[name]: layers[name] for name in layers}
-    if any(band.kind == "power" for band in layers.values()):
+    if sensor.angled and any(band.kind == "power" for band in layers.values()):
         wanted[ANGLE] = Band(assets=(ANGLE,), kind="power")
     try:
         raw = _on_grid(scene, geobox, wanted, list(assets.values()))
@@ -177,7 +178,7 @@ def read_image(scene: Scene, geobox: GeoBox, layers: Mapping[str, Band]) -> dict
         if band.kind == "quality":
             read[name] = stored
         elif band.kind == "power":
-            read[name] = gamma(stored, raw[ANGLE])
+            read[name] = gamma(stored, raw[ANGLE]) if sensor.angled else linear(stored)
         else:
             read[name] = physical(stored, scaling_of(scene, name), MASKED)
     return read
@@ -190,6 +191,11 @@ def gamma(decibels: np.ndarray, angle: np.ndarray) -> np.ndarray:
     sigma = 10 ** (decibels[seen].astype(np.float64) / 10)
     power[seen] = sigma / np.cos(np.radians(angle[seen].astype(np.float64)))
     return power
+
+
+def linear(power: np.ndarray) -> np.ndarray:
+    """Linear backscatter as it is, float32; NaN where it is masked."""
+    return np.where(power == MASKED, np.float32(np.nan), power).astype(np.float32)
 
 
 def _on_grid(

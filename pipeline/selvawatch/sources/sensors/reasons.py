@@ -9,6 +9,7 @@ SCENE_REASONS: Mapping[str, str] = {
     "datetime": "Its date cannot be told.",
     "footprint": "Its outline cannot be used.",
     "sensor": "Its sensor is not known.",
+    "raw": "It is raw radar, not terrain-corrected backscatter.",
     "missing-asset": "It lacks a file.",
     "href": "It points to where nothing may be read.",
     "orbit": "Its orbit direction cannot be told.",
@@ -23,6 +24,7 @@ SCENE_REASONS: Mapping[str, str] = {
     "index": "It gives none of the indices needed.",
     "late": "It came too late to be replayed; it enters at the next baseline.",
     "not-listed": "It is not listed any more.",
+    "track": "Its radar track has no measured level yet.",
     "cloud": "It is cloudier than the site reads.",
     "tile-failed": "The tile could not be brought up to the day; it keeps its state of before.",
 }

@@ -63,6 +63,8 @@ class Sensor:
     """Whether it is a radar; needs an orbit unless `orbit_needed` is False."""
     orbit_needed: bool = False
     """Whether a scene without an orbit direction is refused."""
+    angled: bool = False
+    """Whether Earth Engine keeps its backscatter in dB of sigma nought, with an incidence angle."""
     bandpass: str = ""
     """Space its reflectances are in, a key of `sources.sensors.sensor_table.TO_OLI`; empty: none."""
 

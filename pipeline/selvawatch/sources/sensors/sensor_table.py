@@ -24,6 +24,7 @@ import numpy as np
 from selvawatch.core.scene import Asset, Scene
 from selvawatch.errors import SceneError
 from selvawatch.sources.sensors import quality
+from selvawatch.sources.sensors.platforms import platform_spelled
 from selvawatch.sources.sensors.sensor import Band, Scaling, Sensor
 
 
@@ -92,23 +93,24 @@ SENTINEL_2 = Sensor(
     stream="sentinel-2",
     collections=(
         "sentinel-2-c1-l2a",
+        "sentinel-2-pre-c1-l2a",
         "sentinel-2-l2a",
         "COPERNICUS/S2_SR_HARMONIZED",
         "COPERNICUS-S2_SR_HARMONIZED",
     ),
     archives={"earth-search": ("sentinel-2-c1-l2a",), "planetary-computer": ("sentinel-2-l2a",)},
-    platforms=("sentinel-2a", "sentinel-2b", "sentinel-2c", "sentinel-2"),
+    platforms=("sentinel-2a", "sentinel-2b", "sentinel-2c", "sentinel-2d", "sentinel-2"),
     bands=_reflectance(
         0,
-        blue=("blue", "B02", "B2"),
-        green=("green", "B03", "B3"),
-        red=("red", "B04", "B4"),
-        nir=("nir", "B08", "B8"),
-        swir16=("swir16", "B11"),
-        swir22=("swir22", "B12"),
+        blue=("blue", "B02", "B2", "B02_10m"),
+        green=("green", "B03", "B3", "B03_10m"),
+        red=("red", "B04", "B4", "B04_10m"),
+        nir=("nir", "B08", "B8", "B08_10m"),
+        swir16=("swir16", "B11", "B11_20m"),
+        swir22=("swir22", "B12", "B12_20m"),
     ),
     quality={
-        "scl": Band(assets=("scl", "SCL"), kind="quality", nodata=0),
+        "scl": Band(assets=("scl", "SCL", "SCL_20m"), kind="quality", nodata=0),
         "cloud_score": Band(assets=("cs_cdf",), kind="quality", needed=False),
     },
     clear=quality.scl_clear,
@@ -122,7 +124,7 @@ SENTINEL_2 = Sensor(
 LANDSAT_8 = Sensor(
     name="landsat-8",
     stream="landsat",
-    collections=("landsat-c2-l2", "LANDSAT/LC08/C02/T1_L2", "LANDSAT-LC08-C02-T1_L2"),
+    collections=("landsat-c2-l2", "landsat-c2l2-sr", "LANDSAT/LC08/C02/T1_L2", "LANDSAT-LC08-C02-T1_L2"),
     archives={"planetary-computer": ("landsat-c2-l2",)},
     platforms=("landsat-8",),
     bands=_reflectance(
@@ -148,13 +150,13 @@ LANDSAT_8 = Sensor(
 LANDSAT_9 = replace(
     LANDSAT_8,
     name="landsat-9",
-    collections=("landsat-c2-l2", "LANDSAT/LC09/C02/T1_L2", "LANDSAT-LC09-C02-T1_L2"),
+    collections=("landsat-c2-l2", "landsat-c2l2-sr", "LANDSAT/LC09/C02/T1_L2", "LANDSAT-LC09-C02-T1_L2"),
     platforms=("landsat-9",),
 )
 LANDSAT_7 = replace(
     LANDSAT_8,
     name="landsat-7",
-    collections=("landsat-c2-l2", "LANDSAT/LE07/C02/T1_L2", "LANDSAT-LE07-C02-T1_L2"),
+    collections=("landsat-c2-l2", "landsat-c2l2-sr", "LANDSAT/LE07/C02/T1_L2", "LANDSAT-LE07-C02-T1_L2"),
     platforms=("landsat-7",),
     bands=_reflectance(
         0,
@@ -170,7 +172,7 @@ LANDSAT_7 = replace(
 LANDSAT_5 = replace(
     LANDSAT_7,
     name="landsat-5",
-    collections=("landsat-c2-l2", "LANDSAT/LT05/C02/T1_L2", "LANDSAT-LT05-C02-T1_L2"),
+    collections=("landsat-c2-l2", "landsat-c2l2-sr", "LANDSAT/LT05/C02/T1_L2", "LANDSAT-LT05-C02-T1_L2"),
     platforms=("landsat-5",),
 )
 
@@ -194,6 +196,7 @@ SENTINEL_1 = Sensor(
 SENTINEL_1_GRD = replace(
     SENTINEL_1,
     name="sentinel-1-grd",
+    angled=True,
     collections=("COPERNICUS/S1_GRD", "COPERNICUS-S1_GRD"),
     archives={},
     bands={
@@ -201,11 +204,34 @@ SENTINEL_1_GRD = replace(
         "vh": Band(assets=("VH",), kind="power", needed=False),
     },
 )
+SENTINEL_1_OPERA = replace(
+    SENTINEL_1,
+    name="sentinel-1-opera",
+    collections=("OPERA_L2_RTC-S1_V1_1", "OPERA_L2_RTC-S1_V1", "OPERA/RTC/L2_V1/S1", "OPERA-RTC-L2_V1-S1"),
+    archives={"asf-opera": ("OPERA_L2_RTC-S1_V1_1",)},
+    bands={
+        "vv": Band(assets=("0_VV", "VV"), kind="power"),
+        "vh": Band(assets=("0_VH", "VH"), kind="power", needed=False),
+    },
+    resolution=30,
+)
+SENTINEL_1_INDIGO = replace(
+    SENTINEL_1,
+    name="sentinel-1-indigo",
+    collections=("sentinel1-rtc-aws",),
+    archives={},
+    bands={
+        "vv": Band(assets=("gamma0_vv",), kind="power", nodata=0),
+        "vh": Band(assets=("gamma0_vh",), kind="power", nodata=0, needed=False),
+    },
+    resolution=20,
+)
 
 HLS_S30 = Sensor(
     name="hls-s30",
     stream="hls",
     collections=("HLSS30_2.0", "HLSS30.v2.0", "hls2-s30"),
+    archives={"planetary-computer": ("hls2-s30",)},
     bands=_reflectance(
         -9999,
         blue=("B02",),
@@ -215,7 +241,7 @@ HLS_S30 = Sensor(
         swir16=("B11",),
         swir22=("B12",),
     ),
-    quality={"fmask": Band(assets=("Fmask",), kind="quality", nodata=255)},
+    quality={"fmask": Band(assets=("Fmask", "fmask"), kind="quality", nodata=255)},
     clear=quality.fmask_clear,
     indices=_OPTICAL,
     revisit_days=5,
@@ -227,6 +253,7 @@ HLS_L30 = replace(
     name="hls-l30",
     revisit_days=8,
     collections=("HLSL30_2.0", "HLSL30.v2.0", "hls2-l30"),
+    archives={"planetary-computer": ("hls2-l30",)},
     bands=_reflectance(
         -9999,
         blue=("B02",),
@@ -298,6 +325,8 @@ SENSORS: dict[str, Sensor] = {
         LANDSAT_9,
         SENTINEL_1,
         SENTINEL_1_GRD,
+        SENTINEL_1_OPERA,
+        SENTINEL_1_INDIGO,
         HLS_S30,
         HLS_L30,
         HLS_VI,
@@ -318,7 +347,7 @@ def recognise(collection: str, platform: str, constellation: str, assets: Collec
     A collection a sensor names decides, with the platform; an item of a free collection is that of a platform
     whose needed bands it all has, or else a ready index of it.
     """
-    names = {platform.lower(), constellation.lower()} - {""}
+    names = {platform_spelled(platform), platform_spelled(constellation)} - {""}
 
     def flies(sensor: Sensor) -> bool:
         return not sensor.platforms or bool(names & set(sensor.platforms))
