@@ -123,7 +123,7 @@ def test_addresses_are_signed_when_read_and_the_token_is_never_written_down(
     assert SECRET.encode() not in written and SECRET not in caplog.text
     records = ingest_scenes(found.scenes, TILE, RECIPE, tmp_path, read=source.read)
     observations = [path.read_bytes() for path in tmp_path.rglob("*.tif")]
-    assert {one.state for one in records} == {"read"} and len(observations) == 2
+    assert {one.state for one in records} == {"read"} and len(observations) == 3
     assert not any(SECRET.encode() in observation or b"sig=" in observation for observation in observations)
 
 

@@ -98,6 +98,7 @@ def _sentinel_1(scene: Scene, folder: Path) -> tuple[str, dict[str, Any]]:
         "instrumentMode": "IW",
         "platform_number": "A",
         "orbitProperties_pass": scene.orbit.upper(),
+        **({"relativeOrbitNumber_start": int(scene.track)} if scene.track else {}),
     }
     return "COPERNICUS/S1_GRD", {"bands": bands, "properties": said}
 

@@ -1,9 +1,20 @@
 """An observation: what one stream saw of one tile on one day, as stored indices."""
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
+
+_TRACKED = re.compile(r"(.+)-t\d{1,3}")
+
+
+def without_track(stream: str) -> str:
+    """Name of a stream without the track that radar adds to it: `sentinel-1-descending` of
+    `sentinel-1-descending-t127`.
+    """
+    found = _TRACKED.fullmatch(stream)
+    return found[1] if found else stream
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -13,7 +24,7 @@ class Observation:
     day: int
     """Days since 1970-01-01, UTC."""
     stream: str
-    """Stream of observations, such as `sentinel-2` or `sentinel-1-descending`."""
+    """Stream of observations, such as `sentinel-2` or `sentinel-1-descending-t127`."""
     values: Mapping[str, np.ndarray]
     """(y, x) int16 by index; `core.stack.NODATA` where not observed. Physical value = stored * scale."""
     scales: Mapping[str, float]
@@ -22,6 +33,8 @@ class Observation:
     """Scenes merged into it, in the order of precedence."""
     clear_share: float
     """Share of the tile's pixels with a usable observation, 0-1."""
+    spreads: Mapping[str, float] = field(default_factory=dict)
+    """Standard deviation of its track's level by index, stored units; an index that is absent has none."""
 
     def __post_init__(self) -> None:
         """Refuse values that a detector could not take as they are."""

@@ -54,12 +54,13 @@ def without_common_shift(
     if not model.knows(observation.stream):
         return observation
     values = dict(observation.values)
-    for index in model.stream(observation.stream).indices:
+    stream = model.stream(observation.stream)
+    for index in stream.indices:
         limit = rule.most.get(index.index, 0.0)
         if limit == 0 or index.index not in values:
             continue
-        terms = baselines[name_of(observation.stream, index.index, "terms")].to_numpy()
-        sigma = baselines[name_of(observation.stream, index.index, "sigma")].to_numpy()
+        terms = baselines[name_of(stream.stream, index.index, "terms")].to_numpy()
+        sigma = baselines[name_of(stream.stream, index.index, "sigma")].to_numpy()
         basis = _basis(observation.day, index.harmonic.harmonics)
         shift = block_shifts(values[index.index], terms, sigma, basis, rule, corner)
         shift = np.clip(shift, -limit / index.scale, limit / index.scale)

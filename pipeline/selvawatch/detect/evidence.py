@@ -203,7 +203,7 @@ class EvidenceRule:
         return PreparedIndex(
             values=np.ascontiguousarray(values).reshape(-1),
             terms=self._terms[key],
-            sigma=self._sigma[key],
+            sigma=_widened(self._sigma[key], observation.spreads.get(index.index, 0.0)),
             basis=harmonic.angles(np.array([observation.day]), index.harmonic.harmonics)[0],
             reference=reference,
             temporal=temporal,
@@ -213,6 +213,14 @@ class EvidenceRule:
             counts=counts,
             veils=veils,
         )
+
+
+def _widened(sigma: np.ndarray, spread: float) -> np.ndarray:
+    """Sigma of baselines with the spread of a track's level added in squares; of others as it is."""
+    if spread <= 0:
+        return sigma
+    wide = np.rint(np.sqrt(sigma.astype(np.float32) ** 2 + np.float32(spread) ** 2))
+    return np.where(sigma > 0, np.minimum(wide, 32_767), sigma).astype(np.int16)
 
 
 def _where(observation: Observation) -> str:

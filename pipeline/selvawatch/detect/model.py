@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 
 from selvawatch.core.files import digest
+from selvawatch.core.observation import without_track
 
 Kind = Literal["optical", "radar"]
 Combine = Literal["sum", "most"]
@@ -344,14 +345,16 @@ class Model:
         return digest(asdict(self))
 
     def stream(self, name: str) -> StreamModel:
-        """The stream of that name; KeyError when the model does not know it."""
+        """The stream of that name, whatever its track; KeyError when the model does not know it."""
+        name = without_track(name)
         for stream in self.streams:
             if stream.stream == name:
                 return stream
         raise KeyError(f"model {self.name} knows no stream {name}")
 
     def knows(self, name: str) -> bool:
-        """Whether the model reads that stream."""
+        """Whether the model reads that stream, whatever its track."""
+        name = without_track(name)
         return any(stream.stream == name for stream in self.streams)
 
     def pairs(self) -> Iterator[tuple[StreamModel, IndexModel]]:

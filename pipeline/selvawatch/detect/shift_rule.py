@@ -1,7 +1,7 @@
 """How the shift that a neighbourhood shares on one day is measured, as plain numbers."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -12,6 +12,26 @@ class Corner:
     """Rows south of the anchor."""
     column: int
     """Columns east of it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrackRule:
+    """How the level of a radar track is measured (`detect.track_levels`)."""
+
+    passes: int = 4
+    """Passes over stable forest that give a track its level."""
+    step_px: int = 4
+    """Every so many pixels, in both directions, one is measured."""
+    minimum_px: int = 100
+    """Fewest measured pixels of forest that make a pass count."""
+
+    def __post_init__(self) -> None:
+        """Refuse a level of too little."""
+        if self.passes < 2 or self.step_px < 1 or self.minimum_px < 1:
+            raise ValueError(
+                f"need passes >= 2, step_px >= 1 and minimum_px >= 1, got {self.passes}, {self.step_px}"
+                f" and {self.minimum_px}"
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +47,8 @@ class CommonShift:
     """Fewest measured pixels of forest that make a block's shift; below, it is 0."""
     most: Mapping[str, float]
     """Largest shift that is taken off, by index, in its units; an index that is absent is left alone."""
+    tracks: TrackRule = field(default_factory=TrackRule)
+    """How radar tracks are brought to one level before."""
 
     def __post_init__(self) -> None:
         """Refuse blocks without samples."""

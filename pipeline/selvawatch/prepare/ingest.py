@@ -4,16 +4,23 @@ import json
 import logging
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import shapely
 
 from selvawatch.core.files import canonical_json
 from selvawatch.core.grid import Tile
+from selvawatch.core.observation import without_track
 from selvawatch.core.scene import Scene
 from selvawatch.errors import SceneError
-from selvawatch.prepare.observation_files import HALO, observation_path, read_tags, write_observation
+from selvawatch.prepare.observation_files import (
+    HALO,
+    observation_path,
+    read_observation,
+    read_tags,
+    write_observation,
+)
 from selvawatch.prepare.scene_indices import Reader, Recipe, SceneObservation, daily, observe_scene
 from selvawatch.progress import Counter
 from selvawatch.sources.scene_pixels import read_scene
@@ -112,7 +119,10 @@ def _is_unreachable(record: SceneRecord) -> bool:
 def _ingest_day(
     scenes: list[Scene], tile: Tile, recipe: Recipe, folder: Path, read: Reader, halo_px: int
 ) -> list[SceneRecord]:
-    path = observation_path(folder, stream_of(scenes[0]), scenes[0].day)
+    stream, day = stream_of(scenes[0]), scenes[0].day
+    path = observation_path(folder, stream, day)
+    if not path.exists():
+        _adopt(scenes, tile, recipe, folder, halo_px)
     shares = _shares_in(path, recipe, halo_px)
     if not shares.keys() <= {scene.item_key for scene in scenes}:
         shares = {}
@@ -141,6 +151,20 @@ def _ingest_day(
             tags = {"scenes": canonical_json(kept), "recipe": recipe.digest}
             write_observation(daily(parts), tile, folder, tags, halo_px)
     return [records[scene.item_key] for scene in scenes]
+
+
+def _adopt(scenes: list[Scene], tile: Tile, recipe: Recipe, folder: Path, halo_px: int) -> None:
+    """Keep an observation from before tracks were told apart as its track's, where these scenes gave it."""
+    stream, day = stream_of(scenes[0]), scenes[0].day
+    older = observation_path(folder, without_track(stream), day)
+    if without_track(stream) == stream or not older.exists():
+        return
+    held = _shares_in(older, recipe, halo_px)
+    if not held or not held.keys() <= {scene.item_key for scene in scenes}:
+        return
+    tags = {name: read_tags(older)[name] for name in ("scenes", "recipe")}
+    observation = replace(read_observation(older, with_halo=True), stream=stream)
+    write_observation(observation, tile, folder, tags, halo_px)
 
 
 def _hold_back(

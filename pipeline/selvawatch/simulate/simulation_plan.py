@@ -124,6 +124,31 @@ class WeatherPlan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RadarTrack:
+    """One track of Sentinel-1's descending orbit, and the satellite that flies it."""
+
+    track: int
+    """Relative orbit, 1 to 175."""
+    satellite: str
+    """Letter of the satellite, `A`, `C` or `D`."""
+    days: int
+    """Days between two passes."""
+    first_pass: int
+    """Days from the archive's first day to the first pass."""
+    level_db: float
+    """What its geometry adds to backscatter, dB."""
+
+    def __post_init__(self) -> None:
+        """Refuse tracks that are none."""
+        if not 1 <= self.track <= 175 or self.satellite not in ("A", "B", "C", "D"):
+            raise ValueError(
+                f"track {self.track} of satellite {self.satellite!r}; need 1 to 175 and A, B, C or D"
+            )
+        if self.days < 1 or self.first_pass < 0:
+            raise ValueError(f"days is {self.days} and first_pass {self.first_pass}, need 1 and 0 or more")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SensorPlan:
     """How often and how exactly the satellites look."""
 
@@ -143,6 +168,8 @@ class SensorPlan:
     """Equivalent number of looks of Sentinel-1 at 10 m."""
     dn_step: int
     """Sentinel-2 numbers are multiples of this; keeps the archive small, far below the noise."""
+    radar_tracks: tuple[RadarTrack, ...] = ()
+    """Tracks of Sentinel-1 instead of the one of `sentinel1_days`; a satellite may begin mid-way."""
 
     def __post_init__(self) -> None:
         """Refuse negative noise and empty steps."""
@@ -182,7 +209,10 @@ class SimulationPlan:
 
     def digest(self) -> str:
         """sha256 of everything in the plan."""
-        return digest(_plain(dataclasses.asdict(self)))
+        values = dataclasses.asdict(self)
+        if not self.sensors.radar_tracks:
+            del values["sensors"]["radar_tracks"]
+        return digest(_plain(values))
 
 
 def _plain(value: object) -> object:

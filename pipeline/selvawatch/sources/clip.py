@@ -230,6 +230,8 @@ def _item(scene: Scene, assets: Mapping[str, Any], aoi: shapely.Geometry) -> dic
         properties[name] = scene.processing
     if scene.orbit:
         properties["sat:orbit_state"] = scene.orbit
+    if scene.track:
+        properties["sat:relative_orbit"] = int(scene.track)
     return {
         "type": "Feature",
         "stac_version": "1.0.0",

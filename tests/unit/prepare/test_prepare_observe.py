@@ -528,3 +528,25 @@ def test_a_reader_may_be_any_source(tmp_path):
     assert isinstance(source.read(scenes[0], TILE, ("red",)), xr.Dataset)
     (record,) = ingest_scenes(scenes, TILE, RECIPE, tmp_path / "out", source.read)
     assert record.state == "read"
+
+
+def test_a_radar_observation_from_before_tracks_is_kept_as_its_tracks_and_not_read_again(tmp_path):
+    archive = tmp_path / "archive"
+    power = np.full((80, 80), 0.2, np.float32)
+    where = WEST - MARGIN, NORTH + MARGIN
+    stac_folder.sentinel_1(archive, "R", "2024-06-01T10:00:00Z", {"vv": power}, *where)
+    (scene,) = search(archive)
+    tracked = dataclasses.replace(scene, track="127")
+    plain = tmp_path / "out"
+    ingest_scenes([dataclasses.replace(scene, track="")], TILE, RECIPE, plain)
+    fresh = tmp_path / "fresh"
+    ingest_scenes([tracked], TILE, RECIPE, fresh)
+
+    def unread(*_):
+        raise AssertionError("it is read again")
+
+    (record,) = ingest_scenes([tracked], TILE, RECIPE, plain, unread)
+    assert (record.state, record.stream) == ("read", "sentinel-1-descending-t127")
+    (kept,) = plain.glob("sentinel-1-descending-t127/*.tif")
+    (made,) = fresh.glob("sentinel-1-descending-t127/*.tif")
+    assert kept.read_bytes() == made.read_bytes()

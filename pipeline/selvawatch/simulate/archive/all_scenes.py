@@ -42,7 +42,7 @@ class Studio:
         if item.is_file():
             return item
         if slot.sensor == "sentinel-1":
-            values = sentinel1_assets(self.landscape, self.speckle, slot.day)
+            values = sentinel1_assets(self.landscape, self.speckle, slot.day, slot.level_db)
             return self._write(folder, slot, {key: self._radar(value) for key, value in values.items()}, None)
         seen = observe(self.landscape, slot.day, slot.sensor)
         if slot.sensor == "sentinel-2":

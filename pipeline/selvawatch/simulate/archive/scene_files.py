@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +24,10 @@ EXTENSIONS = [
 ]
 
 
+RADAR_TRACK = 127
+"""Track of Sentinel-1 where a plan names none."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class Slot:
     """One acquisition of the timetable."""
@@ -33,6 +37,10 @@ class Slot:
     """`sentinel-2`, `landsat-8`, `landsat-9` or `sentinel-1`."""
     platform: str
     collection: str
+    track: int = RADAR_TRACK
+    """Relative orbit of Sentinel-1."""
+    level_db: float = 0.0
+    """What the geometry of that track adds to backscatter, dB."""
 
 
 def timetable(plan: SimulationPlan) -> list[Slot]:
@@ -46,7 +54,11 @@ def timetable(plan: SimulationPlan) -> list[Slot]:
         for turn, day in enumerate(range(first + 5, last + 1, step)):
             name = ("landsat-8", "landsat-9")[turn % 2]
             slots.append(_slot(day, name, name, "landsat-c2-l2"))
-    if step := plan.sensors.sentinel1_days:
+    for flown in plan.sensors.radar_tracks:
+        for day in range(first + flown.first_pass, last + 1, flown.days):
+            radar = _slot(day, "sentinel-1", f"SENTINEL-1{flown.satellite}", "sentinel-1-rtc")
+            slots.append(replace(radar, track=flown.track, level_db=flown.level_db))
+    if (step := plan.sensors.sentinel1_days) and not plan.sensors.radar_tracks:
         for day in range(first + 7, last + 1, step):
             slots.append(_slot(day, "sentinel-1", "SENTINEL-1A", "sentinel-1-rtc"))
     return sorted(slots)
@@ -62,7 +74,9 @@ def scene_id(slot: Slot) -> str:
     if slot.sensor == "sentinel-2":
         return f"S2{slot.platform[-1].upper()}_T19LCF_{date}T145731_L2A"
     if slot.sensor == "sentinel-1":
-        return f"S1A_IW_GRDH_1SDV_{date}T100214_{date}T100239_rtc"
+        satellite = f"S1{slot.platform[-1]}"
+        other = "" if slot.track == RADAR_TRACK else f"_{slot.track:03d}"
+        return f"{satellite}_IW_GRDH_1SDV_{date}T100214_{date}T100239{other}_rtc"
     return f"LC0{slot.platform[-1]}_L2SP_003069_{date}_02_T1"
 
 
@@ -79,7 +93,7 @@ def _properties(slot: Slot, cloud: float | None, latitude: float) -> dict[str, o
             "sar:frequency_band": "C",
             "sar:product_type": "RTC",
             "sat:orbit_state": "descending",
-            "sat:relative_orbit": 127,
+            "sat:relative_orbit": slot.track,
         }
     clouds = {"eo:cloud_cover": round(float(cloud or 0.0), 2)}
     if slot.sensor == "sentinel-2":

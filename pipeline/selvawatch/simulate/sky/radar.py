@@ -10,12 +10,17 @@ KEPT_BITS = 7
 """Bits of the mantissa that are stored: a step of 0.8 %, far below speckle, keeps the archive small."""
 
 
-def sentinel1_assets(landscape: Landscape, bank: NoiseBank, day: int) -> dict[str, np.ndarray]:
-    """float32 gamma0 by asset key, vv and vh; bank holds speckle of mean 1."""
+def sentinel1_assets(
+    landscape: Landscape, bank: NoiseBank, day: int, level_db: float = 0.0
+) -> dict[str, np.ndarray]:
+    """float32 gamma0 by asset key, vv and vh; bank holds speckle of mean 1.
+
+    level_db: what the geometry of the track adds.
+    """
     rng = generator(landscape.plan.seed, "sentinel-1", day)
     wind = float(np.clip(rng.gamma(1.3) * 1.1, 0, 5))
     power = backscatter(landscape, day, rain(landscape.plan, day), wind)
-    gain = 10 ** (0.012 * rng.standard_normal(2))
+    gain = 10 ** (0.012 * rng.standard_normal(2) + level_db / 10)
     return {
         name: _rounded(power[part] * np.float32(gain[part]) * bank.draw(rng, landscape.size))
         for part, name in enumerate(("vv", "vh"))

@@ -95,13 +95,13 @@ class EarthEngineSource:
     """Text that opens it."""
     families: tuple[str, ...] = FAMILIES
     """Sensors that are searched."""
-    archives: tuple[_Archive, ...] = ARCHIVES
-    """Collections that are searched for them."""
+    opera: bool = False
+    """Whether radar is that of OPERA."""
 
     @classmethod
     def of_opera(cls) -> "EarthEngineSource":
         """The source of OPERA's radar alone."""
-        return cls(name="earthengine-opera", families=(OPERA.family,), archives=(OPERA,))
+        return cls(name="earthengine-opera", families=(OPERA.family,), opera=True)
 
     def search(self, geometry: shapely.Geometry, first_day: int, last_day: int) -> SearchResult:
         """Scenes that meet a geometry (WGS 84) from a first to a last day, both included.
@@ -120,7 +120,7 @@ class EarthEngineSource:
         return read_scene(scene, tile, bands, halo_px)
 
     def _items(self, geometry: shapely.Geometry, first_day: int, last_day: int) -> Iterator[tuple[str, Item]]:
-        for archive in self.archives:
+        for archive in (OPERA,) if self.opera else ARCHIVES:
             if archive.family in self.families:
                 for day in range(first_day, last_day + 1, _HALF_YEAR):
                     until = min(last_day, day + _HALF_YEAR - 1)

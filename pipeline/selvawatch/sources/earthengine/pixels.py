@@ -300,7 +300,7 @@ def _type(band: Band) -> type[np.generic]:
         return np.int32
     if band.kind == "power":
         return np.float32
-    return _QUALITY_TYPES.get(band.assets[-1], np.uint16)
+    return next((_QUALITY_TYPES[key] for key in band.assets if key in _QUALITY_TYPES), np.uint16)
 
 
 _QUALITY_TYPES: Mapping[str, type[np.generic]] = {"SCL": np.uint8, _CLOUD_SCORE_BAND: np.float32}

@@ -387,9 +387,11 @@ def sensor_of(scene: Scene) -> Sensor:
 
 
 def stream_of(scene: Scene) -> str:
-    """Stream a scene's observations go to: the sensor's, with the orbit for radar."""
+    """Stream a scene's observations go to: the sensor's, with orbit and track for radar."""
     sensor = sensor_of(scene)
-    return f"{sensor.stream}-{scene.orbit}" if sensor.radar and scene.orbit else sensor.stream
+    if not sensor.radar or not scene.orbit:
+        return sensor.stream
+    return f"{sensor.stream}-{scene.orbit}" + (f"-t{scene.track}" if scene.track else "")
 
 
 def indices_of(scene: Scene) -> tuple[str, ...]:

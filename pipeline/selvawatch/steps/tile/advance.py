@@ -23,6 +23,7 @@ from selvawatch.steps.tile.late_scenes import FrozenDays, frozen_days, in_time, 
 from selvawatch.steps.tile.mend import committed_state, sound_baseline
 from selvawatch.steps.tile.observations import WORKERS
 from selvawatch.steps.tile.state import advance_state
+from selvawatch.steps.tile.track_records import with_unused_tracks
 from selvawatch.steps.tile.water_counts import keep_water
 from selvawatch.store.folders import Store
 from selvawatch.store.run_plan import RunContext, RunPlan, open_run
@@ -77,6 +78,7 @@ def _advance(context: RunContext, tile: str, *, mending: bool) -> str:
             baseline = sound_baseline(context, square, before)
         else:
             baseline = TileBaseline(name=before.baseline, rule=before.baseline_rule)
+        records = with_unused_tracks(context, tile, baseline.name, records)
         return advance_state(context, square, records, baseline, before)
 
 

@@ -1,17 +1,21 @@
 """A tile's baseline: fitted once to its history, named by what decides it."""
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import xarray as xr
 
-from selvawatch.core.files import digest, file_digest
+from selvawatch.core.days import day_numbers
+from selvawatch.core.files import canonical_json, digest, file_digest
 from selvawatch.core.grid import Tile
+from selvawatch.core.observation import without_track
 from selvawatch.core.status import Reason
 from selvawatch.detect.baseline import fit_baselines, forest_reason
 from selvawatch.detect.model import Model
+from selvawatch.detect.shift_rule import TrackRule
+from selvawatch.detect.track_levels import history_levels, shifted
 from selvawatch.errors import SiteError
 from selvawatch.prepare.ingest import SceneRecord
 from selvawatch.prepare.observation_keys import ObservationKey, observation_keys
@@ -61,13 +65,14 @@ def fit_baseline(context: RunContext, tile: Tile, scene_records: Sequence[SceneR
             got=_unread_history(scene_records, first, last),
             needed="scenes that can be read from history_from to history_to, or forest_mask in the site file",
         )
+    stacks, levels = level_tracks(stacks, site.common_shift.tracks)
     baselines = fit_baselines(
         site.model, stacks, forest=forest, around=inner_window(tile, halo), workers=WORKERS
     ).compute()
     reason = forest_reason(site.model, baselines, forest)
     reason = reason.where(inside_areas(site, tile, halo), np.uint8(Reason.OUTSIDE)).astype(np.uint8)
     with new_folder(folder / name) as part:
-        save_arrays(baselines.assign_attrs(halo=halo), part / BASELINES)
+        save_arrays(baselines.assign_attrs(halo=halo, levels=canonical_json(levels)), part / BASELINES)
         save_arrays(reason.to_dataset(name="reason"), part / REASON)
     return TileBaseline(name=name, rule=rule)
 
@@ -80,14 +85,62 @@ def baseline_name(rule: str, history: Sequence[ObservationKey]) -> str:
 def _stacks(
     model: Model, folder: Path, keys: Sequence[ObservationKey]
 ) -> dict[tuple[str, str], xr.DataArray]:
-    """Lazy stacks (time, y, x) with their halo of the history, by stream and index."""
+    """Lazy stacks (time, y, x) with their halo of the history, by stream, radar with its track, and index."""
     stacks = {}
     for stream, index in model.pairs():
-        if days := [key.day for key in keys if key.stream == stream.stream]:
-            stacks[stream.stream, index.index] = stack_of(
-                folder, stream.stream, index.index, days, with_halo=True
-            )
+        for name in sorted({key.stream for key in keys if without_track(key.stream) == stream.stream}):
+            days = [key.day for key in keys if key.stream == name]
+            stacks[name, index.index] = stack_of(folder, name, index.index, days, with_halo=True)
     return stacks
+
+
+def level_tracks(
+    stacks: Mapping[tuple[str, str], xr.DataArray], rule: TrackRule
+) -> tuple[dict[tuple[str, str], xr.DataArray], dict[str, dict[str, float]]]:
+    """Stacks with the tracks of each stream brought to one level, by stream and index, and those levels.
+
+    Tracks with too few passes are left out; of two tracks on one day the first is kept.
+    """
+    groups: dict[tuple[str, str], dict[str, xr.DataArray]] = {}
+    for (name, index), stack in stacks.items():
+        groups.setdefault((without_track(name), index), {})[name] = stack
+    merged: dict[tuple[str, str], xr.DataArray] = {}
+    levels: dict[str, dict[str, float]] = {}
+    for (stream, index), tracks in groups.items():
+        tracked = {name: stack for name, stack in tracks.items() if name != stream}
+        found = _levels_of(tracked, rule)
+        for name, level in found.items():
+            levels.setdefault(name, {})[index] = level
+        parts = [tracks[name] for name in sorted(tracks) if name == stream]
+        parts += [_less(tracked[name], level) for name, level in sorted(found.items())]
+        if parts:
+            merged[stream, index] = parts[0] if len(parts) == 1 else _joined(parts)
+    return merged, levels
+
+
+def _levels_of(tracked: Mapping[str, xr.DataArray], rule: TrackRule) -> dict[str, float]:
+    if sum(stack.sizes["time"] >= rule.passes for stack in tracked.values()) < 2:
+        return {name: 0.0 for name, stack in tracked.items() if stack.sizes["time"] >= rule.passes}
+    step = slice(None, None, rule.step_px)
+    read = {
+        name: (day_numbers(stack["time"].values), stack.isel(y=step, x=step).to_numpy())
+        for name, stack in tracked.items()
+    }
+    return history_levels(read, replace(rule, step_px=1))
+
+
+def _less(stack: xr.DataArray, level: float) -> xr.DataArray:
+    """A stack less a level in stored units."""
+    if round(level) == 0:
+        return stack
+    return stack.copy(data=stack.data.map_blocks(shifted, level, dtype=np.int16))
+
+
+def _joined(parts: Sequence[xr.DataArray]) -> xr.DataArray:
+    """Stacks of one stream in order of time, the first of a day."""
+    whole = xr.concat(parts, "time", combine_attrs="override", coords="minimal", compat="override")
+    _, first = np.unique(whole["time"].values, return_index=True)
+    return whole.isel(time=first).chunk({"time": -1})
 
 
 def is_mended(site: Site, before: Sequence[SceneRecord], now: Sequence[SceneRecord]) -> bool:

@@ -9,6 +9,7 @@ from selvawatch.prepare.ingest import SceneRecord
 from selvawatch.prepare.observation_keys import observation_keys
 from selvawatch.steps.tile.baseline import TileBaseline, baseline_name, baseline_rule_of, fit_baseline
 from selvawatch.steps.tile.state import advance_state, state_name
+from selvawatch.steps.tile.track_records import TRACK
 from selvawatch.store.contents import ACCUMULATORS
 from selvawatch.store.ledger import TileRow
 from selvawatch.store.run_plan import RunContext
@@ -97,7 +98,7 @@ def _from_ledger(context: RunContext, row: TileRow, damage: DamagedError) -> Til
             day=one.day,
             stream=one.stream,
             state=one.state,
-            reason="" if one.state == "read" else one.reason,
+            reason=one.reason if one.state != "read" or one.reason == TRACK else "",
             clear_share=one.clear_share,
             digest=one.digest,
         )

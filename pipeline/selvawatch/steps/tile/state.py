@@ -11,12 +11,15 @@ from selvawatch.core.grid import Tile
 from selvawatch.detect import fusion
 from selvawatch.detect.common_shift import without_common_shift
 from selvawatch.detect.shift_rule import Corner
+from selvawatch.detect.track_levels import TrackLevels
 from selvawatch.errors import DamagedError
 from selvawatch.prepare.ingest import SceneRecord
+from selvawatch.prepare.observation_files import observation_path, read_observation
 from selvawatch.prepare.observation_keys import ObservationKey, observation_keys
 from selvawatch.steps.tile.baseline import TileBaseline
 from selvawatch.steps.tile.composite import composites_of
 from selvawatch.steps.tile.observations import STATE_VERSION, WORKERS, observations_of
+from selvawatch.steps.tile.track_records import levels_in
 from selvawatch.store.checkpoints import Checkpoint, checkpoint, keep, kept, newest_checkpoint
 from selvawatch.store.contents import (
     ACCUMULATORS,
@@ -67,7 +70,7 @@ def advance_state(
         scene_records=tuple(scene_records),
         delayed_until=delayed_until,
     )
-    sums = _Sums(context, tile, baseline.name)
+    sums = _Sums(context, tile, baseline.name, keys)
     states = {"": (tile_state, _state(sums, keys, before))}
     if delayed_until:
         states[DELAYED] = (tile_state.delayed, _delayed(sums, tile_state.delayed.observations, before))
@@ -114,9 +117,20 @@ def state_name(
 class _Sums:
     """How the sums of a tile and its halo are made: by which baseline, and from where they go on."""
 
-    def __init__(self, context: RunContext, tile: Tile, baseline: str) -> None:
+    def __init__(
+        self, context: RunContext, tile: Tile, baseline: str, keys: Sequence[ObservationKey]
+    ) -> None:
         self.context, self.tile, self.baseline = context, tile, baseline
         self._baselines = load_arrays(context.store.baseline(tile.id, baseline), BASELINES)
+        folder = context.store.observations(tile.id)
+        self._tracks = TrackLevels(
+            context.site.model,
+            self._baselines,
+            levels_in(self._baselines),
+            context.site.common_shift.tracks,
+            [(key.stream, key.day) for key in keys],
+            lambda stream, day: read_observation(observation_path(folder, stream, day), with_halo=True),
+        )
 
     def add(self, state: xr.Dataset, some: Sequence[ObservationKey]) -> xr.Dataset:
         """The sums after some more observations."""
@@ -125,7 +139,8 @@ class _Sums:
         corner = Corner(row=-(tile.row + 1) * side - halo, column=tile.column * side - halo)
         observations = (
             without_common_shift(observation, site.model, self._baselines, site.common_shift, corner)
-            for observation in observations_of(self.context.store.observations(tile.id), some)
+            for read in observations_of(self.context.store.observations(tile.id), some)
+            if (observation := self._tracks.levelled(read)) is not None
         )
         return fusion.advance(site.model, self._baselines, state, observations, workers=WORKERS)
 

@@ -1,0 +1,46 @@
+"""Scenes of radar tracks that are read but not used yet, for nothing has given their track a level."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+
+import xarray as xr
+
+from selvawatch.detect.baseline import name_of
+from selvawatch.detect.track_levels import Levels, unused_tracks
+from selvawatch.prepare.ingest import SceneRecord
+from selvawatch.prepare.observation_keys import observation_keys
+from selvawatch.store.contents import BASELINES
+from selvawatch.store.run_plan import RunContext
+from selvawatch.store.tile_state import load_arrays
+
+TRACK = "track"
+"""Reason code of a scene that is read and kept, and not used, for its track has no level yet."""
+
+
+def levels_in(baselines: xr.Dataset) -> Levels:
+    """Levels of the tracks that a tile's history knows, by stream with track and index, in stored units."""
+    levels: Levels = json.loads(baselines.attrs.get("levels", "{}"))
+    return levels
+
+
+def with_unused_tracks(
+    context: RunContext, tile: str, baseline: str, scene_records: Sequence[SceneRecord]
+) -> tuple[SceneRecord, ...]:
+    """The records of a tile, with reason `track` on those whose observations wait for a level."""
+    site, until_day = context.site, context.plan.until_day
+    keys = [(key.stream, key.day) for key in observation_keys(scene_records, site.days.first_day, until_day)]
+    baselines = load_arrays(context.store.baseline(tile, baseline), BASELINES)
+    streams = [
+        stream.stream
+        for stream in site.model.streams
+        if any(
+            bool((baselines[name_of(stream.stream, index.index, "sigma")].to_numpy() > 0).any())
+            for index in stream.indices
+        )
+    ]
+    unused = unused_tracks(keys, site.model, levels_in(baselines), site.common_shift.tracks, streams)
+    return tuple(
+        replace(one, reason=TRACK if (one.stream, one.day) in unused else "") if one.state == "read" else one
+        for one in scene_records
+    )
