@@ -24,7 +24,8 @@ KNOWN = (
 )
 """Forms of text that `open_source` knows."""
 
-_NEXT = re.compile(rf"\+(?=(?:{'|'.join(map(re.escape, ARCHIVES))}|earthengine(?:-opera)?)(?:\+|,|$)|stac:|folder:)")
+_NAMES = "|".join(map(re.escape, (*ARCHIVES, "earthengine", "earthengine-opera")))
+_NEXT = re.compile(rf"\+(?=(?:{_NAMES})(?:\+|,|$)|stac:|folder:)")
 """Stands between the sources of one sensor."""
 _PART = re.compile(rf"(?:^|,)({'|'.join(STREAMS)})=")
 
