@@ -174,10 +174,10 @@ def _terms_of(states: Mapping[str, TileState]) -> dict[tuple[str, str], str]:
     terms: dict[tuple[str, str], str] = {}
     for state in states.values():
         for record in state.scene_records:
-            if record.state == "read":
-                term = "read"
-            elif record.reason.startswith(_OFF_TRACK):
+            if record.reason.startswith(_OFF_TRACK):
                 term = "track"
+            elif record.state == "read":
+                term = "read"
             else:
                 term = LATE if record.reason == LATE else f"unread:{record.reason}"
             known = terms.get(record.key, "")
