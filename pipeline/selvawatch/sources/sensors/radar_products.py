@@ -26,11 +26,17 @@ _BURST_S = 2.758273
 """Seconds between two bursts of a sub-swath, DI-MPC-IPFDPM table 9-7."""
 _PREAMBLE_S = 2.299849
 _OFFSETS = {"A": 73, "B": 27, "C": 172, "D": 42}
-"""Absolute orbit less track, modulo 175, by satellite (https://forum.step.esa.int/t/7042 for A and B; those
-of C and D as ISCE2 has them, https://github.com/isce-framework/isce2).
+"""Absolute orbit less track, modulo 175, by satellite (https://forum.step.esa.int/t/7042 for A and B); that
+of D agrees with what Copernicus Data Space states of orbits 4689 (track 98) and 4762 (track 171).
+"""
+_MOVED = {"C": "20260609"}
+"""First day from which a satellite's offset is another one and not known here: Sentinel-1C was moved between
+9 and 23 June 2026 (https://dataspace.copernicus.eu/news/2026-5-28-sentinel-1-orbital-reconfiguration-dates).
 """
 _OPERA_ID = re.compile(r"OPERA_L2_RTC-S1_T(\d{3})-(\d{6})-(IW\d)_\d{8}T\d{6}Z_(\d{8}T\d{6}Z)_(S1[A-D])_")
-_PRODUCT_ID = re.compile(r"S1([A-D])_\w\w_(?:GRD[HMF]|SLC|RAW|OCN)_\w{4}_\d{8}T\d{6}_\d{8}T\d{6}_(\d{6})_")
+_PRODUCT_ID = re.compile(
+    r"S1([A-D])_\w\w_(?:GRD[HMF]|SLC|RAW|OCN)_\w{4}_(\d{8})T\d{6}_\d{8}T\d{6}_(\d{6})_"
+)
 _RAW_ID = re.compile(r"(?<![A-Z0-9])(GRD[HMF]?|SLC|RAW|OCN)(?![A-Z0-9])", re.IGNORECASE)
 _DEGREES = "EPSG:4326"
 
@@ -66,8 +72,9 @@ def track_of(properties: Mapping[str, Any], name: str) -> str:
         return str(int(said))
     if burst := _OPERA_ID.match(name):
         return str(int(burst[1])) if 1 <= int(burst[1]) <= TRACKS else ""
-    if product := _PRODUCT_ID.match(name):
-        return str((int(product[2]) - _OFFSETS[product[1]]) % TRACKS + 1)
+    product = _PRODUCT_ID.match(name)
+    if product and product[2] < _MOVED.get(product[1], "99999999"):
+        return str((int(product[3]) - _OFFSETS[product[1]]) % TRACKS + 1)
     return ""
 
 
