@@ -37,8 +37,11 @@ WantedCounts = Callable[[Site, Store, str, Sequence[SceneRecord], int], Iterable
 """Files of counts of water that a state of a tile needs, by its scene records and last day."""
 
 
-def blind_lines(stale: Mapping[str, str], unsearched: Iterable[str], until_day: int) -> list[str]:
-    """One line for each sensor that brought a run nothing new or was not searched.
+def blind_lines(
+    stale: Mapping[str, str], unsearched: Iterable[str], until_day: int, stopped: Iterable[str] = ()
+) -> list[str]:
+    """One line for each sensor that brought a run nothing new or was not searched, and each source that
+    stopped while another of its sensor went on.
 
     stale: ISO day of the newest scene by sensor, empty: none; until_day: the run's last.
     """
@@ -50,7 +53,8 @@ def blind_lines(stale: Mapping[str, str], unsearched: Iterable[str], until_day: 
         else f"stale: {sensor}: no scene of the area is listed"
         for sensor, newest in sorted(stale.items())
     ]
-    return lines + [f"not searched: {sensor}" for sensor in unsearched]
+    lines += [f"not searched: {sensor}" for sensor in unsearched]
+    return lines + [f"source stopped: {text}" for text in stopped]
 
 
 def store_findings(
@@ -160,7 +164,12 @@ def _last_run(run: RunRow, today: dt.date) -> Iterator[Finding]:
             f" {tile}: {why}",
             "run the command again",
         )
-    blind = blind_lines(report.get("stale", {}), report.get("unsearched", ()), run.until_day)
+    blind = blind_lines(
+        report.get("stale", {}),
+        report.get("unsearched", ()),
+        run.until_day,
+        report.get("sources_stopped", ()),
+    )
     for line in blind:
         yield doubtful(
             f"last run of area {run.area}: {line}",

@@ -85,6 +85,10 @@ class SearchResult:
     """Sources that could not be searched while others of the same sensor were, sorted; of a combination,
     `SENSOR=SOURCE`.
     """
+    newest: tuple[tuple[str, int], ...] = ()
+    """Where a sensor has several sources: each that was searched, as in `silent`, and the day of its newest
+    scene, whatever its cloud; 0: it lists none.
+    """
 
     @property
     def found(self) -> int:

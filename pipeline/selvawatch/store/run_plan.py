@@ -67,6 +67,10 @@ class SceneInputs:
     """Sensors that could not be searched; their scenes are those that runs before knew."""
     duplicates: tuple[Duplicate, ...] = ()
     """Scenes of second sources, read only where those of the first cannot be."""
+    stopped: tuple[str, ...] = ()
+    """Sources that brought nothing new or could not be searched while another of the sensor went on, a line
+    each.
+    """
 
     def of_tile(self, tile: Tile) -> tuple[Scene, ...]:
         """Scenes whose footprint shares ground with a tile."""
@@ -98,10 +102,8 @@ def open_run(plan: RunPlan) -> RunContext:
         When the plan's file is damaged or gone.
     """
     store = open_store(plan.store)
-    listing, unsearched = read_listing(store, plan)
-    return RunContext(
-        site=planned_site(plan), store=store, plan=plan, inputs=inputs_of(listing, unsearched, store)
-    )
+    inputs = inputs_of(*read_listing(store, plan), store)
+    return RunContext(site=planned_site(plan), store=store, plan=plan, inputs=inputs)
 
 
 def planned_site(plan: RunPlan) -> Site:
@@ -126,12 +128,13 @@ def write_plan(store: Store, plan: RunPlan, inputs: SceneInputs) -> None:
         "new": {kind: list(_without(now[kind], before.get(kind, {})).values()) for kind in sorted(now)},
         "gone": {kind: sorted(before[kind].keys() - now.get(kind, {}).keys()) for kind in sorted(before)},
         "unsearched": list(inputs.unsearched),
+        "stopped": list(inputs.stopped),
     }
     write_checked_json(store.plan(plan.run_id), changes)
 
 
-def read_listing(store: Store, plan: RunPlan) -> tuple[Listing, tuple[str, ...]]:
-    """All that the search of a plan found, and the sensors that it could not search.
+def read_listing(store: Store, plan: RunPlan) -> tuple[Listing, tuple[str, ...], tuple[str, ...]]:
+    """All that the search of a plan found, the sensors that it could not search, and sources that stopped.
 
     Raises
     ------
@@ -148,12 +151,12 @@ def read_listing(store: Store, plan: RunPlan) -> tuple[Listing, tuple[str, ...]]
     for kind in sorted(before.keys() | changes["new"].keys()):
         stays = _without(before.get(kind, {}), changes["gone"].get(kind, ()))
         listing[kind] = stays | {_item(text): text for text in changes["new"].get(kind, ())}
-    return listing, tuple(changes["unsearched"])
+    return listing, tuple(changes["unsearched"]), tuple(changes["stopped"])
 
 
 def scenes_before(store: Store, area: str) -> tuple[Scene, ...]:
     """Scenes that the last run over an area was planned with; none where there was none."""
-    return inputs_of(store.ledger.listing(area), (), store).scenes
+    return inputs_of(store.ledger.listing(area), (), (), store).scenes
 
 
 def remove_plans(store: Store, but: str = "") -> None:
@@ -167,7 +170,9 @@ def remove_plans(store: Store, but: str = "") -> None:
             path.unlink()
 
 
-def inputs_of(listing: Listing, unsearched: Iterable[str], store: Store) -> SceneInputs:
+def inputs_of(
+    listing: Listing, unsearched: Iterable[str], stopped: Iterable[str], store: Store
+) -> SceneInputs:
     """The scenes that a listing names, each kind in its order; StoreError for what another version wrote."""
 
     def read(kind: str, build: Callable[[Any], Item], order: Callable[[Item], Any]) -> tuple[Item, ...]:
@@ -181,6 +186,7 @@ def inputs_of(listing: Listing, unsearched: Iterable[str], store: Store) -> Scen
             skipped=read("skipped", scene_from_json, lambda scene: scene.order),
             superseded=read("superseded", _superseded, lambda older: older.order),
             unsearched=tuple(unsearched),
+            stopped=tuple(stopped),
             duplicates=read("duplicates", _duplicate, lambda duplicate: duplicate.order),
         )
     except (ValueError, KeyError, TypeError, shapely.errors.ShapelyError) as error:

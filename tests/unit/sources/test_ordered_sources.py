@@ -58,6 +58,8 @@ def test_an_acquisition_of_two_sources_is_one_whatever_its_id_and_time(two):
     assert [scene.id[:8] for scene in found.scenes] == ["S2A_T19L"] * 3 + ["S2A_MSIL"]
     assert [one.scene.day for one in found.duplicates] == [to_day("2024-06-06"), to_day("2024-06-11")]
     assert found.found == 6 and found.silent == () and found.problems == ()
+    last = [(f"sentinel-2=folder:{two[0]}", "2024-06-11"), (f"sentinel-2=folder:{two[1]}", "2024-06-16")]
+    assert found.newest == tuple((name, to_day(day)) for name, day in last)
     turned = _both(*reversed(two)).search(EVERYWHERE, *YEAR)
     assert [scene.day for scene in turned.scenes] == [scene.day for scene in found.scenes]
     assert turned.found == 6 and [scene.id[:8] for scene in turned.scenes][1:] == ["S2A_MSIL"] * 3

@@ -21,9 +21,10 @@ from selvawatch.prepare.observation_files import observation_path, write_observa
 from selvawatch.prepare.observation_keys import ObservationKey
 from selvawatch.site import Site
 from selvawatch.sources.sensors.sensor_table import SENSORS
-from selvawatch.sources.source import Superseded
+from selvawatch.sources.source import SearchResult, Superseded
 from selvawatch.steps.run import coverage
 from selvawatch.steps.run.coverage import listed_sensors, span_from_of
+from selvawatch.steps.run.plan import _stopped
 from selvawatch.steps.run.run_report import RunReport, blind_lines_of, report_of, seen_line
 from selvawatch.store.folders import Store
 from selvawatch.store.ledger import RunRow
@@ -34,8 +35,8 @@ REPORT = RunReport(
     run_id="0123", store="s", bulletin="b", bulletin_restricted="r", map="m", alerts="a", tables="t",
     until=iso(UNTIL), observed_share=1.0, span_from="2026-05-31", observed_share_span=0.004,
     observed_share_span_optical=0.0, newest_scenes={"landsat": "2024-07-28", "sentinel-1": ""},
-    stale={"landsat": "2024-07-28", "sentinel-1": ""}, unsearched=("sentinel-2",), events_new=0,
-    events_confirmed=0, events_closed=19, events=19, loss_ha=102.0, mining_ha=47.5, scenes_read=0,
+    stale={"landsat": "2024-07-28", "sentinel-1": ""}, unsearched=("sentinel-2",), sources_stopped=(),
+    events_new=0, events_confirmed=0, events_closed=19, events=19, loss_ha=102.0, mining_ha=47.5, scenes_read=0,
     scenes_unread=0, scenes_unreachable=0, scenes_superseded=0, scene_balance={}, tiles=1, failed={},
     loss_by_type=(),
 )  # fmt: skip
@@ -201,7 +202,11 @@ def test_a_report_says_aloud_what_brings_nothing_new():
 
 def test_the_report_of_an_older_version_knows_nothing_of_the_span():
     added = ("span_from", "observed_share_span", "observed_share_span_optical", "newest_scenes", "stale")
-    values = {name: value for name, value in asdict(REPORT).items() if name not in (*added, "unsearched")}
+    values = {
+        name: value
+        for name, value in asdict(REPORT).items()
+        if name not in (*added, "unsearched", "sources_stopped")
+    }
     read = report_of(RunRow(sequence=1, run_id="0123", area="all", until_day=UNTIL, result=values))
     assert "is not known" in seen_line(read) and not read.is_blind
 
@@ -226,3 +231,28 @@ def test_strict_ends_with_3_where_a_sensor_is_blind_and_says_so(command, monkeyp
         report
     )
     assert "19 closed" in said.out.splitlines()[0]
+
+
+@pytest.mark.parametrize(
+    ("newest", "silent", "lines"),
+    [
+        ({"a": 0, "b": 0}, (), ()),
+        ({"a": 13, "b": 0}, (), ()),
+        ({"a": 14, "b": 0}, (), (f"sentinel-2=a: its newest scene is of {iso(UNTIL - 14)}",)),
+        ({"a": 14, "b": 14}, (), ()),
+        ({"b": 0}, ("sentinel-2=a",), ("sentinel-2=a: it could not be searched",)),
+    ],
+)
+def test_a_source_that_stopped_is_named_only_where_another_of_its_sensor_goes_on(site, newest, silent, lines):
+    days = tuple((f"sentinel-2={name}", UNTIL - age) for name, age in newest.items())
+    found = SearchResult(scenes=(), silent=silent, newest=days)
+    assert _stopped(site, found, UNTIL) == lines
+
+
+def test_a_source_that_lists_nothing_is_said_to_and_stands_in_the_report(site):
+    found = SearchResult(scenes=(), newest=(("sentinel-2=a", 0), ("sentinel-2=b", UNTIL)))
+    stopped = _stopped(site, found, UNTIL)
+    assert stopped == ("sentinel-2=a: it lists no scene",)
+    report = replace(REPORT, stale={}, unsearched=(), sources_stopped=stopped)
+    assert blind_lines_of(report) == ["source stopped: sentinel-2=a: it lists no scene"]
+    assert not report.is_blind

@@ -54,6 +54,7 @@ class CombinedSource:
         older: list[Superseded] = []
         duplicates: list[Duplicate] = []
         silent: list[str] = []
+        newest: list[tuple[str, int]] = []
         problems: set[Problem] = set()
         failed: dict[str, SourceError] = {}
         for family, source in self.parts:
@@ -66,6 +67,7 @@ class CombinedSource:
             older += [one for one in found.superseded if sensor_of(one.scene).stream == family]
             duplicates += [one for one in found.duplicates if sensor_of(one.scene).stream == family]
             silent += [f"{family}={name}" for name in found.silent]
+            newest += [(f"{family}={name}", day) for name, day in found.newest]
             problems |= set(found.problems)
         if len(failed) == len(self.parts):
             raise UnsearchedError(
@@ -83,6 +85,7 @@ class CombinedSource:
             unsearched=tuple(sorted(failed)),
             duplicates=tuple(sorted(duplicates, key=lambda duplicate: duplicate.order)),
             silent=tuple(sorted(silent)),
+            newest=tuple(newest),
         )
 
     def read(self, scene: Scene, tile: Tile, bands: Sequence[str], halo_px: int = 0) -> xr.Dataset:

@@ -45,9 +45,12 @@ class OrderedSource:
         """
         found: list[SearchResult] = []
         failed: dict[str, str] = {}
+        newest: list[tuple[str, int]] = []
         for source in self.sources:
             try:
                 found.append(source.search(geometry, first_day, last_day))
+                listed = (*found[-1].scenes, *(older.scene for older in found[-1].superseded))
+                newest.append((source.name, max((scene.day for scene in listed), default=0)))
             except SourceError as error:
                 failed[source.name] = str(error)
         if not found:
@@ -66,6 +69,7 @@ class OrderedSource:
             ),
             duplicates=tuple(duplicates),
             silent=tuple(sorted(failed)),
+            newest=tuple(newest),
         )
 
     def read(self, scene: Scene, tile: Tile, bands: Sequence[str], halo_px: int = 0) -> xr.Dataset:

@@ -34,9 +34,7 @@ _MOVED = {"C": "20260609"}
 9 and 23 June 2026 (https://dataspace.copernicus.eu/news/2026-5-28-sentinel-1-orbital-reconfiguration-dates).
 """
 _OPERA_ID = re.compile(r"OPERA_L2_RTC-S1_T(\d{3})-(\d{6})-(IW\d)_\d{8}T\d{6}Z_(\d{8}T\d{6}Z)_(S1[A-D])_")
-_PRODUCT_ID = re.compile(
-    r"S1([A-D])_\w\w_(?:GRD[HMF]|SLC|RAW|OCN)_\w{4}_(\d{8})T\d{6}_\d{8}T\d{6}_(\d{6})_"
-)
+_PRODUCT_ID = re.compile(r"S1([A-D])_\w\w_(?:GRD[HMF]|SLC|RAW|OCN)_\w{4}_(\d{8})T\d{6}_\d{8}T\d{6}_(\d{6})_")
 _RAW_ID = re.compile(r"(?<![A-Z0-9])(GRD[HMF]?|SLC|RAW|OCN)(?![A-Z0-9])", re.IGNORECASE)
 _DEGREES = "EPSG:4326"
 

@@ -16,9 +16,10 @@ from selvawatch.sources.catalogues.offsets import ArchiveRule, resolve_offsets
 from selvawatch.sources.catalogues.ordered import with_known_first
 from selvawatch.sources.catalogues.superseded import superseded_since
 from selvawatch.sources.open import open_source
-from selvawatch.sources.sensors.sensor_table import sensor_of
-from selvawatch.sources.source import Problem, Superseded
+from selvawatch.sources.sensors.sensor_table import STREAMS, sensor_of
+from selvawatch.sources.source import Problem, SearchResult, Superseded
 from selvawatch.steps.register import all_snapshots
+from selvawatch.steps.run.coverage import SLACK_DAYS
 from selvawatch.store.folders import Store
 from selvawatch.store.ledger import RunRow
 from selvawatch.store.lock import HeldStore
@@ -82,6 +83,7 @@ def plan_run(
         "problems": [(problem.scene_id, problem.reason) for problem in inputs.problems],
         "unsearched": inputs.unsearched,
         **({"duplicates": [one.scene.item_key for one in inputs.duplicates]} if inputs.duplicates else {}),
+        **({"stopped": inputs.stopped} if inputs.stopped else {}),
     }
     run_id, done = _run_id(facts, runs)
     if not (done or baseline):
@@ -222,7 +224,26 @@ def _search(
         superseded=found.superseded,
         unsearched=found.unsearched,
         duplicates=found.duplicates,
+        stopped=_stopped(site, found, until_day),
     )
+
+
+def _stopped(site: Site, found: SearchResult, until_day: int) -> tuple[str, ...]:
+    """A line for each source of a sensor with several that was not searched, or whose newest scene is older
+    than a sensor's may be, while another source of it has a newer one.
+    """
+    lines = [f"{name}: it could not be searched" for name in found.silent]
+    latest: dict[str, int] = {}
+    for name, day in found.newest:
+        sensor = name.partition("=")[0]
+        latest[sensor] = max(latest.get(sensor, 0), day)
+    for name, day in found.newest:
+        sensor = name.partition("=")[0]
+        limit = 2 * site.config.revisit_days_of(sensor) + SLACK_DAYS if sensor in STREAMS else SLACK_DAYS
+        if until_day - day > limit and latest[sensor] > day:
+            newest = f"its newest scene is of {iso(day)}" if day else "it lists no scene"
+            lines.append(f"{name}: {newest}")
+    return tuple(sorted(lines))
 
 
 def _explain_nothing(

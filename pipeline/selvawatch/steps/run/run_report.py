@@ -42,6 +42,8 @@ class RunReport:
     """Those of them that are too old, or of which there is none."""
     unsearched: tuple[str, ...]
     """Sensors whose archive could not be searched."""
+    sources_stopped: tuple[str, ...]
+    """Sources that brought nothing new or could not be searched while another of the sensor went on."""
     events_new: int
     events_confirmed: int
     events_closed: int
@@ -110,6 +112,7 @@ def report_on(
         newest_scenes={one.sensor: _iso(one.newest_day) for one in content.coverage.listed},
         stale={one.sensor: _iso(one.newest_day) for one in content.coverage.stale},
         unsearched=tuple(one.sensor for one in content.coverage.listed if not one.searched),
+        sources_stopped=context.inputs.stopped,
         events_new=int((live["change"] == "new").sum()),
         events_confirmed=int((live["status"] == "confirmed").sum()),
         events_closed=int((live["status"] == "closed").sum()),
@@ -149,10 +152,10 @@ def _unreachable(context: RunContext, content: RunContent) -> int:
 def report_of(row: RunRow) -> RunReport:
     """The report of a committed run."""
     unknown = {"span_from": "", "observed_share_span": None, "observed_share_span_optical": None}
-    silent: dict[str, object] = {"newest_scenes": {}, "stale": {}, "unsearched": ()}
+    silent: dict[str, object] = {"newest_scenes": {}, "stale": {}, "unsearched": (), "sources_stopped": ()}
     counts = {"scene_balance": {}, "scenes_superseded": 0, "scenes_unreachable": 0, "events_closed": 0}
     values = {**unknown, **silent, **counts, **row.result}
-    listed = {name: tuple(values[name]) for name in ("loss_by_type", "unsearched")}
+    listed = {name: tuple(values[name]) for name in ("loss_by_type", "unsearched", "sources_stopped")}
     return RunReport(**{**values, **listed})
 
 
@@ -171,8 +174,8 @@ def seen_line(report: RunReport) -> str:
 
 
 def blind_lines_of(report: RunReport) -> list[str]:
-    """One line for each sensor that brings no new scenes or was not searched."""
-    return blind_lines(report.stale, report.unsearched, to_day(report.until))
+    """One line for each sensor that brings no new scenes or was not searched, and each stopped source."""
+    return blind_lines(report.stale, report.unsearched, to_day(report.until), report.sources_stopped)
 
 
 def _percent(share: float) -> str:
