@@ -161,6 +161,23 @@ def test_a_token_that_is_refused_leaves_the_scene_unread_and_one_that_is_late_do
     assert np.isfinite(source.read(landsat, TILE, ["red"])["red"].values).any()
 
 
+def test_a_token_that_ends_while_a_run_reads_is_asked_for_anew(computer, monkeypatch):
+    source = open_source("planetary-computer")
+    landsat = next(one for one in source.search(EVERYWHERE, *YEAR).scenes if one.sensor == "landsat-8")
+    assert np.isfinite(source.read(landsat, TILE, ["red"])["red"].values).any()
+    monkeypatch.setattr(computer, "token", "sv=1&sig=another-signature-not-to-be-told")
+    assert np.isfinite(source.read(landsat, TILE, ["green"])["green"].values).any()
+
+
+def test_a_storage_that_refuses_every_signature_is_tried_by_the_next_run(computer, monkeypatch):
+    source = open_source("planetary-computer")
+    landsat = next(one for one in source.search(EVERYWHERE, *YEAR).scenes if one.sensor == "landsat-8")
+    monkeypatch.setattr(computer, "refuses_all", True)
+    with pytest.raises(SceneError, match="refuses a new signature") as caught:
+        source.read(landsat, TILE, ["red"])
+    assert caught.value.reason == "unreachable" and SECRET not in str(caught.value)
+
+
 def test_a_subscription_key_follows_no_redirect(computer, monkeypatch):
     monkeypatch.setenv("PC_SDK_SUBSCRIPTION_KEY", "a-key-that-must-not-be-told")
     source = open_source("planetary-computer")

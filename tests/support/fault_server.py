@@ -33,6 +33,10 @@ class Served:
     """Bytes of content by path."""
     times: dict[str, list[float]] = field(default_factory=lambda: collections.defaultdict(list))
     signed_only: bool = False
+    token: str = TOKEN
+    """The only signature that it takes, and the one that it gives."""
+    refuses_all: bool = False
+    """Whether it takes no signature at all."""
     tokens_fail: int = 0
     tokens_moved: str = ""
     """Where requests for tokens are redirected to."""
@@ -107,9 +111,11 @@ class _Handler(BaseHTTPRequestHandler):
             if served.tokens_moved:
                 self._status(302, {"Location": served.tokens_moved})
                 return
-            self._send(200, json.dumps({"msft:expiry": "2999-01-01T00:00:00Z", "token": TOKEN}).encode(), {})
+            self._send(
+                200, json.dumps({"msft:expiry": "2999-01-01T00:00:00Z", "token": served.token}).encode(), {}
+            )
             return
-        if served.signed_only and parts.query != TOKEN:
+        if served.refuses_all or (served.signed_only and parts.query != served.token):
             self._status(403)
             return
         fault = next((kind for pattern, kind in served.faults.items() if re.search(pattern, parts.path)), "")

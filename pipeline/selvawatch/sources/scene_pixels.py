@@ -17,6 +17,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -43,7 +44,7 @@ from selvawatch.sources.sensors.sensor import Band, Scaling
 from selvawatch.sources.sensors.sensor_table import asset_of, scaling_of, sensor_of
 from selvawatch.web.range_file import RemoteFile
 from selvawatch.web.retry import reason_of
-from selvawatch.web.signing import PREFIX, address_of
+from selvawatch.web.signing import PREFIX, address_of, renewed
 from selvawatch.web.throttle import AT_ONCE
 
 Bytes = LocalBytes | RemoteFile
@@ -265,7 +266,7 @@ def bytes_of(href: str) -> Bytes:
     """The bytes of an href's file; OSError when it cannot be opened."""
     address = address_of(href)
     if _on_web(address):
-        return RemoteFile(address)
+        return RemoteFile(address, renew=partial(renewed, href) if address != href else None)
     path = Path(address)
     check_plain(path)
     return LocalBytes(path, path.stat().st_size)

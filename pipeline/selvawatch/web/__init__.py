@@ -4,5 +4,5 @@ Public: `client` (GuardedAdapter, REDIRECTS, get), `limits` (AnswerLimits, LIMIT
 check_json, parsed_json), `retry` (PassingError, RetryRule, StatusError,
 UnreachableError, is_passing, reason_of, retried), `range_file` (PATIENCE, RemoteFile, fetch), `throttle`
 (AT_ONCE, turn_at), `traffic` (add_received, received_bytes), `addresses` (remote), `guarded` (trust),
-`signing` (PREFIX, address_of, to_be_signed), `tokens` (EARTHDATA_VARIABLE, direct).
+`signing` (PREFIX, address_of, renewed, to_be_signed), `tokens` (EARTHDATA_VARIABLE, direct).
 """

@@ -10,14 +10,21 @@ import copy
 import io
 import re
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import urllib3
 
 from selvawatch.web.client import opened
 from selvawatch.web.limits import LimitError
-from selvawatch.web.retry import PassingError, RetryRule, StatusError, UnreachableError, retried
+from selvawatch.web.retry import (
+    PassingError,
+    RefusedError,
+    RetryRule,
+    StatusError,
+    UnreachableError,
+    retried,
+)
 from selvawatch.web.tokens import authorization, needs_token, refusal
 from selvawatch.web.traffic import add_received
 
@@ -47,11 +54,16 @@ PATIENCE = Patience()
 
 
 class RemoteFile(io.RawIOBase):
-    """A seekable file over http(s); OSError when anything but the bytes asked for comes back."""
+    """A seekable file over http(s); OSError when anything but the bytes asked for comes back.
 
-    def __init__(self, address: str, patience: Patience | None = None) -> None:
+    renew: gives another address once where one is refused: a signature may end while a file is read.
+    """
+
+    def __init__(
+        self, address: str, patience: Patience | None = None, renew: Callable[[str], str] | None = None
+    ) -> None:
         super().__init__()
-        self._address, self._patience = address, patience or PATIENCE
+        self._address, self._patience, self._renew = address, patience or PATIENCE, renew
         self._starts: list[int] = []
         self._pieces: list[bytes] = []
         self._location = 0
@@ -150,13 +162,25 @@ class RemoteFile(io.RawIOBase):
         return self._starts[index], self._pieces[index]
 
     def _fetch(self, first: int, end: int) -> None:
-        content, size = fetch(self._address, first, min(end, self.size or end), self._patience)
+        content, size = self._fetched(first, min(end, self.size or end))
         if self.size and size != self.size:
             raise OSError("the file changed while it was read")
         self.size = size
         index = bisect.bisect_left(self._starts, first)
         self._starts.insert(index, first)
         self._pieces.insert(index, content)
+
+    def _fetched(self, first: int, end: int) -> tuple[bytes, int]:
+        try:
+            return fetch(self._address, first, end, self._patience)
+        except RefusedError:
+            if self._renew is None:
+                raise
+            self._address, self._renew = self._renew(self._address), None
+        try:
+            return fetch(self._address, first, end, self._patience)
+        except RefusedError as error:
+            raise UnreachableError(f"it refuses a new signature too ({error})") from None
 
 
 def fetch(address: str, first: int, end: int, patience: Patience) -> tuple[bytes, int]:

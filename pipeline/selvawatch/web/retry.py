@@ -11,6 +11,8 @@ import urllib3
 
 log = logging.getLogger(__name__)
 
+_REFUSALS = (401, 403)
+
 Answer = TypeVar("Answer")
 
 
@@ -21,6 +23,10 @@ class UnreachableError(OSError):
         super().__init__(text)
         self.status = status
         """Status of the last answer; None: there was none."""
+
+
+class RefusedError(OSError):
+    """A host that gives this to others, or with another token or signature: status 401 or 403."""
 
 
 class PassingError(Exception):
@@ -94,7 +100,7 @@ def retried(request: Callable[[], Answer], rule: RetryRule | None = None) -> Ans
         except StatusError as error:
             why, requested_s, status = str(error), error.requested_s, error.status
             if not is_passing(error.status, rule):
-                raise OSError(why) from None
+                raise (RefusedError if error.status in _REFUSALS else OSError)(why) from None
         log.info("try %d of %d: %s", attempt + 1, rule.tries, why)
         spent_s += time.monotonic() - began
         if spent_s > rule.longest_tries_s:

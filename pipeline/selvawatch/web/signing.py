@@ -85,6 +85,20 @@ def address_of(href: str) -> str:
     return f"{plain}{'&' if parts.query else '?'}{token.text}"
 
 
+def renewed(href: str, refused: str) -> str:
+    """What to open for an href whose signed address was refused: signed by a token asked for anew.
+
+    Raises
+    ------
+    OSError
+        As `address_of`.
+    """
+    with _guard:
+        for where in [where for where, token in _tokens.items() if token.text and token.text in refused]:
+            del _tokens[where]
+    return address_of(href)
+
+
 class _Unsigned(logging.Filter):
     """Takes signatures out of what others log."""
 
