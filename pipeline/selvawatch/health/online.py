@@ -168,7 +168,7 @@ def _asked(site: Site, archive: str, family: str, day: int, say: Callable[[Archi
         say(replace(answer, failed=doing, why=" ".join(str(error).split())))
     except Exception as error:
         # An archive may answer anything: what nobody foresaw of it is a line of its own, and no silence.
-        say(replace(answer, failed=doing, why=f"{type(error).__name__}: {error}"[:300]))
+        say(replace(answer, failed=doing, why=f"an answer that nobody foresaw ({type(error).__name__})"))
 
 
 def _opened(archive: str, family: str) -> Source:

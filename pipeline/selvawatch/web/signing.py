@@ -18,6 +18,7 @@ from selvawatch.web.client import get
 from selvawatch.web.guarded import trust
 from selvawatch.web.limits import AnswerLimits, parsed_json
 from selvawatch.web.retry import PassingError, StatusError, UnreachableError, retried
+from selvawatch.web.tokens import secret_in
 
 PREFIX = "planetary-computer:"
 """Begins the href of an asset that must be signed."""
@@ -78,7 +79,7 @@ def address_of(href: str) -> str:
     with _guard:
         token = _tokens.get(where)
         if token is None or token.left_s < _LEAST_S:
-            token = _tokens[where] = _asked_token(where, os.environ.get(KEY_VARIABLE))
+            token = _tokens[where] = _asked_token(where, secret_in(KEY_VARIABLE))
     if not token.text:
         return plain
     _hush()
@@ -118,7 +119,7 @@ def _hush() -> None:
             logging.getLogger(name).addFilter(only)
 
 
-def _asked_token(where: str, key: str | None) -> _Token:
+def _asked_token(where: str, key: str) -> _Token:
     """The token of a storage, empty for one that is not Planetary Computer's; a redirect is refused, for the
     key would go with it.
     """

@@ -8,14 +8,17 @@ Datapool, which redirects there (https://docs.asf.alaska.edu/datasets/using_ASF_
 
 import ipaddress
 import os
+import re
 from urllib.parse import urlsplit
 
 from selvawatch.web.addresses import plain_host
+from selvawatch.web.retry import UnreachableError
 
 EARTHDATA_VARIABLE = "EARTHDATA_TOKEN"
 """Variable of the environment that holds a bearer token of Earthdata Login."""
 HOST_VARIABLE = "EARTHDATA_HOST"
 """Variable of the environment that names one more host that the token is for (a mirror)."""
+_SECRET = re.compile(r"[!-~]{1,8000}")
 _EARTHDATA_HOSTS = ("cumulus.asf.earthdatacloud.nasa.gov",)
 LOGIN_HOST = "urs.earthdata.nasa.gov"
 """Where a request without a valid token is sent on to."""
@@ -27,11 +30,32 @@ def authorization(address: str) -> dict[str, str]:
     """Headers that open an address: the token of its host, or none.
 
     A token goes over https only, or to this machine itself.
+
+    Raises
+    ------
+    UnreachableError
+        When what the variable holds is no token; its text does not show it.
     """
-    token = os.environ.get(EARTHDATA_VARIABLE, "").strip()
+    if not needs_token(address):
+        return {}
+    token = secret_in(EARTHDATA_VARIABLE)
     parts = urlsplit(address)
     safe = parts.scheme == "https" or _is_loopback(parts.hostname or "")
-    return {"Authorization": f"Bearer {token}"} if token and safe and needs_token(address) else {}
+    return {"Authorization": f"Bearer {token}"} if token and safe else {}
+
+
+def secret_in(variable: str) -> str:
+    """The token or key that a variable of the environment holds; empty where it is not set.
+
+    Raises
+    ------
+    UnreachableError
+        Where it holds line breaks or other marks that no header may: a client would show it in its own error.
+    """
+    text = os.environ.get(variable, "").strip()
+    if text and not _SECRET.fullmatch(text):
+        raise UnreachableError(f"{variable} holds blanks, line breaks or other marks that no token has")
+    return text
 
 
 def needs_token(address: str) -> bool:

@@ -105,3 +105,18 @@ def test_an_address_of_the_datapool_is_read_where_it_would_redirect_to():
     here = tokens.direct(f"https://datapool.asf.alaska.edu/RTC/OPERA-S1/{name}_VV.tif")
     assert here == (f"https://cumulus.asf.earthdatacloud.nasa.gov/OPERA/OPERA_L2_RTC-S1/{name}/{name}_VV.tif")
     assert tokens.direct("https://a.example/b.tif") == "https://a.example/b.tif"
+
+
+@pytest.mark.parametrize("held", ["abc\ndef", "abc def", "abc\r\ndef", "ab\u00e9c"])
+def test_a_variable_that_holds_no_token_is_named_and_never_shown(monkeypatch, held):
+    monkeypatch.setenv(tokens.EARTHDATA_VARIABLE, held)
+    with pytest.raises(OSError, match=tokens.EARTHDATA_VARIABLE) as caught:
+        tokens.authorization("https://cumulus.asf.earthdatacloud.nasa.gov/a.tif")
+    assert "abc" not in str(caught.value) and "def" not in str(caught.value)
+    assert tokens.authorization("https://elsewhere.example/a.tif") == {}
+
+
+def test_a_line_break_at_the_end_of_a_variable_is_none_of_the_token(monkeypatch):
+    monkeypatch.setenv(tokens.EARTHDATA_VARIABLE, "a-token\r\n")
+    sent = tokens.authorization("https://cumulus.asf.earthdatacloud.nasa.gov/a.tif")
+    assert sent == {"Authorization": "Bearer a-token"}
