@@ -26,6 +26,10 @@ Levels = Mapping[str, Mapping[str, float]]
 """Level by stream with its track and by index, in stored units."""
 
 _LIMIT = 32_767
+_TRIED = 4
+"""Times as many passes as give a level that are held against forest; a track of which so many show too little
+is not used.
+"""
 _TRACK = re.compile(r".+-t(\d{1,3})")
 
 
@@ -34,9 +38,11 @@ class NewLevel:
     """The level of a track that the history does not know."""
 
     level: Mapping[str, float]
-    """By index, stored units; NaN where no forest was seen."""
+    """By index, stored units."""
     spread: Mapping[str, float]
     """Standard deviation of the level of single passes, by index, stored units."""
+    last_day: int
+    """Day of the last pass that gave it; it serves later ones."""
 
 
 def history_levels(stacks: Mapping[str, tuple[np.ndarray, np.ndarray]], rule: TrackRule) -> dict[str, float]:
@@ -92,55 +98,76 @@ class TrackLevels:
         self._days: dict[str, list[int]] = {}
         for stream, day in keys:
             self._days.setdefault(stream, []).append(day)
-        self._new: dict[str, NewLevel] = {}
+        self._new: dict[str, NewLevel | None] = {}
+        self._with_history: dict[str, bool] = {}
 
     def levelled(self, observation: Observation) -> Observation | None:
         """The observation less its track's level; None where its track is not used yet."""
         stream = observation.stream
-        if not is_tracked(stream) or not self._model.knows(stream) or not self._has_history(stream):
+        if not self._is_judged(stream):
             return observation
+        if not self.is_used(stream, observation.day):
+            return None
         if stream in self._levels:
             return less_level(observation, self._levels[stream])
-        if not is_levelled(self._days.get(stream, ()), observation.day, self._rule):
-            return None
-        new = self._new.get(stream)
-        if new is None:
-            new = self._new[stream] = self._measured(stream)
-        if not all(math.isfinite(level) for level in new.level.values()):
-            return None
-        return replace(less_level(observation, new.level), spreads=new.spread)
+        new = self._new_level(stream)
+        return None if new is None else replace(less_level(observation, new.level), spreads=new.spread)
+
+    def is_used(self, stream: str, day: int) -> bool:
+        """Whether an observation of a stream is used: its track has a level, or is none that needs one.
+
+        Radar that states no track is not used where the history has levels of tracks of its direction: which
+        of them it would need is not known.
+        """
+        if not self._is_judged(stream) or stream in self._levels:
+            return True
+        new = self._new_level(stream) if is_tracked(stream) else None
+        return new is not None and day > new.last_day
+
+    def _is_judged(self, stream: str) -> bool:
+        """Whether a stream is one that needs a level here."""
+        if not self._model.knows(stream) or not self._has_history(stream):
+            return False
+        return is_tracked(stream) or any(without_track(one) == stream for one in self._levels)
 
     def _has_history(self, stream: str) -> bool:
         """Whether any pixel of the tile has a baseline of the stream; without it the day's forest decides."""
         model = self._model.stream(stream)
-        return any(
-            bool((self._baselines[name_of(model.stream, index.index, "sigma")].to_numpy() > 0).any())
-            for index in model.indices
-        )
+        if model.stream not in self._with_history:
+            self._with_history[model.stream] = any(
+                bool((self._baselines[name_of(model.stream, index.index, "sigma")].to_numpy() > 0).any())
+                for index in model.indices
+            )
+        return self._with_history[model.stream]
 
-    def _measured(self, stream: str) -> NewLevel:
-        """Level of a track by its first passes."""
-        passes: dict[str, list[float]] = {}
-        for day in self._days[stream][: self._rule.passes]:
+    def _new_level(self, stream: str) -> NewLevel | None:
+        """Level of a track that the history does not know; None while too few passes show enough forest."""
+        if stream not in self._new:
+            self._new[stream] = self._measured(stream)
+        return self._new[stream]
+
+    def _measured(self, stream: str) -> NewLevel | None:
+        """Level of a track by its first passes that show enough forest in every index, of the first
+        `_TRIED` times as many; it follows from them alone.
+        """
+        names = [index.index for index in self._model.stream(stream).indices]
+        found: list[list[float]] = []
+        for day in self._days.get(stream, ())[: _TRIED * self._rule.passes]:
             observation = self._read(stream, day)
-            for index in self._model.stream(stream).indices:
-                found = passes.setdefault(index.index, [])
-                if index.index in observation.values:
-                    found.append(self._pass_level(observation, index.index))
-        levels = {name: np.array(found, np.float64) for name, found in passes.items()}
-        seen = {name: found[np.isfinite(found)] for name, found in levels.items()}
-        enough = {
-            name: 2 * found.size >= self._rule.passes and found.size > 1 for name, found in seen.items()
-        }
-        return NewLevel(
-            level={
-                name: float(np.median(found)) if enough[name] else math.nan for name, found in seen.items()
-            },
-            spread={
-                name: float(np.std(found, ddof=1)) if enough[name] else math.nan
-                for name, found in seen.items()
-            },
-        )
+            if not all(name in observation.values for name in names):
+                continue
+            level = [self._pass_level(observation, name) for name in names]
+            if not np.isfinite(level).all():
+                continue
+            found.append(level)
+            if len(found) == self._rule.passes:
+                middle, spread = np.median(found, axis=0), np.std(found, axis=0, ddof=1)
+                return NewLevel(
+                    level=dict(zip(names, middle.tolist(), strict=True)),
+                    spread=dict(zip(names, spread.tolist(), strict=True)),
+                    last_day=day,
+                )
+        return None
 
     def _pass_level(self, observation: Observation, name: str) -> float:
         """Median residual of a pass over forest with a baseline, stored units; NaN of too little forest."""
@@ -166,11 +193,6 @@ def is_tracked(stream: str) -> bool:
     return _TRACK.fullmatch(stream) is not None
 
 
-def is_levelled(days: Sequence[int], day: int, rule: TrackRule) -> bool:
-    """Whether enough passes of a track come before a day. days: those of all its passes, increasing."""
-    return sum(before < day for before in days) >= rule.passes
-
-
 def less_level(observation: Observation, level: Mapping[str, float]) -> Observation:
     """The observation less a level by index, in stored units; clipped, never wrapped."""
     values = {name: shifted(stored, level.get(name, 0.0)) for name, stored in observation.values.items()}
@@ -184,27 +206,6 @@ def shifted(stored: np.ndarray, level: float) -> np.ndarray:
         return stored
     moved = np.clip(stored.astype(np.int32) - step, -_LIMIT, _LIMIT).astype(np.int16)
     return np.where(stored == NODATA, NODATA, moved)
-
-
-def unused_tracks(
-    keys: Sequence[tuple[str, int]], model: Model, levels: Levels, rule: TrackRule, streams: Sequence[str]
-) -> set[tuple[str, int]]:
-    """Stream and day of the observations that are not used, for their tracks have no level yet.
-
-    keys: stream and day of every observation of the monitoring. streams: those of the model with a history.
-    """
-    days: dict[str, list[int]] = {}
-    for stream, day in keys:
-        days.setdefault(stream, []).append(day)
-    return {
-        (stream, day)
-        for stream, day in keys
-        if is_tracked(stream)
-        and model.knows(stream)
-        and without_track(stream) in streams
-        and stream not in levels
-        and not is_levelled(days[stream], day, rule)
-    }
 
 
 def _physical(stored: np.ndarray) -> np.ndarray:

@@ -10,7 +10,7 @@ from made_tracks import FIRST, SECOND, SITE, STREAM, fitted, observations, outco
 from selvawatch.core.observation import Observation, without_track
 from selvawatch.core.stack import NODATA
 from selvawatch.detect.shift_rule import TrackRule
-from selvawatch.detect.track_levels import TrackLevels, history_levels, is_levelled, shifted, unused_tracks
+from selvawatch.detect.track_levels import TrackLevels, history_levels, shifted
 from small_site import SMALL_PLAN, SMALL_TILE
 
 RULE = TrackRule(passes=4, step_px=1, minimum_px=4)
@@ -55,7 +55,7 @@ def test_a_new_track_is_left_out_until_it_has_a_level_and_then_taken_with_it(mad
     assert [one is None for one in used[:5]] == [True] * 4 + [False] and None not in used[4:]
     shift = np.median(mine[5].values["vv"].astype(int) - used[5].values["vv"])
     assert shift == pytest.approx(-150, abs=40) and used[5].spreads["vv"] > 0
-    unused = unused_tracks(keys, SITE.model, levels, RULE, [STREAM])
+    unused = {key for key in keys if not tracks.is_used(*key)}
     assert unused == {(NEW, one.day) for one in mine[:4]}
 
 
@@ -93,9 +93,18 @@ def test_pixels_that_were_not_seen_stay_so_and_nothing_wraps():
     assert shifted(stored, -150.0).tolist() == [NODATA, -32_617, 150, 32_767]
 
 
-def test_a_pass_counts_for_later_days_only():
-    assert not is_levelled([1, 2, 3, 4], 4, RULE)
-    assert is_levelled([1, 2, 3, 4, 9], 5, RULE)
+def test_passes_that_show_too_little_forest_give_no_level_and_are_not_used(made):
+    baselines, levels = fitted(made, START)
+    mine = [one for one in made if one.day >= START and one.stream == NEW]
+    empty = [
+        replace(one, values={name: np.full_like(v, NODATA) for name, v in one.values.items()})
+        for one in mine[:2]
+    ]
+    by_day = {one.day: one for one in (*empty, *mine[2:])}
+    keys = [(NEW, one.day) for one in mine]
+    tracks = TrackLevels(SITE.model, baselines, levels, RULE, keys, lambda _, day: by_day[day])
+    assert [tracks.is_used(NEW, one.day) for one in mine[:7]] == [False] * 6 + [True]
+    assert tracks.levelled(by_day[mine[6].day]) is not None
 
 
 @pytest.mark.parametrize(
@@ -112,8 +121,10 @@ def test_a_stream_is_known_with_and_without_its_track(stream, plain):
     assert SITE.model.knows(stream)
 
 
-def test_a_stream_without_a_track_is_used_as_it_is(made):
+def test_radar_without_a_track_is_used_only_where_no_track_has_a_level(made):
     baselines, levels = fitted(made, START)
-    tracks = TrackLevels(SITE.model, baselines, levels, RULE, [], lambda *_: None)
     old = replace(made[-1], stream=STREAM)
-    assert tracks.levelled(old) is old
+    known = TrackLevels(SITE.model, baselines, levels, RULE, [(STREAM, old.day)], lambda *_: old)
+    assert known.levelled(old) is None and not known.is_used(STREAM, old.day)
+    none = TrackLevels(SITE.model, baselines, {}, RULE, [(STREAM, old.day)], lambda *_: old)
+    assert none.levelled(old) is old

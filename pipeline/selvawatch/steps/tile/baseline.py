@@ -99,7 +99,8 @@ def level_tracks(
 ) -> tuple[dict[tuple[str, str], xr.DataArray], dict[str, dict[str, float]]]:
     """Stacks with the tracks of each stream brought to one level, by stream and index, and those levels.
 
-    Tracks with too few passes are left out; of two tracks on one day the first is kept.
+    Tracks with too few passes are left out, and radar that states no track where tracks have levels; of two
+    tracks on one day the first is kept. A track with a level of some indices only has none.
     """
     groups: dict[tuple[str, str], dict[str, xr.DataArray]] = {}
     for (name, index), stack in stacks.items():
@@ -111,11 +112,14 @@ def level_tracks(
         found = _levels_of(tracked, rule)
         for name, level in found.items():
             levels.setdefault(name, {})[index] = level
-        parts = [tracks[name] for name in sorted(tracks) if name == stream]
+        parts = [] if found else [stack for name, stack in tracks.items() if name == stream]
         parts += [_less(tracked[name], level) for name, level in sorted(found.items())]
         if parts:
             merged[stream, index] = parts[0] if len(parts) == 1 else _joined(parts)
-    return merged, levels
+    of_stream = {
+        name: {index for stream, index in merged if stream == without_track(name)} for name in levels
+    }
+    return merged, {name: level for name, level in levels.items() if level.keys() >= of_stream[name]}
 
 
 def _levels_of(tracked: Mapping[str, xr.DataArray], rule: TrackRule) -> dict[str, float]:

@@ -11,15 +11,13 @@ from selvawatch.core.grid import Tile
 from selvawatch.detect import fusion
 from selvawatch.detect.common_shift import without_common_shift
 from selvawatch.detect.shift_rule import Corner
-from selvawatch.detect.track_levels import TrackLevels
 from selvawatch.errors import DamagedError
 from selvawatch.prepare.ingest import SceneRecord
-from selvawatch.prepare.observation_files import observation_path, read_observation
 from selvawatch.prepare.observation_keys import ObservationKey, observation_keys
 from selvawatch.steps.tile.baseline import TileBaseline
 from selvawatch.steps.tile.composite import composites_of
 from selvawatch.steps.tile.observations import STATE_VERSION, WORKERS, observations_of
-from selvawatch.steps.tile.track_records import levels_in
+from selvawatch.steps.tile.track_records import track_levels
 from selvawatch.store.checkpoints import Checkpoint, checkpoint, keep, kept, newest_checkpoint
 from selvawatch.store.contents import (
     ACCUMULATORS,
@@ -122,15 +120,7 @@ class _Sums:
     ) -> None:
         self.context, self.tile, self.baseline = context, tile, baseline
         self._baselines = load_arrays(context.store.baseline(tile.id, baseline), BASELINES)
-        folder = context.store.observations(tile.id)
-        self._tracks = TrackLevels(
-            context.site.model,
-            self._baselines,
-            levels_in(self._baselines),
-            context.site.common_shift.tracks,
-            [(key.stream, key.day) for key in keys],
-            lambda stream, day: read_observation(observation_path(folder, stream, day), with_halo=True),
-        )
+        self._tracks = track_levels(context, tile.id, self._baselines, keys)
 
     def add(self, state: xr.Dataset, some: Sequence[ObservationKey]) -> xr.Dataset:
         """The sums after some more observations."""

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import xarray as xr
 
-from selvawatch.detect.baseline import name_of
-from selvawatch.detect.track_levels import Levels, unused_tracks
+from selvawatch.detect.track_levels import Levels, TrackLevels
 from selvawatch.prepare.ingest import SceneRecord
-from selvawatch.prepare.observation_keys import observation_keys
+from selvawatch.prepare.observation_files import observation_path, read_observation
+from selvawatch.prepare.observation_keys import ObservationKey, observation_keys
 from selvawatch.store.contents import BASELINES
 from selvawatch.store.run_plan import RunContext
 from selvawatch.store.tile_state import load_arrays
@@ -24,22 +24,30 @@ def levels_in(baselines: xr.Dataset) -> Levels:
     return levels
 
 
+def track_levels(
+    context: RunContext, tile: str, baselines: xr.Dataset, keys: Sequence[ObservationKey]
+) -> TrackLevels:
+    """Which observations of a tile are used, and with which level. keys: those of the monitoring, by day."""
+    folder = context.store.observations(tile)
+    return TrackLevels(
+        context.site.model,
+        baselines,
+        levels_in(baselines),
+        context.site.common_shift.tracks,
+        [(key.stream, key.day) for key in keys],
+        lambda stream, day: read_observation(observation_path(folder, stream, day), with_halo=True),
+    )
+
+
 def with_unused_tracks(
     context: RunContext, tile: str, baseline: str, scene_records: Sequence[SceneRecord]
 ) -> tuple[SceneRecord, ...]:
     """The records of a tile, with reason `track` on those whose observations wait for a level."""
     site, until_day = context.site, context.plan.until_day
-    keys = [(key.stream, key.day) for key in observation_keys(scene_records, site.days.first_day, until_day)]
+    keys = observation_keys(scene_records, site.days.first_day, until_day)
     baselines = load_arrays(context.store.baseline(tile, baseline), BASELINES)
-    streams = [
-        stream.stream
-        for stream in site.model.streams
-        if any(
-            bool((baselines[name_of(stream.stream, index.index, "sigma")].to_numpy() > 0).any())
-            for index in stream.indices
-        )
-    ]
-    unused = unused_tracks(keys, site.model, levels_in(baselines), site.common_shift.tracks, streams)
+    tracks = track_levels(context, tile, baselines, keys)
+    unused = {(key.stream, key.day) for key in keys if not tracks.is_used(key.stream, key.day)}
     return tuple(
         replace(one, reason=TRACK if (one.stream, one.day) in unused else "") if one.state == "read" else one
         for one in scene_records
