@@ -22,6 +22,7 @@ from selvawatch.core.schema import Column, Table, Tier, column
 from selvawatch.core.tables import RIGHTS
 from selvawatch.errors import LayerError
 from selvawatch.provenance import code_digest, code_version
+from selvawatch.register.dating.timelines import of_titles
 from selvawatch.register.register import IN_FORCE, NOT_IN_FORCE, Register, validity
 from selvawatch.register.vector_files import Repair, split_layer
 from selvawatch.steps.loss_layer import LossLayer, fields_read, loss_remarks, parts_digest, read_of_user
@@ -185,10 +186,13 @@ def _zone_layers(
 
 
 def register_layers(register: Register, tier: Tier) -> dict[str, gpd.GeoDataFrame]:
-    """The register's layers as zones, with the columns that a tier may see and the position of each row."""
+    """The register's layers as zones, with the columns that a tier may see and the position of each row.
+
+    What a title says of its own application is a state of the same ground, and no zone beside it.
+    """
     names = [one.name for one in RIGHTS.columns if one.tier <= tier and one.dtype != "geometry"]
     frame = register.rights[[*names, "geometry"]].assign(_row=np.arange(len(register)))
-    frame = frame[(frame["kind"] != "place").to_numpy()]
+    frame = frame[((frame["kind"] != "place") & ~of_titles(register.rights)).to_numpy()]
     return {str(layer): part.drop(columns="layer") for layer, part in frame.groupby("layer", sort=True)}
 
 

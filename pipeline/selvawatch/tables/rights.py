@@ -9,7 +9,7 @@ from selvawatch.core.table_options import TableOptions
 from selvawatch.core.tables import AREAS_OF_RIGHTS
 from selvawatch.register.register import NOT_IN_FORCE, UNKNOWN
 from selvawatch.tables.base import PublicForm, TableInputs, TableSpec, counted_pieces, district_of
-from selvawatch.tables.rights_by_face import REGISTER, THREE, described_rights, of_register
+from selvawatch.tables.rights_by_face import REGISTER, THREE, described_rights, last_rows, of_register
 from selvawatch.tables.single_rights import (
     DISTRICT,
     OTHER_DISTRICTS,
@@ -78,10 +78,18 @@ def with_shown_districts(inputs: TableInputs, options: TableOptions, rows: pd.Da
 def _by_district(inputs: TableInputs, options: TableOptions) -> pd.DataFrame:
     """Loss of each piece on each right over it, with its type, district and id; only where there is some.
 
-    A right that had two types stands under both, each with the loss while it was of that type.
+    A right that had two types stands for each piece under the one that it was of, or may have been of; where
+    it was of none, under its last.
     """
     rows = _loss_on_rights(inputs, options, ["right_id", "type"])
     rows = rows[(rows["ha"] > 0).to_numpy()]
+    rights = inputs.register.rights.iloc[last_rows(inputs.register.rights)]
+    last = rows["right_id"].map(dict(zip(rights["right_id"], rights["type"], strict=True)))
+    order = pd.DataFrame(
+        {"out": rows["loss_in_force"] == 0, "sure": rows["loss_unknown"] == 0, "other": rows["type"] != last}
+    )
+    best = order.sort_values(["out", "sure", "other"], kind="stable").index
+    rows = rows.loc[best].drop_duplicates(["piece", "right_id"]).sort_index()
     return rows.assign(district=district_of(inputs, "district")[rows["piece"].to_numpy()])
 
 

@@ -158,7 +158,7 @@ def test_units_that_lie_in_the_other_class_of_the_map_are_refused(sample):
 def test_strata_that_exceed_their_area_are_refused(sample):
     frame = rows()
     frame["stratum_ha"] = np.where(frame["stratum"] == "loss", 100.0, 400.0)
-    with pytest.raises(TableError, match="exceed their area"):
+    with pytest.raises(TableError, match="are not their area"):
         estimate(sample(frame))
 
 

@@ -69,6 +69,8 @@ def _keys(rows: gpd.GeoDataFrame, entry: LayerEntry) -> pd.Series:
 
 def _pairs(rows: np.ndarray, known: np.ndarray, has_key: bool) -> dict[int, int]:
     """Position of the known outline of each row: the same, or with a key that of most ground."""
+    if not has_key:
+        return _same_outlines(rows, known)
     shared = shapely.area(shapely.intersection(rows[:, None], known[None, :]))
     same = shapely.equals_exact(shapely.normalize(rows)[:, None], shapely.normalize(known)[None, :])
     score = np.where(same, np.inf, shared)
@@ -76,9 +78,21 @@ def _pairs(rows: np.ndarray, known: np.ndarray, has_key: bool) -> dict[int, int]
     order = np.argsort(-score, axis=None, kind="stable")
     for row, other in zip(*np.unravel_index(order, score.shape), strict=True):
         is_free = int(row) not in found and int(other) not in found.values()
-        fits = score[row, other] == np.inf or (has_key and (score[row, other] > 0 or score.size == 1))
+        fits = score[row, other] > 0 or score.size == 1
         if is_free and fits:
             found[int(row)] = int(other)
+    return found
+
+
+def _same_outlines(rows: np.ndarray, known: np.ndarray) -> dict[int, int]:
+    """Position of the same known outline of each row that has one, each once."""
+    places: dict[bytes, list[int]] = {}
+    for position, outline in enumerate(shapely.to_wkb(shapely.normalize(known)).tolist()):
+        places.setdefault(outline, []).append(position)
+    found = {}
+    for row, outline in enumerate(shapely.to_wkb(shapely.normalize(rows)).tolist()):
+        if places.get(outline):
+            found[row] = places[outline].pop(0)
     return found
 
 

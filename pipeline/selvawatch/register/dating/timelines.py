@@ -48,6 +48,13 @@ def with_applications(rights: pd.DataFrame, exact: np.ndarray) -> pd.DataFrame:
     return pd.concat([rights, asked], ignore_index=True)
 
 
+def of_titles(rights: pd.DataFrame) -> pd.Series:
+    """Whether a row is the application of a title that stands beside it (`with_applications`); bool."""
+    snapshot = pd.MultiIndex.from_frame(rights[["right_id", "recorded_from"]])
+    titles = snapshot[(rights["type"] == "mining").to_numpy()]
+    return (rights["type"] == APPLICATION) & snapshot.isin(titles)
+
+
 def dated_by_application(rights: pd.DataFrame) -> np.ndarray:
     """Whether the first day of each row is that of its application, for want of its own; bool (rows,)."""
     same = (rights["valid_from"] == rights["applied_on"]).to_numpy(bool)
@@ -116,15 +123,15 @@ class _Lines:
             if self.starts[row] < self.ends[row] <= self.starts[oldest]:
                 return
         if self.ends[last] >= day:
-            start = self._start_after(row, last)
+            start = self._start_after(row, last, first)
         elif begun == -EVER or (self._was_over(row, first) and begun < self.ends[last]):
             start = day
         else:
             start = max(begun, self.ends[last])
         self.starts[row] = max(begun, start)
 
-    def _start_after(self, row: int, last: int) -> int:
-        """First day of a row after one that is in force until it was seen."""
+    def _start_after(self, row: int, last: int, first: int) -> int:
+        """First day of a row after one that is in force until it was seen; no earlier one goes on."""
         day, begun = int(self.seen[row]), int(self.valid_from[row])
         if begun >= day or self.asked[row]:
             return day
@@ -134,7 +141,7 @@ class _Lines:
                 self.starts[last], self.known[last] = begun, self.known[row]
             return day
         if self.valid_from[last] < begun:
-            for one in range(last, row):
+            for one in range(first, row):
                 self.ends[one] = min(self.ends[one], begun)
             return begun
         return day
@@ -143,7 +150,7 @@ class _Lines:
         """End earlier rows on the day that a later one says it had ended, before it was seen."""
         end = self.valid_to[row]
         for one in range(first, row):
-            if self.seen[one] < self.seen[row] and self.starts[one] < end < self.ends[one]:
+            if self.seen[one] < self.seen[row] and self.valid_from[one] < end < self.ends[one]:
                 self.ends[one] = end
 
     def _begin_before(self, row: int, oldest: int) -> None:

@@ -200,9 +200,9 @@ def _check_strata(sample: AreaSample, area: str, year: str, mapped_ha: float, al
             needed=f"{mapped_ha:.2f} ha, as mapped",
             do="draw a sample from this map, or name the product and version that it was drawn from",
         )
-    if loss_ha + other_ha > all_ha * (1 + _STRATUM_SHARE) + _STRATUM_HA:
+    if not abs(loss_ha + other_ha - all_ha) <= _STRATUM_SHARE * all_ha + _STRATUM_HA:
         raise TableError(
-            "the strata exceed their area",
+            "the strata are not their area",
             where=where,
             got=f"{loss_ha + other_ha:.2f} ha",
             needed=f"{all_ha:.2f}",
