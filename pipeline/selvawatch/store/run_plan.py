@@ -151,7 +151,7 @@ def read_listing(store: Store, plan: RunPlan) -> tuple[Listing, tuple[str, ...],
     for kind in sorted(before.keys() | changes["new"].keys()):
         stays = _without(before.get(kind, {}), changes["gone"].get(kind, ()))
         listing[kind] = stays | {_item(text): text for text in changes["new"].get(kind, ())}
-    return listing, tuple(changes["unsearched"]), tuple(changes["stopped"])
+    return listing, tuple(changes["unsearched"]), tuple(changes.get("stopped", ()))
 
 
 def scenes_before(store: Store, area: str) -> tuple[Scene, ...]:

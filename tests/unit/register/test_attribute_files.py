@@ -71,7 +71,10 @@ def test_a_table_file_says_its_run_digests_and_layers(copied, tmp_path, command,
     assert re.fullmatch(r"2024-01-15 [0-9a-f]{64}", told["layer mining-cadastre"])
     if suffix != "xlsx":
         dictionary = (tmp_path / "zonas-diccionario.csv").read_text(encoding="utf-8-sig")
-        assert "Proporción de" in dictionary and "What the share is a share of" in dictionary
+        assert (
+            "De qué total es parte la proporción" in dictionary
+            and "What the share is a share of" in dictionary
+        )
 
 
 @pytest.mark.slow

@@ -83,12 +83,12 @@ def searched(io: LimitedApiIO, query: Query, first_day: int, last_day: int) -> I
     while waiting:
         days = waiting.pop()
         halves, count, stated = _halves(days), len(progress.seen), 0
-        listed = 0
+        listed: set[str] = set()
         try:
             for page in _pages(io, query, progress, days):
                 stated = max(stated, _matched(page, query.most_items))
                 fresh = {_mark(item): item for item in page["features"]}
-                listed += len(page["features"])
+                listed |= fresh.keys()
                 fresh = {mark: item for mark, item in fresh.items() if mark not in progress.seen}
                 progress.seen |= fresh.keys()
                 if len(progress.seen) > query.most_items:
@@ -101,8 +101,10 @@ def searched(io: LimitedApiIO, query: Query, first_day: int, last_day: int) -> I
             waiting += halves
             gained |= dict.fromkeys(halves, True)
             continue
-        if listed < stated:
-            log.warning("%s to %s: %d of %d items were listed", iso(days[0]), iso(days[1]), listed, stated)
+        if len(listed) < stated:
+            log.warning(
+                "%s to %s: %d of %d items were listed", iso(days[0]), iso(days[1]), len(listed), stated
+            )
             if gained[days]:
                 waiting += halves
                 gained |= dict.fromkeys(halves, len(progress.seen) > count)
