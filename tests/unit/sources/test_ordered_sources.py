@@ -13,10 +13,11 @@ from packaged import RECIPE
 from selvawatch.cli.options import the_source
 from selvawatch.core.days import to_day
 from selvawatch.core.grid import Grid
+from selvawatch.core.scene import Scene
 from selvawatch.errors import SelvawatchError, SourceError
 from selvawatch.prepare.ingest import ingest_scenes
 from selvawatch.site import SiteFile
-from selvawatch.sources.catalogues.ordered import filling_reader, with_known_first
+from selvawatch.sources.catalogues.ordered import filling_reader, merged, with_known_first
 from selvawatch.sources.open import open_source
 from selvawatch.web import retry
 
@@ -207,3 +208,30 @@ def test_the_packaged_site_finds_optical_scenes_with_either_archive_down(monkeyp
     assert len(found.duplicates) == (0 if down else len(here))
     assert ("landsat" in found.unsearched) == (down == "planetary-computer")
     assert found.found == len(found.scenes) + len(found.duplicates)
+
+
+def _radar(name, footprint, sensor, orbit="descending", track="127"):
+    return Scene(
+        id=name, sensor=sensor, collection="c", time=dt.datetime(2024, 6, 1, 10, tzinfo=dt.UTC),
+        footprint=footprint, assets={}, orbit=orbit, track=track, properties={"platform": "sentinel-1a"},
+    )  # fmt: skip
+
+
+def test_bursts_stand_for_a_pass_only_where_they_show_what_is_searched_of_it():
+    ground = shapely.box(-70.5, -13, -70, -12)
+    whole = _radar("whole", shapely.box(-72, -14, -69, -11), "sentinel-1")
+    north, south = shapely.box(-70.6, -12.5, -69.9, -11.9), shapely.box(-70.6, -13.1, -69.9, -12.5)
+    bursts = [_radar(name, box, "sentinel-1-opera") for name, box in (("n", north), ("s", south))]
+    kept, duplicates = merged([bursts, [whole]], ground)
+    assert [one.id for one in kept] == ["n", "s"] and [one.scene.id for one in duplicates] == ["whole"]
+    kept, duplicates = merged([bursts[:1], [whole]], ground)
+    assert sorted(one.id for one in kept) == ["n", "whole"] and duplicates == []
+    kept, duplicates = merged([[whole], bursts], ground)
+    assert [one.id for one in kept] == ["whole"] and len(duplicates) == 2
+
+
+def test_a_track_that_one_archive_does_not_state_is_no_other_acquisition():
+    here = shapely.box(-71, -13, -70, -12)
+    stated, silent = _radar("a", here, "sentinel-1"), _radar("b", here, "sentinel-1", track="")
+    assert len(merged([[stated], [silent]])[1]) == 1
+    assert merged([[stated], [_radar("b", here, "sentinel-1", track="25")]])[1] == []

@@ -5,10 +5,12 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
 import shapely
 import xarray as xr
 
 from selvawatch.core.grid import Tile
+from selvawatch.core.observation import without_track
 from selvawatch.core.scene import Scene
 from selvawatch.errors import SceneError, SourceError, UnsearchedError
 from selvawatch.sources.scene_pixels import read_scene
@@ -59,7 +61,7 @@ class OrderedSource:
             )
         for name, why in failed.items():
             log.warning("%s was not searched, another source fills in: %s", name, why)
-        scenes, duplicates = merged([one.scenes for one in found])
+        scenes, duplicates = merged([one.scenes for one in found], geometry)
         problems = {problem for one in found for problem in one.problems}
         return SearchResult(
             scenes=tuple(scenes),
@@ -115,25 +117,29 @@ def filling_reader(source: Source, duplicates: Iterable[Duplicate]) -> FillingRe
     return FillingReader(source, others)
 
 
-def merged(lists: Sequence[Iterable[Scene]]) -> tuple[list[Scene], list[Duplicate]]:
+def merged(
+    lists: Sequence[Iterable[Scene]], ground: shapely.Geometry | None = None
+) -> tuple[list[Scene], list[Duplicate]]:
     """Scenes of several sources, each acquisition once, of the source that is named first; and what the
     others list of the same acquisitions.
+
+    ground: what is searched, WGS 84; None: scenes are held against one another whole.
     """
     kept: list[Scene] = []
     duplicates: list[Duplicate] = []
-    groups: dict[str, list[Scene]] = {}
+    groups: dict[tuple[str, int], list[Scene]] = {}
     for scenes in lists:
         new = []
         for scene in scenes:
-            first = next(
-                (one for one in groups.get(stream_of(scene), ()) if is_acquisition_of(one, scene)), None
-            )
+            day, stream = scene.day, without_track(stream_of(scene))
+            near = [one for off in (-1, 0, 1) for one in groups.get((stream, day + off), ())]
+            first = _shown_by(scene, near, ground)
             if first is None:
                 new.append(scene)
             else:
                 duplicates.append(Duplicate(scene=scene, of=first.item_key, sensor=first.sensor))
         for scene in new:
-            groups.setdefault(stream_of(scene), []).append(scene)
+            groups.setdefault((without_track(stream_of(scene)), scene.day), []).append(scene)
         kept += new
     return (
         sorted(kept, key=lambda scene: scene.order),
@@ -141,29 +147,55 @@ def merged(lists: Sequence[Iterable[Scene]]) -> tuple[list[Scene], list[Duplicat
     )
 
 
+def _shown_by(scene: Scene, near: Sequence[Scene], ground: shapely.Geometry | None) -> Scene | None:
+    """The scene of another source that shows the same acquisition; of a product in other pieces (bursts of a
+    pass) the one that shares most ground, where together they show what it shows; None: it is shown by none.
+    """
+    same = next((one for one in near if one.sensor == scene.sensor and is_acquisition_of(one, scene)), None)
+    pieces = [one for one in near if one.sensor != scene.sensor and _is_pass_of(one, scene)]
+    if same is not None or not pieces:
+        return same
+    needed = scene.footprint if ground is None else scene.footprint.intersection(ground)
+    shared = [one.footprint.intersection(needed) for one in pieces]
+    if shapely.union_all(shared).area < _SHARED * needed.area:
+        return None
+    return pieces[int(np.argmax([one.area for one in shared]))]
+
+
 def is_acquisition_of(scene: Scene, other: Scene) -> bool:
     """Whether two scenes of different archives show one acquisition: the same platform, tile and pass, at a
     time that both could state of it, over the same ground.
     """
-    if abs(scene.day - other.day) > 1 or stream_of(scene) != stream_of(other):
+    shared = scene.footprint.intersection(other.footprint).area
+    least = _SHARED * min(scene.footprint.area, other.footprint.area)
+    return _is_pass_of(scene, other) and bool(shared >= least)
+
+
+def _is_pass_of(scene: Scene, other: Scene) -> bool:
+    """Whether two scenes can be of one pass of a satellite, wherever they lie on it."""
+    streams = [stream_of(one) for one in (scene, other)]
+    if abs(scene.day - other.day) > 1 or len({without_track(one) for one in streams}) > 1:
         return False
-    if len({_platform(one) for one in (scene, other)} - {""}) > 1:
+    tracked = [one for one in streams if one != without_track(one)]
+    if len(set(tracked)) > 1 or len({_platform(one) for one in (scene, other)} - {""}) > 1:
         return False
     tiles = [_tile(one) for one in (scene, other)]
     if all(tiles) and tiles[0] != tiles[1]:
         return False
     apart_s = abs((scene.time - other.time).total_seconds())
-    if apart_s > (_OF_TILE_S if all(tiles) else _OF_OTHERS_S):
-        return False
-    shared = scene.footprint.intersection(other.footprint).area
-    return bool(shared >= _SHARED * min(scene.footprint.area, other.footprint.area))
+    return apart_s <= (_OF_TILE_S if all(tiles) else _OF_OTHERS_S)
 
 
-def with_known_first(found: SearchResult, before: Iterable[Scene], silent: Iterable[str]) -> SearchResult:
+def with_known_first(
+    found: SearchResult,
+    before: Iterable[Scene],
+    silent: Iterable[str],
+    ground: shapely.Geometry | None = None,
+) -> SearchResult:
     """A search whose acquisitions stay those of the sources that runs before read them from.
 
     before: scenes of the run before. silent: streams of which a source could not be searched; what it listed
-    before is kept.
+    before is kept. ground: what is searched, as in `merged`.
     """
     streams = set(silent)
     listed = {duplicate.scene.item_key: duplicate for duplicate in found.duplicates}
@@ -181,7 +213,7 @@ def with_known_first(found: SearchResult, before: Iterable[Scene], silent: Itera
     chosen = {one.item_key for one in known}
     rest = [one for one in found.scenes if one.item_key not in chosen]
     others = [one.scene for one in found.duplicates if one.scene.item_key not in chosen]
-    scenes, duplicates = merged([known, rest, others])
+    scenes, duplicates = merged([known, rest, others], ground)
     return replace(found, scenes=tuple(scenes), duplicates=tuple(duplicates))
 
 

@@ -213,7 +213,7 @@ def _search(
             do=f"give a later day, or an earlier monitoring_from in {site.folder / site.file}",
         )
     found = open_source(source).search(aoi, first, until_day)
-    found = with_known_first(found, before, {name.partition("=")[0] for name in found.silent})
+    found = with_known_first(found, before, {name.partition("=")[0] for name in found.silent}, aoi)
     if not found.scenes:
         _explain_nothing(source, aoi, area, until_day, first, found.problems)
     limit = site.search.max_cloud_percent
