@@ -1,9 +1,7 @@
 """Items that others wrote: each is recognised, or refused with the right reason."""
 
 import json
-import os
 from collections import Counter
-from pathlib import Path
 from urllib.parse import urljoin
 
 import pytest
@@ -14,7 +12,7 @@ from selvawatch.sources.catalogues.items import collect
 from selvawatch.sources.sensors.sensor_table import scaling_of, sensor_of
 from selvawatch.web.addresses import remote
 
-FOLDER = Path(os.environ.get("SELVAWATCH_REFERENCE_DATA", "")) / "stac-items-real"
+ITEMS = "stac-items-real"
 EVERYWHERE = shapely.box(-180, -90, 180, 90)
 
 S2_OFFSET, S2_PLAIN, LANDSAT, HLS = (1e-4, -0.1), (1e-4, 0.0), (2.75e-5, -0.2), (1e-4, 0.0)
@@ -94,8 +92,6 @@ TABLE = {
 known), or refused for a reason.
 """
 
-pytestmark = pytest.mark.skipif(not FOLDER.is_dir(), reason="the reference data are not here")
-
 
 def items_of(path):
     content = json.loads(path.read_text(encoding="utf-8"))
@@ -120,9 +116,9 @@ def told_of(item):
 
 
 @pytest.mark.parametrize("name", sorted(TABLE))
-def test_a_real_item_is_recognised_or_refused_with_the_right_reason(name):
-    assert Counter(map(told_of, items_of(FOLDER / f"{name}.json"))) == TABLE[name]
+def test_a_real_item_is_recognised_or_refused_with_the_right_reason(name, reference_data):
+    assert Counter(map(told_of, items_of(reference_data / ITEMS / f"{name}.json"))) == TABLE[name]
 
 
-def test_no_real_item_is_left_out():
-    assert {path.stem for path in FOLDER.glob("*.json")} == set(TABLE)
+def test_no_real_item_is_left_out(reference_data):
+    assert {path.stem for path in (reference_data / ITEMS).glob("*.json")} == set(TABLE)
