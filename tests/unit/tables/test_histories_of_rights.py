@@ -411,3 +411,33 @@ def test_ground_in_force_at_the_end_of_a_period_is_that_of_plain_intervals(years
     assert by_right["right_id"].is_unique
     parts = by_right[["loss_in_force", "loss_unknown", "loss_out_of_time"]].sum(axis=1)
     np.testing.assert_allclose(parts, by_right["ha"])
+
+
+def test_an_end_learned_later_ends_what_snapshots_showed_after_it():
+    rights = history(
+        (2014, [right("mining", first="2005-01-01")]),
+        (2018, [right("mining", box(0, 0, 1000, 900), first="2005-01-01")]),
+        (2020, [right("mining", box(0, 0, 1000, 900), first="2005-01-01", last="2016-01-01")]),
+    )
+    assert kinds(rights, "2015-06-01", "2017-06-01", "2019-06-01", "2021-06-01") == ["mining", "-", "-", "-"]
+
+
+def test_a_restart_learned_later_leaves_one_state_a_day():
+    rights = history(
+        (2014, [right(APPLICATION, first="2005-01-01")]),
+        (2018, [right(APPLICATION, box(0, 0, 1000, 900), first="2005-01-01")]),
+        (2020, [right("mining", box(0, 0, 1000, 900), first="2015-01-01")]),
+    )
+    assert kinds(rights, "2014-06-01", "2016-06-01", "2019-06-01", "2021-06-01") == [
+        APPLICATION, "mining", "mining", "mining",
+    ]  # fmt: skip
+
+
+def test_loss_on_a_right_of_two_types_stands_once_in_rows_of_lower_tiers():
+    rights = history((2026, [right("mining", asked="2003-05-01", first="2010-02-01")]))
+    made_inputs = inputs(lost_on("2006-06-01", "2012-06-01", "2001-06-01"), rights)
+    each = build("loss_by_right", made_inputs, TableOptions())
+    public = build("loss_by_right", replace(made_inputs, tier=Tier.PUBLIC, least_rights=0), TableOptions())
+    for name in ("ha", "loss_all", "loss_in_force", "loss_under_application", "loss_out_of_time"):
+        assert public[name].sum() == pytest.approx(each[name].sum(), abs=1e-9), name
+    assert each["loss_under_application"].sum() == pytest.approx(1.0, rel=0.01)
