@@ -118,12 +118,12 @@ def filling_reader(source: Source, duplicates: Iterable[Duplicate]) -> FillingRe
 
 
 def merged(
-    lists: Sequence[Iterable[Scene]], ground: shapely.Geometry | None = None
+    lists: Sequence[Iterable[Scene]], searched: shapely.Geometry | None = None
 ) -> tuple[list[Scene], list[Duplicate]]:
     """Scenes of several sources, each acquisition once, of the source that is named first; and what the
     others list of the same acquisitions.
 
-    ground: what is searched, WGS 84; None: scenes are held against one another whole.
+    searched: the area that is searched, WGS 84; None: scenes are held against one another whole.
     """
     kept: list[Scene] = []
     duplicates: list[Duplicate] = []
@@ -133,7 +133,7 @@ def merged(
         for scene in scenes:
             day, stream = scene.day, without_track(stream_of(scene))
             near = [one for off in (-1, 0, 1) for one in groups.get((stream, day + off), ())]
-            first = _shown_by(scene, near, ground)
+            first = _shown_by(scene, near, searched)
             if first is None:
                 new.append(scene)
             else:
@@ -147,7 +147,7 @@ def merged(
     )
 
 
-def _shown_by(scene: Scene, near: Sequence[Scene], ground: shapely.Geometry | None) -> Scene | None:
+def _shown_by(scene: Scene, near: Sequence[Scene], searched: shapely.Geometry | None) -> Scene | None:
     """The scene of another source that shows the same acquisition; of a product in other pieces (bursts of a
     pass) the one that shares most ground, where together they show what it shows; None: it is shown by none.
     """
@@ -155,7 +155,7 @@ def _shown_by(scene: Scene, near: Sequence[Scene], ground: shapely.Geometry | No
     pieces = [one for one in near if one.sensor != scene.sensor and _is_pass_of(one, scene)]
     if same is not None or not pieces:
         return same
-    needed = scene.footprint if ground is None else scene.footprint.intersection(ground)
+    needed = scene.footprint if searched is None else scene.footprint.intersection(searched)
     shared = [one.footprint.intersection(needed) for one in pieces]
     if shapely.union_all(shared).area < _SHARED * needed.area:
         return None
@@ -190,12 +190,12 @@ def with_known_first(
     found: SearchResult,
     before: Iterable[Scene],
     silent: Iterable[str],
-    ground: shapely.Geometry | None = None,
+    searched: shapely.Geometry | None = None,
 ) -> SearchResult:
     """A search whose acquisitions stay those of the sources that runs before read them from.
 
     before: scenes of the run before. silent: streams of which a source could not be searched; what it listed
-    before is kept. ground: what is searched, as in `merged`.
+    before is kept. searched: as in `merged`.
     """
     streams = set(silent)
     listed = {duplicate.scene.item_key: duplicate for duplicate in found.duplicates}
@@ -213,7 +213,7 @@ def with_known_first(
     chosen = {one.item_key for one in known}
     rest = [one for one in found.scenes if one.item_key not in chosen]
     others = [one.scene for one in found.duplicates if one.scene.item_key not in chosen]
-    scenes, duplicates = merged([known, rest, others], ground)
+    scenes, duplicates = merged([known, rest, others], searched)
     return replace(found, scenes=tuple(scenes), duplicates=tuple(duplicates))
 
 
