@@ -10,6 +10,7 @@ import archive_profiles
 from conftest import ROOT
 from selvawatch.core.days import to_day
 from selvawatch.errors import SourceError
+from selvawatch.progress import PROGRESS
 from selvawatch.site import Site
 from selvawatch.sources.catalogues import stac_requests
 from selvawatch.sources.catalogues.stac_api import StacSource
@@ -125,3 +126,12 @@ def test_an_item_that_another_of_its_id_contradicts_stays_a_problem(history):
     with archive_profiles.serve(archive_profiles.EARTH_SEARCH, [one, other, one]) as served:
         found = _search(served.address)
     assert len(found.scenes) == 1 and [problem.reason for problem in found.problems] == ["duplicate"]
+
+
+def test_a_search_says_how_far_it_is_and_that_it_is_done(history, caplog):
+    caplog.set_level(PROGRESS, logger="selvawatch")
+    with archive_profiles.serve(replace(archive_profiles.EARTH_SEARCH, a_second=0), history[:150]) as served:
+        _search(served.address, page=60)
+    said = [record.progress for record in caplog.records if hasattr(record, "progress")]
+    assert [one.done for one in said] == [60, 120, 150, 150]
+    assert [one.is_complete for one in said] == [False, False, False, True]

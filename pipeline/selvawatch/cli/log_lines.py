@@ -186,6 +186,9 @@ class Outlook:
 
     def add(self, progress: Progress, now: float) -> None:
         """Take a report in; work inside another begins anew when that goes on, and all goes with its end."""
+        outer = next(iter(self.work.values()), None)
+        if outer is not None and outer.of is None and outer.work != progress.work and progress.done == 0:
+            self.work.clear()  # a search that broke off said no end
         if not self.work:
             self.began = now
         if progress.work in self.work:

@@ -34,7 +34,6 @@ READ_PX = 64
 """Pixels along an edge of the window that is read of the newest scene that is clear enough."""
 _DAYS_READ = 60
 _CLEAR_PERCENT = 50.0
-_STEPS = ("search", "token", "read")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,8 +142,7 @@ def _late(answer: ArchiveAnswer, longest_s: float) -> ArchiveAnswer:
 
 def _asked(site: Site, archive: str, family: str, day: int, say: Callable[[ArchiveAnswer], None]) -> None:
     """Ask one archive for one sensor; each step is said when it is done, and the first that fails last."""
-    answer, step = ArchiveAnswer(archive=archive, sensor=family), iter(_STEPS)
-    doing = next(step)
+    answer, doing = ArchiveAnswer(archive=archive, sensor=family), "search"
     try:
         source = _opened(archive, family)
         outline = shapely.union_all([area.geometry for area in site.areas])
@@ -154,12 +152,12 @@ def _asked(site: Site, archive: str, family: str, day: int, say: Callable[[Archi
         say(answer)
         if not found.scenes:
             return
-        doing, scene = next(step), _newest_clear(found.scenes, day)
+        doing, scene = "token", _newest_clear(found.scenes, day)
         bands = picture_bands(scene)
         href = asset_of(scene, bands[0]).href
         answer = replace(answer, token="given" if address_of(href) != href else "none needed")
         say(answer)
-        doing, began = next(step), time.monotonic()
+        doing, began = "read", time.monotonic()
         tile = _small_tile(site, outline, scene)
         read = source.read(scene, tile, list(bands))
         share = float(np.mean([np.isfinite(read[name].values).mean() for name in bands]))

@@ -106,6 +106,15 @@ def test_time_left_follows_from_the_pace_over_all_tiles():
     assert outlook.line(130.0, 2_500_000).endswith("2.5 MB received · about 50 s left")
 
 
+def test_a_search_that_broke_off_stands_in_no_line_of_what_comes_after():
+    outlook = Outlook(0.0)
+    outlook.add(Progress(work="items listed", item="a.example", done=300), 1.0)
+    assert outlook.line(1.0, 0) == "a.example: 300 items listed"
+    outlook.add(Progress(work="tiles", done=0, of=4), 2.0)
+    outlook.add(Progress(work="features", item="zee", done=10), 3.0)
+    assert outlook.line(3.0, 0) == "0 of 4 tiles · zee: 10 features"
+
+
 def test_nobody_knows_the_time_left_of_work_without_an_end():
     outlook = Outlook(0.0)
     outlook.add(Progress(work="features", item="zee", done=4000), 0.0)

@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit, urlunsplit
 
 from selvawatch.core.days import iso
+from selvawatch.progress import Progress, report_progress
 from selvawatch.sources.catalogues.stac_requests import LimitedApiIO, RefusedError
 from selvawatch.sources.sensors.sensor_table import SENSORS, missing, recognise
 
@@ -58,6 +59,8 @@ class _Progress:
     """Items of a page that are asked for."""
     uses_fields: bool
     method: str = "POST"
+    listed: int = 0
+    """Items of the pages of a span of days since its first page was last asked for."""
     given: int = 0
     """Items of the largest page that was asked for and came."""
     seen: set[str] = field(default_factory=set)
@@ -83,16 +86,16 @@ def searched(io: LimitedApiIO, query: Query, first_day: int, last_day: int) -> I
     while waiting:
         days = waiting.pop()
         halves, count, stated = _halves(days), len(progress.seen), 0
-        listed: set[str] = set()
         try:
             for page in _pages(io, query, progress, days):
                 stated = max(stated, _matched(page, query.most_items))
                 fresh = {_mark(item): item for item in page["features"]}
-                listed |= fresh.keys()
+                progress.listed += len(page["features"])
                 fresh = {mark: item for mark, item in fresh.items() if mark not in progress.seen}
                 progress.seen |= fresh.keys()
                 if len(progress.seen) > query.most_items:
                     raise ValueError(f"more than {query.most_items} items: its pages do not end")
+                _report(query, len(progress.seen))
                 yield from fresh.values()
         except RefusedError as error:
             if error.status not in _TOO_LARGE or not halves:
@@ -101,13 +104,19 @@ def searched(io: LimitedApiIO, query: Query, first_day: int, last_day: int) -> I
             waiting += halves
             gained |= dict.fromkeys(halves, True)
             continue
-        if len(listed) < stated:
-            log.warning(
-                "%s to %s: %d of %d items were listed", iso(days[0]), iso(days[1]), len(listed), stated
-            )
+        if (listed := progress.listed) < stated:
+            log.warning("%s to %s: %d of %d items were listed", iso(days[0]), iso(days[1]), listed, stated)
             if gained[days]:
                 waiting += halves
                 gained |= dict.fromkeys(halves, len(progress.seen) > count)
+    _report(query, len(progress.seen), is_done=True)
+
+
+def _report(query: Query, count: int, *, is_done: bool = False) -> None:
+    """Say how many items a search has listed so far, by its host."""
+    host = urlsplit(query.url).hostname or ""
+    of = count if is_done else None
+    report_progress(log, Progress(work="items listed", item=host, done=count, of=of))
 
 
 def _halves(days: tuple[int, int]) -> list[tuple[int, int]]:
@@ -121,7 +130,7 @@ def _pages(
     io: LimitedApiIO, query: Query, progress: _Progress, days: tuple[int, int]
 ) -> Iterator[Mapping[str, Any]]:
     """Pages of a span of days, until one leads to no other."""
-    request: Request | None = _first_request(query, progress, days)
+    request: Request | None = _from_the_first(query, progress, days)
     seen: set[str] = set()
     while request is not None:
         page, request = _page(io, query, progress, days, request)
@@ -150,7 +159,7 @@ def _page(
         if progress.uses_fields and not all(map(_is_complete, page["features"])):
             log.info("the archive leaves out what is needed: it is asked for everything")
             progress.uses_fields = False
-            request = _altered(request, progress) or _first_request(query, progress, days)
+            request = _altered(request, progress) or _from_the_first(query, progress, days)
             continue
         progress.given = max(progress.given, progress.limit)
         return page, request
@@ -163,7 +172,7 @@ def _plainer(
     progress.first_refusal = progress.first_refusal or str(error)
     if error.status == _NO_POST and progress.method == "POST":
         progress.method = "GET"
-        return _first_request(query, progress, days)
+        return _from_the_first(query, progress, days)
     if error.status == 400 and progress.uses_fields:  # noqa: PLR2004
         progress.uses_fields = False
     elif error.status in _TOO_LARGE and progress.limit > LEAST_PAGE:
@@ -171,7 +180,13 @@ def _plainer(
         log.info("a page was refused (%s): %d items are asked for", error, progress.limit)
     else:
         raise error
-    return _altered(request, progress) or _first_request(query, progress, days)
+    return _altered(request, progress) or _from_the_first(query, progress, days)
+
+
+def _from_the_first(query: Query, progress: _Progress, days: tuple[int, int]) -> Request:
+    """The request that begins a span of days, or begins it again."""
+    progress.listed = 0
+    return _first_request(query, progress, days)
 
 
 def _first_request(query: Query, progress: _Progress, days: tuple[int, int]) -> Request:
