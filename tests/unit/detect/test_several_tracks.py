@@ -3,11 +3,13 @@
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from made_tracks import FIRST, SECOND, outcome, third
 from small_site import SMALL_PLAN, SMALL_TILE
 
 
+@pytest.mark.slow
 def test_several_tracks_raise_hardly_more_false_alarms_than_one_and_are_no_later():
     single, several = [], []
     for seed in range(11, 16):
