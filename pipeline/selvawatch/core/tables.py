@@ -83,9 +83,14 @@ _P = Tier.PARTNER
 _R = Tier.RESTRICTED
 
 _WHEN = (
-    column("onset", "date", "Median day on which the loss began."),
-    column("onset_earliest", "date", "Last clear observation before the first loss.", nullable=True),
-    column("onset_latest", "date", "First observation at or after the last loss."),
+    column("onset", "date", "Day of the first observation that shows the loss, by the first detection."),
+    column(
+        "onset_earliest",
+        "date",
+        "Last usable observation before it, of the pixels already lost then; empty: not known.",
+        nullable=True,
+    ),
+    column("onset_latest", "date", "The same day as the onset: the loss began by then."),
 )
 
 LOSS_PRODUCT = column(
@@ -169,7 +174,12 @@ EVENTS = Table(
             nullable=True,
         ),
         column("first_detected", "date", "Day of the first provisional pixel."),
-        column("confirmed_on", "date", "Day of the first confirmed pixel.", nullable=True),
+        column(
+            "confirmed_on",
+            "date",
+            "Day of the first confirmed pixel, not before the first detection.",
+            nullable=True,
+        ),
         _WHEN,
         column("last_grown", "date", "Latest onset of a pixel of the event."),
         column("ha", "float", "Area of all pixels of the event.", unit="ha"),

@@ -13,6 +13,7 @@ from selvawatch.core.grid import Tile
 from selvawatch.core.schema import Table
 from selvawatch.core.tables import CELLS, EVENTS
 from selvawatch.errors import TableError
+from selvawatch.events.beginning import agreed
 from selvawatch.events.lineage import trace_events
 from selvawatch.events.outline import outlines
 from selvawatch.events.patches import EventFrame, EventRule, Pixels, alert_pixels
@@ -119,7 +120,7 @@ def events_of(
     by_tile = [looked.get(tile.id, {}) for tile in tiles]
     events, ids = track(worked, patches, rule, event_frame, until_day, by_tile)
     cells = cell_frame(drawn, ids, events)
-    events = _with_carried(events, carried, EVENTS, "event_id")
+    events = _with_carried(events, agreed(carried), EVENTS, "event_id")
     cells = _with_carried(
         cells, before.cells[before.cells["event_id"].isin(carried["event_id"])], CELLS, "cell_id"
     )

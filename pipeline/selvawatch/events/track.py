@@ -12,6 +12,7 @@ from pyproj import Transformer
 from selvawatch.core.days import to_date, to_stamps
 from selvawatch.core.status import Confidence, Status
 from selvawatch.core.tables import CELLS, EVENTS
+from selvawatch.events.beginning import agreed, beginnings
 from selvawatch.events.lineage import Lineage
 from selvawatch.events.linking import Heirs, event_ids, find_heirs
 from selvawatch.events.outline import Outlines
@@ -86,7 +87,7 @@ def track(
     drawn = patches.outlines.geometry
     heirs = find_heirs(previous, patches.pixels, patches.lineage, ids, drawn, event_frame.grid)
     frame = _published(frame, previous, heirs)
-    frames = [each for each in (frame, _undone(previous, ids, heirs)) if len(each)]
+    frames = [each for each in (frame, _undone(agreed(previous), ids, heirs)) if len(each)]
     events = pd.concat(frames, ignore_index=True) if frames else nothing(event_frame.grid.crs).events
     events = gpd.GeoDataFrame(
         EVENTS.check(events.sort_values("event_id")), geometry="geometry", crs=event_frame.grid.crs
@@ -106,17 +107,17 @@ def _measured(
     is_sure = held["sure"].sum().to_numpy() >= support
     is_closed = is_sure & (until_day - held["live_onset"].max().to_numpy() > rule.close_after_days)
     is_highest = held["highest"].sum().to_numpy() >= support
-    confirmed, earliest = held["confirmed_on"].min().to_numpy(), shown["onset_earliest"].min().to_numpy()
+    began, confirmed = beginnings(patches.pixels, lineage), held["confirmed_on"].min().to_numpy()
     points = shapely.point_on_surface(outlines.geometry)
     east, north = np.round(shapely.get_x(points), 1), np.round(shapely.get_y(points), 1)
     lon, lat = Transformer.from_crs(event_frame.grid.crs, "EPSG:4326", always_xy=True).transform(east, north)
     days = {
-        "first_detected": patches.pixels.detected_on[lineage.root],
-        "confirmed_on": np.where(is_sure, confirmed, 0),
-        "onset": shown["onset"].quantile(0.5, interpolation="lower").to_numpy(),
-        "onset_earliest": np.where(earliest == _NEVER, 0, earliest),
-        "onset_latest": shown["onset_latest"].max().to_numpy(),
-        "last_grown": shown["onset"].max().to_numpy(),
+        "first_detected": began.first_detected,
+        "confirmed_on": np.where(is_sure, np.maximum(confirmed, began.first_detected), 0),
+        "onset": began.latest,
+        "onset_earliest": began.earliest,
+        "onset_latest": began.latest,
+        "last_grown": np.maximum(shown["onset"].max().to_numpy(), began.latest),
     }
     gone, live = lineage.is_withdrawn, held["live"].sum().to_numpy()
     reasons = np.where(held.size().to_numpy() >= 2 * live, "forest-seen", "below-minimum")
@@ -155,8 +156,6 @@ def _pixel_table(patches: Patches, which: np.ndarray, looked: Sequence[Looked]) 
             "highest": sure & (pixels.confidence >= int(Confidence.HIGHEST)),
             "onset": pixels.onset,
             "live_onset": np.where(live, pixels.onset, 0),
-            "onset_earliest": np.where(pixels.onset_earliest > 0, pixels.onset_earliest, _NEVER),
-            "onset_latest": np.maximum(pixels.onset_latest, pixels.onset),
             "confirmed_on": np.where(sure & (pixels.confirmed_on > 0), pixels.confirmed_on, _NEVER),
             "looks": np.where(live, pixels.observations, _days_until_withdrawal(pixels, looked)),
         }

@@ -107,16 +107,14 @@ def _alerts(content: Bulletin, lang: Language) -> list[dict[str, Any]]:
     for view in alert_views(content, lang):
         if view.status_code == "withdrawn":
             continue
-        shape = shapes[view.key]
-        point = shapely.point_on_surface(shape)
         properties = {
             "number": view.number if view.number <= content.top else 0,
             "colour": view.colour,
             "title": f"{view.hectares} · {view.cause}",
             "facts": _facts(view, lang),
-            "point": [round(point.y, _DECIMALS), round(point.x, _DECIMALS)],
+            "point": [view.latitude, view.longitude],
         }
-        features.append(_feature(shape, properties))
+        features.append(_feature(shapes[view.key], properties))
     return features
 
 
@@ -126,17 +124,16 @@ def _facts(view: AlertView, lang: Language) -> list[list[str]]:
         f"{view.coordinates} ({view.coordinates_note})" if view.coordinates_note else view.coordinates
     )
     rows = (
-        ("Alert", f"{view.status}, {view.confidence}, {view.change}"),
-        ("Area", view.bounds),
-        ("Began", view.onset),
-        ("Detected", view.detected),
-        ("Place", ", ".join(part for part in (view.location, *view.near) if part)),
-        ("Rights on the ground", view.rights),
-        ("Legal context", view.legal),
-        (N_("Coordinates"), coordinates),
-        (N_("Identifier"), view.alert_id),
+        (lang.text("Alert"), f"{view.status}, {view.confidence}, {view.change}"),
+        (lang.text("Area"), view.bounds),
+        *view.days,
+        (lang.text("Place"), ", ".join(part for part in (view.location, *view.near) if part)),
+        (lang.text("Rights on the ground"), view.rights),
+        (lang.text("Legal context"), view.legal),
+        (lang.text(N_("Coordinates")), coordinates),
+        (lang.text(N_("Identifier")), view.alert_id),
     )
-    return [[lang.text(name), value] for name, value in rows if value]
+    return [[name, value] for name, value in rows if value]
 
 
 def _feature(geometry: shapely.Geometry, properties: dict[str, Any]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import pandas as pd
 from selvawatch.core.schema import Tier
 from selvawatch.write.bulletin.bulletin_model import Bulletin, LossTable, Pictures
 from selvawatch.write.language.i18n import N_, Language
+from selvawatch.write.language.phrases import days_of, row_number, row_text
 from selvawatch.write.language.sanitise import single_line
 from selvawatch.write.language.vocabulary import combination, word, words
 from selvawatch.write.legend import CAUSE_COLOURS
@@ -46,9 +47,8 @@ class AlertView:
     bounds: str
     """Lower to upper bound of the hectares."""
     probability: str
-    detected: str
-    confirmed: str
-    onset: str
+    days: tuple[tuple[str, str], ...]
+    """When the loss began, was first seen, was confirmed, last grew: label and words of what is known."""
     reasons: tuple[str, ...]
     """Why it ranks where it does, then what speaks for the cause."""
     indications: tuple[str, ...]
@@ -95,8 +95,8 @@ def _alert_view(
     content: Bulletin, language: Language, number: int, row: pd.Series, pictures: Pictures | None
 ) -> AlertView:
     coordinates, note = _coordinates(content, language, row)
-    today = _text(row, "combination_today")
-    at_loss = _text(row, "combination")
+    today = row_text(row, "combination_today")
+    at_loss = row_text(row, "combination")
     return AlertView(
         number=number,
         key=row["alert_id"],
@@ -111,27 +111,25 @@ def _alert_view(
         hectares=language.hectares(row["ha"]),
         bounds=_bounds(language, row["ha_lo"], row["ha_hi"]),
         probability=language.percent(row["mining_probability"]),
-        detected=_day(language, row, "first_detected"),
-        confirmed=_day(language, row, "confirmed_on"),
-        onset=_onset(language, row),
-        reasons=tuple(words(language, "rank_reason", _text(row, "rank_reasons"))),
-        indications=tuple(words(language, "cause_reason", _text(row, "cause_reasons"))),
+        days=tuple(days_of(language, row)),
+        reasons=tuple(words(language, "rank_reason", row_text(row, "rank_reasons"))),
+        indications=tuple(words(language, "cause_reason", row_text(row, "cause_reasons"))),
         location=_location(content, language, row),
         near=_near(language, row, content.tier < Tier.RESTRICTED),
         rights=combination(language, at_loss) if at_loss else "",
         rights_today=combination(language, today) if today and today != at_loss else "",
-        zones=", ".join(words(language, "type", _text(row, "zones"))),
-        legal=word(language, "legal_context", row["legal_context"]) if _text(row, "legal_context") else "",
-        citation=single_line(_text(row, "legal_citation"), 600),
+        zones=", ".join(words(language, "type", row_text(row, "zones"))),
+        legal=word(language, "legal_context", row["legal_context"]) if row_text(row, "legal_context") else "",
+        citation=single_line(row_text(row, "legal_citation"), 600),
         citation_verified=bool(row["legal_verified"]),
-        authority=single_line(_text(row, "authority"), 200),
+        authority=single_line(row_text(row, "authority"), 200),
         authority_verified=bool(row["authority_verified"]),
-        longitude=_number(row, "lon"),
-        latitude=_number(row, "lat"),
+        longitude=row_number(row, "lon"),
+        latitude=row_number(row, "lat"),
         coordinates=coordinates,
         coordinates_note=note,
-        withdrawn=word(language, "withdrawn", _text(row, "withdrawn_reason"))
-        if _text(row, "withdrawn_reason")
+        withdrawn=word(language, "withdrawn", row_text(row, "withdrawn_reason"))
+        if row_text(row, "withdrawn_reason")
         else "",
         pictures=_picture_views(language, pictures),
     )
@@ -142,36 +140,13 @@ def _bounds(language: Language, low: float, high: float) -> str:
     return language.text(N_("%(low)s to %(high)s ha")) % ends
 
 
-def _text(row: pd.Series, name: str) -> str:
-    """A text of a row; empty where it is missing or the tier has no such column."""
-    value = row.get(name)
-    return "" if value is None or (not isinstance(value, str) and pd.isna(value)) else str(value)
-
-
-def _number(row: pd.Series, name: str) -> float | None:
-    value = row.get(name)
-    return None if value is None or pd.isna(value) else float(value)
-
-
-def _day(language: Language, row: pd.Series, name: str) -> str:
-    value = row.get(name)
-    return "" if value is None or pd.isna(value) else language.day(pd.Timestamp(value).date())
-
-
-def _onset(language: Language, row: pd.Series) -> str:
-    earliest, latest = _day(language, row, "onset_earliest"), _day(language, row, "onset_latest")
-    if earliest and latest and earliest != latest:
-        return language.text(N_("between %(first)s and %(last)s")) % {"first": earliest, "last": latest}
-    return _day(language, row, "onset")
-
-
 def _location(content: Bulletin, language: Language, row: pd.Series) -> str:
     """District and area; the area only where it is not the bulletin's own."""
     parts = []
-    if district := _text(row, "district"):
+    if district := row_text(row, "district"):
         name = single_line(district, NAME_LENGTH)
         parts.append(language.text(N_("%(name)s district")) % {"name": name})
-    if (area := _text(row, "area_name")) not in ("", content.area_name, content.area_title):
+    if (area := row_text(row, "area_name")) not in ("", content.area_name, content.area_title):
         parts.append(single_line(area, NAME_LENGTH))
     return ", ".join(parts)
 
@@ -179,27 +154,27 @@ def _location(content: Bulletin, language: Language, row: pd.Series) -> str:
 def _near(language: Language, row: pd.Series, coarse: bool) -> tuple[str, ...]:
     """Short phrases on what lies on or near the ground."""
     parts = []
-    protected, name = _text(row, "protected"), single_line(_text(row, "protected_name"), NAME_LENGTH)
+    protected, name = row_text(row, "protected"), single_line(row_text(row, "protected_name"), NAME_LENGTH)
     if protected in ("core", "buffer"):
         kind = word(language, "type", "protected_core" if protected == "core" else "buffer")
         parts.append(f"{kind}: {name}" if name else kind)
-    if _text(row, "in_native_community") == "in":
+    if row_text(row, "in_native_community") == "in":
         kind = word(language, "type", "native_community")
-        community = single_line(_text(row, "native_community"), NAME_LENGTH)
+        community = single_line(row_text(row, "native_community"), NAME_LENGTH)
         parts.append(f"{kind}: {community}" if community else kind)
-    corridor = _text(row, "corridor")
+    corridor = row_text(row, "corridor")
     if corridor in ("in", "out"):
         inside = language.text(N_("inside the mining corridor"))
         parts.append(inside if corridor == "in" else language.text(N_("outside the mining corridor")))
-    near_water = _text(row, "near_water")
+    near_water = row_text(row, "near_water")
     if near_water in ("in_water", "under_50_m", "under_100_m", "under_500_m"):
         parts.append(word(language, "near_water", near_water))
-    road, kilometre = _number(row, "distance_road_m"), _number(row, "road_km")
+    road, kilometre = row_number(row, "distance_road_m"), row_number(row, "road_km")
     if road is not None:
         distance = _distance(language, road, coarse)
         phrase = language.text(N_("%(distance)s from a road")) % {"distance": distance}
         parts.append(phrase + (f" (km {language.number(kilometre)})" if kilometre is not None else ""))
-    if _text(row, "remining") == "yes":
+    if row_text(row, "remining") == "yes":
         parts.append(language.text(N_("in an old mining scar")))
     return tuple(parts)
 
@@ -215,14 +190,14 @@ def _distance(language: Language, metres: float, coarse: bool) -> str:
 
 
 def _coordinates(content: Bulletin, language: Language, row: pd.Series) -> tuple[str, str]:
-    longitude, latitude = _number(row, "lon"), _number(row, "lat")
+    longitude, latitude = row_number(row, "lon"), row_number(row, "lat")
     if longitude is None or latitude is None:
         return "", ""
     if content.tier < Tier.RESTRICTED:
         cell = language.number(content.grid_m / 1000, 0 if content.grid_m % 1000 == 0 else 1)
         note = language.text(N_("centre of a square of %(side)s km")) % {"side": cell}
         return f"{latitude:.3f}, {longitude:.3f}", note
-    east, north = _number(row, "utm_e"), _number(row, "utm_n")
+    east, north = row_number(row, "utm_e"), row_number(row, "utm_n")
     crs = content.alerts.frame.crs.to_authority() if hasattr(content.alerts.frame, "crs") else None
     grid = f"{':'.join(crs)} " if crs else ""
     utm = f"{grid}{east:.0f} E, {north:.0f} N" if east is not None and north is not None else ""

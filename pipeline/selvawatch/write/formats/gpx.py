@@ -3,11 +3,10 @@
 from pathlib import Path
 from xml.etree import ElementTree
 
-import shapely
-
 from selvawatch.core.days import to_date
 from selvawatch.write.formats.placemarks import add_text, description, field_rows, title, write_xml
 from selvawatch.write.language.i18n import Language
+from selvawatch.write.language.phrases import point_of
 from selvawatch.write.tiers import Released
 
 _GPX = "http://www.topografix.com/GPX/1/1"
@@ -19,9 +18,9 @@ def write_gpx(path: Path, released: Released, lang: Language) -> Path:
     metadata = ElementTree.SubElement(gpx, "metadata")
     add_text(metadata, "name", f"selvawatch · {released.table.name}")
     add_text(metadata, "time", f"{to_date(released.data_day).isoformat()}T00:00:00Z")
-    for row, shape in field_rows(released):
-        centre = shapely.point_on_surface(shape)
-        at = {"lat": f"{centre.y:.6f}", "lon": f"{centre.x:.6f}"}
+    for row, _ in field_rows(released):
+        longitude, latitude = point_of(row)
+        at = {"lat": f"{latitude:.6f}", "lon": f"{longitude:.6f}"}
         point = ElementTree.SubElement(gpx, "wpt", at)
         add_text(point, "name", title(row, lang))
         add_text(point, "desc", description(row, released.tier, lang))

@@ -9,6 +9,7 @@ import shapely
 from selvawatch.core.days import to_date
 from selvawatch.write.formats.placemarks import add_text, description, field_rows, title, write_xml
 from selvawatch.write.language.i18n import Language
+from selvawatch.write.language.phrases import point_of
 from selvawatch.write.legend import CAUSE_COLOURS
 from selvawatch.write.tiers import Released
 
@@ -34,8 +35,8 @@ def write_kml(path: Path, released: Released, lang: Language) -> Path:
         add_text(mark, "description", description(row, released.tier, lang))
         add_text(mark, "styleUrl", f"#{row['cause']}")
         multi = ElementTree.SubElement(mark, "MultiGeometry")
-        centre = shapely.point_on_surface(shape)
-        add_text(ElementTree.SubElement(multi, "Point"), "coordinates", f"{centre.x:.6f},{centre.y:.6f}")
+        longitude, latitude = point_of(row)
+        add_text(ElementTree.SubElement(multi, "Point"), "coordinates", f"{longitude:.6f},{latitude:.6f}")
         for part in shapely.get_parts(shape):
             _polygon(multi, part)
     return write_xml(path, kml)

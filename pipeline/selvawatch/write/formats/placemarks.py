@@ -12,6 +12,7 @@ from selvawatch.core.schema import Tier
 from selvawatch.errors import TableError
 from selvawatch.write.formats.rows import lonlat
 from selvawatch.write.language.i18n import N_, Language
+from selvawatch.write.language.phrases import days_of
 from selvawatch.write.language.sanitise import single_line
 from selvawatch.write.language.vocabulary import word
 from selvawatch.write.tiers import Released
@@ -48,13 +49,12 @@ def title(row: pd.Series, lang: Language) -> str:
 
 
 def description(row: pd.Series, tier: Tier, lang: Language) -> str:
-    """Status, day of onset and id of a row, a line each; below the restricted tier that it is a square."""
-    onset = lang.day(pd.Timestamp(row["onset"]).date())
+    """Status, days and id of a row, a line each; below the restricted tier that it is a square."""
     lines = [
         f"{word(lang, 'status', row['status'])}, {word(lang, 'confidence', row['confidence'])}"
         if "confidence" in row
         else word(lang, "status", row["status"]),
-        f"{lang.text('Began')}: {onset}",
+        *(f"{label}: {words}" for label, words in days_of(lang, row)),
         single_line(str(row.iloc[0]), 80),
     ]
     if tier < Tier.RESTRICTED:
