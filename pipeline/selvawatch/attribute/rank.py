@@ -1,5 +1,6 @@
 """Ranking of alerts: which few come first, and why."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -39,6 +40,12 @@ class Points:
     mining: float
     water: float
 
+    @property
+    def most(self) -> dict[str, float]:
+        """Points that each reason gives at most, scaled to a sum of 100, by name."""
+        given = {name: float(getattr(self, name)) for name in Points.__dataclass_fields__}
+        return {name: 100 * points / sum(given.values()) for name, points in given.items()}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RankingRule:
@@ -56,7 +63,7 @@ class RankingRule:
     activity: Mapping[str, float]
     """Factor on the whole score by value of `change`: what did not change does not come first."""
     size_half_ha: float
-    """Hectares that give half of the size's points."""
+    """Hectares that give half of the size's points, and from which size is given as a reason."""
     growth_half_ha: float
     """Hectares of recent growth that give half of the growth's points."""
     recent_days: int
@@ -87,42 +94,83 @@ class RankingRule:
 def rank(alerts: gpd.GeoDataFrame, cells: pd.DataFrame, rule: RankingRule, until_day: int) -> pd.DataFrame:
     """`rank` (from 1), `score` (0 to 100) and `rank_reasons` by event id, first rank first.
 
-    One row per event: of several versions only the latest is ranked. Equal scores go by hectares, then by id.
+    Confirmed events come before provisional ones, these before closed ones, and withdrawn ones last; within
+    each by score, then by hectares, then by id, whatever the order of the rows. One row per event: of several
+    versions only the latest is ranked.
 
     Parameters
     ----------
     alerts
         ALERTS, or EVENTS with `protected`, `in_native_community`, `isolated_peoples` and `near_water`.
+        Without `status` an event of more than low confidence counts as confirmed.
     cells
         CELLS, for the growth of the last `recent_days` before `until_day`.
     """
     latest = alerts.sort_values(["event_id", "version"]).drop_duplicates("event_id", keep="last")
-    parts = _parts(latest, cells, rule, until_day)
-    score = np.round(parts.sum(axis=1) * latest["change"].map(rule.activity).to_numpy(np.float64), 6)
-    order = np.lexsort((latest["event_id"].to_numpy(str), -latest["ha"].to_numpy(np.float64), -score))
-    clustered = _clustered(latest.geometry.to_numpy()[order], rule.beside_m)
-    score = np.round(score.to_numpy()[order] * np.where(clustered, rule.beside_factor, 1.0), 2)
-    ids, ha = latest["event_id"].to_numpy()[order], latest["ha"].to_numpy(np.float64)[order]
-    parts = parts.iloc[order]
-    final = np.lexsort((ids.astype(str), -ha, -score))
+    effects = weigh(latest, cells, rule, until_day)
+    score = np.round(effects[_POINTS].sum(axis=1).to_numpy() * effects["activity"].to_numpy(), 6)
+    group, ids = _precedence(latest), latest["event_id"].to_numpy(str)
+    ha = latest["ha"].to_numpy(np.float64)
+    order = np.lexsort((ids, -ha, -score, group))
+    clustered = np.zeros(len(latest), np.bool_)
+    clustered[order] = _clustered(latest.geometry.to_numpy()[order], rule.beside_m)
+    score = np.round(score * np.where(clustered, rule.beside_factor, 1.0), 2)
+    final = np.lexsort((ids, -ha, -score, group))
+    points = effects[_POINTS].assign(size=effects["size"].where(latest["ha"] >= rule.size_half_ha, 0.0))
+    reasons = [
+        " ".join([*_reasons(points.iloc[row], rule.reason_least), *["beside"] * bool(clustered[row])])
+        for row in final
+    ]
     result = pd.DataFrame(
-        {
-            "score": score[final],
-            "rank_reasons": [
-                " ".join([*_reasons(parts.iloc[row], rule.reason_least), *["beside"] * bool(clustered[row])])
-                for row in final
-            ],
-        },
-        index=pd.Index(ids[final], name="event_id"),
+        {"score": score[final], "rank_reasons": reasons}, index=pd.Index(ids[final], name="event_id")
     )
     result.insert(0, "rank", np.arange(1, len(result) + 1))
     return result
 
 
+def explain(alerts: pd.DataFrame, cells: pd.DataFrame, rule: RankingRule, until_day: int) -> pd.DataFrame:
+    """What gave each ranked alert its score, a row per alert by rank: columns of ALERTS and of `weigh`.
+
+    `event_id`, `alert_id`, `rank`, `status`, `ha`, `score`, the points of each reason, the factors `activity`
+    and `nearness` (of an alert beside one ranked higher, by `rank_reasons`), and `made_score`: the sum of the
+    points times both factors, which is the score.
+
+    alerts: ALERTS of a tier as they were published; cells: CELLS of the same events.
+    """
+    ranked = alerts.sort_values(["rank", "alert_id"]).reset_index(drop=True)
+    if "isolated_peoples" not in ranked.columns:  # who may not know of them has no row near them
+        ranked = ranked.assign(isolated_peoples="no")
+    effects = weigh(ranked, cells, rule, until_day)
+    beside = np.array(["beside" in reasons.split() for reasons in ranked["rank_reasons"]], np.bool_)
+    effects["nearness"] = np.where(beside, rule.beside_factor, 1.0)
+    factors = effects["activity"] * effects["nearness"]
+    effects["made_score"] = (effects[_POINTS].sum(axis=1) * factors).round(2)
+    shown = ranked[["event_id", "alert_id", "rank", "status", "ha", "score"]]
+    return pd.concat([pd.DataFrame(shown), effects], axis=1)
+
+
+_POINTS = [name for name in RANK_REASONS if name != "beside"]
+
+_PRECEDENCE = {"confirmed": 0, "provisional": 1, "closed": 2, "withdrawn": 3}
+
+
+def _precedence(alerts: pd.DataFrame) -> np.ndarray:
+    """Which group of the ranking each alert is in, by status."""
+    if "status" in alerts.columns:
+        return alerts["status"].map(_PRECEDENCE).to_numpy(np.int64)
+    return (alerts["confidence"] == "low").to_numpy(np.int64)
+
+
+def weigh(alerts: pd.DataFrame, cells: pd.DataFrame, rule: RankingRule, until_day: int) -> pd.DataFrame:
+    """Points by reason code and the factor `activity`, one row per alert in their order: see `rank`."""
+    effects = _parts(alerts, cells, rule, until_day)
+    effects["activity"] = alerts["change"].map(rule.activity).to_numpy(np.float64)
+    return effects
+
+
 def _parts(alerts: pd.DataFrame, cells: pd.DataFrame, rule: RankingRule, until_day: int) -> pd.DataFrame:
     """Points by reason code, one row per alert."""
-    total = sum(getattr(rule.points, name) for name in Points.__dataclass_fields__)
-    most = {name: 100 * getattr(rule.points, name) / total for name in Points.__dataclass_fields__}
+    most = rule.points.most
     holds = pd.DataFrame(
         {
             "core": alerts["protected"] == "core",
@@ -134,7 +182,8 @@ def _parts(alerts: pd.DataFrame, cells: pd.DataFrame, rule: RankingRule, until_d
     weights_of_zones = holds * pd.Series(rule.places)[holds.columns]
     ha = alerts["ha"].astype(float)
     recent = cells[day_numbers(cells["onset"]) > until_day - rule.recent_days]
-    grown = recent.groupby("event_id")["ha"].sum().reindex(alerts["event_id"]).fillna(0.0).to_numpy()
+    grown_of = recent.groupby("event_id")["ha"].agg(math.fsum)
+    grown = grown_of.reindex(alerts["event_id"]).fillna(0.0).to_numpy(np.float64)
     parts = pd.DataFrame(index=alerts.index)
     strongest = weights_of_zones.max(axis=1)
     for name in holds.columns:

@@ -1,7 +1,8 @@
 """`selvawatch alerts list | show | export` and `selvawatch bulletin`: what the current run published."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -79,6 +80,56 @@ def show(
     for name, value in row.items():
         if value not in (None, ""):
             typer.echo(f"{name:<{width}}  {value}")
+
+
+@app.command("rank")
+def rank_alerts(
+    store: StoreOption = "outputs",
+    tier: TierOption = "public",
+    top: Annotated[int, typer.Option(help="How many, by rank.")] = 20,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Points that each reason gave, the factors, and the weights.")
+    ] = False,
+    site: StoreSiteOption = None,
+    site_file: SiteFileOption = DEFAULT_SITE_FILE,
+    as_json: JsonOption = False,
+) -> None:
+    """Why the alerts rank as they do."""
+    from selvawatch.steps.products import explain_ranks
+    from selvawatch.steps.store_site import site_of_store
+    from selvawatch.store.folders import open_store
+
+    with site_of_store(open_store(store), site, site_file) as loaded:
+        rows = explain_ranks(loaded, store, tier).head(top)
+        rule = loaded.ranking_rule
+    if not explain:
+        rows = rows[["rank", "alert_id", "status", "ha", "score"]]
+    if as_json:
+        print_json(rows.to_dict("records"))
+        return
+    for row in rows.to_dict("records"):
+        typer.echo(
+            f"{row['rank']:>3}  {row['alert_id']}  {row['status']:<11}  {row['ha']:>7.2f} ha"
+            f"  {row['score']:>6.2f}"
+        )
+        if explain:
+            typer.echo(f"     {_points(row)}")
+    if explain:
+        typer.echo(f"most points: {', '.join(f'{name} {most:g}' for name, most in rule.points.most.items())}")
+
+
+def _points(row: Mapping[Any, Any]) -> str:
+    """What made a score, as `size 4.1 + mining 12.0 = 16.1, x 0.7 (change)`."""
+    from selvawatch.attribute.rank import RANK_REASONS
+
+    points = {name: float(row[name]) for name in RANK_REASONS if row.get(name, 0.0) > 0}
+    line = (
+        f"{' + '.join(f'{name} {value:.1f}' for name, value in points.items())} = {sum(points.values()):.1f}"
+    )
+    for name, words in (("activity", "what changed"), ("nearness", "beside one ranked higher")):
+        if row[name] != 1.0:
+            line += f", x {row[name]:g} ({words})"
+    return line
 
 
 @app.command()

@@ -8,12 +8,16 @@ from typing import Any
 import geopandas as gpd
 import pandas as pd
 
+from selvawatch.attribute.rank import explain
 from selvawatch.core.files import write_checked
+from selvawatch.core.tier import Tier
 from selvawatch.detect.encodings import ENCODINGS
 from selvawatch.errors import StoreError
+from selvawatch.site import Site
 from selvawatch.steps.ended_alerts import going_on
 from selvawatch.store.contents import ALERTS_FILE, PUBLIC, RESTRICTED
 from selvawatch.store.folders import open_store
+from selvawatch.store.run_files import read_tracked
 from selvawatch.store.seal import read_seal
 from selvawatch.write.bulletin.pdf import write_pdf
 from selvawatch.write.formats.format_table import Content, formats_of
@@ -95,6 +99,31 @@ def read_alerts(store: str, tier: str) -> list[dict[str, Any]]:
             plain[name] = plain[name].dt.strftime("%Y-%m-%d")
     plain = plain.astype(object).where(plain.notna(), None)
     return [{str(key): value for key, value in row.items()} for row in plain.to_dict("records")]
+
+
+def explain_ranks(site: Site, store: str, tier: str) -> pd.DataFrame:
+    """What gave each alert of the current run its score, by rank: `attribute.rank.explain`.
+
+    Raises
+    ------
+    StoreError
+        As `product_path`, and where the site ranks otherwise than the run did.
+    """
+    path = product_path(store, tier, ALERTS_FILE)
+    alerts = gpd.read_parquet(io.BytesIO(read_file(path)))
+    current = open_store(store).ledger.runs()[-1]
+    day = current.until_day - (site.config.tiers.delay_days if tier == PUBLIC else 0)
+    cells = read_tracked(path.parents[1], Tier[tier.upper()]).cells
+    made = explain(alerts, cells, site.ranking_rule, day)
+    if (wrong := made[(made["made_score"] - made["score"]).abs() > 0.02]).size:
+        raise StoreError(
+            "the weights do not give the scores that the run published",
+            where=str(wrong["alert_id"].iloc[0]),
+            got=f"{wrong['made_score'].iloc[0]}",
+            needed=f"{wrong['score'].iloc[0]}",
+            do="run `selvawatch monitor` with this site, or give the site of the run",
+        )
+    return made
 
 
 def find_alert(store: str, tier: str, name: str) -> dict[str, Any]:

@@ -4,11 +4,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import geopandas as gpd
+import numpy as np
 import pandas as pd
 import pytest
 import shapely
 
-from selvawatch.attribute.rank import RANK_REASONS, RankingRule, rank
+from selvawatch.attribute.rank import RANK_REASONS, RankingRule, explain, rank
 from selvawatch.core.days import to_date
 from selvawatch.core.settings import load
 
@@ -98,6 +99,63 @@ def test_alerts_beside_a_higher_one_are_scaled_down_and_say_so():
 def test_ties_go_by_hectares_then_by_id_whatever_the_order():
     rows = [alert("c", 0), alert("a", 5000), alert("b", 10_000)]
     assert list(ranked(*rows).index) == list(ranked(*rows[::-1]).index) == ["a", "b", "c"]
+
+
+def test_confirmed_comes_before_provisional_and_closed_and_withdrawn_last():
+    result = ranked(
+        alert("w", 0, status="withdrawn", protected="core", ha=9.0),
+        alert("c", 5000, status="closed", protected="core", ha=9.0),
+        alert("p", 10_000, status="provisional", protected="core", ha=9.0),
+        alert("s", 15_000, status="confirmed", ha=0.1),
+    )
+    assert list(result.index) == ["s", "p", "c", "w"]
+
+
+def test_a_mine_of_eleven_hectares_that_went_on_is_not_behind_every_patch_of_a_tenth():
+    mine = alert("mine", 0, ha=11.0, mining_probability=0.95, change="stable", status="confirmed")
+    patches = [
+        alert(f"p{number}", 5000 * (number + 1), ha=0.1, protected="buffer", status="confirmed")
+        for number in range(12)
+    ]
+    assert ranked(mine, *patches).loc["mine", "rank"] == 1
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_same_events_and_cells_in_another_order_of_rows_have_the_same_ranks(seed):
+    rows = [
+        alert(f"e{n:02d}", 180.0 * n, ha=0.1 * (n % 7 + 1), status=("confirmed", "provisional")[n % 2])
+        for n in range(20)
+    ]
+    days = pd.to_datetime([to_date(DAY - number % 40) for number in range(200)])
+    grown = [0.1 + 0.017 * (number % 9) for number in range(200)]
+    cells = pd.DataFrame({"event_id": [f"e{n % 20:02d}" for n in range(200)], "onset": days, "ha": grown})
+    first = ranked(*rows, cells=cells)
+    rng = np.random.default_rng(seed)
+    mixed = [rows[position] for position in rng.permutation(len(rows))]
+    pd.testing.assert_frame_equal(first, ranked(*mixed, cells=cells.iloc[rng.permutation(200)]))
+
+
+def test_what_is_not_large_is_not_called_large():
+    assert "size" not in ranked(alert("a", ha=0.84)).loc["a", "rank_reasons"].split()
+    assert "size" in ranked(alert("a", ha=RULE.size_half_ha)).loc["a", "rank_reasons"].split()
+
+
+def test_points_and_factors_explain_every_score():
+    rows = [
+        alert("a", ha=9.0, protected="core", status="confirmed"),
+        alert("b", 300, status="provisional", change="stable", near_water="in_water"),
+    ]
+    frame = gpd.GeoDataFrame(rows, geometry="geometry", crs="EPSG:32719")
+    none = pd.DataFrame({"event_id": [], "onset": pd.to_datetime([]), "ha": []})
+    ranks = rank(frame, none, RULE, DAY)
+    published = (
+        frame.set_index("event_id", drop=False).join(ranks).assign(alert_id=frame["event_id"].tolist())
+    )
+    found = explain(published[::-1], none, RULE, DAY)
+    assert found["event_id"].tolist() == ["a", "b"]
+    assert found["made_score"].tolist() == pytest.approx(found["score"].tolist())
+    assert found["nearness"].tolist() == [1.0, RULE.beside_factor]
+    assert sum(RULE.points.most.values()) == pytest.approx(100)
 
 
 def test_only_the_latest_version_of_an_event_is_ranked():
