@@ -1,13 +1,15 @@
 """Bring an area up to a day: one flow an area, one task a tile."""
 
-from prefect import flow, task, unmapped
+from prefect import Flow, State, flow, task, unmapped
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import FlowRun
 from prefect.futures import wait
 from prefect.task_runners import ThreadPoolTaskRunner
 from prefect.tasks import exponential_backoff
 
 from selvawatch.core.area import plain_name
+from selvawatch.steps.deliveries import deliver_after_run, tell_of_failure
 from selvawatch.steps.run.cluster import advance_on
 from selvawatch.steps.run.monitor import finish, plan
 from selvawatch.steps.run.run_report import RunReport, report_rows, report_text
@@ -37,7 +39,15 @@ def advance_here(run: RunPlan) -> tuple[dict[str, str], dict[str, str]]:
     return states, failed
 
 
+def tell_operators(_flow: Flow, flow_run: FlowRun, state: State) -> None:
+    """Tell who runs the monitoring that a run failed, once all its tries are over."""
+    store = str(flow_run.parameters.get("store", ""))
+    tell_of_failure(store, str(flow_run.id), f"{flow_run.name}: {state.message}")
+
+
 @flow(
+    on_failure=[tell_operators],
+    on_crashed=[tell_operators],
     flow_run_name="monitor {area} to {until}",
     validate_parameters=False,
     task_runner=ThreadPoolTaskRunner(max_workers=TILES_AT_A_TIME),
@@ -55,6 +65,7 @@ def monitor(
             report = finish(held, run, {}, {})
         else:
             report = finish(held, run, *(advance_all(dask, run) if dask else advance_here(run)))
+    deliver_after_run(store, site)
     key = plain_name(area)
     create_table_artifact(key=f"loss-{key}", table=report_rows(report), description="Loss by type of right")
     create_markdown_artifact(key=f"bulletin-{key}", markdown=report_text(report))

@@ -1,5 +1,6 @@
 """What every channel is: it takes a message and gives back a receipt."""
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol, runtime_checkable
@@ -10,6 +11,8 @@ SUBJECT_CHARACTERS = 200
 """Longest subject, in characters."""
 KEY_CHARACTERS = 128
 """Longest idempotency key, in characters."""
+_DETAIL_CHARACTERS = 160
+_ADDRESS = re.compile(r"[^\s<>]+@[^\s<>]+|\w+://\S+")
 
 
 class Delivery(StrEnum):
@@ -17,8 +20,11 @@ class Delivery(StrEnum):
 
     DELIVERED = "delivered"
     """The other side has it."""
+    DEFERRED = "deferred"
+    """It does not have it, and another try may do."""
     UNCERTAIN = "uncertain"
-    """It may have it: the connection ended before an answer. The same key may be sent again."""
+    """It may have it: the connection ended before an answer. Where the other side knows a key again
+    (`ChannelKind.is_idempotent`) the same one may be sent again, else a person decides."""
     REFUSED = "refused"
     """It does not have it, and the same message again will not do; a person must look."""
 
@@ -93,15 +99,20 @@ class Receipt:
     reference: str = ""
     """Name that the other side gave the message; empty: none."""
     detail: str = ""
-    """What a person needs to know, such as the reason of a refusal; holds no credential."""
+    """What a person needs to know, such as the reason of a refusal; holds no credential and no address."""
+    wait_s: float = 0.0
+    """Seconds that the other side asks to wait before another try; 0: it does not say."""
+    blocked: bool = False
+    """Whether the fault is the channel's and not the message's: a login, a certificate, a server that is
+    down. Nothing else is tried by it for now."""
 
 
 @runtime_checkable
 class Channel(Protocol):
-    """A way to send messages; made with its address and credentials, it reads no clock and no store."""
+    """A way to send messages; made with its address and credentials, it reads no store."""
 
     def send(self, message: Message) -> Receipt:
-        """What became of the message; a message whose key was sent before is not delivered twice.
+        """What became of the message; `deferred` only where it is sure that nothing was delivered.
 
         Raises
         ------
@@ -109,3 +120,14 @@ class Channel(Protocol):
             For a message that this channel cannot carry; nothing is sent then.
         """
         ...
+
+
+def harmless(text: str, *hidden: str) -> str:
+    """What another side said, on one printable line of at most 160 characters, without the texts that are to
+    be hidden and without anything like an address.
+    """
+    for secret in sorted(filter(None, hidden), key=len, reverse=True):
+        text = re.sub(rf"(?<!\w){re.escape(secret)}(?!\w)", "...", text, flags=re.IGNORECASE)
+    text = _ADDRESS.sub("...", text)
+    line = " ".join("".join(mark if mark.isprintable() else " " for mark in text[:2000]).split())
+    return line if len(line) <= _DETAIL_CHARACTERS else f"{line[: _DETAIL_CHARACTERS - 3]}..."

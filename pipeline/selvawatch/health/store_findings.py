@@ -11,6 +11,7 @@ from pathlib import Path
 from selvawatch.core.days import to_date
 from selvawatch.errors import DamagedError, SelvawatchError
 from selvawatch.events.id_key import VARIABLE, id_key_digest, known_id_key
+from selvawatch.health.delivery_findings import delivery_findings
 from selvawatch.health.finding import Finding, doubtful, fine, wrong
 from selvawatch.prepare.ingest import SceneRecord
 from selvawatch.register.manifest import site_snapshots
@@ -85,6 +86,7 @@ def store_findings(
     yield from _ledger(store, today, deep)
     yield from _id_key(store)
     yield from _files(store, site, deep, wanted_counts)
+    yield from delivery_findings(store, today)
     yield _disk(there)
 
 

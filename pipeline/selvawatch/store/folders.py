@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from selvawatch.deliver.delivery_ledger import DeliveryLedger
 from selvawatch.errors import StoreError
 from selvawatch.store.ledger import Ledger
 from selvawatch.store.seal import is_sound, seal_folder
@@ -23,6 +24,11 @@ class Store:
     def ledger(self) -> Ledger:
         """The ledger of this store."""
         return Ledger(self.folder / "ledger.sqlite")
+
+    @property
+    def deliveries(self) -> DeliveryLedger:
+        """The ledger of what this store's subscribers got; it holds no recipient, but digests."""
+        return DeliveryLedger(self.folder / "deliveries.sqlite")
 
     def observations(self, tile: str) -> Path:
         """Folder of a tile's observation files, one a stream and day."""

@@ -314,7 +314,10 @@ KINDS: tuple[StoredKind, ...] = (
     StoredKind(
         name="ledger", pattern=r"(ledger\.(?:json|sqlite(?:-journal)?))", verify=_elsewhere, do=_RESTORE
     ),
-    StoredKind(name="lock", pattern=r"(\.lock)", verify=_elsewhere, do=""),
+    StoredKind(name="lock", pattern=r"(\.lock|\.deliver\.lock)", verify=_elsewhere, do=""),
+    StoredKind(
+        name="deliveries", pattern=r"(deliveries\.sqlite(?:-journal)?)", verify=_elsewhere, do=_RESTORE
+    ),
     StoredKind(name="site copy", pattern=r"(site\.json)", verify=_site_copy, do=_COPIED),
     StoredKind(
         name="plan", pattern=r"(plans/\w+\.json)", verify=_plan, do="remove it: the next monitor plans again"

@@ -13,12 +13,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
 
+from selvawatch.deliver.delivery_ledger import DeliveryLedger
 from selvawatch.errors import StoreError
 from selvawatch.store.folders import Store, open_store
 from selvawatch.store.ledger_file import is_there
 
 LOCK_FILE = ".lock"
 """File of a store that its holder keeps locked; it names the holder."""
+
+SENDING_LOCK = ".deliver.lock"
+"""File of a store that is locked by who sends from it."""
 
 CACHE = "cache"
 """Folder of a store that readers write to as well."""
@@ -103,6 +107,34 @@ def exclusive(store: str | Path, command: str) -> Iterator[HeldStore]:
             handle.truncate(0)
             if is_new:
                 _remove_if_empty(opened.folder)
+
+
+@contextlib.contextmanager
+def sending(store: Store) -> Iterator[DeliveryLedger]:
+    """Be the one process that sends from a store, its ledger of deliveries; a run may go on meanwhile.
+
+    Raises
+    ------
+    StoreError
+        At once when another process sends, or the store cannot be written.
+    """
+    try:
+        handle = (store.folder / SENDING_LOCK).open("a+")
+    except OSError as error:
+        raise StoreError(
+            "the store cannot be written",
+            where=store.folder,
+            got=error.strerror or error,
+            do="check the path, its permissions and the disk",
+        ) from error
+    with handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise StoreError(
+                "another process is sending from the store", where=store.folder, do="wait for it to end"
+            ) from error
+        yield store.deliveries
 
 
 @contextlib.contextmanager

@@ -7,6 +7,7 @@ import functools
 import io
 import os
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
@@ -17,9 +18,17 @@ import urllib3
 from requests.adapters import HTTPAdapter
 
 from selvawatch.web.addresses import plain_host, remote
-from selvawatch.web.guarded import PrivateHostError, guard
+from selvawatch.web.guarded import PrivateHostError, guard, trust
 from selvawatch.web.limits import AnswerLimits, body_of
-from selvawatch.web.retry import PassingError, RetryRule, StatusError, is_passing, retried
+from selvawatch.web.retry import (
+    PassingError,
+    RetryRule,
+    StatusError,
+    UnsentError,
+    is_passing,
+    requested_wait,
+    retried,
+)
 from selvawatch.web.throttle import AT_ONCE, turn_at, wait_gap
 from selvawatch.web.tokens import LOGIN_HOST
 
@@ -30,6 +39,13 @@ _PROXIES = ("http_proxy", "https_proxy", "all_proxy")
 _SUCCESSES = (200, 206)
 _UNAUTHORISED = 401
 _SECRET = "authorization"
+_UNSENT = (
+    urllib3.exceptions.NewConnectionError,
+    urllib3.exceptions.ConnectTimeoutError,
+    urllib3.exceptions.ProxyError,
+)
+_HANDSHAKE = ("CERTIFICATE_VERIFY_FAILED", "WRONG_VERSION_NUMBER", "HANDSHAKE_FAILURE", "PROTOCOL_VERSION")
+"""Reasons of OpenSSL that only a handshake has: nothing of a request was sent then."""
 
 
 @contextlib.contextmanager
@@ -111,10 +127,81 @@ def _faults_named() -> Iterator[None]:
         raise OSError(str(error)) from None
 
 
-def _sent(address: str, headers: Mapping[str, str], timeout_s: float) -> urllib3.BaseHTTPResponse:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What a host answered to a POST."""
+
+    status: int
+    body: bytes
+    """Empty too where it broke off or was more than it may be: the status is the answer."""
+    requested_s: float
+    """Seconds that it asks to wait before another request; 0: it does not."""
+
+
+def post(
+    address: str,
+    body: bytes,
+    *,
+    headers: Mapping[str, str],
+    timeout_s: float,
+    private_host: str = "",
+    limits: AnswerLimits | None = None,
+) -> Answer:
+    """The answer to one POST, whatever its status; a redirect is a status like others.
+
+    private_host: the host that a person named as one of the local network; empty: none.
+
+    Raises
+    ------
+    UnsentError
+        When nothing was sent; another try may do.
+    PassingError
+        When the answer is lost: the other side may have the request.
+    OSError
+        When the address may not be asked; nothing was sent.
+    """
+    try:
+        remote(address, private_host)
+    except ValueError as error:
+        raise OSError(str(error)) from None
+    if private_host:
+        trust(private_host)
+    with (
+        _unsent_named(),
+        turn_at(urlsplit(address).hostname or ""),
+        contextlib.closing(_sent(address, {"Connection": "close", **headers}, timeout_s, body)) as reply,
+    ):
+        content = b""
+        with contextlib.suppress(PassingError, OSError, urllib3.exceptions.HTTPError):
+            content = body_of(reply, limits)
+        wait_s = requested_wait(reply.headers.get("Retry-After"))
+        return Answer(status=reply.status, body=content, requested_s=wait_s)
+
+
+@contextlib.contextmanager
+def _unsent_named() -> Iterator[None]:
+    """As `_faults_named`, with those apart that come before a request."""
+    try:
+        with _faults_named():
+            yield
+    except PassingError as error:
+        cause = error.__cause__
+        handshake = isinstance(cause, urllib3.exceptions.SSLError) and any(
+            reason in str(cause) for reason in _HANDSHAKE
+        )
+        if handshake or isinstance(cause, _UNSENT):
+            why = "no TLS that can be trusted" if handshake else "no connection"
+            raise UnsentError(f"{why} ({type(cause).__name__})") from error
+        raise
+
+
+def _sent(
+    address: str, headers: Mapping[str, str], timeout_s: float, body: bytes | None = None
+) -> urllib3.BaseHTTPResponse:
     return connections(_proxy_of(address), os.getpid()).urlopen(
-        "GET",
+        "GET" if body is None else "POST",
         address,
+        body=body,
         headers={"Accept-Encoding": "identity", **headers},
         timeout=timeout_s,
         preload_content=False,

@@ -17,7 +17,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import NameResolutionError, NewConnectionError, ProtocolError
 
-from selvawatch.web.addresses import is_public, plain_host
+from selvawatch.web.addresses import is_public, plain_host, remote
 
 HEAD_S = 50.0
 """Seconds within which the head of an answer must be here, however steadily it drips."""
@@ -53,6 +53,33 @@ def addresses_of(host: str, port: int) -> list[str]:
     if not written_out and plain_host(host) not in _named and not all(map(_public, found)):
         raise PrivateHostError("the host's name leads to a private address")
     return found
+
+
+def open_socket(host: str, port: int, timeout_s: float, private_host: str = "") -> socket.socket:
+    """A connection to a host for another protocol than http, under the same rule.
+
+    private_host: the host that a person named as one of the local network; empty: none.
+
+    Raises
+    ------
+    PrivateHostError
+        When the host is in the local network and is not that one.
+    OSError
+        When the name is not known or nothing answers.
+    """
+    try:
+        remote(f"https://{f'[{host}]' if ':' in host else host}:{port}/", private_host)
+    except ValueError as error:
+        raise PrivateHostError(str(error)) from None
+    if private_host:
+        trust(private_host)
+    why: OSError | None = None
+    for address in addresses_of(host, port):
+        try:
+            return socket.create_connection((address, port), timeout=timeout_s)
+        except OSError as error:
+            why = error
+    raise why or OSError("the name leads to no address")
 
 
 def _public(address: str) -> bool:

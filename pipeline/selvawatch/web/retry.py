@@ -35,6 +35,10 @@ class PassingError(Exception):
     """
 
 
+class UnsentError(PassingError):
+    """A fault before anything of the request was sent: the other side does not have it."""
+
+
 class StatusError(Exception):
     """A status that is no success; whether it is tried again is the rule's to say."""
 

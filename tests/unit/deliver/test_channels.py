@@ -7,7 +7,16 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from selvawatch.deliver import CHANNELS, Attachment, Channel, Delivery, Message, Receipt, deliver
+from selvawatch.deliver import (
+    CHANNELS,
+    Attachment,
+    Channel,
+    ChannelKind,
+    Delivery,
+    Message,
+    Receipt,
+    deliver,
+)
 from selvawatch.errors import DeliveryError
 
 MESSAGE = Message(
@@ -37,15 +46,22 @@ HOLES: dict[str, Pigeonhole] = {}
 
 
 def make_pigeonhole(settings: Mapping[str, str]) -> Pigeonhole:
-    """... and a maker, which is the entry in the table."""
+    """... a maker ..."""
     if "rooms" not in settings:
         raise DeliveryError("the pigeonhole has no rooms", needed="rooms")
     return HOLES.setdefault(settings["rooms"], Pigeonhole(frozenset(settings["rooms"].split())))
 
 
+def check_room(settings: Mapping[str, str], recipient: str, exact: bool) -> None:
+    """... and what it may be sent to, which make the entry in the table."""
+    if recipient not in settings["rooms"].split() or exact:
+        raise DeliveryError("the recipient is no room")
+
+
 @pytest.fixture
 def settings(monkeypatch):
-    monkeypatch.setitem(CHANNELS, "pigeonhole", make_pigeonhole)
+    kind = ChannelKind(make=make_pigeonhole, check=check_room, is_idempotent=True)
+    monkeypatch.setitem(CHANNELS, "pigeonhole", kind)
     HOLES.clear()
     return {"rooms": "brigade office"}
 
@@ -104,8 +120,9 @@ def test_an_attachment_needs_a_plain_name_and_a_media_type(name, media_type):
         Attachment(name=name, media_type=media_type, content=b"")
 
 
-def test_no_channel_is_there_yet_and_the_package_knows_no_store():
-    assert CHANNELS == {}
+def test_four_channels_are_there_and_the_package_knows_no_store():
+    assert list(CHANNELS) == ["email", "webhook", "telegram", "folder"]
+    assert [name for name, kind in CHANNELS.items() if kind.is_idempotent] == ["webhook", "folder"]
     lines = "import sys, selvawatch.deliver; print([m for m in sys.modules if m.startswith('selvawatch.')])"
     loaded = subprocess.run([sys.executable, "-c", lines], capture_output=True, text=True, check=True).stdout
     assert "selvawatch.deliver.channel" in loaded

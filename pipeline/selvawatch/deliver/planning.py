@@ -1,0 +1,196 @@
+"""Messages that are new for a reader: an urgent one, a digest, or what an operator is told of."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from selvawatch.core.tier import tier_named
+from selvawatch.deliver.channel import Attachment, Message
+from selvawatch.deliver.delivery_ledger import (
+    DeliveryLedger,
+    DeliveryRow,
+    DigestRow,
+    MessageRow,
+    key_of,
+)
+from selvawatch.deliver.dispatch import Route
+from selvawatch.deliver.recipients import RecipientKey
+from selvawatch.deliver.selection import NewVersion, Row, is_digest_due, is_urgent, new_versions
+from selvawatch.deliver.subscriptions import Operator, Subscription, Subscriptions
+from selvawatch.write.digest import (
+    DigestContent,
+    DigestLine,
+    digest_subject,
+    digest_text,
+    notice_subject,
+)
+from selvawatch.write.language.i18n import language
+
+DAY_S = 86_400
+DIGEST, URGENT = "digest", "at-once"
+"""Kinds of message about alerts."""
+
+AttachFiles = Callable[[Subscription, Sequence[NewVersion]], tuple[Attachment, ...]]
+"""Makes the files that go with the alert versions of a digest."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunFacts:
+    """What messages say of the run that they tell of."""
+
+    run_id: str
+    area: str
+    until_day: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """Something that an operator should know."""
+
+    kind: str
+    """One of `subscriptions.NOTICES`."""
+    occasion: str
+    """What tells it from another of the kind: the same occasion is told once."""
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planned:
+    """A message that is planned, or would be."""
+
+    name: str
+    """Name of the subscription or operator."""
+    row: MessageRow
+    message: Message
+    alerts: tuple[DeliveryRow, ...] = ()
+    digest: tuple[str, DigestRow] | None = None
+
+    def keep(self, ledger: DeliveryLedger) -> bool:
+        """Plan it in the ledger; whether it is a new one."""
+        return ledger.plan(self.row, self.message, self.alerts, self.digest)
+
+
+@dataclass(frozen=True, slots=True)
+class Planner:
+    """Plans messages for the readers of a file, at one moment."""
+
+    asked: Subscriptions
+    key: RecipientKey
+    now_s: float
+    """Seconds since 1970."""
+
+    def recipient(self, reader: Subscription | Operator) -> str:
+        """Digest of who reads it."""
+        return self.key.of(self.asked.kind_of(reader.channel), reader.to)
+
+    def routes(self) -> dict[str, Route]:
+        """How every recipient is reached, by its digest."""
+        readers: tuple[Subscription | Operator, ...] = (*self.asked.subscriptions, *self.asked.operators)
+        return {
+            self.recipient(one): Route(
+                channel=one.channel,
+                kind=self.asked.kind_of(one.channel),
+                settings=self.asked.settings_of(one.channel),
+                recipient=one.to,
+                name=one.name,
+            )
+            for one in readers
+        }
+
+    def for_subscription(
+        self,
+        subscription: Subscription,
+        rows: Iterable[Row],
+        ledger: DeliveryLedger,
+        run: RunFacts,
+        attach: AttachFiles,
+    ) -> Iterator[Planned]:
+        """Messages of a run that are new for a subscription: what is urgent, then the digest where it is due.
+
+        rows: ALERTS of the run as the subscription's tier has them. The rows of the first message are to be
+        kept in the ledger before the second is asked for, so that neither tells of what the other does.
+        """
+        recipient = self.recipient(subscription)
+        reader = self.key.of("reader", f"{recipient}\0{subscription.name}")
+        last = ledger.last_digest(reader)
+        found = new_versions(rows, subscription, ledger.deliveries(recipient))
+        urgent = [one for one in found if is_urgent(one)] if subscription.at_once else []
+        if urgent:
+            yield self._about(subscription, URGENT, urgent, run, last, attach)
+            found = [one for one in found if not is_urgent(one)]
+        today = int(self.now_s // DAY_S)
+        if not is_digest_due(subscription, last, run.run_id, today):
+            return
+        if found or subscription.cadence != "each-run":
+            planned = self._about(subscription, DIGEST, found, run, last, attach)
+            digest = DigestRow(run_id=run.run_id, until_day=run.until_day, sent_day=today)
+            yield Planned(
+                name=planned.name,
+                row=planned.row,
+                message=planned.message,
+                alerts=planned.alerts,
+                digest=(reader, digest),
+            )
+
+    def _about(
+        self,
+        subscription: Subscription,
+        kind: str,
+        found: Sequence[NewVersion],
+        run: RunFacts,
+        last: DigestRow | None,
+        attach: AttachFiles,
+    ) -> Planned:
+        """A message about alert versions."""
+        recipient, lang = self.recipient(subscription), language(subscription.language)
+        alerts = tuple(
+            DeliveryRow(
+                recipient=recipient,
+                alert_id=one.row["alert_id"],
+                event_id=one.row["event_id"],
+                version=int(one.row["version"]),
+                status=one.row["status"],
+                ha=float(one.row["ha"]),
+            )
+            for one in found
+        )
+        content = DigestContent(
+            area=run.area,
+            run_id=run.run_id,
+            since_day=last.until_day if last else 0,
+            until_day=run.until_day,
+            tier=tier_named(subscription.tier),
+            lines=tuple(DigestLine(row=one.row, group=one.group, grown_ha=one.grown_ha) for one in found),
+            urgent=kind == URGENT,
+        )
+        key = key_of(recipient, f"{kind} {subscription.name}", run.run_id, [one.alert_id for one in alerts])
+        message = Message(
+            key=key,
+            subject=digest_subject(content, lang),
+            text=digest_text(content, lang),
+            attachments=attach(subscription, found) if found and subscription.formats else (),
+        )
+        row = self._row(subscription, key, kind, run.run_id)
+        return Planned(name=subscription.name, row=row, message=message, alerts=alerts)
+
+    def for_operators(self, notices: Iterable[Notice]) -> Iterator[Planned]:
+        """Messages to the operators who asked for such notices."""
+        for notice in notices:
+            for one in self.asked.operators:
+                if notice.kind not in one.notices:
+                    continue
+                key = key_of(self.recipient(one), notice.kind, "", [notice.occasion])
+                subject = notice_subject(notice.kind, language(one.language))
+                message = Message(key=key, subject=subject, text=f"{subject}\n\n{notice.text}"[:3900])
+                yield Planned(name=one.name, row=self._row(one, key, notice.kind, ""), message=message)
+
+    def _row(self, reader: Subscription | Operator, key: str, kind: str, run_id: str) -> MessageRow:
+        return MessageRow(
+            key=key,
+            recipient=self.recipient(reader),
+            channel=self.asked.kind_of(reader.channel),
+            kind=kind,
+            run_id=run_id,
+            planned_s=self.now_s,
+            changed_s=self.now_s,
+            next_s=self.now_s,
+        )
