@@ -87,6 +87,7 @@ def describe(events: gpd.GeoDataFrame, cells: gpd.GeoDataFrame, setting: Setting
     for name in ("before_picture", "after_picture", "scenes"):
         table[name] = None
     table["parameters_digest"], table["code_version"] = setting.parameters_digest, setting.code_version
+    table["review"], table["review_date"], table["review_version"] = None, pd.NaT, pd.NA
     return table
 
 

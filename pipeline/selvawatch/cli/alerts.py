@@ -15,8 +15,10 @@ from selvawatch.cli.options import (
     TierOption,
     print_json,
 )
+from selvawatch.cli.reviews import review_alert
 
 app = typer.Typer(help="Alerts of the current run.", no_args_is_help=True)
+app.command("review")(review_alert)
 
 FormatOption = Annotated[
     str,
@@ -55,6 +57,7 @@ def list_alerts(
         typer.echo(
             f"{row['rank']:>3}  {row['alert_id']}  {row['status']:<11}  {row['cause']:<11}"
             f"  {row['ha']:>7.2f} ha  {row['first_detected']}  {row['combination']}"
+            + (f"  review: {row['review']}" if row["review"] else "")
         )
 
 
@@ -190,9 +193,9 @@ def bulletin(
     out: Annotated[Path | None, typer.Option(help="File to write; default: print where it is.")] = None,
     site: PublishedSiteOption = None,
 ) -> None:
-    """The bulletin of the current run."""
+    """The bulletin of the current run, with what people answered since."""
     from selvawatch.errors import StoreError
-    from selvawatch.steps.products import copy_product, product_path, write_bulletin_pdf
+    from selvawatch.steps.products import bulletin_now, write_bulletin_pdf
 
     _check_site(site, store)
     if form == "pdf" or (form == "html" and out is not None and out.suffix.lower() == ".pdf"):
@@ -201,4 +204,4 @@ def bulletin(
         typer.echo(write_bulletin_pdf(store, tier, lang, out))
         return
     name = f"bulletin-{lang}-message.txt" if form == "message" else f"bulletin-{lang}.{form}"
-    typer.echo(product_path(store, tier, name) if out is None else copy_product(store, tier, name, out))
+    typer.echo(bulletin_now(store, tier, name, out))

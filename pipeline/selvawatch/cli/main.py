@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from selvawatch.cli import alerts, attribute, calibrate, deliver, mirror, monitor, table, validate, zones
+from selvawatch.cli import alerts, attribute, calibrate, deliver, mirror, monitor, reviews, table, validate, zones
 from selvawatch.errors import SelvawatchError
 from selvawatch.version import __version__
 
@@ -26,6 +26,7 @@ app.command()(table.table)
 app.add_typer(alerts.app, name="alerts")
 app.command()(alerts.bulletin)
 app.command()(deliver.deliver)
+app.add_typer(reviews.app, name="reviews")
 app.add_typer(validate.app, name="validate")
 app.add_typer(calibrate.app, name="calibrate")
 app.command()(monitor.init)

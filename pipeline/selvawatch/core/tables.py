@@ -25,6 +25,7 @@ __all__ = [
     "SITE_CATEGORIES",
     "STATUSES",
     "TABLES",
+    "VERDICTS",
     "YES_NO",
     "Column",
     "Table",
@@ -66,6 +67,8 @@ RIGHT_TYPES = (
     "district",
 )
 HOLDER_TYPES = ("natural_person", "company", "community", "state", "unknown")
+VERDICTS = ("mining", "other-loss", "no-loss", "not-reached")
+"""What a person may answer on an alert, who went there or judged pictures of it."""
 IN_OUT = ("in", "out", "unknown")
 YES_NO = ("yes", "no", "unknown")
 PROTECTED = ("core", "buffer", "out", "unknown")
@@ -480,6 +483,20 @@ ALERTS = Table(
             nullable=True,
         ),
         column("code_version", "text", "Version of selvawatch that made the row.", nullable=True),
+        column(
+            "review",
+            "text",
+            "Verdict of the review that counts; empty: nobody has answered.",
+            choices=VERDICTS,
+            nullable=True,
+        ),
+        column(
+            "review_date",
+            "date",
+            "Day (UTC) on which it was seen or judged; empty: not known, or no review.",
+            nullable=True,
+        ),
+        column("review_version", "int", "Version of the event that the review judged.", nullable=True),
     ),
 )
 

@@ -1,5 +1,6 @@
 """What the current run gave to a tier: its files and its alerts."""
 
+import datetime as dt
 import io
 import re
 from pathlib import Path
@@ -9,14 +10,23 @@ import geopandas as gpd
 import pandas as pd
 
 from selvawatch.attribute.rank import explain
+from selvawatch.core.days import to_day
 from selvawatch.core.files import write_checked
-from selvawatch.core.tier import Tier
+from selvawatch.core.tier import Tier, tier_named
 from selvawatch.detect.encodings import ENCODINGS
 from selvawatch.errors import StoreError
+from selvawatch.returns.reviewed_alerts import (
+    ReviewedAlerts,
+    cached_page,
+    reviewed_alerts_of,
+    reviewed_page,
+    write_reviewed,
+)
 from selvawatch.site import Site
 from selvawatch.steps.ended_alerts import going_on
 from selvawatch.store.contents import ALERTS_FILE, PUBLIC, RESTRICTED
-from selvawatch.store.folders import open_store
+from selvawatch.store.folders import Store, open_store
+from selvawatch.store.ledger import RunRow
 from selvawatch.store.run_files import read_tracked
 from selvawatch.store.seal import read_seal
 from selvawatch.write.bulletin.pdf import write_pdf
@@ -36,10 +46,7 @@ def product_path(store: str, tier: str, name: str) -> Path:
     DamagedError
         When the run's folder is missing, or the file is not what the run wrote.
     """
-    opened = open_store(store)
-    current = opened.ledger.current()
-    if current is None:
-        raise StoreError("the store has no run", where=opened.folder, do="run `selvawatch monitor` first")
+    opened, current = _current(store)
     if tier not in TIERS:
         raise StoreError("the tier is not published", got=tier, needed=", ".join(TIERS))
     folder = opened.run(current.run_id) / tier
@@ -50,6 +57,15 @@ def product_path(store: str, tier: str, name: str) -> Path:
         raise StoreError("there is no such product", where=folder, got=name, needed=", ".join(known))
     run.read(f"{tier}/{name}")
     return path
+
+
+def _current(store: str) -> tuple[Store, RunRow]:
+    """A store and its current run; StoreError when it has none."""
+    opened = open_store(store)
+    current = opened.ledger.current()
+    if current is None:
+        raise StoreError("the store has no run", where=opened.folder, do="run `selvawatch monitor` first")
+    return opened, current
 
 
 def read_file(product: Path) -> bytes:
@@ -72,10 +88,41 @@ def copy_alerts(store: str, tier: str, suffix: str, out: Path) -> Path:
     StoreError
         For a suffix of none of the formats that alerts go out in, or as `product_path`.
     """
-    known = [form.suffix.removeprefix(".") for form in formats_of(Content.ALERTS)]
+    known = {form.suffix.removeprefix("."): form.name for form in formats_of(Content.ALERTS)}
     if suffix not in known:
         raise StoreError("unknown format", where="alerts", got=suffix, needed=", ".join([*known, *ENCODINGS]))
+    alerts = alerts_now(store, tier)
+    if alerts.is_reviewed:
+        return write_reviewed(alerts, known[suffix], out)
     return copy_product(store, tier, f"alerts.{suffix}", out)
+
+
+def alerts_now(store: str, tier: str) -> ReviewedAlerts:
+    """Alerts of the current run as a tier sees them today (UTC): with the reviews that it may know of.
+
+    Raises
+    ------
+    StoreError
+        As `product_path`.
+    """
+    product_path(store, tier, ALERTS_FILE)
+    opened, current = _current(store)
+    return reviewed_alerts_of(opened, current, tier_named(tier), to_day(dt.datetime.now(dt.UTC)))
+
+
+def bulletin_now(store: str, tier: str, name: str, out: Path | None = None) -> Path:
+    """The bulletin of the current run of that name, with what people answered since: written to `out`, or
+    where the store keeps it; StoreError as `product_path`.
+    """
+    path = product_path(store, tier, name)
+    alerts = alerts_now(store, tier)
+    if not alerts.is_reviewed:
+        return path if out is None else copy_product(store, tier, name, out)
+    content = reviewed_page(read_file(path), name, alerts)
+    if out is not None:
+        return write_checked(out, content)
+    opened, current = _current(store)
+    return cached_page(opened, name, content, alerts, current)
 
 
 def write_bulletin_pdf(store: str, tier: str, lang: str, out: Path) -> Path:
@@ -86,14 +133,17 @@ def write_bulletin_pdf(store: str, tier: str, lang: str, out: Path) -> Path:
     TableError
         When the extra `pdf` is not installed.
     """
-    page = product_path(store, tier, f"bulletin-{lang}.html")
-    return write_pdf(out, read_file(page).decode(), page.parent.parent.name)
+    name = f"bulletin-{lang}.html"
+    page, alerts = product_path(store, tier, name), alerts_now(store, tier)
+    content = reviewed_page(read_file(page), name, alerts)
+    return write_pdf(out, content.decode(), page.parent.parent.name)
 
 
 def read_alerts(store: str, tier: str) -> list[dict[str, Any]]:
-    """Alerts of the current run without their outlines; dates as ISO text, what is empty as None."""
-    frame = gpd.read_parquet(io.BytesIO(read_file(product_path(store, tier, ALERTS_FILE))))
-    plain = pd.DataFrame(frame.drop(columns="geometry"))
+    """Alerts of the current run without their outlines, with their reviews; dates as ISO text, what is empty
+    as None.
+    """
+    plain = pd.DataFrame(alerts_now(store, tier).released.frame.drop(columns="geometry"))
     for name in plain.columns:
         if pd.api.types.is_datetime64_any_dtype(plain[name]):
             plain[name] = plain[name].dt.strftime("%Y-%m-%d")

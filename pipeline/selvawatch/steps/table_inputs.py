@@ -1,5 +1,6 @@
 """What a table is made of: a run, or a loss product, as a tier may count it, and where that comes from."""
 
+import datetime as dt
 import io
 import json
 import logging
@@ -18,6 +19,7 @@ from selvawatch.core.files import digest
 from selvawatch.core.schema import Tier
 from selvawatch.core.table_options import DETECTIONS, TableRequest
 from selvawatch.errors import StoreError, TableError
+from selvawatch.returns.known_reviews import KnownReviews, known_reviews, received_until
 from selvawatch.site import Site
 from selvawatch.steps.run.attribute_events import (
     Zones,
@@ -25,6 +27,7 @@ from selvawatch.steps.run.attribute_events import (
     layers_lacking,
     of_cells,
     read_zones,
+    reviewed_pieces,
     zones_of_tier,
     zones_of_version,
 )
@@ -157,7 +160,7 @@ def of_run(
     if current is None:
         raise StoreError("the store has no run", where=store.folder, do="run `selvawatch monitor` first")
     earlier: RunRow | None = None
-    run, zones = current, now
+    run, zones, until = current, now, to_day(dt.datetime.now(dt.UTC))
     if request.as_of:
         day = to_day(request.as_of)
         rows = [row for row in store.ledger.runs() if row.until_day <= day]
@@ -167,20 +170,37 @@ def of_run(
         if request.name == "revisions":
             earlier = past
         else:
-            run, zones = past, _zones_then(site, store, now, past)
+            run, zones, until = past, _zones_then(site, store, now, past), day
     pieces, faces, known = _run_pieces(site, store, now, zones, run, request.tier)
     source = _source_of(site, store, run, now, zones, known, request.tier)
+    reviews = known_reviews(store, request.tier, until, delay_days=site.config.tiers.delay_days).reviews
+    pieces, of_reviews = _reviewed(pieces, received_until(reviews, until))
+    source |= of_reviews
     before = None
     if earlier is not None:
         source["earlier_run_id"] = earlier.run_id
         then = _zones_then(site, store, now, earlier)
         before, _, known_then = _run_pieces(site, store, now, then, earlier, request.tier)
+        before, _ = _reviewed(before, received_until(reviews, earlier.until_day))
         said = _source_of(site, store, earlier, now, then, known_then, request.tier)
         source["earlier_register_of_run"] = said["register_of_run"]
     inputs = _inputs(
         site, known, pieces, faces, tier=request.tier, watched_from=site.days.first_day, earlier=before
     )
     return inputs, run.until_day, source, known
+
+
+def _reviewed(pieces: Pieces, known: KnownReviews) -> tuple[Pieces, dict[str, str]]:
+    """Pieces as they count with reviews, and what a table says of these; nothing where there is none."""
+    known = known.of_events(pieces.frame["event_id"])
+    if not known.reviews:
+        return pieces, {}
+    judged = reviewed_pieces(pieces, known.deciding)
+    return judged, {
+        "reviews": str(len(known.reviews)),
+        "reviews_sha256": known.digest,
+        "reviewed_no_loss_ha": f"{pieces.total_ha - judged.total_ha:.6f}",
+    }
 
 
 def _of_the_run(folder: Path, run_id: str) -> dict[str, str]:

@@ -14,6 +14,7 @@ from selvawatch.register.snapshots import read_record
 from selvawatch.store.folders import Store
 from selvawatch.store.lock import LEFT
 from selvawatch.store.loss_products import product_damages
+from selvawatch.store.returned.review_batches import review_faults
 from selvawatch.store.seal import damages_of
 from selvawatch.store.site_copy import SITE_COPY, read_site_copy
 from selvawatch.store.tile_state import TileState
@@ -272,6 +273,10 @@ def _salt(store: Store, path: Path, _deep: bool) -> list[Fault]:
     return [] if wanted in (None, found) else [(path, "the file is not what was drawn")]
 
 
+def _reviews(store: Store, _folder: Path, _deep: bool) -> list[Fault]:
+    return review_faults(store)
+
+
 def _site_copy(store: Store, path: Path, _deep: bool) -> list[Fault]:
     try:
         read_site_copy(store)
@@ -303,7 +308,7 @@ _READ_AGAIN = "the next run that needs it reads it again from the archive, or sa
 
 _FOLDERS = frozenset(
     ("baselines", "cache", "checkpoints", "observations", "plans", "products", "runs", "schemas", "state")
-    + ("water", "zones")
+    + ("reviews", "water", "zones")
 )
 """Folders of a store; `schemas` and README.md lie in the default one, and say what it holds."""
 
@@ -370,6 +375,13 @@ KINDS: tuple[StoredKind, ...] = (
         pattern=r"(zones/[^/]+)/[^/]+\.(?:json|parquet)",
         verify=_snapshots,
         do=f"{_RESTORE}, or remove the snapshot's record and take the layer in again",
+    ),
+    StoredKind(name="reviews", pattern=r"(reviews)/(?:\d{6}|head)\.json", verify=_reviews, do=_RESTORE),
+    StoredKind(
+        name="bulletin with reviews",
+        pattern=r"(cache/bulletins/\w+)/.+",
+        verify=_sealed_folder,
+        do="remove it: the next bulletin makes it again",
     ),
     StoredKind(
         name="specification", pattern=r"(README\.md|schemas/\w+\.json|\.gitignore)", verify=_elsewhere, do=""

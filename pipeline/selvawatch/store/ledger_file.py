@@ -69,7 +69,7 @@ QUERIES: Mapping[str, str] = {
 }
 """Every column and row of each table, in an order that its content decides: what its digest is made of."""
 
-EVIDENCE = ("runs", "state", "baselines", "checkpoints", "observations", "water", "plans")
+EVIDENCE = ("runs", "state", "baselines", "checkpoints", "observations", "water", "plans", "reviews")
 """Folders of a store that nothing comes into before there is a ledger."""
 
 _RESTORE = "restore it from a copy, or give a new --store"

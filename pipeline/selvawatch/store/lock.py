@@ -34,6 +34,7 @@ _DEPTHS = {
     "plans": 1,
     "runs": 1,
     "products": 2,
+    "reviews": 1,
     "state": 2,
     "baselines": 2,
     "checkpoints": 2,

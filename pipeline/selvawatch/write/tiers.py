@@ -1,5 +1,6 @@
 """The one place every output passes: who sees which rows, columns and coordinates."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 import geopandas as gpd
@@ -10,11 +11,13 @@ from pyproj import Transformer
 
 from selvawatch.core.days import to_date
 from selvawatch.core.schema import Column, Table, Tier
-from selvawatch.core.tables import RIGHTS
+from selvawatch.core.tables import ALERTS, RIGHTS
 from selvawatch.core.tier import LEAST_RIGHTS
 from selvawatch.errors import TableError
 from selvawatch.register.manifest import References
 from selvawatch.register.register import Register
+from selvawatch.reviews.answers import REVIEW_COLUMNS, reviewed_alerts
+from selvawatch.reviews.review import Review
 
 LOCATION_COLUMNS = ("lon", "lat", "utm_e", "utm_n", "geometry")
 """Columns that say where: below their tier they are given on the rule's grid, not withheld."""
@@ -262,6 +265,44 @@ def release_attributed(
     return _release(
         table=table,
         frame=gpd.GeoDataFrame(checked, geometry="geometry", crs=frame.crs),
+        tier=tier,
+        data_day=data_day,
+        withheld=Withheld(),
+    )
+
+
+def reviews_learned(reviews: Iterable[Review], tier: Tier, delay_days: int, day: int) -> tuple[Review, ...]:
+    """The reviews that a tier may learn of on a day: the public one when they came a delay ago.
+
+    Who was where and when is no older than that, whatever day a form states.
+    """
+    newest = day - (delay_days if tier is Tier.PUBLIC else 0)
+    return tuple(review for review in reviews if tier is not Tier.PUBLIC or review.received_day <= newest)
+
+
+def release_reviewed(
+    released: gpd.GeoDataFrame, tier: Tier, data_day: int, known: Mapping[str, Review]
+) -> Released:
+    """Alerts that a run gave to a tier, with the reviews that the tier may know of.
+
+    released: rows of ALERTS as the run wrote them for the tier. known: the review that counts for each event,
+    of those that `reviews_learned` let through.
+
+    Raises
+    ------
+    TableError
+        For a column that the tier may not see.
+    """
+    columns = tuple(column for column in ALERTS.columns if _may_have(column, tier, located=True))
+    names = {column.name for column in columns}
+    if above := sorted({str(name) for name in released.columns} - names):
+        raise TableError("columns are not for the tier", where=f"table {ALERTS.name}", got=above)
+    held = {*map(str, released.columns), *REVIEW_COLUMNS}
+    table = replace(ALERTS, columns=tuple(column for column in columns if column.name in held))
+    frame = table.check(reviewed_alerts(pd.DataFrame(released), known))
+    return _release(
+        table=table,
+        frame=gpd.GeoDataFrame(frame, geometry="geometry", crs=released.crs),
         tier=tier,
         data_day=data_day,
         withheld=Withheld(),

@@ -18,6 +18,8 @@ from selvawatch.events.withheld import Guard
 from selvawatch.provenance import code_version
 from selvawatch.register.manifest import References, Snapshot, read_register
 from selvawatch.register.register import Register
+from selvawatch.reviews.answers import counted
+from selvawatch.reviews.review import Review
 from selvawatch.site import Site
 from selvawatch.steps.register import all_snapshots
 from selvawatch.steps.run.river_water import river_water_of
@@ -278,3 +280,15 @@ def of_cells(pieces: Pieces, cells: set[str]) -> Pieces:
         today=pieces.today,
         register_version=pieces.register_version,
     )
+
+
+def reviewed_pieces(pieces: Pieces, counts: Mapping[str, Review]) -> Pieces:
+    """Pieces as they count once reviews are joined (`reviews.answers.counted`).
+
+    counts: the review that counts for each event.
+    """
+    kept, frame = counted(pieces.frame, counts)
+    if frame is pieces.frame:
+        return pieces
+    judged = replace(pieces, frame=gpd.GeoDataFrame(frame, geometry="geometry", crs=pieces.frame.crs))
+    return judged if kept.all() else of_cells(judged, set(frame["cell_id"][kept]))

@@ -3,24 +3,27 @@
 import datetime as dt
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+import geopandas as gpd
 import pandas as pd
 import shapely
 from pyproj import Transformer
 
 from selvawatch.attribute.accountings import ACCOUNTINGS, CLOCKS
 from selvawatch.core.days import to_date, to_day
-from selvawatch.core.files import digest
+from selvawatch.core.files import digest, write_text
 from selvawatch.core.schema import Table, Tier
 from selvawatch.core.table_options import TableOptions
 from selvawatch.core.tables import ALERTS, CELLS, LOSS_PRODUCT
 from selvawatch.events.track import Tracked
 from selvawatch.provenance import code_digest, code_version
+from selvawatch.returns.known_reviews import KnownReviews, known_reviews, reviews_since
+from selvawatch.reviews.answers import counted, reviewed_alerts
 from selvawatch.site import Site
 from selvawatch.steps.run.alert_evidence import write_pictures
-from selvawatch.steps.run.attribute_events import Zones, zones_of_tier
+from selvawatch.steps.run.attribute_events import Zones, reviewed_pieces, zones_of_tier
 from selvawatch.steps.run.commit import refuse_committed
 from selvawatch.steps.run.findings import Findings
 from selvawatch.steps.run.run_content import Published, RunContent, TileResults
@@ -44,6 +47,7 @@ from selvawatch.write.bulletin.bulletin_model import (
     loss_table,
 )
 from selvawatch.write.bulletin.map_page import write_map
+from selvawatch.write.bulletin.reviews_part import shown_reviews, with_reviews
 from selvawatch.write.formats.companions import write_dictionary
 from selvawatch.write.formats.format_table import FORMATS, write_alerts
 from selvawatch.write.formats.raster import write_layers
@@ -78,9 +82,14 @@ def content_of(
     """All that a run gives out, before the tiers."""
     site, name = context.site, context.plan.area
     areas = site.select_areas(name)
+    reviews = {found.tier: _reviews(context, found) for found in findings}
+    count, new = reviews_since(context.store)
     return RunContent(
         runs={
-            found.tier: _run(context, found.attributed.zones.register.version, states) for found in findings
+            found.tier: _run(
+                context, found.attributed.zones.register.version, states, reviews[found.tier].digest
+            )
+            for found in findings
         },
         area_name=name,
         area_title=areas[0].title if len(areas) == 1 else site.config.title,
@@ -89,7 +98,17 @@ def content_of(
         coverage=coverage,
         pictures=pictures,
         method=f"{site.model.name} {site.model.version}",
+        reviews=reviews,
+        reviews_new=new,
+        reviews_count=count,
     )
+
+
+def _reviews(context: RunContext, found: Findings) -> KnownReviews:
+    """What people answered on the events of a tier, as far as it may know of it in this run."""
+    delay = context.site.config.tiers.delay_days
+    known = known_reviews(context.store, found.tier, context.plan.until_day, delay_days=delay)
+    return known.of_events(found.attributed.alerts["event_id"])
 
 
 def publish_run(
@@ -133,6 +152,7 @@ def publish(
     tables = _write_tables(folder / "tables", released.inputs, tier, site, run)
     bulletin = _bulletin(site, content, tier, released)
     pages = _write_pages(folder, bulletin)
+    _tell_reviews(pages, released.alerts)
     products = [
         Product(id="alerts", title="Alerts", geometry=content.area, files=files),
         Product(id="tables", title="Tables", geometry=content.area, files=tables),
@@ -167,6 +187,15 @@ def _write_pages(folder: Path, bulletin: Bulletin) -> dict[str, Path]:
     return files
 
 
+def _tell_reviews(pages: Mapping[str, Path], alerts: Released) -> None:
+    """Bulletins that are written say what people answered on their alerts, where somebody did."""
+    for path in (path for name, path in pages.items() if not name.startswith("map-")):
+        lang = language(path.name.removeprefix("bulletin-")[:2])
+        part = shown_reviews(alerts, lang, since_run=False)
+        if part.lines:
+            write_text(path, with_reviews(path.read_text(encoding="utf-8"), path.name, part, lang))
+
+
 def _for_tier(site: Site, content: RunContent, tier: Tier) -> _TierContent:
     """The alerts that a tier may see, and what its tables and headline count."""
     found, run = content.findings[tier], content.runs[tier]
@@ -178,11 +207,15 @@ def _for_tier(site: Site, content: RunContent, tier: Tier) -> _TierContent:
         isolated=zones.isolated,
         isolated_checked=zones.isolated_checked,
     )
-    alerts = apply(ALERTS, found.attributed.alerts, gate)
-    cells = apply(CELLS, found.tracked.cells, gate, of=alerts)
+    counts = content.reviews[tier].deciding
+    judged = reviewed_alerts(found.attributed.alerts, counts) if counts else found.attributed.alerts
+    alerts = apply(ALERTS, gpd.GeoDataFrame(judged, crs=found.attributed.alerts.crs), gate)
+    kept, reviewed = counted(found.tracked.cells, counts)
+    cells = apply(CELLS, gpd.GeoDataFrame(reviewed[kept], crs=found.tracked.cells.crs), gate, of=alerts)
+    inputs = found.attributed.inputs(site, set(cells.frame["cell_id"]), tier)
     return _TierContent(
         alerts=alerts,
-        inputs=found.attributed.inputs(site, set(cells.frame["cell_id"]), tier),
+        inputs=replace(inputs, pieces=reviewed_pieces(inputs.pieces, counts)),
         headline=headline(alerts, cells, run.since_day, run.data_day),
         zones=zones,
     )
@@ -211,8 +244,11 @@ def _bulletin(site: Site, content: RunContent, tier: Tier, released: _TierConten
     )
 
 
-def _run(context: RunContext, register: str, states: Mapping[str, TileState]) -> Run:
-    """What a run was made from; `register` is the version of the register."""
+def _run(context: RunContext, register: str, states: Mapping[str, TileState], reviews: str) -> Run:
+    """What a run was made from.
+
+    register: version of the register. reviews: digest of the reviews; empty where there is none.
+    """
     site = context.site
     scenes = sorted({record.key for state in states.values() for record in state.scene_records})
     return Run(
@@ -227,7 +263,8 @@ def _run(context: RunContext, register: str, states: Mapping[str, TileState]) ->
             "parameters": site.digest,
             "scenes": digest(scenes),
             "zones": register,
-        },
+        }
+        | ({"reviews": reviews} if reviews else {}),
         about={"loss_product": site.detections_label, **site.coordinates},
     )
 

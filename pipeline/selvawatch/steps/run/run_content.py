@@ -7,6 +7,7 @@ from pathlib import Path
 import shapely
 
 from selvawatch.core.tier import Tier
+from selvawatch.returns.known_reviews import KnownReviews
 from selvawatch.steps.run.findings import Findings
 from selvawatch.steps.tile.mend import committed_state, sound_state
 from selvawatch.store.run_plan import RunContext
@@ -74,6 +75,12 @@ class RunContent:
     pictures: Mapping[str, Pictures]
     """Pictures before and after, by alert."""
     method: str
+    reviews: Mapping[Tier, KnownReviews]
+    """What people answered on the alerts of each tier, as far as it may know of it."""
+    reviews_new: tuple[str, ...] = ()
+    """Answers that came in since the run before, as `ALERT verdict`; of the restricted tier."""
+    reviews_count: int = 0
+    """All reviews of the store."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ from selvawatch.core.days import iso, to_day
 from selvawatch.core.tier import Tier
 from selvawatch.errors import SelvawatchError
 from selvawatch.health.store_findings import blind_lines
+from selvawatch.steps.run.attribute_events import reviewed_pieces
 from selvawatch.steps.run.run_content import Published, RunContent, TileResults
 from selvawatch.steps.run.scene_rows import scene_balance
 from selvawatch.store.ledger import RunRow
@@ -65,6 +66,10 @@ class RunReport:
     """Why tiles could not be brought up to the day, by tile; they keep their state of before."""
     loss_by_type: tuple[Mapping[str, str | float], ...]
     """Rows for people: type, hectares, of which mining."""
+    reviews: int
+    """Answers of people that the store holds."""
+    reviews_new: tuple[str, ...]
+    """Those that came in since the run before, as `ALERT verdict`: what the run revises."""
 
     def checked(self) -> "RunReport":
         """The report itself; SelvawatchError naming the tiles that failed."""
@@ -95,7 +100,7 @@ def report_on(
     found = content.findings[Tier.RESTRICTED]
     events = found.tracked.events
     live = events[events["status"] != "withdrawn"]
-    by_type = found.attributed.pieces.frame
+    by_type = reviewed_pieces(found.attributed.pieces, content.reviews[Tier.RESTRICTED].deciding).frame
     return RunReport(
         run_id=context.plan.run_id,
         store=str(context.plan.store),
@@ -127,6 +132,8 @@ def report_on(
         tiles=results.tiles,
         failed=dict(results.failed),
         loss_by_type=restricted.by_type,
+        reviews=content.reviews_count,
+        reviews_new=content.reviews_new,
     )
 
 
@@ -149,13 +156,18 @@ def _unreachable(context: RunContext, content: RunContent) -> int:
     )
 
 
+_LISTS = ("loss_by_type", "unsearched", "sources_stopped", "reviews_new")
+"""Fields that JSON gives back as lists."""
+
+
 def report_of(row: RunRow) -> RunReport:
     """The report of a committed run."""
     unknown = {"span_from": "", "observed_share_span": None, "observed_share_span_optical": None}
     silent: dict[str, object] = {"newest_scenes": {}, "stale": {}, "unsearched": (), "sources_stopped": ()}
+    silent |= {"reviews": 0, "reviews_new": ()}
     counts = {"scene_balance": {}, "scenes_superseded": 0, "scenes_unreachable": 0, "events_closed": 0}
     values = {**unknown, **silent, **counts, **row.result}
-    listed = {name: tuple(values[name]) for name in ("loss_by_type", "unsearched", "sources_stopped")}
+    listed = {name: tuple(values[name]) for name in _LISTS}
     return RunReport(**{**values, **listed})
 
 

@@ -39,6 +39,12 @@ CAUSE = {
     "natural": N_("natural disturbance"),
     "unknown": N_("cause not determined"),
 }
+REVIEW = {
+    "mining": N_("mining was seen"),
+    "other-loss": N_("loss was seen, but not mining"),
+    "no-loss": N_("no loss there"),
+    "not-reached": N_("not reached"),
+}
 TYPE = {
     "mining": N_("mining title"),
     "mining_application": N_("mining application"),
@@ -124,6 +130,7 @@ VOCABULARIES = {
     "confidence": CONFIDENCE,
     "change": CHANGE,
     "cause": CAUSE,
+    "review": REVIEW,
     "type": TYPE,
     "legal_context": LEGAL_CONTEXT,
     "near_water": NEAR_WATER,

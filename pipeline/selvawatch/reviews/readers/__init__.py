@@ -1,0 +1,1 @@
+"""One file a form that answers come in, behind one table."""

@@ -1,0 +1,1 @@
+"""What people answered, as a store keeps it."""

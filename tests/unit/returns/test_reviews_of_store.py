@@ -1,0 +1,217 @@
+"""Reviews of a store: answers change at once, files of a committed run never, the public tier late."""
+
+import datetime as dt
+import json
+import shutil
+from pathlib import Path
+
+import geopandas as gpd
+import pandas as pd
+import pytest
+
+from selvawatch.core.days import to_day
+from selvawatch.core.files import folder_digests, read_checked_json, write_checked_json
+from selvawatch.core.tier import Tier
+from selvawatch.errors import DamagedError, StoreError
+from selvawatch.returns.known_reviews import known_reviews
+from selvawatch.returns.reviewed_alerts import reviewed_alerts_of
+from selvawatch.returns.reviewing import Options, import_reviews, review_alert
+from selvawatch.store.folders import Store
+from selvawatch.store.inspection import inspect_store
+from selvawatch.store.returned.review_batches import read_reviews
+from selvawatch.store.site_copy import SITE_COPY
+from selvawatch.write.formats.geojson import feature_collection
+
+pytestmark = pytest.mark.slow
+NOW = dt.datetime(2026, 7, 1, 12, tzinfo=dt.UTC)
+
+
+@pytest.fixture
+def store(small_run, tmp_path):
+    """A copy of the small run's store; its files are linked, and none of them is written into."""
+    folder = tmp_path / "store"
+    shutil.copytree(small_run.store, folder)
+    return folder
+
+
+def alerts_of(store, tier="restricted"):
+    (path,) = store.glob(f"runs/*/{tier}/alerts.parquet")
+    return gpd.read_parquet(path)
+
+
+def mining_event(store):
+    frame = alerts_of(store, "public")
+    held = frame[(frame["cause"] == "mining") & (frame["status"] != "withdrawn")]
+    return held.sort_values("ha").iloc[-1]
+
+
+def delayed(store, days):
+    """Let the store's copy of its site say a longer delay of the public tier."""
+    values = read_checked_json(store / SITE_COPY)
+    text = values["files"]["site"]["text"]
+    assert "delay_days = 0" in text
+    values["files"]["site"]["text"] = text.replace("delay_days = 0", f"delay_days = {days}")
+    write_checked_json(store / SITE_COPY, values)
+
+
+def test_answers_change_at_once_and_no_file_of_the_run_does(small_run, store, command):
+    event, before = mining_event(store), folder_digests(store / "runs")
+    table = (
+        "table",
+        "loss_by_type",
+        "--store",
+        store,
+        "--tier",
+        "restricted",
+        "--json",
+        "--site",
+        small_run.site,
+    )
+    first = pd.DataFrame(command(*table).json)["loss_all"].sum()
+    said = command(
+        "alerts", "review", event["event_id"], "--as", "no-loss", "--by", "ranger", "--store", store
+    )
+    assert said.code == 0 and said.out.startswith(f"{event['event_id']}.v")
+    listed = command("alerts", "list", "--store", store, "--tier", "restricted", "--json").json
+    assert {row["event_id"]: row["review"] for row in listed}[event["event_id"]] == "no-loss"
+    shown = command("alerts", "show", event["event_id"], "--store", store, "--json").json
+    assert (shown["review"], shown["review_version"]) == ("no-loss", event["version"])
+    assert shown["review_date"] == dt.datetime.now(dt.UTC).date().isoformat()
+    second = pd.DataFrame(command(*table).json)["loss_all"].sum()
+    assert second < first
+    restricted = alerts_of(store).set_index("event_id")
+    assert first - second == pytest.approx(restricted.loc[event["event_id"], "ha"], rel=1e-6)
+    for name in ("es", "en"):
+        path = command("bulletin", "--lang", name, "--store", store).out.strip()
+        page = Path(path).read_text(encoding="utf-8")
+        assert event["event_id"] in page.split("</section>")[0] and 'class="plain reviews"' in page
+    message = command("bulletin", "--format", "message", "--lang", "en", "--store", store).out.strip()
+    text = Path(message).read_text(encoding="utf-8")
+    assert "What people saw: no loss there: 1" in text and len(text) <= 1000
+    assert folder_digests(store / "runs") == before
+    assert inspect_store(Store(store), deep=True).damages == ()
+    assert inspect_store(Store(store), deep=True).unknown == ()
+
+
+def test_exports_hold_the_review_and_are_the_run_s_own_bytes_without(store, tmp_path, command):
+    event = mining_event(store)
+    for form in ("csv", "geojson", "gpkg", "xlsx", "parquet", "kml", "gpx"):
+        out = tmp_path / f"before.{form}"
+        assert command("alerts", "export", "--format", form, "--out", out, "--store", store).code == 0
+        (kept,) = store.glob(f"runs/*/public/alerts.{form}")
+        assert out.read_bytes() == kept.read_bytes()
+    review_alert(str(store), event["event_id"], "mining", "analyst", now=NOW)
+    out = tmp_path / "after.csv"
+    assert command("alerts", "export", "--format", "csv", "--out", out, "--store", store).code == 0
+    rows = pd.read_csv(out, encoding="utf-8-sig").set_index("event_id")
+    assert rows.loc[event["event_id"], "review"] == "mining" and rows["review"].notna().sum() == 1
+
+
+def test_the_public_tier_learns_of_a_review_when_its_delay_has_passed(store):
+    opened, event = Store(store), mining_event(store)
+    delayed(store, 45)
+    received = to_day("2026-07-01")
+
+    def seen(day):
+        current = opened.ledger.current()
+        alerts = reviewed_alerts_of(opened, current, Tier.PUBLIC, day)
+        return json.dumps(feature_collection(alerts.released)), dict(alerts.provenance)
+
+    without = [seen(day) for day in (received, received + 44, received + 45)]
+    review_alert(str(store), event["event_id"], "no-loss", "ranger", at="2026-01-05T00:00:00Z", now=NOW)
+    assert [seen(day) for day in (received, received + 44)] == without[:2]
+    assert seen(received + 45) != without[2]
+    assert known_reviews(opened, Tier.RESTRICTED, received).reviews
+
+
+def test_every_public_answer_has_the_same_bytes_until_the_delay_has_passed(store, tmp_path, command):
+    delayed(store, 45)
+    event = mining_event(store)
+
+    def public(name):
+        files = {}
+        for form in ("csv", "geojson", "parquet"):
+            out = tmp_path / name / f"alerts.{form}"
+            out.parent.mkdir(exist_ok=True)
+            command("alerts", "export", "--format", form, "--out", out, "--store", store)
+            files[form] = out.read_bytes()
+        for form in ("html", "txt", "message"):
+            out = tmp_path / name / f"bulletin.{form}"
+            command("bulletin", "--format", form, "--out", out, "--store", store)
+            files[f"bulletin {form}"] = out.read_bytes()
+        files["list"] = command("alerts", "list", "--store", store, "--json").out
+        return files
+
+    before = public("before")
+    command("alerts", "review", event["event_id"], "--as", "no-loss", "--by", "ranger", "--store", store)
+    assert public("after") == before
+    listed = command("alerts", "list", "--store", store, "--tier", "restricted", "--json").json
+    assert "no-loss" in {row["review"] for row in listed}
+
+
+def test_a_file_read_twice_adds_nothing_and_a_corrected_answer_counts(store, tmp_path):
+    event = mining_event(store)["event_id"]
+    path = tmp_path / "answers.csv"
+    path.write_text(
+        f"KEY,alert_id,verdict,end\nuuid:1,{event},no-loss,2024-08-30T10:00:00-05:00\nuuid:2,X-1,mining,\n"
+    )
+    first = import_reviews(str(store), path, Options(), NOW)
+    assert (len(first.added), first.known, first.unused) == (1, 0, 1)
+    bytes_before = folder_digests(store / "reviews")
+    again = import_reviews(str(store), path, Options(), NOW + dt.timedelta(days=3))
+    assert (len(again.added), again.known) == (0, 1)
+    assert folder_digests(store / "reviews") == bytes_before
+    path.write_text(path.read_text().replace("no-loss", "mining"))
+    import_reviews(str(store), path, Options(), NOW + dt.timedelta(days=4))
+    counts = known_reviews(Store(store), Tier.RESTRICTED, to_day("2026-07-09")).deciding
+    assert counts[event].verdict == "mining" and len(read_reviews(Store(store))) == 2
+
+
+def test_a_lost_or_edited_batch_is_told_and_never_passed_over(store):
+    events = list(alerts_of(store, "public")["event_id"])[:3]
+    for number, event in enumerate(events):
+        review_alert(str(store), event, "mining", "analyst", now=NOW + dt.timedelta(days=number))
+    batches = sorted((store / "reviews").glob("0*.json"))
+    kept = {path: path.read_bytes() for path in batches}
+    for gone in batches:
+        gone.unlink()
+        with pytest.raises(DamagedError):
+            read_reviews(Store(store))
+        assert inspect_store(Store(store), deep=False).damages
+        gone.write_bytes(kept[gone])
+    batches[1].write_bytes(kept[batches[1]].replace(b'"mining"', b'"no-loss"'))
+    with pytest.raises(DamagedError):
+        read_reviews(Store(store))
+
+
+def test_no_name_stands_for_a_role(store, command):
+    event = mining_event(store)["event_id"]
+    said = command("alerts", "review", event, "--as", "mining", "--by", "Juana Pérez", "--store", store)
+    assert "the role is not known" in said.error and "Juana" not in said.error
+    assert not (store / "reviews").exists()
+    for words in (("--as", "illegal"), ("--as", "mining", "--at", "2026-06-04 10:00")):
+        more = ("--by", "ranger", "--store", store)
+        assert command("alerts", "review", event, *(words if "--as" in words else ()), *more).error
+    with pytest.raises(StoreError):
+        review_alert(str(store / "none"), event, "mining", "ranger", now=NOW)
+
+
+def test_the_next_run_lists_what_came_in_as_a_revision(small_run, store, command):
+    event = mining_event(store)
+    review_alert(str(store), event["event_id"], "no-loss", "ranger", now=NOW)
+    report = small_run.__class__(
+        site=small_run.site, archive=small_run.archive, store=store, until="2024-09-05", tile=small_run.tile
+    ).run()
+    restricted = gpd.read_parquet(store / "runs" / report.run_id / "restricted" / "alerts.parquet")
+    judged = restricted.set_index("event_id").loc[event["event_id"]]
+    assert (judged["review"], report.reviews) == ("no-loss", 1)
+    assert report.reviews_new == (f"{event['event_id']}.v{event['version']} no-loss",)
+    by_type = pd.read_csv(store / "runs" / report.run_id / "restricted" / "tables" / "loss_by_type.csv")
+    exclusive = by_type[(by_type["accounting"] == "exclusive") & (by_type["clock"] == "at-loss")]
+    assert exclusive["loss_all"].sum() == pytest.approx(report.loss_ha, abs=1e-3)
+    page = (store / "runs" / report.run_id / "restricted" / "bulletin-en.html").read_text()
+    assert "no longer count alerts where people found no loss" in page
+    public = (store / "runs" / report.run_id / "public" / "bulletin-en.html").read_text()
+    assert "What people saw" not in public  # the run's data day lies before the day it came in
+    assert json.loads((store / "runs" / report.run_id / "report.json").read_text())["reviews"] == 1
+    assert command("doctor", "--store", store, "--site", small_run.site).out
