@@ -4,7 +4,18 @@ import sys
 
 import typer
 
-from selvawatch.cli import alerts, attribute, calibrate, deliver, mirror, monitor, reviews, table, validate, zones
+from selvawatch.cli import (
+    alerts,
+    attribute,
+    calibrate,
+    deliver,
+    mirror,
+    monitor,
+    reviews,
+    table,
+    validate,
+    zones,
+)
 from selvawatch.errors import SelvawatchError
 from selvawatch.version import __version__
 
