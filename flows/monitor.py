@@ -65,7 +65,7 @@ def monitor(
             report = finish(held, run, {}, {})
         else:
             report = finish(held, run, *(advance_all(dask, run) if dask else advance_here(run)))
-    deliver_after_run(store, site)
+    deliver_after_run(store, site, site_file)
     key = plain_name(area)
     create_table_artifact(key=f"loss-{key}", table=report_rows(report), description="Loss by type of right")
     create_markdown_artifact(key=f"bulletin-{key}", markdown=report_text(report))

@@ -5,7 +5,14 @@ from typing import Annotated
 
 import typer
 
-from selvawatch.cli.options import JsonOption, StoreOption, StoreSiteOption, print_json
+from selvawatch.cli.options import (
+    DEFAULT_SITE_FILE,
+    JsonOption,
+    SiteFileOption,
+    StoreOption,
+    StoreSiteOption,
+    print_json,
+)
 
 
 def deliver(
@@ -31,6 +38,7 @@ def deliver(
         typer.Option(metavar="KEY", help="Give up a message that is not delivered; may be repeated."),
     ] = None,
     site: StoreSiteOption = None,
+    site_file: SiteFileOption = DEFAULT_SITE_FILE,
     as_json: JsonOption = False,
 ) -> None:
     """Send what is new to each subscriber, and what is due again; exit 1 where some is not delivered."""
@@ -40,6 +48,7 @@ def deliver(
         store=store if folder is None else str(folder),
         subscriptions=subscriptions,
         site=site,
+        site_file=site_file,
         again=tuple(resend or ()),
         closed=tuple(close or ()),
     )

@@ -166,10 +166,10 @@ class DeliveryLedger:
         """Messages in some states (none given: all), in the order in which they were planned."""
         if not self.is_there:
             return []
-        query = f"{_MESSAGES} ORDER BY planned_s, kind, key"
+        where = f" WHERE state IN ({', '.join('?' * len(states))})" if states else ""
+        query = f"{_MESSAGES}{where} ORDER BY planned_s, kind, key"
         names = MessageRow.__dataclass_fields__
-        found = [MessageRow(**dict(zip(names, row, strict=True))) for row in self._rows(query)]
-        return [row for row in found if not states or row.state in states]
+        return [MessageRow(**dict(zip(names, row, strict=True))) for row in self._rows(query, *states)]
 
     def deliveries(self, recipient: str) -> list[DeliveryRow]:
         """Every alert version that was planned for a recipient, by event and version."""

@@ -83,7 +83,8 @@ def send_due(
             receipt = Receipt(state=Delivery.REFUSED, detail=str(error))
         if receipt.blocked:
             blocked.add(route.channel)
-        done = concluded(replace(row, attempts=row.attempts + 1), receipt, clock())
+        attempts = row.attempts + (not receipt.blocked)  # the channel's fault is no attempt of the message
+        done = concluded(replace(row, attempts=attempts), receipt, clock())
         ledger.end_attempt(done)
         yield done
 
@@ -102,7 +103,7 @@ def concluded(row: MessageRow, receipt: Receipt, now_s: float) -> MessageRow:
         if row.attempts > len(WAITS_S):
             state = UNCERTAIN if receipt.state is Delivery.UNCERTAIN else REFUSED
         else:
-            wait_s = max(receipt.wait_s, WAITS_S[row.attempts - 1])
+            wait_s = max(receipt.wait_s, WAITS_S[max(0, row.attempts - 1)])
     return replace(
         row,
         state=state,

@@ -145,10 +145,10 @@ class Planner:
         alerts = tuple(
             DeliveryRow(
                 recipient=recipient,
-                alert_id=one.row["alert_id"],
+                alert_id=one.delivery_id,
                 event_id=one.row["event_id"],
                 version=int(one.row["version"]),
-                status=one.row["status"],
+                status="withdrawn" if one.group in ("withdrawn", "merged") else one.row["status"],
                 ha=float(one.row["ha"]),
             )
             for one in found
@@ -159,7 +159,10 @@ class Planner:
             since_day=last.until_day if last else 0,
             until_day=run.until_day,
             tier=tier_named(subscription.tier),
-            lines=tuple(DigestLine(row=one.row, group=one.group, grown_ha=one.grown_ha) for one in found),
+            lines=tuple(
+                DigestLine(row=one.row, group=one.group, change_ha=one.change_ha, goes_on_as=one.goes_on_as)
+                for one in found
+            ),
             urgent=kind == URGENT,
         )
         key = key_of(recipient, f"{kind} {subscription.name}", run.run_id, [one.alert_id for one in alerts])

@@ -4,13 +4,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import pandas as pd
+
 from selvawatch.deliver.delivery_ledger import DeliveryRow, DigestRow
 from selvawatch.deliver.subscriptions import CADENCES, Subscription
-
-HA_STEP = 0.005
-"""Hectares by which an alert must have grown to be called grown: what two decimals show."""
-GROUPS = ("new", "confirmed", "grown", "closed", "withdrawn", "changed")
-"""What may be new of an alert since a recipient got it last, in the order in which it is written."""
+from selvawatch.events.comparison import compare
 
 Row = Mapping[str, Any]
 """A row of ALERTS, as its tier has it."""
@@ -21,10 +19,15 @@ class NewVersion:
     """An alert version that a recipient has not got."""
 
     row: Row
+    """Row of ALERTS; of an event that the run does not have any more, what the recipient got of it."""
     group: str
-    """One of `GROUPS`."""
-    grown_ha: float = 0.0
+    """One of `events.comparison.GROUPS`; `open`: something else changed of it."""
+    change_ha: float = 0.0
     """Hectares more than when the recipient got it last."""
+    goes_on_as: str = ""
+    """Id of the event that a merged one goes on in."""
+    delivery_id: str
+    """What tells the version in the ledger: its alert id, or a text of its own of an event that has gone."""
 
 
 def is_wanted(row: Row, subscription: Subscription) -> bool:
@@ -47,42 +50,63 @@ def is_urgent(version: NewVersion) -> bool:
     return (
         row.get("protected") == "core"
         and row["status"] == "confirmed"
-        and version.group in ("new", "confirmed", "grown")
+        and version.group in ("new", "back", "confirmed", "grown")
     )
 
 
 def new_versions(
     rows: Iterable[Row], subscription: Subscription, known: Sequence[DeliveryRow]
 ) -> list[NewVersion]:
-    """What a recipient has not got of the alerts that a subscription asks for, by group and rank.
+    """What a recipient has not got of the alerts that a subscription asks for, by group, the largest first.
 
-    known: what the recipient got, by event and version. An alert that it got once is followed to its end,
-    also where it no longer is as the subscription asks. One that ended before it was ever sent is not told.
+    rows: ALERTS of the current run. known: what the recipient got, by event and version. An alert that it
+    got once is followed to its end, also where it no longer is as the subscription asks, where it merged into
+    another or is not listed any more. What ended before it was ever sent is not sent.
     """
-    sent = {row.alert_id for row in known}
-    last = {row.event_id: row for row in known}
+    by_event = {row["event_id"]: row for row in rows}
+    sent, last = {row.alert_id for row in known}, {row.event_id: row for row in known}
+    compared = compare(_frame([_state(row) for row in last.values()]), _frame(by_event.values()), set(last))
+    followed = {*last, *(heir for heir in compared.rows["goes_on_as"] if heir)}
     found = []
-    for row in rows:
-        before = last.get(row["event_id"])
-        if row["alert_id"] in sent or (before is None and not is_wanted(row, subscription)):
+    for each in compared.rows.to_dict("records"):
+        event, group = each["event_id"], each["group"]
+        row = by_event.get(event)
+        if group in _ENDED and last.get(event, _NEVER).status in ("", "withdrawn"):
             continue
-        if (version := _compared(row, before)) is not None:
-            found.append(version)
-    return sorted(found, key=lambda version: (GROUPS.index(version.group), int(version.row["rank"])))
+        if row is not None and (
+            row["alert_id"] in sent or not (event in followed or is_wanted(row, subscription))
+        ):
+            continue
+        found.append(
+            NewVersion(
+                row=_state(last[event]) | {"withdrawn_reason": each["withdrawn_reason"]}
+                if row is None
+                else row,
+                group=group,
+                change_ha=float(each["change_ha"]),
+                goes_on_as=each["goes_on_as"],
+                delivery_id=f"{last[event].alert_id}.{group}" if row is None else row["alert_id"],
+            )
+        )
+    return found
 
 
-def _compared(row: Row, before: DeliveryRow | None) -> NewVersion | None:
-    """What is new of an alert against what a recipient got of it; None where it is nothing to tell."""
-    status = row["status"]
-    if before is None:
-        return None if status == "withdrawn" else NewVersion(row=row, group="new")
-    if status in ("withdrawn", "closed") and status != before.status:
-        return NewVersion(row=row, group=status)
-    if status == "confirmed" and before.status == "provisional":
-        return NewVersion(row=row, group="confirmed", grown_ha=max(0.0, float(row["ha"]) - before.ha))
-    if (more := float(row["ha"]) - before.ha) >= HA_STEP:
-        return NewVersion(row=row, group="grown", grown_ha=more)
-    return NewVersion(row=row, group="changed")
+_ENDED = ("withdrawn", "withdrawn_before", "passing", "merged")
+_NEVER = DeliveryRow(recipient="", alert_id="", event_id="", version=0, status="", ha=0.0)
+_COMPARED = ("event_id", "version", "status", "ha", "merged_from", "withdrawn_reason")
+
+
+def _frame(states: Iterable[Row]) -> pd.DataFrame:
+    """What is compared of some events."""
+    return pd.DataFrame(
+        [[state.get(name) for name in _COMPARED] for state in states], columns=list(_COMPARED)
+    )
+
+
+def _state(row: DeliveryRow) -> dict[str, Any]:
+    """What a recipient got of an event last, as a row of alerts has it."""
+    names = ("alert_id", "event_id", "version", "status", "ha")
+    return {name: getattr(row, name) for name in names}
 
 
 def is_digest_due(subscription: Subscription, last: DigestRow | None, run_id: str, today: int) -> bool:

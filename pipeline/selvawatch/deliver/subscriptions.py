@@ -181,8 +181,8 @@ def _read_private(path: Path) -> bytes:
             got=error.strerror or error,
             do="write them there, or name another file by --subscriptions",
         ) from None
-    with os.fdopen(handle, "rb") as stream:
-        found = os.fstat(stream.fileno())
+    try:
+        found = os.fstat(handle)
         if not stat.S_ISREG(found.st_mode) or found.st_size > _MOST_BYTES:
             raise DeliveryError("the subscriptions are no plain file of at most 1 MB", where=path)
         if found.st_mode & _OTHERS:
@@ -193,7 +193,9 @@ def _read_private(path: Path) -> bytes:
                 needed="mode 600",
                 do=f"chmod 600 {path}",
             )
-        return stream.read()
+        return os.read(handle, _MOST_BYTES)
+    finally:
+        os.close(handle)
 
 
 def _position(error: tomllib.TOMLDecodeError) -> str:

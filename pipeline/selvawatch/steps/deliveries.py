@@ -27,7 +27,7 @@ from selvawatch.health.operator_notices import notices_of
 from selvawatch.site import Site
 from selvawatch.steps.products import TIERS
 from selvawatch.steps.run.attribute_events import read_zones, zones_of_tier
-from selvawatch.steps.store_site import site_of_store
+from selvawatch.steps.store_site import SITE_FILE, site_of_store
 from selvawatch.store.contents import ALERTS_FILE, PUBLIC
 from selvawatch.store.folders import Store, open_store
 from selvawatch.store.ledger import RunRow
@@ -80,6 +80,7 @@ class DeliveryRequest:
     """File of subscriptions; None: the one beside the store."""
     site: Path | None = None
     """Folder of the store's site; None: as `site_of_store`."""
+    site_file: str = SITE_FILE
     again: tuple[str, ...] = ()
     """Keys of messages that a person wants sent again, or how they begin."""
     closed: tuple[str, ...] = ()
@@ -110,7 +111,7 @@ def deliver_store(request: DeliveryRequest, *, dry_run: bool = False) -> Deliver
     if run is None:
         raise StoreError("the store has no run", where=store.folder, do="run `selvawatch monitor` first")
     asked = read_subscriptions(request.path, store.folder)
-    with site_of_store(store, request.site) as site:
+    with site_of_store(store, request.site, request.site_file) as site:
         check_asked(asked, site, store)
         known = store.deliveries
         key = recipient_key(request.path, begun=known.check(), keep=not dry_run)
@@ -152,11 +153,11 @@ def send_notice(store: str, notice: Notice, subscriptions: Path | None = None) -
         return DeliveryPass(planned=planned, sent=_sent(planner, ledger, left, request.clock))
 
 
-def deliver_after_run(store: str, site: str) -> None:
+def deliver_after_run(store: str, site: str, site_file: str) -> None:
     """Send what a run brought, where somebody subscribed beside the store; a fault is logged, for the run is
     committed, and the next call goes on.
     """
-    request = DeliveryRequest(store=store, site=Path(site))
+    request = DeliveryRequest(store=store, site=Path(site), site_file=site_file)
     if not request.path.exists():
         return
     try:

@@ -5,12 +5,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from selvawatch.core.tier import Tier
+from selvawatch.events.comparison import UNLISTED
 from selvawatch.write.language.i18n import N_, Language
 from selvawatch.write.language.sanitise import single_line
 from selvawatch.write.language.vocabulary import word
 
 TEXT_UNITS = 3900
 """Longest text, in UTF-16 units: what every channel carries, Telegram's 4,096 among them."""
+_LEAST_HA = 0.005
+"""Hectares that two decimals show."""
 _ID_LENGTH, _NAME_LENGTH, _SUBJECT_LENGTH = 60, 60, 180
 
 
@@ -21,9 +24,11 @@ class DigestLine:
     row: Mapping[str, Any]
     """Row of ALERTS, as its tier has it."""
     group: str
-    """Code of what is new: `new`, `confirmed`, `grown`, `closed`, `withdrawn`, or `changed` otherwise."""
-    grown_ha: float = 0.0
+    """One of `events.comparison.GROUPS`; `open`: something else changed of it."""
+    change_ha: float = 0.0
     """Hectares more than the reader knew."""
+    goes_on_as: str = ""
+    """Id of the event that a merged one goes on in."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +112,10 @@ def _counts(content: DigestContent, lang: Language) -> list[str]:
 
 def _change(line: DigestLine, lang: Language) -> str:
     """What is new of an alert, in words."""
-    return word(lang, "change", line.row["change"] if line.group == "changed" else line.group)
+    if line.group == "back":
+        return lang.text(N_("back"))
+    codes = {"open": str(line.row.get("change") or "stable"), "shrunk": "reduced"}
+    return word(lang, "change", codes.get(line.group, line.group))
 
 
 def _line(line: DigestLine, tier: Tier, lang: Language) -> str:
@@ -118,11 +126,18 @@ def _line(line: DigestLine, tier: Tier, lang: Language) -> str:
         _change(line, lang),
         lang.hectares(float(row["ha"])),
     ]
-    if line.grown_ha > 0:
-        parts.append(lang.text(N_("%(ha)s more")) % {"ha": lang.hectares(line.grown_ha)})
-    if line.group == "withdrawn" and row.get("withdrawn_reason"):
-        parts.append(word(lang, "withdrawn", str(row["withdrawn_reason"])))
-    parts += [word(lang, "cause", str(row["cause"])), word(lang, "status", str(row["status"]))]
+    if line.group in ("back", "confirmed", "grown", "shrunk", "closed") and abs(line.change_ha) >= _LEAST_HA:
+        sign = "+" if line.change_ha > 0 else "−"
+        parts[-1] += f" ({sign}{lang.hectares(abs(line.change_ha))})"
+    if line.goes_on_as:
+        parts.append(lang.text(N_("goes on as %(id)s")) % {"id": single_line(line.goes_on_as, _ID_LENGTH)})
+    if line.group == "withdrawn":
+        parts.append(_reason(row, lang))
+    parts += [
+        word(lang, vocabulary, str(row[vocabulary]))
+        for vocabulary in ("cause", "status")
+        if row.get(vocabulary) and line.group not in ("withdrawn", "merged")
+    ]
     parts += [
         single_line(str(row[name]), _NAME_LENGTH)
         for name in ("protected_name", "native_community", "district")
@@ -131,6 +146,16 @@ def _line(line: DigestLine, tier: Tier, lang: Language) -> str:
     if tier is Tier.RESTRICTED and row.get("lat") is not None and row.get("lon") is not None:
         parts.append(f"{float(row['lat']):.5f}, {float(row['lon']):.5f}")
     return " · ".join(parts)
+
+
+def _reason(row: Mapping[str, Any], lang: Language) -> str:
+    """Why an alert was withdrawn."""
+    code = str(row.get("withdrawn_reason") or "")
+    return (
+        lang.text(N_("it is not listed any more"))
+        if code in ("", UNLISTED)
+        else word(lang, "withdrawn", code)
+    )
 
 
 def _units(lines: Sequence[str]) -> int:

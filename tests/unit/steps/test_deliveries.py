@@ -1,0 +1,344 @@
+"""From committed runs to what each subscriber gets: new once, in its tier, and no recipient anywhere."""
+
+import json
+import os
+import re
+import sqlite3
+
+import pytest
+
+from made_deliveries import BEGIN, MadeStore, events
+from post_office import PASSWORD, SECRET, TOKEN, hook_server, mail_server
+from selvawatch.core.days import to_date
+from selvawatch.deliver.delivery_ledger import DELIVERED, PENDING, REFUSED, UNCERTAIN
+from selvawatch.deliver.planning import Notice
+from selvawatch.deliver.recipients import key_path
+from selvawatch.errors import DeliveryError, SelvawatchError, StoreError
+from selvawatch.health.delivery_findings import delivery_findings
+from selvawatch.steps.deliveries import deliver_after_run, send_notice, tell_of_failure
+from selvawatch.store.inspection import inspect_store
+from selvawatch.store.lock import exclusive, sending
+
+CORE = {"event_id": "CORE", "status": "confirmed", "protected": "core", "zones": "protected_core"}
+
+
+@pytest.fixture
+def made(tmp_path):
+    store = MadeStore(tmp_path).create()
+    store.run(events({}, {"status": "confirmed", "ha": 12.3}, {"cause": "road", "ha": 0.1}))
+    (tmp_path / "drop").mkdir()
+    return store
+
+
+def drop(made, extra="", name="office", folder="drop"):
+    """A subscription of the restricted tier whose messages lie in a folder."""
+    return f"""
+[[subscription]]
+name = "{name}"
+channel = "drop"
+to = "{made.folder}/{folder}"
+tier = "restricted"
+language = "en"
+{extra}
+"""
+
+
+DROP = '[channels.drop]\nkind = "folder"\n'
+
+
+def texts(made, folder="drop"):
+    """Texts of all messages that lie in a folder."""
+    return [path.read_text() for path in sorted((made.folder / folder).glob("*/message.txt"))]
+
+
+def states(done):
+    return [sent.row.state for sent in done.sent]
+
+
+def test_a_subscriber_gets_a_run_once_and_then_what_is_new_since(made):
+    made.subscribe(DROP + drop(made, 'formats = ["csv", "geojson"]\nleast_ha = 0.5'))
+    assert states(made.deliver()) == [DELIVERED]
+    (text,) = texts(made)
+    assert "2 alerts with news" in text and "EV-1.v1 · new · 12.3\xa0ha" in text and "EV-2" not in text
+    assert re.search(r"EV-0.v1 .* -12\.\d{5}, -70\.\d{5}", text)
+    (folder,) = (made.folder / "drop").iterdir()
+    rows = json.loads(next(folder.glob("*.geojson")).read_text())["features"]
+    assert {row["properties"]["alert_id"] for row in rows} == {"EV-0.v1", "EV-1.v1"}
+    made.wait(3)
+    made.run(events({"status": "confirmed", "version": 2}, {"status": "confirmed", "ha": 12.3}, {"ha": 0.7}))
+    assert made.deliver().planned == ()
+    made.wait(5)
+    assert states(made.deliver()) == [DELIVERED] and made.deliver().sent == ()
+    new = next(text for text in texts(made) if "Since your last message" in text)
+    assert "EV-0.v2 · now confirmed" in new and "EV-2.v1 · new" in new and "EV-1" not in new
+
+
+def test_a_confirmed_change_in_a_core_goes_at_once_and_is_not_in_the_digest_again(made):
+    made.subscribe(DROP + drop(made))
+    made.deliver()
+    made.wait(1)
+    made.run(events({}, {"status": "confirmed", "ha": 12.3}, {"cause": "road", "ha": 0.1}, CORE, {"ha": 2.0}))
+    done = made.deliver()
+    assert [one.row.kind for one in done.planned] == ["at-once"] and states(done) == [DELIVERED]
+    assert [one.alert_id for one in done.planned[0].alerts] == ["CORE.v1"]
+    made.wait(8)
+    made.run(events({}, {"status": "confirmed", "ha": 12.3}, {"cause": "road", "ha": 0.1}, CORE, {"ha": 2.0}))
+    (digest,) = made.deliver().planned
+    assert [one.alert_id for one in digest.alerts] == ["EV-4.v1"]
+
+
+def test_a_digest_without_news_goes_with_its_cadence_and_not_for_each_run(made):
+    (made.folder / "other").mkdir()
+    made.subscribe(DROP + drop(made) + drop(made, 'cadence = "each-run"', "each", "other"))
+    made.deliver()
+    made.wait(8)
+    made.run(events({}, {"status": "confirmed", "ha": 12.3}, {"cause": "road", "ha": 0.1}))
+    (digest,) = made.deliver().planned
+    assert digest.name == "office" and "No alert with news" in digest.message.subject
+
+
+def test_two_subscriptions_with_one_address_get_each_version_once_between_them(made):
+    made.subscribe(DROP + drop(made, 'causes = ["mining"]', "mines") + drop(made, "", "all"))
+    first, second = made.deliver().planned
+    assert ({one.alert_id for one in first.alerts}, {one.alert_id for one in second.alerts}) == (
+        {"EV-0.v1", "EV-1.v1"}, {"EV-2.v1"},
+    )  # fmt: skip
+
+
+def test_the_public_tier_tells_no_coordinate_and_the_withdrawn_its_reason(made):
+    made.subscribe(DROP + drop(made).replace("restricted", "public"))
+    made.deliver()
+    assert not re.search(r"-12\.\d+, -70", texts(made)[0])
+    made.wait(8)
+    gone = {"status": "withdrawn", "version": 2, "withdrawn_reason": "not-reproduced", "change": "withdrawn"}
+    made.run(events(gone, {"status": "confirmed", "ha": 12.3}))
+    text = made.deliver().planned[0].message.text
+    assert "EV-0.v2 · withdrawn · 1.0\xa0ha · " in text
+    assert "EV-2.v1 · withdrawn · 0.10\xa0ha · it is not listed any more" in text
+
+
+def test_a_long_digest_says_how_many_alerts_it_has_no_room_for(made):
+    made.wait(1)
+    made.run(events(*[{"event_id": f"LONG-{n}"} for n in range(300)]))
+    made.subscribe(DROP + drop(made))
+    (digest,) = made.deliver(dry_run=True).planned
+    assert len(digest.alerts) == 300 and len(digest.message.text.encode("utf-16-le")) // 2 <= 3900
+    listed = len(re.findall(r"^\d+\) ", digest.message.text, flags=re.M))
+    assert f"and {300 - listed} more that this message has no room for" in digest.message.text
+
+
+@pytest.mark.parametrize(
+    ("extra", "said"),
+    [
+        ('areas = ["atlantis"]', "areas: it is not there; got atlantis; needed .*la-pampa"),
+        ('zones = ["atlantis"]', "zones: it is not there; got atlantis"),
+        ('formats = ["docx"]', "formats: it is not there; got docx"),
+        ('tier = "partner"', "tier: it is not there; got partner; needed public, restricted"),
+        ('tier = "secret"', "tier: it is not there; got secret"),
+        ('tier = "public"\nformats = ["gpx"]', "formats: it is not there; got gpx"),
+        ('tier = "public"\nzones = ["isolated_peoples"]', "zones: it is not there; got isolated_peoples"),
+    ],
+)
+def test_a_subscription_to_what_is_not_there_is_one_line_and_nothing_is_sent_to_anybody(made, extra, said):
+    wrong = drop(made, extra, "wrong")
+    if "tier" in extra:
+        wrong = wrong.replace('tier = "restricted"\n', "", 1)
+    made.subscribe(DROP + drop(made) + wrong)
+    with pytest.raises(DeliveryError, match=f"wrong: {said}"):
+        made.deliver()
+    assert texts(made) == [] and not made.ledger.is_there
+
+
+def test_a_folder_in_the_store_is_refused(made):
+    made.subscribe(DROP + drop(made, "", "inside", "store/runs"))
+    with pytest.raises(DeliveryError, match="lies in the store"):
+        made.deliver()
+
+
+def test_a_store_without_a_run_and_one_that_another_process_sends_from_are_one_line(tmp_path):
+    made = MadeStore(tmp_path).create()
+    made.subscribe(DROP + drop(made))
+    with pytest.raises(StoreError, match="no run"):
+        made.deliver()
+    made.run(events({}))
+    with sending(made.store), pytest.raises(StoreError, match="another process is sending"):
+        made.deliver()
+
+
+def test_a_run_may_hold_the_store_while_something_is_sent(made):
+    made.subscribe(DROP + drop(made))
+    with exclusive(made.store.folder, "selvawatch monitor"):
+        assert states(made.deliver()) == [DELIVERED]
+
+
+def test_a_trial_says_what_would_go_and_writes_nothing(made, command):
+    made.subscribe(DROP + drop(made))
+    before = sorted(made.folder.rglob("*"))
+    said = command("deliver", made.store.folder, "--dry-run")
+    assert (said.code, said.out.split("  ")[:3]) == (0, ["office", "digest", "3 alerts"])
+    assert sorted(made.folder.rglob("*")) == before
+
+
+@pytest.fixture
+def everywhere(made):
+    """Subscriptions by every channel, against servers that take everything."""
+    with mail_server(made.folder) as box, hook_server() as hook:
+        mail = "\n".join(f'{key} = "{text}"' for key, text in box.settings().items())
+        made.subscribe(
+            f"""
+[channels.mail]
+kind = "email"
+{mail}
+[channels.hook]
+kind = "webhook"
+secret = "{SECRET}"
+private_host = "127.0.0.1"
+[channels.bot]
+kind = "telegram"
+token = "{TOKEN}"
+api = "{hook.address}"
+private_host = "127.0.0.1"
+{DROP}
+[[subscription]]
+name = "by-mail"
+channel = "mail"
+to = "secret-ranger@example.org"
+formats = ["kml"]
+[[subscription]]
+name = "by-hook"
+channel = "hook"
+to = "{hook.address}/secret-path"
+[[subscription]]
+name = "by-bot"
+channel = "bot"
+to = "-1009988776655"
+{drop(made, "", "by-drop", "secret-drop")}
+"""
+        )
+        (made.folder / "secret-drop").mkdir()
+        yield made, box, hook
+
+
+def test_every_channel_delivers_and_no_byte_of_the_store_tells_of_a_recipient_or_a_secret(everywhere):
+    made, box, hook = everywhere
+    done = made.deliver()
+    assert states(done) == [DELIVERED] * 4, [sent.line for sent in done.sent]
+    assert (len(box.messages), len(hook.bodies), len(hook.chats)) == (1, 1, 1) and hook.unsigned == []
+    made.wait(8)
+    made.run(events({"version": 2, "ha": 3.0}, {"status": "confirmed", "ha": 12.3}))
+    made.deliver()
+    hidden = ["secret-", "ranger", "example.org", "1009988776655", PASSWORD, SECRET, TOKEN, "127.0.0.1"]
+    for path in sorted(made.store.folder.rglob("*")):
+        if path.is_file():
+            content = path.read_bytes().lower()
+            assert not [text for text in hidden if text.lower().encode() in content], path
+    with sqlite3.connect(made.ledger.path) as connection:
+        dump = "\n".join(connection.iterdump()).lower()
+    connection.close()
+    assert not [text for text in hidden if text.lower() in dump]
+    assert [path.name for path in inspect_store(made.store, deep=True).unknown] == []
+    assert made.ledger.path.stat().st_mode & 0o077 == 0
+
+
+def test_a_refused_login_loses_nothing_and_is_tried_again_once_it_is_right(everywhere):
+    made, box, _ = everywhere
+    text = made.file.read_text()
+    made.subscribe(text.replace(PASSWORD, "wrong"))
+    done = made.deliver()
+    (late,) = done.undelivered
+    assert (late.name, late.row.state) == ("by-mail", PENDING) and "login is refused" in late.line
+    assert "secret" not in late.line and len(late.line.splitlines()) == 1
+    made.subscribe(text)
+    assert made.deliver().sent == ()
+    made.wait(0.1)
+    assert states(made.deliver()) == [DELIVERED] and len(box.messages) == 1
+
+
+def test_doctor_names_dead_letters_and_uncertain_messages_and_no_recipient(made, command):
+    faults = {1: "nobody", 2: "lost"}
+    with mail_server(made.folder, lambda count: faults.get(count, "busy")) as box:
+        mail = "\n".join(f'{key} = "{text}"' for key, text in box.settings().items())
+        readers = [
+            f'[[subscription]]\nname = "r{n}"\nchannel = "mail"\nto = "ranger{n}@example.org"\n'
+            for n in range(3)
+        ]
+        made.subscribe("\n".join(['[channels.mail]\nkind = "email"', mail, *readers]))
+        done = made.deliver()
+        assert sorted(states(done)) == [PENDING, REFUSED, UNCERTAIN]
+        today = to_date(BEGIN)
+        lines = [one.line for one in delivery_findings(made.store, today)]
+        assert sum("dead letter: the server answers 550" in line for line in lines) == 1
+        assert sum("uncertain: the other side may have it" in line for line in lines) == 1
+        assert "deliveries: 0 of 3 messages delivered" in lines[-1]
+        assert not [line for line in lines if "ranger" in line or "FAIL" in line]
+        late = [one.line for one in delivery_findings(made.store, to_date(BEGIN + 4))]
+        assert sum("not delivered yet" in line for line in late) == 1
+        uncertain = next(sent.row.key for sent in done.sent if sent.row.state == UNCERTAIN)
+        said = command("deliver", made.store.folder, "--close", uncertain[:12])
+        assert said.code in (0, 1) and "Traceback" not in said.err
+    closed = next(row for row in made.ledger.messages() if row.key == uncertain)
+    assert closed.state == "closed" and box.ids().most_common(1)[0][1] == 1
+
+
+def test_doctor_says_where_subscriptions_cannot_be_used_and_nothing_where_there_are_none(made):
+    today = to_date(BEGIN)
+    assert list(delivery_findings(made.store, today)) == []
+    made.subscribe(DROP + drop(made))
+    os.chmod(made.file, 0o644)  # noqa: PTH101
+    (line,) = [one.line for one in delivery_findings(made.store, today)]
+    assert line.startswith("warn subscriptions: ") and "needed mode 600" in line
+
+
+OPERATOR = """
+[[operator]]
+name = "operator"
+channel = "drop"
+to = "{folder}/drop"
+language = "en"
+"""
+
+
+def test_an_operator_is_told_of_each_trouble_once_and_of_what_lasts_once_a_week(made, monkeypatch):
+    made.subscribe(DROP + OPERATOR.format(folder=made.folder))
+    assert made.deliver().planned == ()
+    made.report = {
+        "failed": {"x1y1": "no room"}, "tiles": 4, "stale": {"landsat": "2026-05-01"}, "unsearched": [],
+    }  # fmt: skip
+    made.run(events({}))
+    monkeypatch.setattr("selvawatch.health.operator_notices.FREE_GB", 1e9)
+    kinds = [one.row.kind for one in made.deliver().planned]
+    assert kinds == ["failed", "stale", "disk"] and made.deliver().planned == ()
+    made.wait(7)
+    assert [one.row.kind for one in made.deliver().planned] == ["late", "stale", "disk"]
+    joined = "\n".join(texts(made))
+    assert "the monitoring failed" in joined and "x1y1: no room" in joined and "stale: landsat" in joined
+
+
+def test_a_failed_run_is_told_at_once_and_once_and_a_store_without_subscribers_is_left_alone(tmp_path):
+    made = MadeStore(tmp_path).create()
+    notice = Notice(kind="failed", occasion="flow-run-1", text="the search found no server")
+    assert send_notice(str(made.store.folder), notice) is None and not made.ledger.is_there
+    (tmp_path / "drop").mkdir()
+    made.subscribe(DROP + OPERATOR.format(folder=made.folder))
+    for _ in range(2):
+        tell_of_failure(str(made.store.folder), "flow-run-1", "the search found no server")
+    (text,) = texts(made)
+    assert "the search found no server" in text
+
+
+def test_after_a_run_a_fault_of_delivery_is_a_line_in_the_log_and_no_error(made, caplog):
+    deliver_after_run(str(made.store.folder), ".", "aoi/site.toml")
+    assert caplog.text == ""
+    made.subscribe("nonsense")
+    deliver_after_run(str(made.store.folder), ".", "aoi/site.toml")
+    tell_of_failure(str(made.store.folder), "1", "x")
+    assert "nothing is sent" in caplog.text and "no operator is told" in caplog.text
+
+
+def test_without_its_key_nothing_is_sent_rather_than_everything_again(made):
+    made.subscribe(DROP + drop(made))
+    made.deliver()
+    key_path(made.file).unlink()
+    with pytest.raises(SelvawatchError, match="key of recipients is gone"):
+        made.deliver()
+    assert len(texts(made)) == 1
