@@ -1,12 +1,15 @@
 """From committed runs to what each subscriber gets: new once, in its tier, and no recipient anywhere."""
 
+import contextlib
 import json
 import os
 import re
+import shutil
 import sqlite3
 
 import pytest
 
+from conftest import ROOT
 from made_deliveries import BEGIN, MadeStore, events
 from post_office import PASSWORD, SECRET, TOKEN, hook_server, mail_server
 from selvawatch.core.days import to_date
@@ -15,6 +18,8 @@ from selvawatch.deliver.planning import Notice
 from selvawatch.deliver.recipients import key_path
 from selvawatch.errors import DeliveryError, SelvawatchError, StoreError
 from selvawatch.health.delivery_findings import delivery_findings
+from selvawatch.site import Site
+from selvawatch.steps import deliveries
 from selvawatch.steps.deliveries import deliver_after_run, send_notice, tell_of_failure
 from selvawatch.store.inspection import inspect_store
 from selvawatch.store.lock import exclusive, sending
@@ -22,12 +27,21 @@ from selvawatch.store.lock import exclusive, sending
 CORE = {"event_id": "CORE", "status": "confirmed", "protected": "core", "zones": "protected_core"}
 
 
-@pytest.fixture
-def made(tmp_path):
-    store = MadeStore(tmp_path).create()
+@pytest.fixture(scope="module")
+def first_run(tmp_path_factory):
+    """A store with one run, made once, and its site, loaded once."""
+    store = MadeStore(tmp_path_factory.mktemp("made")).create()
     store.run(events({}, {"status": "confirmed", "ha": 12.3}, {"cause": "road", "ha": 0.1}))
+    return store, Site.load(ROOT)
+
+
+@pytest.fixture
+def made(first_run, tmp_path, monkeypatch):
+    store, site = first_run
+    shutil.copytree(store.store.folder, tmp_path / "store")
     (tmp_path / "drop").mkdir()
-    return store
+    monkeypatch.setattr(deliveries, "site_of_store", lambda *_: contextlib.nullcontext(site))
+    return MadeStore(tmp_path)
 
 
 def drop(made, extra="", name="office", folder="drop"):
