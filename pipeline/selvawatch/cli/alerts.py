@@ -24,8 +24,9 @@ FormatOption = Annotated[
     str,
     typer.Option(
         "--format",
-        help="gpkg, geojson, kml, gpx, csv, xlsx or parquet; or the statuses of all pixels as rasters in the"
-        " encoding of gfw (date_conf), radd or dist (restricted tier).",
+        help="gpkg, geojson, kml, gpx, csv, xlsx or parquet; for field tools odk, kobo, comapeo, earthranger"
+        " or mbtiles (restricted tier), and xlsform, the form for answers; or the statuses of all pixels as"
+        " rasters in the encoding of gfw (date_conf), radd or dist (restricted tier).",
     ),
 ]
 PublishedSiteOption = Annotated[

@@ -84,6 +84,26 @@ def list_reviews(store: StoreOption = "outputs", as_json: JsonOption = False) ->
         )
 
 
+@app.command()
+def draw(
+    n: Annotated[int, typer.Option("--n", min=1, help="How many alerts.")],
+    seed: Annotated[int | None, typer.Option(min=0, help="Default: one that follows from the run.")] = None,
+    store: StoreOption = "outputs",
+    as_json: JsonOption = False,
+) -> None:
+    """Draw alerts of the current run to be visited, with known probabilities, and keep which."""
+    from dataclasses import asdict
+
+    from selvawatch.returns.accuracy import draw_alerts
+
+    number, drawn = draw_alerts(store, n, seed)
+    if as_json:
+        print_json({"draw": number, **asdict(drawn)})
+        return
+    for alert in drawn.alerts:
+        typer.echo(f"{alert.event_id}.v{alert.version}  {alert.stratum:<6}  {alert.probability:.4f}")
+
+
 def review_alert(
     alert: Annotated[str, typer.Argument(metavar="ID", help="Id of an alert or event.")],
     verdict: Annotated[str, typer.Option("--as", help="mining, other-loss, no-loss or not-reached.")],

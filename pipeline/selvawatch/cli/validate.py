@@ -11,8 +11,10 @@ from selvawatch.cli.options import (
     JsonOption,
     SensorsOption,
     SiteOption,
+    StoreOption,
     TagOption,
     WorkersOption,
+    print_json,
     site_folder,
 )
 
@@ -165,6 +167,25 @@ def loss(
         ),
         as_json,
     )
+
+
+@app.command()
+def reviews(
+    draw: Annotated[
+        int | None, typer.Option(min=1, help="Number of the sample; default: the newest.")
+    ] = None,
+    store: StoreOption = "outputs",
+    as_json: JsonOption = False,
+) -> None:
+    """Accuracy of alerts from the reviews of a sample that `reviews draw` drew (Horvitz-Thompson)."""
+    from selvawatch.returns.accuracy import accuracy_of
+
+    found = accuracy_of(store, draw)
+    if as_json:
+        print_json(found.as_json())
+        return
+    for line in found.lines():
+        typer.echo(line)
 
 
 def _load(folder: Path | None) -> "Site":

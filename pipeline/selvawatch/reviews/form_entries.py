@@ -34,6 +34,7 @@ ROLE_WORDS = {
     "monitor comunitario": "community",
     "community monitor": "community",
     "fiscal": "prosecutor",
+    "autoridades": "authority",
     "fiscalia": "prosecutor",
     "policia": "police",
     "autoridad": "authority",
@@ -65,10 +66,10 @@ ROLES_OF_FIELDS = {
     ),
     "verdict": (
         "verdict", "review", "veredicto", "resultado", "revision", "judgement", "judgment", "answer",
-        "respuesta", "what was seen", "what did you see", "que se vio", "que vio", "as", "result", "finding",
-        "outcome", "response",
+        "respuesta", "what was seen", "what did you see", "que se vio", "que vio", "as", "result",
+        "finding", "outcome", "response",
     ),
-    "role": ("role", "rol", "by", "funcion", "cargo", "by role"),
+    "role": ("role", "rol", "en que funcion", "in which role", "by", "funcion", "cargo", "by role"),
     "time": (
         "seen at", "observed at", "visited at", "visited on", "seen on", "visto el", "fecha de visita",
         "fecha hora", "datetime", "time", "date", "fecha", "recorded at", "end", "start", "submissiondate",

@@ -113,8 +113,8 @@ def _ids(texts: list[str], alerts: Alerts, entry: Entry) -> tuple[str, int] | No
             if event is None or (version and version not in alerts.versions[event]):
                 raise _unknown(entry, f"{token}.v{number}" if number else token)
             found[event] = max(version, found.get(event, 0))
-        if not tokens and text.strip():
-            raise _unknown(entry, text)
+    if not found and any(text.strip() for text in texts):
+        raise _unknown(entry, next(text for text in texts if text.strip()))
     if len(found) > 1:
         raise LayerError(
             "the entry names several alerts",

@@ -10,7 +10,7 @@ import geopandas as gpd
 import pandas as pd
 
 from selvawatch.attribute.rank import explain
-from selvawatch.core.days import to_day
+from selvawatch.core.days import iso, to_day
 from selvawatch.core.files import write_checked
 from selvawatch.core.tier import Tier, tier_named
 from selvawatch.detect.encodings import ENCODINGS
@@ -24,14 +24,21 @@ from selvawatch.returns.reviewed_alerts import (
 )
 from selvawatch.site import Site
 from selvawatch.steps.ended_alerts import going_on
+from selvawatch.steps.run.pictures import picture_square
 from selvawatch.store.contents import ALERTS_FILE, PUBLIC, RESTRICTED
 from selvawatch.store.folders import Store, open_store
 from selvawatch.store.ledger import RunRow
 from selvawatch.store.run_files import read_tracked
 from selvawatch.store.seal import read_seal
 from selvawatch.write.bulletin.pdf import write_pdf
+from selvawatch.write.formats.field.field_rows import field_alerts
+from selvawatch.write.formats.field.mbtiles import PlacedPicture, write_mbtiles
+from selvawatch.write.formats.field.xlsform import write_xlsform
 from selvawatch.write.formats.format_table import Content, formats_of
+from selvawatch.write.language.i18n import language
 
+FORM, MAP = "xlsform", "mbtiles"
+"""Formats of `alerts export` that are no rows: the form for answers, and the pictures as a map."""
 TIERS = (PUBLIC, RESTRICTED)
 """Tiers that every run publishes."""
 
@@ -89,12 +96,37 @@ def copy_alerts(store: str, tier: str, suffix: str, out: Path) -> Path:
         For a suffix of none of the formats that alerts go out in, or as `product_path`.
     """
     known = {form.suffix.removeprefix("."): form.name for form in formats_of(Content.ALERTS)}
-    if suffix not in known:
-        raise StoreError("unknown format", where="alerts", got=suffix, needed=", ".join([*known, *ENCODINGS]))
+    field = {form.name for form in formats_of(Content.FIELD)}
+    if suffix == FORM:
+        return write_xlsform(out)
+    if suffix not in {*known, *field, MAP}:
+        needed = ", ".join([*known, *sorted(field), FORM, MAP, *ENCODINGS])
+        raise StoreError("unknown format", where="alerts", got=suffix, needed=needed)
     alerts = alerts_now(store, tier)
+    if suffix in field:
+        return write_reviewed(alerts, suffix, out)
+    if suffix == MAP:
+        return _write_map(store, alerts, out)
     if alerts.is_reviewed:
         return write_reviewed(alerts, known[suffix], out)
     return copy_product(store, tier, f"alerts.{suffix}", out)
+
+
+def _write_map(store: str, alerts: ReviewedAlerts, out: Path) -> Path:
+    """Write the newest clear pictures of the current run's alerts, with their outlines, as MBTiles."""
+    field_alerts(alerts.released, language("es"))  # refuses lower tiers
+    opened, current = _current(store)
+    run, frame = read_seal(opened.run(current.run_id)), alerts.released.frame
+    pictures = [
+        PlacedPicture(
+            content=run.read(f"{RESTRICTED}/{row.after_picture}"),
+            bounds=picture_square(row.geometry),
+            crs=str(frame.crs),
+        )
+        for row in frame[frame["after_picture"].notna()].sort_values("rank").itertuples()
+    ]
+    title = f"selvawatch {current.area} {iso(current.until_day)}"
+    return write_mbtiles(out, pictures, title, f"run {current.run_id[:12]}; restricted, not to be published")
 
 
 def alerts_now(store: str, tier: str) -> ReviewedAlerts:

@@ -14,6 +14,7 @@ from selvawatch.register.snapshots import read_record
 from selvawatch.store.folders import Store
 from selvawatch.store.lock import LEFT
 from selvawatch.store.loss_products import product_damages
+from selvawatch.store.returned.draws import draw_faults
 from selvawatch.store.returned.review_batches import review_faults
 from selvawatch.store.seal import damages_of
 from selvawatch.store.site_copy import SITE_COPY, read_site_copy
@@ -274,7 +275,7 @@ def _salt(store: Store, path: Path, _deep: bool) -> list[Fault]:
 
 
 def _reviews(store: Store, _folder: Path, _deep: bool) -> list[Fault]:
-    return review_faults(store)
+    return [*review_faults(store), *draw_faults(store)]
 
 
 def _site_copy(store: Store, path: Path, _deep: bool) -> list[Fault]:
@@ -376,7 +377,9 @@ KINDS: tuple[StoredKind, ...] = (
         verify=_snapshots,
         do=f"{_RESTORE}, or remove the snapshot's record and take the layer in again",
     ),
-    StoredKind(name="reviews", pattern=r"(reviews)/(?:\d{6}|head)\.json", verify=_reviews, do=_RESTORE),
+    StoredKind(
+        name="reviews", pattern=r"(reviews)/(?:(?:draw-)?\d{6}|head)\.json", verify=_reviews, do=_RESTORE
+    ),
     StoredKind(
         name="bulletin with reviews",
         pattern=r"(cache/bulletins/\w+)/.+",

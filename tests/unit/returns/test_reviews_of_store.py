@@ -8,6 +8,7 @@ from pathlib import Path
 import geopandas as gpd
 import pandas as pd
 import pytest
+import rasterio
 
 from selvawatch.core.days import to_day
 from selvawatch.core.files import folder_digests, read_checked_json, write_checked_json
@@ -182,6 +183,42 @@ def test_a_lost_or_edited_batch_is_told_and_never_passed_over(store):
     batches[1].write_bytes(kept[batches[1]].replace(b'"mining"', b'"no-loss"'))
     with pytest.raises(DamagedError):
         read_reviews(Store(store))
+
+
+def test_accuracy_is_told_of_a_drawn_sample_alone(store, command):
+    assert "no such sample" in command("validate", "reviews", "--store", store).error
+    first = command("reviews", "draw", "--n", 50, "--store", store, "--json").json
+    assert command("reviews", "draw", "--n", 50, "--store", store, "--json").json == first
+    silent = command("validate", "reviews", "--store", store, "--json").json
+    assert silent["loss"]["share"] is None and "needed" in silent["loss"]["why"]
+    assert "too little to say anything" in command("validate", "reviews", "--store", store).out
+    for alert in first["alerts"]:
+        review_alert(str(store), alert["event_id"], "mining", "analyst", now=NOW)
+    found = command("validate", "reviews", "--store", store, "--json").json
+    assert found["loss"]["share"] == 1.0 and found["loss"]["ci95"] == [1.0, 1.0]
+    assert (found["n"], found["answered"]) == (found["population"], found["population"])
+    draw = next((store / "reviews").glob("draw-*.json"))
+    draw.write_bytes(draw.read_bytes().replace(b'"seed"', b'"deed"'))
+    assert "damaged" in command("validate", "reviews", "--store", store).error
+
+
+def test_field_files_of_a_store_are_refused_to_the_public_tier_and_read_back(store, tmp_path, command):
+    export = ("alerts", "export", "--store", store, "--format")
+    for form in ("odk", "kobo", "comapeo", "earthranger", "mbtiles"):
+        out = tmp_path / f"{form}.out"
+        assert "needed tier restricted" in command(*export, form, "--out", out).error
+        assert not out.exists()
+        assert command(*export, form, "--tier", "restricted", "--out", out).code == 0
+    with rasterio.open(tmp_path / "mbtiles.out", driver="MBTiles") as pictures:
+        assert pictures.read(4).any()
+    assert command(*export, "xlsform", "--out", tmp_path / "form.xlsx").code == 0
+    events = json.loads((tmp_path / "earthranger.out").read_text())
+    for event in events:
+        event["event_details"]["verdict"] = "not mining"
+    (tmp_path / "answers.json").write_text(json.dumps(events))
+    done = import_reviews(str(store), tmp_path / "answers.json", Options(), NOW)
+    assert [one.alert_id for one in done.added] == [event["event_details"]["alert_id"] for event in events]
+    assert done.unused == 0 and {one.verdict for one in done.added} == {"other-loss"}
 
 
 def test_no_name_stands_for_a_role(store, command):

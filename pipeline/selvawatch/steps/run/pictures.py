@@ -79,7 +79,7 @@ def _pictures(
     outline: shapely.Geometry,
     days: tuple[int, int],
 ) -> Pictures | None:
-    bounds = _square(outline)
+    bounds = picture_square(outline)
     observations = [
         record for record in state.scene_records if record.state == "read" and record.scene_id in scenes
     ]
@@ -169,7 +169,7 @@ def _window(scene: Scene, bounds: tuple[float, float, float, float], site: Site)
     )
 
 
-def _square(outline: shapely.Geometry) -> tuple[float, float, float, float]:
+def picture_square(outline: shapely.Geometry) -> tuple[float, float, float, float]:
     """A square around an outline, on whole 60 m, so that the pixels of every sensor fit into it."""
     west, south, east, north = outline.bounds
     half = max(SIDE_M, 1.4 * max(east - west, north - south)) / 2

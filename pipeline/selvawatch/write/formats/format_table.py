@@ -8,6 +8,9 @@ from pathlib import Path
 from selvawatch.errors import TableError
 from selvawatch.write.formats.companions import write_dictionary, write_provenance
 from selvawatch.write.formats.csv_file import write_csv
+from selvawatch.write.formats.field.comapeo import write_comapeo
+from selvawatch.write.formats.field.entity_list import write_choice_list, write_entity_list
+from selvawatch.write.formats.field.patrol_events import write_earthranger
 from selvawatch.write.formats.geojson import write_geojson
 from selvawatch.write.formats.geoparquet import write_geoparquet
 from selvawatch.write.formats.gpkg import write_gpkg
@@ -30,6 +33,8 @@ class Content(StrEnum):
     """`table --out`: rows without geometry."""
     ATTRIBUTION = "attribution"
     """`attribute --out`: rows with geometry and columns that the user's layers brought."""
+    FIELD = "field"
+    """`alerts export` alone, by the format's name: alerts for one tool that people take to the field."""
 
 
 class Companion(StrEnum):
@@ -43,6 +48,7 @@ COMPANIONS: Mapping[Content, frozenset[Companion]] = {
     Content.ALERTS: frozenset(),
     Content.TABLE: frozenset({Companion.DICTIONARY, Companion.PROVENANCE}),
     Content.ATTRIBUTION: frozenset({Companion.PROVENANCE}),
+    Content.FIELD: frozenset(),
 }
 """What stands in another file where the format does not hold it; a run has its dictionary and catalogue."""
 
@@ -75,12 +81,14 @@ def _in_language(write: Callable[[Path, Released, Language], Path]) -> Writer:
     return lambda path, released, _provenance, lang: write(path, released, lang)
 
 
+_ROWS = frozenset({Content.ALERTS, Content.TABLE, Content.ATTRIBUTION})
+
 _ENTRIES = (
     Format(
         name="geoparquet",
         suffix=".parquet",
         media_type="application/vnd.apache.parquet",
-        contents=frozenset(Content),
+        contents=_ROWS,
         holds=frozenset({Companion.PROVENANCE}),
         write=_with_provenance(write_geoparquet),
     ),
@@ -103,14 +111,14 @@ _ENTRIES = (
         name="csv",
         suffix=".csv",
         media_type="text/csv",
-        contents=frozenset(Content),
+        contents=_ROWS,
         write=_rows_alone(write_csv),
     ),
     Format(
         name="xlsx",
         suffix=".xlsx",
         media_type="application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-        contents=frozenset(Content),
+        contents=_ROWS,
         holds=frozenset(Companion),
         write=_with_provenance(write_xlsx),
     ),
@@ -127,6 +135,34 @@ _ENTRIES = (
         media_type="application/gpx+xml",
         contents=frozenset({Content.ALERTS}),
         write=_in_language(write_gpx),
+    ),
+    Format(
+        name="odk",
+        suffix=".csv",
+        media_type="text/csv",
+        contents=frozenset({Content.FIELD}),
+        write=_in_language(write_entity_list),
+    ),
+    Format(
+        name="kobo",
+        suffix=".csv",
+        media_type="text/csv",
+        contents=frozenset({Content.FIELD}),
+        write=_in_language(write_choice_list),
+    ),
+    Format(
+        name="comapeo",
+        suffix=".json",
+        media_type="application/json",
+        contents=frozenset({Content.FIELD}),
+        write=_in_language(write_comapeo),
+    ),
+    Format(
+        name="earthranger",
+        suffix=".json",
+        media_type="application/json",
+        contents=frozenset({Content.FIELD}),
+        write=_in_language(write_earthranger),
     ),
 )
 

@@ -1,0 +1,1 @@
+"""Alerts and forms for the tools that people take to the field, one file a format."""
