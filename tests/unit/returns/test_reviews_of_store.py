@@ -205,14 +205,14 @@ def test_accuracy_is_told_of_a_drawn_sample_alone(store, command):
 def test_field_files_of_a_store_are_refused_to_the_public_tier_and_read_back(store, tmp_path, command):
     export = ("alerts", "export", "--store", store, "--format")
     for form in ("odk", "kobo", "comapeo", "earthranger", "mbtiles"):
-        out = tmp_path / f"{form}.out"
+        out = tmp_path / f"{form}.{'mbtiles' if form == 'mbtiles' else 'json'}"
         assert "needed tier restricted" in command(*export, form, "--out", out).error
         assert not out.exists()
         assert command(*export, form, "--tier", "restricted", "--out", out).code == 0
-    with rasterio.open(tmp_path / "mbtiles.out", driver="MBTiles") as pictures:
+    with rasterio.open(tmp_path / "mbtiles.mbtiles") as pictures:
         assert pictures.read(4).any()
     assert command(*export, "xlsform", "--out", tmp_path / "form.xlsx").code == 0
-    events = json.loads((tmp_path / "earthranger.out").read_text())
+    events = json.loads((tmp_path / "earthranger.json").read_text())
     for event in events:
         event["event_details"]["verdict"] = "not mining"
     (tmp_path / "answers.json").write_text(json.dumps(events))

@@ -50,8 +50,10 @@ def write_mbtiles(path: Path, pictures: Sequence[PlacedPicture], name: str, desc
     Raises
     ------
     TableError
-        Where there is no picture.
+        Where there is no picture, or the path does not end in `.mbtiles`, by which GDAL and phones know it.
     """
+    if path.suffix.lower() != ".mbtiles":
+        raise TableError("the name is none of such a map", where=path, needed="a file named *.mbtiles")
     if not pictures:
         raise TableError(
             "there are no pictures to make a map of",
