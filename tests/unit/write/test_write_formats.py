@@ -36,7 +36,7 @@ def released(tier=Tier.RESTRICTED):
 def test_every_format_writes_what_it_says_it_can(tmp_path, content):
     for form in formats_of(content):
         path = tmp_path / form.name / f"rows{form.suffix}"
-        assert form.write(path, released(), PROVENANCE, SPANISH).stat().st_size > 400
+        assert form.write(path, released(), PROVENANCE, SPANISH).stat().st_size > 300
         if content is not Content.FIELD:
             assert write_rows(path, released(), PROVENANCE, SPANISH, content).stat().st_size > 500
 
