@@ -155,6 +155,21 @@ def test_a_flow_run_is_seen_on_the_server_with_its_table_and_its_text(server, sm
     assert place.products.name == small_run.products.name
 
 
+def subscribe(folder: Path) -> Path:
+    """Subscribe to everything, beside a store in a folder; where the messages go."""
+    drop = folder / "drop"
+    drop.mkdir()
+    reader = f'name = "{{}}"\nchannel = "drop"\nto = "{drop}"\nlanguage = "en"\n'
+    subscriptions = folder / "subscriptions.toml"
+    subscriptions.touch(mode=0o600)
+    subscriptions.write_text(
+        '[channels.drop]\nkind = "folder"\n'
+        f"[[subscription]]\n{reader.format('staff')}at_once = false\n"
+        f'[[operator]]\n{reader.format("operator")}notices = ["failed"]\n'
+    )
+    return drop
+
+
 def test_one_failing_tile_stops_no_other_and_fails_the_run_at_its_end(
     server, small_archive, small_plan, small_run, small_tile, tmp_path
 ):
@@ -164,6 +179,7 @@ def test_one_failing_tile_stops_no_other_and_fails_the_run_at_its_end(
     blocked = place.store / "observations" / tiles[1]
     blocked.parent.mkdir(parents=True)
     blocked.write_text("a file where a folder should be")
+    drop = subscribe(tmp_path)
 
     done = server.run_flow(place, MIDWAY)
     assert done.returncode != 0
@@ -176,6 +192,10 @@ def test_one_failing_tile_stops_no_other_and_fails_the_run_at_its_end(
     assert states == {f"tile {tile}": "FAILED" if tile == tiles[1] else "COMPLETED" for tile in tiles}
     assert set(place.opened.ledger.tiles()) == set(tiles) - {tiles[1]}
     assert tiles[1] in server.artifacts(run)[f"bulletin-{small_site.AREA}"]["data"]
+    told = [path.read_text() for path in drop.glob("*/message.txt")]
+    assert sum("1 of 2 tiles could not" in text for text in told) == 1, done.stderr
+    assert sum("1 of 2 tiles were left out" in text for text in told) == 1
+    assert sum("alerts with news" in text or "No alert with news" in text for text in told) == 1
 
     with pytest.raises(SelvawatchError, match=f"1 of 2 tiles .*{tiles[1]}"):
         place.run(MIDWAY).checked()
