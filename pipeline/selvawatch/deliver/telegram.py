@@ -6,7 +6,6 @@ The API knows no idempotency key, so that a message whose answer is lost is `unc
 import json
 import logging
 import re
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,7 +17,14 @@ from selvawatch.errors import DeliveryError
 from selvawatch.web.addresses import remote
 from selvawatch.web.client import Answer, post
 from selvawatch.web.limits import AnswerLimits, parsed_json
-from selvawatch.web.retry import PassingError, UnsentError
+from selvawatch.web.retry import (
+    PassingError,
+    RetryRule,
+    StatusError,
+    UnreachableError,
+    UnsentError,
+    retried,
+)
 from selvawatch.web.throttle import wait_gap
 
 LONGEST_TEXT = 4096
@@ -26,13 +32,13 @@ LONGEST_TEXT = 4096
 GAP_S = 0.05
 """Seconds between two messages: about 30 a second are let through
 (https://core.telegram.org/bots/faq#my-bot-is-hitting-limits-how-do-i-avoid-this)."""
-PATIENCE_S = 20.0
-"""Longest wait that is waited within one attempt; a longer one waits for the next."""
+RULE = RetryRule(tries=3, longest_wait_s=20.0, statuses=(429,))
+"""How a message that was surely not accepted is tried again within one attempt; what asks for a longer wait
+waits for the next."""
 LIMITS = AnswerLimits(received_bytes=100_000, content_bytes=100_000)
 """The most that is read of an answer."""
 _TOKEN = re.compile(r"\d{1,20}:[A-Za-z0-9_-]{20,100}")
 _CHAT = re.compile(r"-?\d{1,20}|@[A-Za-z][A-Za-z0-9_]{3,31}")
-_TRIES = 3
 _TOO_MANY, _TOKEN_REFUSED, _SERVER = 429, (401, 404), 500
 
 
@@ -105,14 +111,16 @@ class TelegramChannel:
             )
         if (units := units_of(message.text)) > LONGEST_TEXT:
             raise DeliveryError("the text is too long", got=units, needed=f"at most {LONGEST_TEXT}")
-        for attempt in range(1, _TRIES + 1):
-            receipt = self._attempt(message)
-            if not 0 < receipt.wait_s <= PATIENCE_S or attempt == _TRIES:
-                break
-            time.sleep(receipt.wait_s)
-        return receipt
+        hidden = (self.settings.token, message.recipient)
+        try:
+            return retried(lambda: self._attempt(message, hidden), RULE)
+        except OSError as error:
+            busy = isinstance(error, UnreachableError) and error.status == _TOO_MANY
+            said = harmless(str(error), *hidden)
+            return Receipt(state=Delivery.DEFERRED, detail=said, blocked=not busy)
 
-    def _attempt(self, message: Message) -> Receipt:
+    def _attempt(self, message: Message, hidden: tuple[str, ...]) -> Receipt:
+        """What became of one POST; only what was surely not sent, or refused for now, is raised."""
         settings = self.settings
         wait_gap(urlsplit(settings.api).netloc, GAP_S)
         values = {
@@ -120,7 +128,6 @@ class TelegramChannel:
             "text": message.text,
             "link_preview_options": {"is_disabled": True},
         }
-        hidden = (settings.token, message.recipient)
         try:
             answer = post(
                 f"{settings.api.rstrip('/')}/bot{settings.token}/sendMessage",
@@ -130,14 +137,15 @@ class TelegramChannel:
                 private_host=settings.private_host,
                 limits=LIMITS,
             )
-        except UnsentError as error:
-            return Receipt(state=Delivery.DEFERRED, detail=harmless(str(error), *hidden), blocked=True)
+        except UnsentError:
+            raise
         except PassingError as error:
             said = harmless(f"the answer is lost: {error}", *hidden)
             return Receipt(state=Delivery.UNCERTAIN, detail=said)
-        except OSError as error:
-            return Receipt(state=Delivery.DEFERRED, detail=harmless(str(error), *hidden), blocked=True)
-        return _receipt(answer, hidden)
+        receipt = _receipt(answer, hidden)
+        if answer.status == _TOO_MANY and receipt.wait_s <= RULE.longest_wait_s:
+            raise StatusError(answer.status, str(receipt.wait_s), receipt.detail)
+        return receipt
 
 
 def _receipt(answer: Answer, hidden: tuple[str, ...]) -> Receipt:

@@ -235,28 +235,31 @@ def attachments(
     provenance = {"run_id": run.run_id, "data_date": iso(run.until_day)}
     files = []
     with TemporaryDirectory() as folder:
-        for form in _formats(subscription):
-            path = Path(folder) / f"alerts-{iso(run.until_day)}{form.suffix}"
+        for name in dict.fromkeys(subscription.formats):
+            form = _formats(subscription.tier)[name]
+            tool = f"-{name}" if Content.FIELD in form.contents else ""
+            path = Path(folder) / f"alerts-{iso(run.until_day)}{tool}{form.suffix}"
             form.write(path, released, provenance, language(subscription.language))
             files.append(Attachment(name=path.name, media_type=form.media_type, content=path.read_bytes()))
     return tuple(files)
 
 
-def _formats(subscription: Subscription) -> list[Format]:
+def _formats(tier: str) -> dict[str, Format]:
+    """The formats that files of a tier go out in, by what subscriptions call them."""
     known = {form.suffix.removeprefix("."): form for form in formats_of(Content.ALERTS)}
-    return [known[name] for name in dict.fromkeys(subscription.formats)]
+    if tier == PUBLIC:
+        return {name: form for name, form in known.items() if name != "gpx"}
+    return known | {form.name: form for form in formats_of(Content.FIELD)}
 
 
 def check_asked(asked: Subscriptions, site: Site, store: Store) -> None:
     """Refuse subscriptions to what the store does not have; DeliveryError for the first in the file."""
     areas = [area.name for area in site.areas]
-    forms = [form.suffix.removeprefix(".") for form in formats_of(Content.ALERTS)]
     zones = _zones_of(asked, site, store)
     for one in asked.subscriptions:
         _refuse_absent(asked, one, "tier", [one.tier], TIERS)
         _refuse_absent(asked, one, "areas", one.areas, areas)
-        known = forms if one.tier != PUBLIC else [name for name in forms if name != "gpx"]
-        _refuse_absent(asked, one, "formats", one.formats, known)
+        _refuse_absent(asked, one, "formats", one.formats, list(_formats(one.tier)))
         _refuse_absent(asked, one, "zones", one.zones, zones.get(one.tier, ()))
         folder = Path(one.to)
         if asked.kind_of(one.channel) == "folder" and store.folder.absolute() in (folder, *folder.parents):

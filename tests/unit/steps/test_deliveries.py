@@ -1,12 +1,15 @@
 """From committed runs to what each subscriber gets: new once, in its tier, and no recipient anywhere."""
 
 import contextlib
+import io
 import json
 import os
 import re
 import shutil
 import sqlite3
+import zipfile
 
+import geopandas as gpd
 import pytest
 
 from conftest import ROOT
@@ -18,6 +21,7 @@ from selvawatch.deliver.planning import Notice
 from selvawatch.deliver.recipients import key_path
 from selvawatch.errors import DeliveryError, SelvawatchError, StoreError
 from selvawatch.health.delivery_findings import delivery_findings
+from selvawatch.health.store_findings import store_findings
 from selvawatch.site import Site
 from selvawatch.steps import deliveries
 from selvawatch.steps.deliveries import deliver_after_run, send_notice, tell_of_failure
@@ -129,6 +133,50 @@ def test_the_public_tier_tells_no_coordinate_and_the_withdrawn_its_reason(made):
     text = made.deliver().planned[0].message.text
     assert "EV-0.v2 · withdrawn · 1.0\xa0ha · " in text
     assert "EV-2.v1 · withdrawn · 0.10\xa0ha · it is not listed any more" in text
+
+
+def content_of(message):
+    """Everything that a message holds as one text, packed files unpacked."""
+    parts = [message.subject, message.text, message.html]
+    for file in message.attachments:
+        packed = [file.content]
+        if file.content.startswith(b"PK"):
+            with zipfile.ZipFile(io.BytesIO(file.content)) as archive:
+                packed = [archive.read(name) for name in archive.namelist()]
+        if file.name.endswith(".parquet"):
+            packed.append(gpd.read_parquet(io.BytesIO(file.content)).to_csv().encode())
+        parts += [f"{file.name} {part.decode('latin-1')}" for part in packed]
+    return "\n".join(parts)
+
+
+def test_no_byte_of_a_public_message_holds_what_only_the_restricted_tier_may_see(made):
+    frame = events({}, {"status": "confirmed"}, {})
+    hidden = ("overlap_list", "concession_code", "concession_status", "native_community", "scenes")
+    frame = frame.assign(**{name: [f"hidden-{name}-{n}" for n in range(3)] for name in hidden})
+    made.wait(1)
+    made.run(frame)
+    every = 'formats = ["gpkg", "geojson", "kml", "csv", "xlsx", "parquet"]'
+    made.subscribe(DROP + drop(made, every).replace("restricted", "public"))
+    (planned,) = made.deliver(dry_run=True).planned
+    text = content_of(planned.message)
+    assert len(planned.message.attachments) == 6 and text.count("EV-1.v1") > 6
+    assert "hidden-" not in text
+    exact = [f"{number:.4f}"[:-1] for row in frame.itertuples() for number in (row.lon, row.lat)]
+    assert not [number for number in exact if number in text]
+    made.subscribe(DROP + drop(made, every.replace('"gpkg"', '"gpx", "odk", "gpkg"')))
+    (planned,) = made.deliver(dry_run=True).planned
+    text = content_of(planned.message)
+    assert len(planned.message.attachments) == 8
+    assert all(f"hidden-{name}-1" in text for name in hidden) and all(number in text for number in exact)
+
+
+def test_texts_of_layers_cannot_make_a_message_more_than_it_is(made):
+    made.wait(1)
+    evil = "Reserva\r\nBcc: all@example.org\u202e<script>"
+    made.run(events({"status": "confirmed", "protected": "core", "protected_name": evil}))
+    made.subscribe(DROP + drop(made))
+    planned = made.deliver(dry_run=True).planned[0]
+    assert "Reserva Bcc: all@example.org\\u202e<script>" in planned.message.text
 
 
 def test_a_long_digest_says_how_many_alerts_it_has_no_room_for(made):
@@ -300,6 +348,7 @@ def test_doctor_says_where_subscriptions_cannot_be_used_and_nothing_where_there_
     made.subscribe(DROP + drop(made))
     os.chmod(made.file, 0o644)  # noqa: PTH101
     (line,) = [one.line for one in delivery_findings(made.store, today)]
+    assert line in [one.line for one in store_findings(str(made.store.folder), None, today, deep=False)]
     assert line.startswith("warn subscriptions: ") and "needed mode 600" in line
 
 
