@@ -176,7 +176,7 @@ def test_texts_of_layers_cannot_make_a_message_more_than_it_is(made):
     made.run(events({"status": "confirmed", "protected": "core", "protected_name": evil}))
     made.subscribe(DROP + drop(made))
     planned = made.deliver(dry_run=True).planned[0]
-    assert "Reserva Bcc: all@example.org\\u202e<script>" in planned.message.text
+    assert "Reserva\\u000d Bcc: all@example.org\\u202e<script> · " in planned.message.text
 
 
 def test_a_long_digest_says_how_many_alerts_it_has_no_room_for(made):
