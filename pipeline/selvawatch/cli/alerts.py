@@ -186,12 +186,21 @@ def bulletin(
     form: Annotated[
         str,
         typer.Option(
-            "--format", help="html, txt, message (at most 1,000 characters) or pdf (needs --out; an extra)."
+            "--format",
+            help="html, txt, message (at most 1,000 characters), json (what is new, for programs) or pdf"
+            " (needs --out; an extra).",
         ),
     ] = "html",
     store: StoreOption = "outputs",
     tier: TierOption = "public",
     out: Annotated[Path | None, typer.Option(help="File to write; default: print where it is.")] = None,
+    since: Annotated[
+        str | None,
+        typer.Option(
+            help="Tell what is new since a run (its id) or a day (YYYY-MM-DD: the last run until then);"
+            " default: since the run before. Printed unless --out is given."
+        ),
+    ] = None,
     site: PublishedSiteOption = None,
 ) -> None:
     """The bulletin of the current run, with what people answered since."""
@@ -199,6 +208,13 @@ def bulletin(
     from selvawatch.steps.products import bulletin_now, write_bulletin_pdf
 
     _check_site(site, store)
+    if since is not None or form == "json":
+        from selvawatch.steps.bulletins import written_since
+
+        if form == "pdf" and out is None:
+            raise StoreError("a PDF is made where it is asked for", got="no --out", do="give --out FILE.pdf")
+        typer.echo(written_since(store, tier, since or "", lang, form, out))
+        return
     if form == "pdf" or (form == "html" and out is not None and out.suffix.lower() == ".pdf"):
         if out is None:
             raise StoreError("a PDF is made where it is asked for", got="no --out", do="give --out FILE.pdf")

@@ -5,8 +5,10 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import geopandas as gpd
 import numpy as np
 import pandas as pd
+import shapely
 
 GROUPS = (
     "new",
@@ -28,8 +30,16 @@ came and was withdrawn between the two; `merged` into another; `open`, as it was
 `withdrawn_before`: both times.
 """
 
-UNLISTED = "not-listed"
-"""Reason of a `withdrawn` event that the later state does not have at all."""
+UNLISTED, JOINED = "not-listed", "joined"
+"""Reasons of a `withdrawn` event that the later state does not have at all; `joined`: some of its outline
+lies in another event now.
+"""
+
+REASONS: dict[str, str] = {
+    UNLISTED: "No longer listed: what remains is too small, or is not given out at this level.",
+    JOINED: "What remained of it goes on in another alert.",
+}
+"""Codes of reasons that no run publishes: the message that each stands for, English."""
 
 LEAST_HA = 1e-4
 """Hectares from which an event has grown or shrunk: a hundredth of a pixel of 10 m, above what sums round."""
@@ -80,9 +90,9 @@ class Comparison:
 
     `event_id`, `group`, `alert_id` (of now, else of before), `status_before`, `status` (empty: not in that
     state), `ha_before` (with those of the events that merged into it), `ha`, `change_ha`, the same of
-    confirmed hectares, `withdrawn_reason`, `goes_on_as` (id of the event that a merged one goes on in).
-    Hectares of a state that does not have the event are 0; so are the changes of a merged event, since its
-    heir has them.
+    confirmed hectares, `withdrawn_reason`, `goes_on_as` (id of the event that a merged one, or what remains
+    of another, goes on in). Hectares of a state that does not have the event are 0; so are the changes of a
+    merged event, since its heir has them.
     """
 
     def of(self, *groups: str) -> pd.DataFrame:
@@ -107,7 +117,12 @@ class Comparison:
         )
 
 
-def compare(before: pd.DataFrame, now: pd.DataFrame, published: Collection[str] = ()) -> Comparison:
+def compare(
+    before: pd.DataFrame,
+    now: pd.DataFrame,
+    published: Collection[str] = (),
+    remains: Mapping[str, str] | None = None,
+) -> Comparison:
     """What is new in a later state of a tier against an earlier one; neither frame is changed.
 
     Parameters
@@ -117,6 +132,8 @@ def compare(before: pd.DataFrame, now: pd.DataFrame, published: Collection[str] 
     published
         Ids of events that the tier was given before the later state, in whatever run; those of `before`,
         and of what had merged into them, need not be among them.
+    remains
+        `remains_of` the same events: where one that has ended without a merger lies now; None: not known.
     """
     earlier, later = _keyed(before), _keyed(now)
     heirs = _heirs(earlier, later)
@@ -127,7 +144,7 @@ def compare(before: pd.DataFrame, now: pd.DataFrame, published: Collection[str] 
     rows = [
         _row(name, earlier, later[name], inherited.get(name, []), known)
         if name in later
-        else _ended(earlier[name], heirs.get(name))
+        else _ended(earlier[name], heirs.get(name), (remains or {}).get(name))
         for name in sorted({*earlier, *later})
     ]
     frame = pd.DataFrame(rows, columns=list(_COLUMNS))
@@ -172,8 +189,9 @@ def _heirs(earlier: Mapping[str, _State], later: Mapping[str, _State]) -> dict[s
     }
 
 
-def _ended(old: _State, heir: str | None) -> dict[str, object]:
+def _ended(old: _State, heir: str | None, remains: str | None) -> dict[str, object]:
     """The row of an event that the later state does not have."""
+    reason = JOINED if remains else UNLISTED
     group = "merged" if heir else "withdrawn" if old["live"] else "withdrawn_before"
     lost = 0.0 if heir else 1.0
     return {
@@ -188,8 +206,8 @@ def _ended(old: _State, heir: str | None) -> dict[str, object]:
         "confirmed_ha_before": old["confirmed_ha"],
         "confirmed_ha": 0.0,
         "confirmed_change_ha": -lost * old["confirmed_ha"],
-        "withdrawn_reason": UNLISTED if group == "withdrawn" else old["withdrawn_reason"],
-        "goes_on_as": heir or "",
+        "withdrawn_reason": reason if group == "withdrawn" else old["withdrawn_reason"],
+        "goes_on_as": heir or (remains if group == "withdrawn" else "") or "",
     }
 
 
@@ -214,6 +232,24 @@ def _row(
         "goes_on_as": "",
     }
     return values | {"group": _group(values, any(each["live"] for each in held), name in known)}
+
+
+def remains_of(before: gpd.GeoDataFrame, now: gpd.GeoDataFrame) -> dict[str, str]:
+    """For each event of an earlier state that a later one does not have, the live event of the later one that
+    shares most ground with it; events that share none are not in it.
+
+    before, now: EVENTS of one tier, with their outlines.
+    """
+    gone = before[(before["status"] != "withdrawn") & ~before["event_id"].isin(now["event_id"])]
+    live = now[now["status"] != "withdrawn"].sort_values("event_id")
+    shapes, tree = live.geometry.to_numpy(), shapely.STRtree(live.geometry.to_numpy())
+    found: dict[str, str] = {}
+    for name, shape in zip(gone["event_id"], gone.geometry, strict=True):
+        near = np.sort(tree.query(shape, predicate="intersects"))
+        shared = shapely.area(shapely.intersection(shapes[near], shape))
+        if shared.size and shared.max() > 0:
+            found[str(name)] = str(live["event_id"].iloc[near[int(shared.argmax())]])
+    return found
 
 
 def _group(values: _State, was_live: bool, is_known: bool) -> str:

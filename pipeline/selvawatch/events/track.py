@@ -24,7 +24,10 @@ Looked = Mapping[str, Sequence[int]]
 WITHDRAWN_REASONS: dict[str, str] = {
     "forest-seen": "Later observations spoke for forest.",
     "below-minimum": "What remains is smaller than the minimum mapping unit.",
-    "not-reproduced": "A late or reprocessed scene no longer supports the alert.",
+    "late-scene": "A scene that came late no longer supports the alert.",
+    "reprocessed-scene": "A reprocessed scene no longer supports the alert.",
+    "new-baseline": "A new baseline of the forest no longer supports the alert.",
+    "not-reproduced": "The observations, weighed anew, no longer support the alert.",
 }
 """Codes of `withdrawn_reason`: the message that each stands for, English."""
 

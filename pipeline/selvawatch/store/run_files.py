@@ -2,10 +2,12 @@
 
 import io
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import geopandas as gpd
+import pandas as pd
 
 from selvawatch.core.files import write_text
 from selvawatch.core.tables import CELLS, EVENTS
@@ -13,7 +15,15 @@ from selvawatch.core.tier import Tier
 from selvawatch.errors import StoreError
 from selvawatch.events.track import Tracked
 from selvawatch.register.manifest import Snapshot
-from selvawatch.store.contents import CELLS_FILE, EVENTS_FILE, INTERNAL, SNAPSHOTS_FILE
+from selvawatch.store.contents import (
+    CELLS_FILE,
+    CONTENT_FILE,
+    COUNTED_FILE,
+    EVENTS_FILE,
+    INTERNAL,
+    PUBLISHED_FILE,
+    SNAPSHOTS_FILE,
+)
 from selvawatch.store.seal import SealedFolder, read_seal
 
 
@@ -27,7 +37,7 @@ def read_tracked(run: Path, tier: Tier = Tier.RESTRICTED) -> Tracked:
     DamagedError
         When the folder is missing, or a file is not what the run wrote.
     """
-    opened, folder = read_seal(run), _folder_of(tier)
+    opened, folder = read_seal(run), tracked_folder(tier)
     if not opened.holds(f"{folder}/{EVENTS_FILE}"):
         raise StoreError(
             "the run keeps no events of the tier",
@@ -46,10 +56,11 @@ def read_tracked(run: Path, tier: Tier = Tier.RESTRICTED) -> Tracked:
 
 def keeps_tracked(run: Path, tier: Tier) -> bool:
     """Whether a run kept events of a tier; DamagedError when its folder is missing."""
-    return read_seal(run).holds(f"{_folder_of(tier)}/{EVENTS_FILE}")
+    return read_seal(run).holds(f"{tracked_folder(tier)}/{EVENTS_FILE}")
 
 
-def _folder_of(tier: Tier) -> str:
+def tracked_folder(tier: Tier) -> str:
+    """Folder below a run that holds what the next run and tables read of a tier."""
     return INTERNAL if tier is Tier.RESTRICTED else f"{INTERNAL}/{tier.name.lower()}"
 
 
@@ -60,10 +71,44 @@ def read_parquet(opened: SealedFolder, name: str) -> gpd.GeoDataFrame:
 
 def write_tracked(run: Path, tracked: Tracked, tier: Tier = Tier.RESTRICTED) -> None:
     """Write events and cells of a tier below a run's folder, for the next run and for tables."""
-    folder = run / _folder_of(tier)
+    folder = run / tracked_folder(tier)
     folder.mkdir(parents=True, exist_ok=True)
     tracked.events.to_parquet(folder / EVENTS_FILE, index=False)
     tracked.cells.to_parquet(folder / CELLS_FILE, index=False)
+
+
+def read_published(run: Path, tier: Tier) -> frozenset[str] | None:
+    """Ids of all events that a tier was given until a run; None for a run that did not note them.
+
+    Raises
+    ------
+    DamagedError
+        When the folder is missing, or the file is not what the run wrote.
+    """
+    opened, name = read_seal(run), f"{tracked_folder(tier)}/{PUBLISHED_FILE}"
+    return frozenset(opened.read_json(name)) if opened.holds(name) else None
+
+
+def write_published(run: Path, ids: Iterable[str], tier: Tier) -> None:
+    """Note below a run's folder the ids of all events that a tier was given until it."""
+    write_text(run / tracked_folder(tier) / PUBLISHED_FILE, json.dumps(sorted(ids), indent=0) + "\n")
+
+
+COUNTED_COLUMNS = ("cell_id", "event_id", "status", "cause", "mining_probability", "onset", "ha")
+"""Columns of CELLS that a run keeps of what a tier's figures count."""
+
+
+def read_counted(run: SealedFolder, tier: Tier) -> pd.DataFrame:
+    """The cells that the figures of a tier count, without their outlines; DamagedError as `read_seen`."""
+    return pd.read_parquet(io.BytesIO(run.read(f"{tracked_folder(tier)}/{COUNTED_FILE}")))
+
+
+def write_content(run: Path, values: Mapping[str, Any], cells: pd.DataFrame, tier: Tier) -> None:
+    """Note below a run's folder what the bulletin of a tier says besides its rows, and the CELLS counted."""
+    folder = run / tracked_folder(tier)
+    cells[list(COUNTED_COLUMNS)].to_parquet(folder / COUNTED_FILE, index=False)
+    text = json.dumps(values, sort_keys=True, ensure_ascii=False)
+    write_text(run / tracked_folder(tier) / CONTENT_FILE, text + "\n")
 
 
 def read_seen(run: Path) -> set[tuple[str, str, str]] | None:

@@ -174,7 +174,7 @@ def test_combinations_are_put_in_words():
     assert combination(language("es"), "mining+brazil_nut?") == (
         "concesión minera + concesión de castaña (vigencia desconocida)"
     )
-    assert combination(language("en"), "outside") == "outside all layers consulted"
+    assert combination(language("en"), "outside") == "no right is listed in the layers consulted"
     assert words(language("es"), "type", None) == []
 
 
@@ -187,9 +187,9 @@ def test_numbers_and_dates_are_those_of_the_locale():
 
 @pytest.mark.parametrize(
     ("value", "shown"),
-    [(0.0, "0.0"), (0.034, "0.03"), (0.999, "1.0"), (12.34, "12.3"), (99.96, "100"), (1234.5, "1,234")],
+    [(0.0, "0.00"), (0.034, "0.03"), (0.999, "1.00"), (12.34, "12.34"), (1234.5, "1,234.50")],
 )
-def test_hectares_have_as_many_decimals_as_they_bear(value, shown):
+def test_hectares_have_two_decimals_everywhere(value, shown):
     assert language("es").hectares(value) == f"{shown}\u00a0ha"
 
 

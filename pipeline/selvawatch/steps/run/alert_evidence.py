@@ -18,7 +18,7 @@ from selvawatch.steps.run.findings import Findings
 from selvawatch.steps.run.pictures import draw_pictures
 from selvawatch.store.run_plan import RunContext
 from selvawatch.store.tile_state import TileState
-from selvawatch.write.bulletin.bulletin_model import TOP_ALERTS, Pictures
+from selvawatch.write.bulletin.bulletin_model import Pictures, shown_in_full
 
 PICTURES = "pictures"
 """Folder of a run's restricted products that holds pictures."""
@@ -31,7 +31,8 @@ def illustrate(
     # Names the hosts that pictures may come from, also in a process that read no tile.
     open_source(context.plan.source)
     alerts = findings.attributed.alerts
-    pictures = draw_pictures(context, states, alerts, TOP_ALERTS)
+    shown = alerts[alerts["alert_id"].isin(shown_in_full(alerts))]
+    pictures = draw_pictures(context, states, shown, len(shown))
     alerts = with_evidence(context.site, states, alerts, pictures)
     return replace(findings, attributed=replace(findings.attributed, alerts=alerts)), pictures
 

@@ -148,16 +148,17 @@ def _refuse_the_past(store: Store, until_day: int) -> None:
 
 
 def _run_id(facts: Mapping[str, object], runs: Sequence[RunRow]) -> tuple[str, bool]:
-    """Id of the run of these inputs and whether it was committed; of the next try after one that left tiles
-    or scenes out which another may bring.
+    """Id of the run of these inputs after the one committed last, and whether it was committed.
+
+    The run before is one of the inputs. A committed run of the same inputs after its own run before is the
+    same run, unless it left out tiles or scenes that another try may bring.
     """
-    committed = {run.run_id: run for run in runs}
-    attempt = 0
-    run_id = digest(facts)[:16]
-    while run_id in committed and _is_open(committed[run_id].result):
-        attempt += 1
-        run_id = digest({**facts, "attempt": attempt})[:16]
-    return run_id, run_id in committed
+    before = ["", *(run.run_id for run in runs)]
+    ids = [digest({**facts, "previous": previous})[:16] for previous in before]
+    for run, run_id in zip(runs, ids, strict=False):
+        if run.run_id == run_id and not _is_open(run.result):
+            return run_id, True
+    return ids[-1], False
 
 
 def _is_open(result: Mapping[str, Any]) -> bool:

@@ -22,6 +22,7 @@ from selvawatch.provenance import code_digest, code_version
 from selvawatch.returns.known_reviews import KnownReviews, known_reviews, reviews_since
 from selvawatch.reviews.answers import counted, reviewed_alerts
 from selvawatch.site import Site
+from selvawatch.steps.bulletins import earlier_state, ids_of
 from selvawatch.steps.run.alert_evidence import write_pictures
 from selvawatch.steps.run.attribute_events import Zones, reviewed_pieces, zones_of_tier
 from selvawatch.steps.run.commit import refuse_committed
@@ -30,12 +31,13 @@ from selvawatch.steps.run.run_content import Published, RunContent, TileResults
 from selvawatch.steps.run.run_report import RunReport, report_on
 from selvawatch.store.contents import INTERNAL, PUBLIC, REPORT_FILE, RESTRICTED
 from selvawatch.store.folders import new_folder
-from selvawatch.store.run_files import write_seen, write_tracked
+from selvawatch.store.run_files import write_content, write_published, write_seen, write_tracked
 from selvawatch.store.run_plan import RunContext
 from selvawatch.store.tile_state import TileState, open_layers
 from selvawatch.tables import registry
 from selvawatch.tables.base import TableInputs
 from selvawatch.write.bulletin.bulletin import write_bulletin
+from selvawatch.write.bulletin.bulletin_changes import Changes, changes_since
 from selvawatch.write.bulletin.bulletin_model import (
     Bulletin,
     Coverage,
@@ -46,6 +48,7 @@ from selvawatch.write.bulletin.bulletin_model import (
     headline,
     loss_table,
 )
+from selvawatch.write.bulletin.kept import content_to_json
 from selvawatch.write.bulletin.map_page import write_map
 from selvawatch.write.bulletin.reviews_part import shown_reviews, with_reviews
 from selvawatch.write.formats.companions import write_dictionary
@@ -68,6 +71,8 @@ class _TierContent:
     inputs: TableInputs
     """What its tables are made of: pieces of the cells that it may count."""
     headline: Headline
+    cells: Released
+    """Of these alerts, as far as they count."""
     zones: Zones
     """What it may be told of layers."""
 
@@ -148,11 +153,14 @@ def publish(
     """Write everything of one tier below a folder: tables, bulletin, maps, and the catalogue of all of it."""
     site, run = context.site, content.runs[tier]
     released = _for_tier(site, content, tier)
+    changes, published = _changes(context, content, tier, released)
     files = write_alerts(folder, released.alerts, run.provenance, language("es"))
     tables = _write_tables(folder / "tables", released.inputs, tier, site, run)
-    bulletin = _bulletin(site, content, tier, released)
+    bulletin = replace(_bulletin(site, content, tier, released), changes=changes)
     pages = _write_pages(folder, bulletin)
     _tell_reviews(pages, released.alerts)
+    write_published(folder.parent, published, tier)
+    write_content(folder.parent, content_to_json(bulletin), pd.DataFrame(released.cells.frame), tier)
     products = [
         Product(id="alerts", title="Alerts", geometry=content.area, files=files),
         Product(id="tables", title="Tables", geometry=content.area, files=tables),
@@ -196,6 +204,22 @@ def _tell_reviews(pages: Mapping[str, Path], alerts: Released) -> None:
             write_text(path, with_reviews(path.read_text(encoding="utf-8"), path.name, part, lang))
 
 
+def _changes(
+    context: RunContext, content: RunContent, tier: Tier, released: _TierContent
+) -> tuple[Changes, frozenset[str]]:
+    """What is new for a tier since the run before, and the ids of all events that it was given until now."""
+    runs, now = context.store.ledger.runs(), content.findings[tier].tracked.events
+    earlier = earlier_state(context.store, runs, tier, now)
+    found = changes_since(
+        earlier,
+        released.alerts,
+        pd.DataFrame(released.cells.frame),
+        first_day=content.runs[tier].since_day,
+        delay_days=context.site.config.tiers.delay_days if tier is Tier.PUBLIC else 0,
+    )
+    return found, ids_of(released.alerts.frame) | frozenset(earlier.published if earlier else ())
+
+
 def _for_tier(site: Site, content: RunContent, tier: Tier) -> _TierContent:
     """The alerts that a tier may see, and what its tables and headline count."""
     found, run = content.findings[tier], content.runs[tier]
@@ -215,6 +239,7 @@ def _for_tier(site: Site, content: RunContent, tier: Tier) -> _TierContent:
     inputs = found.attributed.inputs(site, set(cells.frame["cell_id"]), tier)
     return _TierContent(
         alerts=alerts,
+        cells=cells,
         inputs=replace(inputs, pieces=reviewed_pieces(inputs.pieces, counts)),
         headline=headline(alerts, cells, run.since_day, run.data_day),
         zones=zones,
@@ -241,6 +266,7 @@ def _bulletin(site: Site, content: RunContent, tier: Tier, released: _TierConten
         delay_days=rule.delay_days if tier is Tier.PUBLIC else 0,
         grid_m=rule.grid_m,
         method=content.method,
+        unchecked=released.alerts.withheld.unchecked > 0,
     )
 
 
@@ -249,7 +275,7 @@ def _run(context: RunContext, register: str, states: Mapping[str, TileState], re
 
     register: version of the register. reviews: digest of the reviews; empty where there is none.
     """
-    site = context.site
+    site, previous = context.site, context.store.ledger.current()
     scenes = sorted({record.key for state in states.values() for record in state.scene_records})
     return Run(
         run_id=context.plan.run_id,
@@ -265,7 +291,11 @@ def _run(context: RunContext, register: str, states: Mapping[str, TileState], re
             "zones": register,
         }
         | ({"reviews": reviews} if reviews else {}),
-        about={"loss_product": site.detections_label, **site.coordinates},
+        about={
+            "loss_product": site.detections_label,
+            "previous_run_id": previous.run_id if previous else "none",
+            **site.coordinates,
+        },
     )
 
 

@@ -105,7 +105,46 @@ def track_events(
         site.grid.resolution,
     )
     tracked = with_causes(detected.tracked, classify(measured, site.cause_rule))
+    tracked = replace(tracked, events=_with_reasons(context, states, tracked.events))
     return tracked if guard is None else without_near(tracked, guard)
+
+
+def _with_reasons(
+    context: RunContext, states: Mapping[str, TileState], events: gpd.GeoDataFrame
+) -> gpd.GeoDataFrame:
+    """The events, those that were undone in this run with what undid them: see `undone_reason`."""
+    undone = (events["change"] == "withdrawn") & (events["withdrawn_reason"] == "not-reproduced")
+    if not undone.any():
+        return events
+    committed = context.store.ledger.tiles()
+    reasons = events["withdrawn_reason"].copy()
+    for index, shape in events.geometry[undone].items():
+        found = set()
+        for tile in (tile.id for tile in context.site.grid.tiles(shape)):
+            if tile in states and tile in committed:
+                before = TileState.read(context.store.state(tile, committed[tile].state))
+                now = states[tile]
+                found.add(undone_reason(before.delayed if now.is_delayed else before, now))
+        reasons[index] = next((code for code in UNDONE_REASONS if code in found), "not-reproduced")
+    return events.assign(withdrawn_reason=reasons)
+
+
+UNDONE_REASONS = ("new-baseline", "reprocessed-scene", "late-scene")
+"""Codes of what may undo an event of a tile, in the order in which they explain it."""
+
+
+def undone_reason(before: TileState, now: TileState) -> str:
+    """Code of what changed in days that a tile's state had reached before; `not-reproduced`: nothing did."""
+    if before.baseline != now.baseline:
+        return "new-baseline"
+    then, today = (
+        {record.key for record in state.scene_records if record.state == "read" and record.day <= last}
+        for last in (before.until_day,)
+        for state in (before, now)
+    )
+    if then - today:
+        return "reprocessed-scene"
+    return "late-scene" if today - then else "not-reproduced"
 
 
 def without_near(tracked: Tracked, guard: Guard) -> Tracked:

@@ -3,11 +3,17 @@
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 from markupsafe import Markup
 
 from selvawatch.core.files import write_text
 from selvawatch.sources.sensors.reasons import SCENE_REASONS
-from selvawatch.write.bulletin.bulletin_model import Bulletin
+from selvawatch.write.bulletin.bulletin_model import (
+    Bulletin,
+    largest_mines,
+    largest_shown,
+    shown_in_full,
+)
 from selvawatch.write.bulletin.cautions import (
     GLOSSARY,
     alarms,
@@ -17,9 +23,11 @@ from selvawatch.write.bulletin.cautions import (
     tier_notes,
     warnings,
 )
+from selvawatch.write.bulletin.changes_view import changes_view
 from selvawatch.write.bulletin.overview import Mark, overview_svg
-from selvawatch.write.bulletin.presentation import NAME_LENGTH, AlertView, alert_views, facts, table_view
+from selvawatch.write.bulletin.presentation import AlertView, alert_views, facts, table_views
 from selvawatch.write.bulletin.shell import common_values, environment, is_nothing, packaged_file, policy
+from selvawatch.write.bulletin.whereabouts import NAME_LENGTH
 from selvawatch.write.language.i18n import LOCALES, N_, Language, language
 from selvawatch.write.language.sanitise import single_line
 from selvawatch.write.language.vocabulary import word
@@ -48,9 +56,14 @@ def text(content: Bulletin, lang: Language) -> str:
 
 
 def message(content: Bulletin, lang: Language) -> str:
-    """The bulletin in at most `MESSAGE_LENGTH` characters: numbers, alerts as they fit, the caution."""
-    views, known = _views(content, lang), facts(content, lang)
+    """The bulletin in at most `MESSAGE_LENGTH` characters: numbers, what is new, alerts as they fit, caution.
+
+    The largest confirmed mines come first, then the alerts by rank, each with its code and what decides who
+    goes.
+    """
+    views, known = {view.key: view for view in alert_views(content, lang)}, facts(content, lang)
     head = [f"selvawatch · {single_line(content.area_title, 40)} · {known['since']} – {known['until']}"]
+    head += short_alarms(content, lang)
     if is_nothing(content):
         head.append(lang.text(N_("No new alert in this period")) + ".")
     else:
@@ -59,21 +72,32 @@ def message(content: Bulletin, lang: Language) -> str:
             % {"ha": known["mining"], "bounds": known["mining_bounds"]}
         )
         head.append(f"{known['confirmed']}, {known['provisional']}, {known['closed']}")
-    head[1:1] = short_alarms(content, lang)
+    if (changes := changes_view(content, lang)) is not None:
+        head.append(changes.short)
     tail = [
         f"{observed_line(content, lang)}. {lang.text('Absence of an alert is not absence of mining.')}",
         lang.text(N_("Possible causes; a holder is not thereby the author.")),
         f"run {content.run.run_id[:12]}",
     ]
+    frame = pd.DataFrame(content.alerts.frame)
+    large = largest_shown(frame)
+    others = [name for name in shown_in_full(frame, content.top) if name not in large]
+    parts = [(N_("Largest confirmed mines:"), large), (N_("By priority:"), others)]
     lines: list[str] = []
-    for alert in views:
-        line = f"{alert.number}) {alert.hectares}, {alert.cause}, {alert.status}"
-        for part in (single_line(alert.location, 60), alert.coordinates):
-            line += f" · {part}" if part else ""
-        if len("\n".join([*head, *lines, line, *tail])) > MESSAGE_LENGTH:
-            break
-        lines.append(line)
+    for label, names in parts:
+        for number, name in enumerate(names):
+            added = [*([lang.text(label)] if number == 0 else []), _message_line(views[name])]
+            if len("\n".join([*head, *lines, *added, *tail])) > MESSAGE_LENGTH:
+                break
+            lines += added
     return "\n".join([*head, *lines, *tail])[:MESSAGE_LENGTH]
+
+
+def _message_line(alert: AlertView) -> str:
+    first = single_line(alert.leads[0], 50) if alert.leads else single_line(alert.location, 50)
+    parts = (first, alert.coordinates, alert.alert_id)
+    title = f"{alert.number}) {alert.hectares}, {alert.cause}, {alert.status}"
+    return " · ".join([title, *(part for part in parts if part)])
 
 
 def write_bulletin(folder: Path, content: Bulletin, stem: str = "bulletin") -> dict[str, Path]:
@@ -93,28 +117,28 @@ def write_bulletin(folder: Path, content: Bulletin, stem: str = "bulletin") -> d
     return paths
 
 
-def _views(content: Bulletin, lang: Language) -> list[AlertView]:
-    """The alerts told in full: the first by rank that are not withdrawn."""
-    held = [view for view in alert_views(content, lang) if view.status_code != "withdrawn"]
-    return held[: content.top]
-
-
 def _values(content: Bulletin, lang: Language) -> dict[str, Any]:
     views = alert_views(content, lang)
-    held = [view for view in views if view.status_code != "withdrawn"]
-    withdrawn = [view for view in views if view.status_code == "withdrawn"]
+    frame = pd.DataFrame(content.alerts.frame)
+    shown = set(shown_in_full(frame, content.top))
+    full = [view for view in views if view.key in shown]
+    large = {view.key: view for view in views}
     seen = content.coverage
     return common_values(content, lang) | {
         "tier_notes": tier_notes(content, lang),
         "observed_bar": round(100 * seen.lately_observed_share, 1),
         "alarms": alarms(content, lang),
         "warnings": warnings(content, lang),
-        "causes": list(dict.fromkeys((view.cause, view.colour) for view in held[: content.top])),
-        "alerts": held[: content.top],
-        "more": len(held) > content.top,
-        "total": len(held),
-        "withdrawn": withdrawn[: 2 * content.top],
-        "tables": [table_view(table, lang) for table in content.tables],
+        "causes": list(dict.fromkeys((view.cause, view.colour) for view in full)),
+        "alerts": full,
+        "more": len(full) < (frame["status"] != "withdrawn").sum(),
+        "total": int((frame["status"] != "withdrawn").sum()),
+        "largest": [large[str(name)] for name in largest_mines(frame)["alert_id"]],
+        "changes": changes_view(content, lang),
+        "withdrawn": [view for view in views if view.status_code == "withdrawn"]
+        if content.changes is None
+        else [],
+        "tables": table_views(content, lang),
         "sensors": [
             {
                 "name": word(lang, "sensor", sensor.sensor),

@@ -11,11 +11,45 @@ from selvawatch.core.days import to_date
 from selvawatch.core.schema import Tier
 from selvawatch.core.status import Reason
 from selvawatch.errors import TableError
+from selvawatch.write.bulletin.bulletin_changes import Changes
 from selvawatch.write.run_provenance import Run
 from selvawatch.write.tiers import Released
 
 TOP_ALERTS = 12
-"""Alerts that a bulletin shows in full, and that get pictures."""
+"""Alerts by rank that a bulletin shows in full, and that get pictures."""
+LARGEST_SHOWN = 3
+"""Largest confirmed mines that are shown in full whatever their rank."""
+LARGEST_LISTED = 10
+"""Largest confirmed mines that every bulletin lists."""
+
+
+def largest_mines(alerts: pd.DataFrame, number: int = LARGEST_LISTED) -> pd.DataFrame:
+    """The largest confirmed alerts of possible mining, largest first, and closed ones that are as large.
+
+    alerts: ALERTS. As many confirmed ones as asked for, where there are so many.
+    """
+    mines = alerts[(alerts["cause"] == "mining") & alerts["status"].isin(["confirmed", "closed"])]
+    mines = mines.sort_values(["ha", "event_id"], ascending=[False, True], kind="stable")
+    confirmed = mines["status"] == "confirmed"
+    return mines[(confirmed & (confirmed.cumsum() <= number)) | (np.arange(len(mines)) < number)]
+
+
+def largest_shown(alerts: pd.DataFrame) -> list[str]:
+    """Ids of the largest confirmed mines that every page and message shows, largest first; closed ones only
+    where there are too few.
+    """
+    mines = largest_mines(alerts, LARGEST_SHOWN).sort_values("status", ascending=False, kind="stable")
+    return [str(name) for name in mines["alert_id"].iloc[:LARGEST_SHOWN]]
+
+
+def shown_in_full(alerts: pd.DataFrame, top: int = TOP_ALERTS) -> list[str]:
+    """Ids of the alerts that a bulletin shows in full, by rank: the first ones, and the largest mines.
+
+    alerts: ALERTS; withdrawn ones are never shown in full.
+    """
+    live = alerts[alerts["status"] != "withdrawn"].sort_values(["rank", "alert_id"], kind="stable")
+    first = live["alert_id"].isin(live["alert_id"].iloc[:top]) | live["alert_id"].isin(largest_shown(live))
+    return [str(name) for name in live.loc[first, "alert_id"]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -258,6 +292,10 @@ class Bulletin:
     """How many alerts are shown in full."""
     method: str = ""
     """Name of the detector and its model, one line."""
+    changes: Changes | None = None
+    """What is new since an earlier state of the tier; None: it was not compared."""
+    unchecked: bool = False
+    """Whether rows were given out that no layer of isolated peoples was there to check."""
 
     def __post_init__(self) -> None:
         """Refuse a bulletin whose rows are not of its day, or not of the alert table."""

@@ -66,7 +66,7 @@ def tier_notes(content: Bulletin, lang: Language) -> list[str]:
     side = {"side": lang.number(content.grid_m / 1000, 0 if content.grid_m % 1000 == 0 else 1)}
     notes.append(lang.text(N_("Places are given as squares of %(side)s km; holders are not named.")) % side)
     notes.append(lang.text(N_("Alerts near the reserves of isolated peoples are never told at this level.")))
-    if withheld.unchecked:
+    if content.unchecked or withheld.unchecked:
         notes.append(
             lang.text(N_("No layer of those reserves was there to consult; nothing could be checked."))
         )

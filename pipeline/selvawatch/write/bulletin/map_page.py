@@ -11,7 +11,7 @@ import shapely
 from jinja2.utils import htmlsafe_json_dumps
 
 from selvawatch.core.files import write_text
-from selvawatch.write.bulletin.bulletin_model import Bulletin
+from selvawatch.write.bulletin.bulletin_model import Bulletin, shown_in_full
 from selvawatch.write.bulletin.cautions import short_alarms
 from selvawatch.write.bulletin.overview import LINES, tile_shade
 from selvawatch.write.bulletin.presentation import AlertView, alert_views, data_address
@@ -103,12 +103,12 @@ def _alerts(content: Bulletin, lang: Language) -> list[dict[str, Any]]:
     if not isinstance(frame, gpd.GeoDataFrame) or frame.empty:
         return []
     shapes = dict(zip(frame["alert_id"], lonlat(frame), strict=True))
-    features = []
+    features, shown = [], set(shown_in_full(frame, content.top))
     for view in alert_views(content, lang):
         if view.status_code == "withdrawn":
             continue
         properties = {
-            "number": view.number if view.number <= content.top else 0,
+            "number": view.number if view.key in shown else 0,
             "colour": view.colour,
             "title": f"{view.hectares} · {view.cause}",
             "facts": _facts(view, lang),
@@ -127,7 +127,7 @@ def _facts(view: AlertView, lang: Language) -> list[list[str]]:
         (lang.text("Alert"), f"{view.status}, {view.confidence}, {view.change}"),
         (lang.text("Area"), view.bounds),
         *view.days,
-        (lang.text("Place"), ", ".join(part for part in (view.location, *view.near) if part)),
+        (lang.text("Place"), ", ".join(part for part in (*view.leads, view.location, *view.near) if part)),
         (lang.text("Rights on the ground"), view.rights),
         (lang.text("Legal context"), view.legal),
         (lang.text(N_("Coordinates")), coordinates),

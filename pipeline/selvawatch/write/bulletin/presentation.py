@@ -1,22 +1,27 @@
 """What an alert or a table looks like in one language: plain texts for a template, not yet escaped."""
 
 import base64
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
 from selvawatch.core.schema import Tier
-from selvawatch.write.bulletin.bulletin_model import Bulletin, LossTable, Pictures
+from selvawatch.write.bulletin.bulletin_model import Bulletin, LossRow, LossTable, Pictures
+from selvawatch.write.bulletin.whereabouts import (
+    NAME_LENGTH,
+    coordinates_of,
+    leads_of,
+    location_of,
+    near_of,
+)
 from selvawatch.write.language.i18n import N_, Language
 from selvawatch.write.language.phrases import days_of, row_number, row_text
 from selvawatch.write.language.sanitise import single_line
 from selvawatch.write.language.vocabulary import combination, word, words
 from selvawatch.write.legend import CAUSE_COLOURS
-
-NAME_LENGTH = 80
-"""Most characters of a name that a layer brings."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,8 +54,10 @@ class AlertView:
     probability: str
     days: tuple[tuple[str, str], ...]
     """When the loss began, was first seen, was confirmed, last grew: label and words of what is known."""
+    leads: tuple[str, ...]
+    """What decides who goes: protected area, community, corridor."""
     reasons: tuple[str, ...]
-    """Why it ranks where it does, then what speaks for the cause."""
+    """Why it ranks where it does, but for what the view says elsewhere."""
     indications: tuple[str, ...]
     location: str
     near: tuple[str, ...]
@@ -94,7 +101,7 @@ def _shows_pictures(content: Bulletin) -> bool:
 def _alert_view(
     content: Bulletin, language: Language, number: int, row: pd.Series, pictures: Pictures | None
 ) -> AlertView:
-    coordinates, note = _coordinates(content, language, row)
+    coordinates, note = coordinates_of(content, language, row)
     today = row_text(row, "combination_today")
     at_loss = row_text(row, "combination")
     return AlertView(
@@ -112,10 +119,11 @@ def _alert_view(
         bounds=_bounds(language, row["ha_lo"], row["ha_hi"]),
         probability=language.percent(row["mining_probability"]),
         days=tuple(days_of(language, row)),
-        reasons=tuple(words(language, "rank_reason", row_text(row, "rank_reasons"))),
+        reasons=tuple(words(language, "rank_reason", _unsaid(row_text(row, "rank_reasons")))),
         indications=tuple(words(language, "cause_reason", row_text(row, "cause_reasons"))),
-        location=_location(content, language, row),
-        near=_near(language, row, content.tier < Tier.RESTRICTED),
+        leads=leads_of(language, row),
+        location=location_of(content, language, row),
+        near=near_of(language, row, content.tier < Tier.RESTRICTED),
         rights=combination(language, at_loss) if at_loss else "",
         rights_today=combination(language, today) if today and today != at_loss else "",
         zones=", ".join(words(language, "type", row_text(row, "zones"))),
@@ -135,73 +143,17 @@ def _alert_view(
     )
 
 
+_SAID = ("core", "isolated-peoples", "buffer", "native-community", "news", "confidence", "mining", "water")
+"""Reasons of a rank that an alert's title, first line or facts say already."""
+
+
+def _unsaid(reasons: str) -> str:
+    return " ".join(reason for reason in reasons.split() if reason not in _SAID)
+
+
 def _bounds(language: Language, low: float, high: float) -> str:
-    ends = {"low": language.number(low, 1), "high": language.number(high, 1)}
+    ends = {"low": language.number(low, 2), "high": language.number(high, 2)}
     return language.text(N_("%(low)s to %(high)s ha")) % ends
-
-
-def _location(content: Bulletin, language: Language, row: pd.Series) -> str:
-    """District and area; the area only where it is not the bulletin's own."""
-    parts = []
-    if district := row_text(row, "district"):
-        name = single_line(district, NAME_LENGTH)
-        parts.append(language.text(N_("%(name)s district")) % {"name": name})
-    if (area := row_text(row, "area_name")) not in ("", content.area_name, content.area_title):
-        parts.append(single_line(area, NAME_LENGTH))
-    return ", ".join(parts)
-
-
-def _near(language: Language, row: pd.Series, coarse: bool) -> tuple[str, ...]:
-    """Short phrases on what lies on or near the ground."""
-    parts = []
-    protected, name = row_text(row, "protected"), single_line(row_text(row, "protected_name"), NAME_LENGTH)
-    if protected in ("core", "buffer"):
-        kind = word(language, "type", "protected_core" if protected == "core" else "buffer")
-        parts.append(f"{kind}: {name}" if name else kind)
-    if row_text(row, "in_native_community") == "in":
-        kind = word(language, "type", "native_community")
-        community = single_line(row_text(row, "native_community"), NAME_LENGTH)
-        parts.append(f"{kind}: {community}" if community else kind)
-    corridor = row_text(row, "corridor")
-    if corridor in ("in", "out"):
-        inside = language.text(N_("inside the mining corridor"))
-        parts.append(inside if corridor == "in" else language.text(N_("outside the mining corridor")))
-    near_water = row_text(row, "near_water")
-    if near_water in ("in_water", "under_50_m", "under_100_m", "under_500_m"):
-        parts.append(word(language, "near_water", near_water))
-    road, kilometre = row_number(row, "distance_road_m"), row_number(row, "road_km")
-    if road is not None:
-        distance = _distance(language, road, coarse)
-        phrase = language.text(N_("%(distance)s from a road")) % {"distance": distance}
-        parts.append(phrase + (f" (km {language.number(kilometre)})" if kilometre is not None else ""))
-    if row_text(row, "remining") == "yes":
-        parts.append(language.text(N_("in an old mining scar")))
-    return tuple(parts)
-
-
-def _distance(language: Language, metres: float, coarse: bool) -> str:
-    if coarse:
-        return (
-            f"{language.number(metres / 1000)} km" if metres >= 1000 else language.text(N_("less than 1 km"))
-        )
-    if metres < 1000:
-        return f"{language.number(round(metres, -1))} m"
-    return f"{language.number(metres / 1000, 1)} km"
-
-
-def _coordinates(content: Bulletin, language: Language, row: pd.Series) -> tuple[str, str]:
-    longitude, latitude = row_number(row, "lon"), row_number(row, "lat")
-    if longitude is None or latitude is None:
-        return "", ""
-    if content.tier < Tier.RESTRICTED:
-        cell = language.number(content.grid_m / 1000, 0 if content.grid_m % 1000 == 0 else 1)
-        note = language.text(N_("centre of a square of %(side)s km")) % {"side": cell}
-        return f"{latitude:.3f}, {longitude:.3f}", note
-    east, north = row_number(row, "utm_e"), row_number(row, "utm_n")
-    crs = content.alerts.frame.crs.to_authority() if hasattr(content.alerts.frame, "crs") else None
-    grid = f"{':'.join(crs)} " if crs else ""
-    utm = f"{grid}{east:.0f} E, {north:.0f} N" if east is not None and north is not None else ""
-    return f"{latitude:.5f}, {longitude:.5f}", utm
 
 
 def _picture_views(language: Language, pictures: Pictures | None) -> tuple[PictureView, ...]:
@@ -252,10 +204,65 @@ _TABLES: Mapping[str, tuple[str, str]] = {
     "loss_by_type": (N_("Loss by type of right"), N_("Type of right")),
     "loss_by_zone": (N_("Loss by zone"), N_("Zone")),
     "loss_by_period": (N_("Loss by period"), N_("Period")),
+    "loss_by_month": (N_("Loss by month"), N_("Month")),
 }
+_ITS_OWN: Mapping[str, Mapping[str, str]] = {
+    "loss_by_type": {"outside": N_("no right is listed in the layers consulted")},
+    "loss_by_zone": {"outside": N_("no zone is listed in the layers consulted")},
+}
+"""Words for codes that say something else in each table."""
+_BY = {"loss_by_type": N_("%(label)s (by right)"), "loss_by_zone": N_("%(label)s (by zone)")}
+"""How a label is told apart from the same in another table of the page, where it has another number."""
 
 
-def table_view(table: LossTable, language: Language) -> LossTableView:
+def table_views(content: Bulletin, language: Language) -> list[LossTableView]:
+    """The loss tables of a bulletin in words, and the loss by month; a label stands for one number."""
+    tables = [*content.tables, *_by_month(content, language)]
+    labels = [[_row_label(table, row, language) for row in table.rows] for table in tables]
+    count = Counter(label for made in labels for label in set(made))
+    return [
+        _table_view(
+            table,
+            [
+                language.text(_BY[table.name]) % {"label": label}
+                if count[label] > 1 and table.name in _BY
+                else label
+                for label in made
+            ],
+            language,
+        )
+        for table, made in zip(tables, labels, strict=True)
+    ]
+
+
+def _by_month(content: Bulletin, language: Language) -> list[LossTable]:
+    """The loss by month as a table; none where it was not counted."""
+    months = content.changes.months if content.changes is not None else ()
+    rows = tuple(
+        LossRow(
+            code="month",
+            label=language.month(one.month),
+            loss_ha=one.loss_ha,
+            mining_ha=one.mining_ha,
+            ha_lo=one.ha_lo,
+            ha_hi=one.ha_hi,
+        )
+        for one in months
+    )
+    return (
+        [LossTable(name="loss_by_month", accounting="", clock="", additive=True, rows=rows)] if rows else []
+    )
+
+
+def _row_label(table: LossTable, row: LossRow, language: Language) -> str:
+    if row.label:
+        return single_line(row.label, NAME_LENGTH)
+    if message := _ITS_OWN.get(table.name, {}).get(row.code):
+        return language.text(message)
+    return combination(language, row.code)
+
+
+def _table_view(table: LossTable, labels: Sequence[str], language: Language) -> LossTableView:
     """A loss table in words, its largest row as the full bar."""
     title, head = _TABLES.get(table.name, (table.name, ""))
     most = max([row.loss_ha for row in table.rows] + [1e-9])
@@ -263,15 +270,15 @@ def table_view(table: LossTable, language: Language) -> LossTableView:
     notes += [word(language, "clock", table.clock)] if table.clock else []
     rows = tuple(
         LossRowView(
-            label=single_line(row.label, NAME_LENGTH) if row.label else combination(language, row.code),
-            loss=language.number(row.loss_ha, 1),
-            mining=language.number(row.mining_ha, 1),
-            bounds=f"{language.number(row.ha_lo, 1)}–{language.number(row.ha_hi, 1)}",
+            label=label,
+            loss=language.number(row.loss_ha, 2),
+            mining=language.number(row.mining_ha, 2),
+            bounds=f"{language.number(row.ha_lo, 2)}–{language.number(row.ha_hi, 2)}",
             share="" if row.share is None else language.percent(row.share),
             bar=round(100 * row.loss_ha / most, 1),
             mining_bar=round(100 * row.mining_ha / most, 1),
         )
-        for row in table.rows
+        for row, label in zip(table.rows, labels, strict=True)
     )
     return LossTableView(
         title=language.text(title), head=language.text(head) if head else "", note="; ".join(notes), rows=rows

@@ -11,7 +11,8 @@ from markupsafe import Markup
 
 from selvawatch.write.bulletin.bulletin_model import Bulletin
 from selvawatch.write.bulletin.cautions import DISCLAIMER, TIERS, observed_line
-from selvawatch.write.bulletin.presentation import NAME_LENGTH, facts
+from selvawatch.write.bulletin.presentation import facts
+from selvawatch.write.bulletin.whereabouts import NAME_LENGTH
 from selvawatch.write.language.i18n import N_, Language, language
 from selvawatch.write.language.sanitise import single_line
 from selvawatch.write.language.vocabulary import word

@@ -48,9 +48,8 @@ class Language:
         return format_decimal(value if round(value, digits) else 0.0, format=pattern, locale=self.locale)
 
     def hectares(self, value: float) -> str:
-        """Hectares: whole from 100 on, one decimal below, two below 1."""
-        digits = 0 if abs(value) >= 99.95 else 1 if abs(value) >= 0.995 or value == 0 else 2
-        return f"{self.number(value, digits)}\u00a0ha"
+        """Hectares with two decimals, as every table and page gives them: the smallest alerts have 0.04."""
+        return f"{self.number(value, 2)}\u00a0ha"
 
     def percent(self, share: float, digits: int = 0) -> str:
         """A share of 0-1 in percent; what is not quite all or nothing is not rounded to it."""
@@ -68,6 +67,10 @@ class Language:
                 return ""
             day = to_date(day)
         return format_date(day, format=style, locale=self.locale)
+
+    def month(self, day: dt.date) -> str:
+        """The month of a day in words, with its year."""
+        return format_date(day, format="LLLL y", locale=self.locale)
 
 
 @cache

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from selvawatch.attribute.rank import RANK_REASONS
 from selvawatch.events.cause import REASONS
+from selvawatch.events.comparison import REASONS as UNPUBLISHED_REASONS
 from selvawatch.events.track import WITHDRAWN_REASONS
 from selvawatch.sources.sensors.reasons import SCENE_REASONS
 from selvawatch.write.language.i18n import N_, Language
@@ -68,7 +69,7 @@ TYPE = {
     "oil_lot": N_("oil lot"),
     "area": N_("area of interest"),
     "district": N_("district"),
-    "outside": N_("outside all layers consulted"),
+    "outside": N_("no right is listed in the layers consulted"),
     "unknown": N_("unknown: no layer to consult"),
     "no_period": N_("outside these periods"),
     "excluded: protected_core": N_("left out by the source: protected natural area"),
@@ -87,7 +88,7 @@ LEGAL_CONTEXT = {
         "within an area where the rules consulted allow small-scale mining; "
         "no title is listed in the layer consulted"
     ),
-    "undetermined": N_("the rules consulted do not determine it"),
+    "undetermined": N_("the rules consulted do not say whether mining is allowed or prohibited there"),
 }
 NEAR_WATER = {
     "in_water": N_("in a channel or water body"),
@@ -144,7 +145,7 @@ VOCABULARIES = {
 SENTENCES: dict[str, Mapping[str, str]] = {
     "cause_reason": REASONS,
     "rank_reason": RANK_REASONS,
-    "withdrawn": WITHDRAWN_REASONS,
+    "withdrawn": {**WITHDRAWN_REASONS, **UNPUBLISHED_REASONS},
     "scene_reason": SCENE_REASONS,
 }
 """Sentences kept where their codes are made, by vocabulary (their context in the catalogues) and code."""
