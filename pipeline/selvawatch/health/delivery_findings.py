@@ -8,6 +8,7 @@ from selvawatch.deliver.subscriptions import FILE, read_subscriptions
 from selvawatch.errors import DeliveryError
 from selvawatch.health.finding import Finding, doubtful, fine, wrong
 from selvawatch.store.folders import Store
+from selvawatch.store.lock import lost_deliveries
 
 SHOWN = 8
 """Messages of a state that are named one by one."""
@@ -31,6 +32,9 @@ def delivery_findings(store: Store, today: dt.date) -> Iterator[Finding]:
         else:
             yield fine(f"subscriptions: {len(asked.subscriptions)} in {path}")
     ledger = store.deliveries
+    if lost := lost_deliveries(store):
+        yield wrong(f"deliveries: {ledger.path}: {lost}", "restore it from a copy, or nothing is sent")
+        return
     if faults := ledger.faults():
         yield from (wrong(f"deliveries: {fault}", "restore it from a copy") for fault in faults)
         return

@@ -22,7 +22,8 @@ LOCK_FILE = ".lock"
 """File of a store that its holder keeps locked; it names the holder."""
 
 SENDING_LOCK = ".deliver.lock"
-"""File of a store that is locked by who sends from it."""
+"""File of a store that is locked by who sends from it; it says that there is a ledger of deliveries."""
+_BEGUN = "begun"
 
 CACHE = "cache"
 """Folder of a store that readers write to as well."""
@@ -117,7 +118,7 @@ def sending(store: Store) -> Iterator[DeliveryLedger]:
     Raises
     ------
     StoreError
-        At once when another process sends, or the store cannot be written.
+        At once when another process sends, the store cannot be written, or its ledger of deliveries is gone.
     """
     try:
         handle = (store.folder / SENDING_LOCK).open("a+")
@@ -135,7 +136,31 @@ def sending(store: Store) -> Iterator[DeliveryLedger]:
             raise StoreError(
                 "another process is sending from the store", where=store.folder, do="wait for it to end"
             ) from error
-        yield store.deliveries
+        if lost := lost_deliveries(store):
+            raise StoreError(
+                lost,
+                where=store.deliveries.path,
+                do=f"restore it from a copy; or remove {SENDING_LOCK} beside it, and all is sent anew",
+            )
+        try:
+            yield store.deliveries
+        finally:
+            if store.deliveries.is_there and not _is_begun(store):
+                handle.write(_BEGUN)
+
+
+def lost_deliveries(store: Store) -> str:
+    """Why nothing may be sent from a store: its ledger of deliveries is gone; empty where it is not."""
+    gone = _is_begun(store) and not store.deliveries.is_there
+    return "the ledger of deliveries is gone" if gone else ""
+
+
+def _is_begun(store: Store) -> bool:
+    """Whether something was ever sent from a store."""
+    try:
+        return (store.folder / SENDING_LOCK).read_text(encoding="utf-8").startswith(_BEGUN)
+    except (OSError, UnicodeDecodeError):
+        return False
 
 
 @contextlib.contextmanager

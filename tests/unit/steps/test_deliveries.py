@@ -398,6 +398,17 @@ def test_after_a_run_a_fault_of_delivery_is_a_line_in_the_log_and_no_error(made,
     assert "nothing is sent" in caplog.text and "no operator is told" in caplog.text
 
 
+def test_a_ledger_that_is_gone_stops_everything_rather_than_send_it_again(made):
+    made.subscribe(DROP + drop(made))
+    made.deliver()
+    made.ledger.path.unlink()
+    for _ in range(2):
+        with pytest.raises(StoreError, match="ledger of deliveries is gone"):
+            made.deliver()
+    lines = [one.line for one in delivery_findings(made.store, to_date(BEGIN))]
+    assert lines[-1].startswith("FAIL deliveries: ") and len(texts(made)) == 1
+
+
 def test_without_its_key_nothing_is_sent_rather_than_everything_again(made):
     made.subscribe(DROP + drop(made))
     made.deliver()
