@@ -28,6 +28,9 @@ from selvawatch.sources.sensors.sensor_table import stream_of
 
 log = logging.getLogger(__name__)
 
+BLOCKS_TAG = "blocks"
+"""Tag of an observation file that says what was read of each scene's files."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SceneRecord:
@@ -148,7 +151,7 @@ def _ingest_day(
         else:
             parts = [found[scene.item_key] for scene in scenes if scene.item_key in found]
             kept = [[*part.scene.item_key, round(part.clear_share, 6)] for part in parts]
-            tags = {"scenes": canonical_json(kept), "recipe": recipe.digest}
+            tags = {"scenes": canonical_json(kept), "recipe": recipe.digest} | _blocks_tag(parts)
             write_observation(daily(parts), tile, folder, tags, halo_px)
     return [records[scene.item_key] for scene in scenes]
 
@@ -162,7 +165,8 @@ def _adopt(scenes: list[Scene], tile: Tile, recipe: Recipe, folder: Path, halo_p
     held = _shares_in(older, recipe, halo_px)
     if not held or not held.keys() <= {scene.item_key for scene in scenes}:
         return
-    tags = {name: read_tags(older)[name] for name in ("scenes", "recipe")}
+    held_tags = read_tags(older)
+    tags = {name: held_tags[name] for name in ("scenes", "recipe", BLOCKS_TAG) if name in held_tags}
     observation = replace(read_observation(older, with_halo=True), stream=stream)
     write_observation(observation, tile, folder, tags, halo_px)
 
@@ -185,6 +189,22 @@ def _hold_back(
         elif key in new:
             text = f"its observation cannot be made anew with it: {why.text}"
             records[key] = _record(scene, state="unread", reason=why.reason, text=text)
+
+
+def _blocks_tag(parts: Sequence[SceneObservation]) -> dict[str, str]:
+    """The tag that says what was read of each scene's files; none where nothing of it was noted."""
+    noted = [[*part.scene.item_key, dict(sorted(part.blocks.items()))] for part in parts if part.blocks]
+    return {BLOCKS_TAG: canonical_json(noted)} if noted else {}
+
+
+def blocks_in(path: Path) -> dict[tuple[str, str], dict[str, str]]:
+    """Digests of what was read of each scene's files, by layer, by id and digest of the scene.
+
+    Empty for an observation that is not there or of a version that noted none. They are sealed with the
+    observation that was made of what was read.
+    """
+    tags = read_tags(path)
+    return {(name, digest): blocks for _, name, digest, blocks in json.loads(tags.get(BLOCKS_TAG, "[]"))}
 
 
 def _shares_in(path: Path, recipe: Recipe, halo_px: int) -> dict[tuple[str, str, str], float]:

@@ -2,8 +2,8 @@
 same-day merge.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 
 import numpy as np
 import xarray as xr
@@ -17,6 +17,7 @@ from selvawatch.errors import SceneError
 from selvawatch.prepare.indices import INDICES, stored, stored_without_halo, without_halo
 from selvawatch.prepare.mask import LOWEST_REFLECTANCE, SCREENED_BANDS, Screening, clear_pixels
 from selvawatch.prepare.pixel_kernels import box_mean, hide
+from selvawatch.sources.scene_pixels import BLOCKS
 from selvawatch.sources.sensors.quality import QualityThresholds
 from selvawatch.sources.sensors.sensor import Sensor
 from selvawatch.sources.sensors.sensor_table import indices_of, sensor_of, stream_of
@@ -89,6 +90,9 @@ class SceneObservation:
     """(y, x) bool: usable."""
     halo_px: int = 0
     """Pixels around the tile that both hold too."""
+    blocks: Mapping[str, str] = field(default_factory=dict)
+    """Digest of what was read of each layer's file (`sources.reading.checksums.read_digest`), by layer; none
+    where its reader notes none."""
 
     @property
     def clear_share(self) -> float:
@@ -108,8 +112,14 @@ def observe_scene(
     SceneError
         When the scene cannot be read, or gives none of the recipe's indices.
     """
-    sensor = sensor_of(scene)
+    sensor, blocks = sensor_of(scene), dict[str, str]()
     names = recipe.indices(scene)
+
+    def noting(scene: Scene, tile: Tile, bands: Sequence[str], halo_px: int) -> xr.Dataset:
+        data = read(scene, tile, bands, halo_px)
+        blocks.update(data.attrs.get(BLOCKS, {}))
+        return data
+
     if not names:
         raise SceneError(
             "the scene gives no index of the recipe",
@@ -119,12 +129,12 @@ def observe_scene(
             needed=", ".join(recipe.index_rule.wanted(scene)),
         )
     if sensor.ready:
-        values, clear = _ready(scene, tile, names, recipe, read, halo_px)
+        values, clear = _ready(scene, tile, names, recipe, noting, halo_px)
     elif sensor.radar:
-        values, clear = _radar(scene, tile, names, recipe, read, halo_px)
+        values, clear = _radar(scene, tile, names, recipe, noting, halo_px)
     else:
-        values, clear = _optical(scene, tile, names, recipe, read, halo_px)
-    return SceneObservation(scene=scene, values=values, clear=clear, halo_px=halo_px)
+        values, clear = _optical(scene, tile, names, recipe, noting, halo_px)
+    return SceneObservation(scene=scene, values=values, clear=clear, halo_px=halo_px, blocks=blocks)
 
 
 def daily(parts: Sequence[SceneObservation]) -> Observation:

@@ -2,7 +2,8 @@
 
 Public: `open` (KNOWN, families_of, open_source), `source` (Duplicate, Problem, SearchResult, Source,
 Superseded),
-`scene_pixels` (picture_bands, read_scene, read_window), `clip` (is_here, keep_scene, write_catalogue),
+`scene_pixels` (BLOCKS, picture_bands, read_scene, read_window),
+`clip` (is_here, keep_scene, write_catalogue),
 `sensors.sensor_table` (DECIDED, SENSORS, STREAMS, TO_OLI, asset_of, indices_of, revisit_days_of, sensor_of,
 stream_of),
 `sensors.sensor` (Sensor), `sensors.quality` (QualityThresholds), `sensors.reasons` (SCENE_REASONS),

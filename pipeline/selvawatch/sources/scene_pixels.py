@@ -34,7 +34,7 @@ from selvawatch.core.files import check_plain
 from selvawatch.core.grid import Tile, around
 from selvawatch.core.scene import Asset, Scene
 from selvawatch.errors import SceneError
-from selvawatch.sources.reading.checksums import agrees
+from selvawatch.sources.reading.checksums import agrees, read_digest
 from selvawatch.sources.reading.pixel_rule import Placement, align, epsg_of
 from selvawatch.sources.reading.reproject import reproject
 from selvawatch.sources.reading.tiff_blocks import Blocks, Content, LocalBytes, find_blocks, unpack
@@ -57,6 +57,8 @@ _FEW = 1
 _MOST_BANDS = 1_000
 """Bands of a file of a scene."""
 _RIO = {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR"}
+BLOCKS = "blocks"
+"""Attribute of a scene that was read: digests of what was read of its files, by layer."""
 PICTURE_BANDS = ("red", "green", "blue")
 
 
@@ -65,7 +67,7 @@ def read_scene(scene: Scene, tile: Tile, bands: Sequence[str], halo_px: int = 0)
 
     halo_px: pixels of the same grid around the tile that are read too. The quality layers of its sensor come
     with them as stored (unsigned codes; where there is no data, the layer's own fill). Every needed window is
-    read once.
+    read once. The attribute `blocks` says what was read of each layer's file (`read_digest`), by layer.
 
     Raises
     ------
@@ -73,8 +75,9 @@ def read_scene(scene: Scene, tile: Tile, bands: Sequence[str], halo_px: int = 0)
         When any file cannot be read whole, contradicts its item, or its scale cannot be told; `reason` says
         which.
     """
-    geobox = around(tile, halo_px)
-    return dataset(scene, tile, geobox, read_layers(scene, geobox, wanted(scene, bands)))
+    geobox, digests = around(tile, halo_px), dict[str, str]()
+    read = dataset(scene, tile, geobox, read_layers(scene, geobox, wanted(scene, bands), digests))
+    return read.assign_attrs({BLOCKS: digests})
 
 
 def wanted(scene: Scene, bands: Sequence[str]) -> dict[str, Band]:
@@ -128,24 +131,39 @@ def picture_bands(scene: Scene) -> tuple[str, ...]:
     return next((name,) for name in sensor.bands if sensor.asset(name, scene.assets) is not None)
 
 
-def read_layers(scene: Scene, geobox: GeoBox, layers: dict[str, Band]) -> dict[str, np.ndarray]:
-    """Layers of a scene on a geobox: float32 physical values, or codes as stored for quality layers."""
+def read_layers(
+    scene: Scene, geobox: GeoBox, layers: dict[str, Band], digests: dict[str, str] | None = None
+) -> dict[str, np.ndarray]:
+    """Layers of a scene on a geobox: float32 physical values, or codes as stored for quality layers.
+
+    digests: gets what was read of each layer's file, by layer (`read_digest`); none of Earth Engine's images.
+    """
     from selvawatch.sources.earthengine.pixels import PREFIX, read_image
 
     if any(asset.href.startswith(PREFIX) for asset in scene.assets.values()):
         return read_image(scene, geobox, layers)
     if any(_on_web(asset_of(scene, name).href) for name in layers):
-        return _from_web(scene, geobox, layers)
+        return _from_web(scene, geobox, layers, digests)
     read = {}
     with rasterio.Env(**_RIO):
         for name, band in layers.items():
             with _as_scene_error(scene, name):
                 layer = _open_layer(scene, geobox, name, band, bytes_of(asset_of(scene, name).href))
-                read[name] = _values(layer, layer.data.read_ranges(layer.ranges))
+                read[name] = _values(layer, _fetched(layer, digests))
     return read
 
 
-def _from_web(scene: Scene, geobox: GeoBox, layers: dict[str, Band]) -> dict[str, np.ndarray]:
+def _fetched(layer: "_Layer", digests: dict[str, str] | None) -> list[Content]:
+    """The blocks of a layer, noted as they came; from the web, while those of others are waited for."""
+    content = layer.data.read_ranges(layer.ranges)
+    if digests is not None:
+        digests[layer.name] = read_digest(content, layer.raw)
+    return content
+
+
+def _from_web(
+    scene: Scene, geobox: GeoBox, layers: dict[str, Band], digests: dict[str, str] | None
+) -> dict[str, np.ndarray]:
     """Layers of which some are on the web: their heads are fetched side by side, and so are their blocks.
 
     From a server that is near, file after file: they come no faster by more connections, and the first
@@ -161,9 +179,7 @@ def _from_web(scene: Scene, geobox: GeoBox, layers: dict[str, Band]) -> dict[str
             for (name, band), head in zip(layers.items(), heads, strict=True):
                 with _as_scene_error(scene, name):
                     layer = _open_layer(scene, geobox, name, band, head.result())
-                    found.append(
-                        (layer, (few if near else many).submit(layer.data.read_ranges, layer.ranges))
-                    )
+                    found.append((layer, (few if near else many).submit(_fetched, layer, digests)))
             for layer, content in found:
                 with _as_scene_error(scene, layer.name):
                     read[layer.name] = _values(layer, content.result())
