@@ -83,3 +83,7 @@ class DiskError(SelvawatchError, OSError):
 
 class DeliveryError(SelvawatchError):
     """A message or channel cannot be used as it is; nothing was sent."""
+
+
+class EvidenceError(SelvawatchError):
+    """A file of evidence is not whole, or says what it should not; nothing of it is used."""

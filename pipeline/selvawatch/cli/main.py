@@ -9,6 +9,7 @@ from selvawatch.cli import (
     attribute,
     calibrate,
     deliver,
+    handed_in,
     mirror,
     monitor,
     reviews,
@@ -38,6 +39,8 @@ app.add_typer(alerts.app, name="alerts")
 app.command()(alerts.bulletin)
 app.command()(deliver.deliver)
 app.add_typer(reviews.app, name="reviews")
+app.command()(handed_in.evidence)
+app.command()(handed_in.reproduce)
 app.add_typer(validate.app, name="validate")
 app.add_typer(calibrate.app, name="calibrate")
 app.command()(monitor.init)
