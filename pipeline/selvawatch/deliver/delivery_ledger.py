@@ -48,6 +48,7 @@ CREATE TABLE messages (
   sha256 TEXT NOT NULL
 ) WITHOUT ROWID;
 CREATE TABLE deliveries (
+  number INTEGER NOT NULL,
   recipient TEXT NOT NULL,
   alert_id TEXT NOT NULL,
   event_id TEXT NOT NULL,
@@ -172,12 +173,12 @@ class DeliveryLedger:
         return [MessageRow(**dict(zip(names, row, strict=True))) for row in self._rows(query, *states)]
 
     def deliveries(self, recipient: str) -> list[DeliveryRow]:
-        """Every alert version that was planned for a recipient, by event and version."""
+        """Every alert version that was planned for a recipient, in the order in which that was."""
         if not self.is_there:
             return []
         query = (
             "SELECT recipient, alert_id, event_id, version, status, ha FROM deliveries"
-            " WHERE recipient = ? ORDER BY event_id, version, alert_id"
+            " WHERE recipient = ? ORDER BY number"
         )
         names = DeliveryRow.__dataclass_fields__
         return [DeliveryRow(**dict(zip(names, row, strict=True))) for row in self._rows(query, recipient)]
@@ -217,18 +218,20 @@ class DeliveryLedger:
             if connection.execute("SELECT 1 FROM messages WHERE key = ?", (row.key,)).fetchone():
                 return False
             connection.execute(f"INSERT INTO messages VALUES ({', '.join('?' * len(values))})", values)
+            last = connection.execute("SELECT coalesce(max(number), 0) FROM deliveries").fetchone()[0]
+            names = ("recipient", "alert_id", "event_id", "version", "status", "ha")
             connection.executemany(
-                "INSERT INTO deliveries VALUES (?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO deliveries VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                 [
-                    (one.recipient, one.alert_id, one.event_id, one.version, one.status, one.ha, row.key)
-                    for one in alerts
+                    (last + number, *(getattr(one, name) for name in names), row.key)
+                    for number, one in enumerate(alerts, 1)
                 ],
             )
             if digest is not None:
-                reader, last = digest
+                reader, sent = digest
                 connection.execute(
                     "INSERT OR REPLACE INTO digests VALUES (?, ?, ?, ?)",
-                    (reader, last.run_id, last.until_day, last.sent_day),
+                    (reader, sent.run_id, sent.until_day, sent.sent_day),
                 )
         return True
 

@@ -59,14 +59,15 @@ def new_versions(
 ) -> list[NewVersion]:
     """What a recipient has not got of the alerts that a subscription asks for, by group, the largest first.
 
-    rows: ALERTS of the current run. known: what the recipient got, by event and version. An alert that it
+    rows: ALERTS of the current run. known: what the recipient got, in that order. An alert that it
     got once is followed to its end, also where it no longer is as the subscription asks, where it merged into
     another or is not listed any more. What ended before it was ever sent is not sent.
     """
     by_event = {row["event_id"]: row for row in rows}
     sent, last = {row.alert_id for row in known}, {row.event_id: row for row in known}
-    if sent.issuperset(row["alert_id"] for row in by_event.values()) and by_event.keys() >= {
-        event for event, row in last.items() if row.status != "withdrawn"
+    held = {event for event, row in last.items() if row.status != "withdrawn"}
+    if sent.issuperset(row["alert_id"] for row in by_event.values()) and held == {
+        event for event, row in by_event.items() if event in last and row["status"] != "withdrawn"
     }:
         return []  # nothing changed since: not compared, for there may be many subscriptions
     compared = compare(_frame([_state(row) for row in last.values()]), _frame(by_event.values()), set(last))
@@ -77,9 +78,9 @@ def new_versions(
         row = by_event.get(event)
         if group in _ENDED and last.get(event, _NEVER).status in ("", "withdrawn"):
             continue
-        if row is not None and (
-            row["alert_id"] in sent or not (event in followed or is_wanted(row, subscription))
-        ):
+        returned = group == "back" and row is not None and row["alert_id"] in sent
+        is_old = row is not None and row["alert_id"] in sent and not returned
+        if is_old or not (row is None or event in followed or is_wanted(row, subscription)):
             continue
         found.append(
             NewVersion(
@@ -89,7 +90,7 @@ def new_versions(
                 group=group,
                 change_ha=float(each["change_ha"]),
                 goes_on_as=each["goes_on_as"],
-                delivery_id=f"{last[event].alert_id}.{group}" if row is None else row["alert_id"],
+                delivery_id=f"{last[event].alert_id}.{group}" if row is None or returned else row["alert_id"],
             )
         )
     return found

@@ -3,6 +3,8 @@
 import itertools
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from selvawatch.core.days import to_day
 from selvawatch.deliver.delivery_ledger import DeliveryRow, DigestRow
@@ -21,7 +23,7 @@ def asked(**wanted):
     return Subscription(name="ana", channel="mail", to="x", **wanted)
 
 
-def given(row, **changes):
+def got(row, **changes):
     """What a recipient got of a row."""
     known = {name: row[name] for name in ("alert_id", "event_id", "version", "status", "ha")} | changes
     return DeliveryRow(recipient="r", **known)
@@ -68,7 +70,7 @@ def test_an_alert_is_wanted_where_it_is_everything_that_is_asked_for(wanted, ans
 def test_what_is_new_is_told_against_what_the_recipient_got_last_also_where_it_is_no_longer_wanted(
     changes, known, group
 ):
-    row, before = ROW | changes, given(ROW, **{"alert_id": "E.v0", **known})
+    row, before = ROW | changes, got(ROW, **{"alert_id": "E.v0", **known})
     for subscription in (asked(), asked(areas=("elsewhere",), least_ha=100.0)):
         found = new_versions([row], subscription, [before])
         assert [one.group for one in found] == ([] if group is None else [group])
@@ -86,17 +88,18 @@ def test_an_event_that_merged_or_is_not_listed_any_more_is_told_once():
         "merged_from": "E",
         "area_name": "elsewhere",
     }
-    found = new_versions([other], asked(areas=("la-pampa",)), [given(ROW)])
+    found = new_versions([other], asked(areas=("la-pampa",)), [got(ROW)])
     assert [(one.row["event_id"], one.group, one.goes_on_as) for one in found] == [
         ("F", "grown", ""),
         ("E", "merged", "F"),
     ]
-    gone = new_versions([], asked(), [given(ROW)])
+    gone = new_versions([], asked(), [got(ROW)])
     assert [(one.group, one.delivery_id) for one in gone] == [("withdrawn", "E.v1.withdrawn")]
-    told = given(ROW, alert_id="E.v1.withdrawn", status="withdrawn")
-    assert new_versions([], asked(), [given(ROW), told]) == []
-    (again,) = new_versions([ROW | {"alert_id": "E.v2"}], asked(), [given(ROW), told])
-    assert again.group == "back"
+    told = got(ROW, alert_id="E.v1.withdrawn", status="withdrawn")
+    assert new_versions([], asked(), [got(ROW), told]) == []
+    for version in ("E.v1", "E.v2"):
+        (again,) = new_versions([ROW | {"alert_id": version}], asked(), [got(ROW), told])
+        assert again.group == "back"
 
 
 @pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
@@ -137,3 +140,54 @@ def test_digests_go_once_a_span_whenever_runs_are_and_never_twice_of_a_run():
 
 def test_the_first_digest_of_a_subscription_goes_at_once():
     assert is_digest_due(asked(cadence="15-days"), None, "run1", 20_000)
+
+
+EVENT = st.builds(
+    dict,
+    ha=st.sampled_from([0.4, 1.0, 2.5]),
+    status=st.sampled_from(["provisional", "confirmed", "closed", "withdrawn"]),
+    merged_from=st.sampled_from([None, "E0", "E1 E2"]),
+    cause=st.sampled_from(["mining", "road"]),
+)
+RUNS = st.lists(st.dictionaries(st.sampled_from(["E0", "E1", "E2", "E3"]), EVENT, max_size=4), max_size=6)
+
+
+@given(runs=RUNS, narrowed=st.booleans())
+@settings(max_examples=60, deadline=None)
+def test_whatever_runs_bring_each_version_is_told_once_and_a_run_that_was_told_has_nothing_more(
+    runs, narrowed
+):
+    subscription = asked(causes=("mining",), least_ha=0.5) if narrowed else asked()
+    known, versions, states = [], dict.fromkeys(["E0", "E1", "E2", "E3"], 0), {}
+    for run in runs:
+        for event, state in run.items():
+            versions[event] += states.get(event) != state  # a version is of what is published
+            states[event] = state
+        rows = [
+            ROW
+            | state
+            | {"event_id": event, "version": versions[event], "alert_id": f"{event}.v{versions[event]}"}
+            for event, state in run.items()
+        ]
+        found = new_versions(rows, subscription, known)
+        known += [
+            DeliveryRow(
+                recipient="r",
+                alert_id=one.delivery_id,
+                event_id=one.row["event_id"],
+                version=one.row["version"],
+                status="withdrawn" if one.group in ("withdrawn", "merged") else one.row["status"],
+                ha=one.row["ha"],
+            )
+            for one in found
+        ]
+        ids = [row.alert_id for row in known]
+        assert len(set(ids)) == len(ids)
+        assert new_versions(rows, subscription, known) == []
+        live = {row["event_id"] for row in rows if row["status"] != "withdrawn"}
+        last = {row.event_id: row.status for row in known}
+        held = {event for event, status in last.items() if status != "withdrawn"}
+        assert held <= live, "a reader holds what is not listed any more"
+        assert {
+            row["event_id"] for row in rows if row["event_id"] in live and is_wanted(row, subscription)
+        } <= held
