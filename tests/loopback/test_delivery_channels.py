@@ -5,12 +5,13 @@ import contextlib
 import logging
 import socket
 import threading
+import time
 from dataclasses import replace
 
 import pytest
 
 from post_office import PASSWORD, SECRET, TOKEN, USER, hook_server, mail_server, write_certificate
-from selvawatch.deliver import Attachment, Delivery, Message, deliver, webhook
+from selvawatch.deliver import Attachment, Delivery, Message, deliver, telegram, webhook
 from selvawatch.deliver.channel_table import channel_kind
 from selvawatch.errors import DeliveryError
 from selvawatch.web.retry import RetryRule
@@ -139,6 +140,34 @@ def test_a_private_host_is_asked_only_where_it_is_named(tmp_path):
         assert (refused.state, hook.attempts) == (Delivery.REFUSED, 0)
 
 
+def test_a_mail_server_that_drips_is_given_up():
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def drip():
+        with listener, listener.accept()[0] as client, contextlib.suppress(OSError):
+            while True:
+                client.sendall(b"220-and so on\r\n")
+                time.sleep(0.02)
+
+    threading.Thread(target=drip, daemon=True).start()
+    settings = {"host": "127.0.0.1", "private_host": "127.0.0.1", "port": str(listener.getsockname()[1])}
+    began = time.monotonic()
+    receipt = deliver("email", settings | {"sender": "a@example.org", "timeout_s": "0.1"}, MAIL)
+    assert (receipt.state, receipt.blocked) == (Delivery.DEFERRED, True)
+    assert time.monotonic() - began < 5
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_receiver_that_hangs_leaves_a_message_uncertain():
+    with hook_server(lambda _: "hang") as hook:
+        hooked = replace(MAIL, recipient=f"{hook.address}/x")
+        receipts = [deliver("webhook", HOOK | {"timeout_s": "0.1"}, hooked)]
+        bot = {"token": TOKEN, "api": hook.address, "private_host": "127.0.0.1", "timeout_s": "0.1"}
+        receipts.append(deliver("telegram", bot, replace(MAIL, recipient="1", attachments=())))
+    for receipt in receipts:
+        assert told_nothing(receipt).state is Delivery.UNCERTAIN, receipt
+
+
 @pytest.mark.parametrize(
     "address",
     ["", "ana", "ana@", "@example.org", "ana@example", "a b@example.org", "ana@example.org, b@example.org",
@@ -157,6 +186,7 @@ HOOK = {"secret": SECRET, "private_host": "127.0.0.1", "timeout_s": "1"}
 @pytest.fixture
 def quick(monkeypatch):
     monkeypatch.setattr(webhook, "RULE", RetryRule(tries=3, wait_s=0.01, longest_wait_s=0.05))
+    monkeypatch.setattr(telegram, "RULE", replace(telegram.RULE, wait_s=0.01))
 
 
 @pytest.mark.parametrize(
@@ -185,6 +215,16 @@ def test_a_webhook_is_signed_and_tried_again_under_one_key(faults, state, times)
         assert base64.b64decode(body["files"][0]["base64"]) == MAIL.attachments[0].content
     down = told_nothing(deliver("webhook", HOOK, message))
     assert down.state is Delivery.DEFERRED and "no connection" in down.detail
+
+
+def test_a_webhook_waits_as_it_is_asked_or_leaves_a_long_wait_to_the_next_call(monkeypatch):
+    for longest, state, attempts in ((5.0, Delivery.DELIVERED, 2), (0.5, Delivery.DEFERRED, 1)):
+        monkeypatch.setattr(webhook, "RULE", RetryRule(tries=2, wait_s=0.01, longest_wait_s=longest))
+        with hook_server(nth("wait")) as hook:
+            receipt = deliver("webhook", HOOK, replace(MAIL, recipient=f"{hook.address}/x"))
+        assert (receipt.state, hook.attempts) == (state, attempts)
+        assert receipt.wait_s == (0 if state is Delivery.DELIVERED else 1)
+        assert attempts == 1 or hook.times[1] - hook.times[0] >= 1
 
 
 @pytest.mark.parametrize(
@@ -223,6 +263,7 @@ def test_exact_places_go_over_no_plain_http():
         (("blocked",), Delivery.REFUSED, 0),
     ],
 )
+@pytest.mark.usefixtures("quick")
 def test_a_bot_waits_as_it_is_asked_and_never_repeats_what_may_have_arrived(faults, state, accepted, caplog):
     caplog.set_level(logging.DEBUG)
     with hook_server(nth(*faults)) as hook:

@@ -8,13 +8,13 @@ import time
 import traceback
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from conftest import ROOT
 from made_deliveries import BEGIN, DAY_S, MadeStore, events
 from post_office import SECRET, TOKEN, Mailbox, Received, hook_server, mail_server
-from selvawatch.deliver import webhook
+from selvawatch.deliver import telegram, webhook
 from selvawatch.deliver.delivery_ledger import DELIVERED, PENDING, SENDING, UNCERTAIN
 from selvawatch.site import Site
 from selvawatch.steps import deliveries
@@ -204,6 +204,7 @@ def _judge(made: MadeStore, kinds: dict[int, str], box: Mailbox, hook: Received,
 def send(folder: Path, number: int, site: Site) -> None:
     """Pass after pass, some time apart, until nothing waits any more: what a sender does."""
     webhook.RULE = RetryRule(tries=3, wait_s=0.001, longest_wait_s=0.01)
+    telegram.RULE = replace(telegram.RULE, wait_s=0.001)
     deliveries.site_of_store = lambda *_: contextlib.nullcontext(site)  # type: ignore[assignment]
     made = MadeStore(folder)
     for turn in range(100):

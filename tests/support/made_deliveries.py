@@ -90,6 +90,9 @@ class MadeStore:
                 folder = part / tier.name.lower()
                 folder.mkdir()
                 released.frame.to_parquet(folder / "alerts.parquet", index=False)
+                for code in ("es", "en"):
+                    page = folder / f"bulletin-{code}.html"
+                    page.write_text(f"<p>bulletin-{code} {tier.name.lower()}</p>")
         run = RunRow(sequence=sequence, run_id=name, area="la-pampa", until_day=day, result=self.report)
         known = {row.alert_id for row in self.store.ledger.alerts()}
         rows = [row for row in alert_rows(frame) if row.alert_id not in known]

@@ -251,6 +251,9 @@ class _Hook(BaseHTTPRequestHandler):
         elif fault == "moved":
             self._send(302, b"", {"Location": "http://127.0.0.1:1/elsewhere"})
             return
+        elif fault == "wait":
+            self._send(503, b"", {"Retry-After": "1"})
+            return
         elif fault.startswith("status-"):
             self._send(int(fault.removeprefix("status-")), b"{}", {})
             return

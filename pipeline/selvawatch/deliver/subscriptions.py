@@ -63,6 +63,11 @@ class Subscription:
     at_once: bool = True
     """Whether a confirmed change in a protected core goes at once."""
 
+    @property
+    def is_narrowed(self) -> bool:
+        """Whether it asks for some alerts of its tier alone."""
+        return bool(self.areas or self.zones or self.types or self.causes or self.least_ha)
+
     def __post_init__(self) -> None:
         """Refuse what is of no code, and hectares that are none."""
         _check_name(self.name)
@@ -242,6 +247,7 @@ def _check(found: Subscriptions) -> None:
     names = [one.name for one in readers]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise DeliveryError(f"the name {twice[0]} stands twice")
+    _refuse_two_tiers(found)
     for one in readers:
         if one.channel not in found.channels:
             raise DeliveryError(
@@ -257,6 +263,21 @@ def _check(found: Subscriptions) -> None:
             raise DeliveryError(
                 f"{one.name}: its channel carries no files", got=one.formats[0], needed="no formats"
             )
+
+
+def _refuse_two_tiers(found: Subscriptions) -> None:
+    """Refuse a recipient in two tiers or languages: a version of an alert goes to it once, in one of them."""
+    known: dict[tuple[str, str], Subscription] = {}
+    for one in found.subscriptions:
+        first = known.setdefault((one.channel, one.to.casefold()), one)
+        for key in ("tier", "language"):
+            if getattr(first, key) != getattr(one, key):
+                raise DeliveryError(
+                    f"{one.name}: its recipient has another {key} in {first.name}",
+                    got=getattr(one, key),
+                    needed=getattr(first, key),
+                    do="give one of them another address",
+                )
 
 
 @contextlib.contextmanager

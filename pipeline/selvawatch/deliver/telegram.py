@@ -5,6 +5,7 @@ The API knows no idempotency key, so that a message whose answer is lost is `unc
 
 import json
 import logging
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -144,7 +145,7 @@ class TelegramChannel:
             return Receipt(state=Delivery.UNCERTAIN, detail=said)
         receipt = _receipt(answer, hidden)
         if answer.status == _TOO_MANY and receipt.wait_s <= RULE.longest_wait_s:
-            raise StatusError(answer.status, str(receipt.wait_s), receipt.detail)
+            raise StatusError(answer.status, str(math.ceil(receipt.wait_s)), receipt.detail)
         return receipt
 
 

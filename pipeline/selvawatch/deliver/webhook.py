@@ -9,6 +9,7 @@ import binascii
 import hashlib
 import hmac
 import json
+import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -134,7 +135,7 @@ class WebhookChannel:
             lost.append(str(error))
             raise
         if is_passing(answer.status, RULE) and answer.requested_s <= RULE.longest_wait_s:
-            raise StatusError(answer.status, str(answer.requested_s))
+            raise StatusError(answer.status, str(math.ceil(answer.requested_s)))
         return answer
 
 

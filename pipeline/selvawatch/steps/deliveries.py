@@ -40,6 +40,9 @@ from selvawatch.write.tiers import Gate, apply
 
 log = logging.getLogger(__name__)
 
+PAGE = "html"
+"""Format of a subscription's files that stands for the bulletin's page, as the run wrote it."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sent:
@@ -204,7 +207,8 @@ def _plans(
         def attach(
             wanted: Subscription, found: Sequence[NewVersion], tier: str = tier
         ) -> tuple[Attachment, ...]:
-            return attachments(frames[tier], wanted, found, site, facts)
+            page = sealed.read(f"{tier}/bulletin-{wanted.language}.html") if PAGE in wanted.formats else b""
+            return attachments(frames[tier], wanted, found, site, facts) + _page(page, facts)
 
         yield from planner.for_subscription(subscription, rows[tier], ledger, facts, attach)
 
@@ -235,13 +239,19 @@ def attachments(
     provenance = {"run_id": run.run_id, "data_date": iso(run.until_day)}
     files = []
     with TemporaryDirectory() as folder:
-        for name in dict.fromkeys(subscription.formats):
+        for name in dict.fromkeys(name for name in subscription.formats if name != PAGE):
             form = _formats(subscription.tier)[name]
             tool = f"-{name}" if Content.FIELD in form.contents else ""
             path = Path(folder) / f"alerts-{iso(run.until_day)}{tool}{form.suffix}"
             form.write(path, released, provenance, language(subscription.language))
             files.append(Attachment(name=path.name, media_type=form.media_type, content=path.read_bytes()))
     return tuple(files)
+
+
+def _page(content: bytes, run: RunFacts) -> tuple[Attachment, ...]:
+    """The bulletin's page as a file; none where there is no content."""
+    name = f"bulletin-{iso(run.until_day)}.html"
+    return (Attachment(name=name, media_type="text/html", content=content),) if content else ()
 
 
 def _formats(tier: str) -> dict[str, Format]:
@@ -259,7 +269,14 @@ def check_asked(asked: Subscriptions, site: Site, store: Store) -> None:
     for one in asked.subscriptions:
         _refuse_absent(asked, one, "tier", [one.tier], TIERS)
         _refuse_absent(asked, one, "areas", one.areas, areas)
-        _refuse_absent(asked, one, "formats", one.formats, list(_formats(one.tier)))
+        _refuse_absent(asked, one, "formats", one.formats, [*_formats(one.tier), PAGE])
+        if PAGE in one.formats and one.is_narrowed:
+            raise DeliveryError(
+                f"{one.name}: formats: the bulletin's page tells of every alert of its tier",
+                where=asked.path,
+                got=PAGE,
+                needed="a subscription without areas, zones, types, causes and least_ha",
+            )
         _refuse_absent(asked, one, "zones", one.zones, zones.get(one.tier, ()))
         folder = Path(one.to)
         if asked.kind_of(one.channel) == "folder" and store.folder.absolute() in (folder, *folder.parents):

@@ -118,6 +118,17 @@ def test_a_channel_without_files_takes_no_formats(laid):
         laid(bot + ANA.replace("env:ANA", "12") + 'formats = ["csv"]')
 
 
+@pytest.mark.parametrize("other", ['tier = "restricted"', 'language = "en"'])
+def test_a_recipient_in_two_tiers_or_languages_is_refused_without_being_shown(laid, other):
+    second = ANA.replace("ana", "ana2").replace("env:ANA", "Ana@Example.org")
+    laid(MAIL + ANA + second + 'areas = ["la-pampa"]')
+    with pytest.raises(
+        DeliveryError, match="ana2: its recipient has another (tier|language) in ana"
+    ) as error:
+        laid(MAIL + ANA + second + other)
+    assert "example.org" not in str(error.value).lower()
+
+
 def test_a_recipient_is_one_digest_whatever_the_case_of_its_letters_and_the_key_is_private(tmp_path):
     file = tmp_path / "subscriptions.toml"
     key = recipient_key(file, begun="")

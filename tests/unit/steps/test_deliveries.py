@@ -205,10 +205,37 @@ def test_a_subscription_to_what_is_not_there_is_one_line_and_nothing_is_sent_to_
     wrong = drop(made, extra, "wrong")
     if "tier" in extra:
         wrong = wrong.replace('tier = "restricted"\n', "", 1)
-    made.subscribe(DROP + drop(made) + wrong)
+    made.subscribe(DROP + drop(made) + wrong.replace("/drop", "/other"))
     with pytest.raises(DeliveryError, match=f"wrong: {said}"):
         made.deliver()
     assert texts(made) == [] and not made.ledger.is_there
+
+
+def test_the_bulletins_page_goes_to_who_asks_for_all_alone(made):
+    made.wait(1)
+    made.run(events({"status": "confirmed"}))
+    made.subscribe(DROP + drop(made, 'formats = ["html"]'))
+    (planned,) = made.deliver(dry_run=True).planned
+    (page,) = planned.message.attachments
+    assert (page.media_type, page.content) == ("text/html", b"<p>bulletin-en restricted</p>")
+    made.subscribe(DROP + drop(made, 'formats = ["html"]\nleast_ha = 0.1'))
+    with pytest.raises(DeliveryError, match="tells of every alert of its tier; got html"):
+        made.deliver()
+
+
+def test_the_command_says_what_became_of_each_message_and_fails_where_one_is_not_delivered(made, command):
+    made.subscribe(DROP + drop(made) + drop(made, "", "absent", "nowhere"))
+    said = command("deliver", "--store", made.store.folder, "--json")
+    assert said.code == 1 and {one["state"] for one in said.json["sent"]} == {DELIVERED, PENDING}
+    made.subscribe(DROP + drop(made))
+    (late,) = made.ledger.messages(PENDING)
+    said = command("deliver", made.store.folder)
+    assert (said.code, said.out) == (0, "0 delivered, 0 not\n")
+    assert command("deliver", made.store.folder, "--close", late.key).code == 0
+    assert made.ledger.messages(PENDING) == []
+    assert "no such message" in command("deliver", made.store.folder, "--resend", late.key).error
+    missing = command("deliver", made.store.folder, "--subscriptions", made.folder / "none.toml")
+    assert "the subscriptions cannot be read" in missing.error
 
 
 def test_a_folder_in_the_store_is_refused(made):
