@@ -9,7 +9,7 @@ from prefect.task_runners import ThreadPoolTaskRunner
 from prefect.tasks import exponential_backoff
 
 from selvawatch.core.area import plain_name
-from selvawatch.steps.deliveries import deliver_after_run, tell_of_failure
+from selvawatch.steps.delivery.deliveries import deliver_after_run, tell_of_failure
 from selvawatch.steps.run.cluster import advance_on
 from selvawatch.steps.run.monitor import finish, plan
 from selvawatch.steps.run.run_report import RunReport, report_rows, report_text

@@ -17,7 +17,7 @@ from post_office import SECRET, TOKEN, Mailbox, Received, hook_server, mail_serv
 from selvawatch.deliver import telegram, webhook
 from selvawatch.deliver.delivery_ledger import DELIVERED, PENDING, SENDING, UNCERTAIN
 from selvawatch.site import Site
-from selvawatch.steps import deliveries
+from selvawatch.steps.delivery import deliveries
 from selvawatch.web.retry import RetryRule
 
 SHARES = {"email": 0.4, "webhook": 0.3, "telegram": 0.2, "folder": 0.1}

@@ -14,7 +14,7 @@ from selvawatch.core.tables import ALERTS
 from selvawatch.core.tier import Tier
 from selvawatch.deliver.delivery_ledger import DeliveryLedger
 from selvawatch.site import Site
-from selvawatch.steps.deliveries import DeliveryPass, DeliveryRequest, deliver_store
+from selvawatch.steps.delivery.deliveries import DeliveryPass, DeliveryRequest, deliver_store
 from selvawatch.steps.run.commit import alert_rows
 from selvawatch.store.folders import Store, new_folder
 from selvawatch.store.ledger import RunRow

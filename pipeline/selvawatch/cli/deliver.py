@@ -42,7 +42,7 @@ def deliver(
     as_json: JsonOption = False,
 ) -> None:
     """Send what is new to each subscriber, and what is due again; exit 1 where some is not delivered."""
-    from selvawatch.steps.deliveries import DeliveryRequest, deliver_store
+    from selvawatch.steps.delivery.deliveries import DeliveryRequest, deliver_store
 
     request = DeliveryRequest(
         store=store if folder is None else str(folder),

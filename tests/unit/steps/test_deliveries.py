@@ -23,8 +23,8 @@ from selvawatch.errors import DeliveryError, SelvawatchError, StoreError
 from selvawatch.health.delivery_findings import delivery_findings
 from selvawatch.health.store_findings import store_findings
 from selvawatch.site import Site
-from selvawatch.steps import deliveries
-from selvawatch.steps.deliveries import deliver_after_run, send_notice, tell_of_failure
+from selvawatch.steps.delivery import deliveries
+from selvawatch.steps.delivery.deliveries import deliver_after_run, send_notice, tell_of_failure
 from selvawatch.store.inspection import inspect_store
 from selvawatch.store.lock import exclusive, sending
 

@@ -4,44 +4,34 @@ import datetime as dt
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import geopandas as gpd
 import pandas as pd
 
-from selvawatch.core.days import iso
-from selvawatch.core.tables import ALERTS
-from selvawatch.core.tier import tier_named
 from selvawatch.deliver import Attachment
 from selvawatch.deliver.delivery_ledger import DELIVERED, DeliveryLedger, MessageRow
 from selvawatch.deliver.dispatch import close, recover, send_again, send_due
 from selvawatch.deliver.planning import Notice, Planned, Planner, RunFacts
 from selvawatch.deliver.recipients import recipient_key
 from selvawatch.deliver.selection import NewVersion
-from selvawatch.deliver.subscriptions import FILE, Subscription, Subscriptions, read_subscriptions
-from selvawatch.errors import DeliveryError, SelvawatchError, StoreError
+from selvawatch.deliver.subscriptions import FILE, Subscription, read_subscriptions
+from selvawatch.errors import SelvawatchError, StoreError
 from selvawatch.health.operator_notices import notices_of
 from selvawatch.site import Site
-from selvawatch.steps.products import TIERS
-from selvawatch.steps.run.attribute_events import read_zones, zones_of_tier
+from selvawatch.steps.delivery.attached_files import PAGE, attachments, page_attachment
+from selvawatch.steps.delivery.checked_subscriptions import check_asked
 from selvawatch.steps.store_site import SITE_FILE, site_of_store
-from selvawatch.store.contents import ALERTS_FILE, PUBLIC
+from selvawatch.store.contents import ALERTS_FILE
 from selvawatch.store.folders import Store, open_store
 from selvawatch.store.ledger import RunRow
 from selvawatch.store.lock import sending
 from selvawatch.store.run_files import read_parquet
 from selvawatch.store.seal import read_seal
-from selvawatch.write.formats.format_table import Content, Format, formats_of
-from selvawatch.write.language.i18n import language
-from selvawatch.write.tiers import Gate, apply
 
 log = logging.getLogger(__name__)
-
-PAGE = "html"
-"""Format of a subscription's files that stands for the bulletin's page, as the run wrote it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,7 +198,7 @@ def _plans(
             wanted: Subscription, found: Sequence[NewVersion], tier: str = tier
         ) -> tuple[Attachment, ...]:
             page = sealed.read(f"{tier}/bulletin-{wanted.language}.html") if PAGE in wanted.formats else b""
-            return attachments(frames[tier], wanted, found, site, facts) + _page(page, facts)
+            return attachments(frames[tier], wanted, found, site, facts) + page_attachment(page, facts)
 
         yield from planner.for_subscription(subscription, rows[tier], ledger, facts, attach)
 
@@ -218,96 +208,3 @@ def rows_of(frame: gpd.GeoDataFrame) -> list[Mapping[str, Any]]:
     plain = pd.DataFrame(frame.drop(columns="geometry")).astype(object)
     plain = plain.where(plain.notna(), None)
     return [{str(key): value for key, value in row.items()} for row in plain.to_dict("records")]
-
-
-def attachments(
-    frame: gpd.GeoDataFrame,
-    subscription: Subscription,
-    found: Sequence[NewVersion],
-    site: Site,
-    run: RunFacts,
-) -> tuple[Attachment, ...]:
-    """The alert versions of a digest in each format that is asked for.
-
-    frame: ALERTS as the tier has them; they pass its gate once more, which changes nothing of them.
-    """
-    known = {one.row["alert_id"] for one in found}
-    kept = frame[frame["alert_id"].isin(known)].reset_index(drop=True)
-    table = replace(ALERTS, columns=tuple(one for one in ALERTS.columns if one.name in kept.columns))
-    gate = Gate(tier=tier_named(subscription.tier), rule=site.config.tiers, data_day=run.until_day)
-    released = apply(table, kept, gate)
-    provenance = {"run_id": run.run_id, "data_date": iso(run.until_day)}
-    files = []
-    with TemporaryDirectory() as folder:
-        for name in dict.fromkeys(name for name in subscription.formats if name != PAGE):
-            form = _formats(subscription.tier)[name]
-            tool = f"-{name}" if Content.FIELD in form.contents else ""
-            path = Path(folder) / f"alerts-{iso(run.until_day)}{tool}{form.suffix}"
-            form.write(path, released, provenance, language(subscription.language))
-            files.append(Attachment(name=path.name, media_type=form.media_type, content=path.read_bytes()))
-    return tuple(files)
-
-
-def _page(content: bytes, run: RunFacts) -> tuple[Attachment, ...]:
-    """The bulletin's page as a file; none where there is no content."""
-    name = f"bulletin-{iso(run.until_day)}.html"
-    return (Attachment(name=name, media_type="text/html", content=content),) if content else ()
-
-
-def _formats(tier: str) -> dict[str, Format]:
-    """The formats that files of a tier go out in, by what subscriptions call them."""
-    known = {form.suffix.removeprefix("."): form for form in formats_of(Content.ALERTS)}
-    if tier == PUBLIC:
-        return {name: form for name, form in known.items() if name != "gpx"}
-    return known | {form.name: form for form in formats_of(Content.FIELD)}
-
-
-def check_asked(asked: Subscriptions, site: Site, store: Store) -> None:
-    """Refuse subscriptions to what the store does not have; DeliveryError for the first in the file."""
-    areas = [area.name for area in site.areas]
-    zones = _zones_of(asked, site, store)
-    for one in asked.subscriptions:
-        _refuse_absent(asked, one, "tier", [one.tier], TIERS)
-        _refuse_absent(asked, one, "areas", one.areas, areas)
-        _refuse_absent(asked, one, "formats", one.formats, [*_formats(one.tier), PAGE])
-        if PAGE in one.formats and one.is_narrowed:
-            raise DeliveryError(
-                f"{one.name}: formats: the bulletin's page tells of every alert of its tier",
-                where=asked.path,
-                got=PAGE,
-                needed="a subscription without areas, zones, types, causes and least_ha",
-            )
-        _refuse_absent(asked, one, "zones", one.zones, zones.get(one.tier, ()))
-        folder = Path(one.to)
-        if asked.kind_of(one.channel) == "folder" and store.folder.absolute() in (folder, *folder.parents):
-            raise DeliveryError(f"{one.name}: its folder lies in the store", where=asked.path)
-
-
-def _zones_of(asked: Subscriptions, site: Site, store: Store) -> dict[str, list[str]]:
-    """Types of zone and names of protected areas and communities by tier; none where nobody asks for one."""
-    tiers = {one.tier for one in asked.subscriptions if one.zones} & set(TIERS)
-    if not tiers:
-        return {}
-    zones, found = read_zones(site, store), {}
-    for tier in sorted(tiers):
-        rights = zones_of_tier(zones, tier_named(tier)).register.rights
-        named = rights[rights["type"].isin(["protected_core", "buffer"])]
-        if tier != PUBLIC:
-            named = rights[rights["type"].isin(["protected_core", "buffer", "native_community"])]
-        types = rights.loc[rights["kind"] == "zone", "type"]
-        found[tier] = sorted({*types, *named["name"].dropna()})
-    return found
-
-
-def _refuse_absent(
-    asked: Subscriptions, wanted_by: Subscription, key: str, wanted: Sequence[str], known: Sequence[str]
-) -> None:
-    folded = {name.casefold() for name in known}
-    for name in wanted:
-        if name.casefold() not in folded:
-            raise DeliveryError(
-                f"{wanted_by.name}: {key}: it is not there",
-                where=asked.path,
-                got=name,
-                needed=", ".join(known[:12]) or "a store that has any",
-            )

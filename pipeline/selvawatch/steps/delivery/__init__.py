@@ -1,0 +1,1 @@
+"""What leaves a store for those who asked: subscriptions checked, files that go along, passes over both."""

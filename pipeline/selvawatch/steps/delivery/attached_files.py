@@ -1,0 +1,66 @@
+"""Files that go with a message: the rows that it tells of, in the formats of a subscription."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import geopandas as gpd
+
+from selvawatch.core.days import iso
+from selvawatch.core.tables import ALERTS
+from selvawatch.core.tier import tier_named
+from selvawatch.deliver import Attachment
+from selvawatch.deliver.planning import RunFacts
+from selvawatch.deliver.selection import NewVersion
+from selvawatch.deliver.subscriptions import Subscription
+from selvawatch.site import Site
+from selvawatch.store.contents import PUBLIC
+from selvawatch.write.formats.format_table import Content, Format, formats_of
+from selvawatch.write.language.i18n import language
+from selvawatch.write.tiers import Gate, apply
+
+PAGE = "html"
+"""Format of a subscription's files that stands for the bulletin's page, as the run wrote it."""
+
+
+def attachments(
+    frame: gpd.GeoDataFrame,
+    subscription: Subscription,
+    found: Sequence[NewVersion],
+    site: Site,
+    run: RunFacts,
+) -> tuple[Attachment, ...]:
+    """The alert versions of a digest in each format that is asked for.
+
+    frame: ALERTS as the tier has them; they pass its gate once more, which changes nothing of them.
+    """
+    known = {one.row["alert_id"] for one in found}
+    kept = frame[frame["alert_id"].isin(known)].reset_index(drop=True)
+    table = replace(ALERTS, columns=tuple(one for one in ALERTS.columns if one.name in kept.columns))
+    gate = Gate(tier=tier_named(subscription.tier), rule=site.config.tiers, data_day=run.until_day)
+    released = apply(table, kept, gate)
+    provenance = {"run_id": run.run_id, "data_date": iso(run.until_day)}
+    files = []
+    with TemporaryDirectory() as folder:
+        for name in dict.fromkeys(name for name in subscription.formats if name != PAGE):
+            form = formats_of_tier(subscription.tier)[name]
+            tool = f"-{name}" if Content.FIELD in form.contents else ""
+            path = Path(folder) / f"alerts-{iso(run.until_day)}{tool}{form.suffix}"
+            form.write(path, released, provenance, language(subscription.language))
+            files.append(Attachment(name=path.name, media_type=form.media_type, content=path.read_bytes()))
+    return tuple(files)
+
+
+def page_attachment(content: bytes, run: RunFacts) -> tuple[Attachment, ...]:
+    """The bulletin's page as a file; none where there is no content."""
+    name = f"bulletin-{iso(run.until_day)}.html"
+    return (Attachment(name=name, media_type="text/html", content=content),) if content else ()
+
+
+def formats_of_tier(tier: str) -> dict[str, Format]:
+    """The formats that files of a tier go out in, by what subscriptions call them."""
+    known = {form.suffix.removeprefix("."): form for form in formats_of(Content.ALERTS)}
+    if tier == PUBLIC:
+        return {name: form for name, form in known.items() if name != "gpx"}
+    return known | {form.name: form for form in formats_of(Content.FIELD)}
