@@ -20,6 +20,9 @@ def evidence(
         str, typer.Argument(metavar="ALERT", help="Id of an alert or event of the current run.")
     ],
     out: Annotated[Path, typer.Option("--out", metavar="ZIP", help="File to write; it holds exact places.")],
+    timestamp: Annotated[
+        str, typer.Option(metavar="URL", help="Time-stamping authority (RFC 3161) that stamps the manifest.")
+    ] = "",
     store: StoreOption = "outputs",
     site: StoreSiteOption = None,
     site_file: SiteFileOption = DEFAULT_SITE_FILE,
@@ -27,7 +30,7 @@ def evidence(
     """Write what an alert stands on: scenes, digests, layers, series, pictures, decisions, limits."""
     from selvawatch.steps.alert_again import write_alert_evidence
 
-    typer.echo(write_alert_evidence(store, alert, out, site, site_file))
+    typer.echo(write_alert_evidence(store, alert, out, site, site_file, timestamp))
 
 
 def reproduce(
@@ -50,7 +53,8 @@ def reproduce(
             typer.echo(line)
         outcome = "equal" if found.is_equal else f"{len(found.differences)} differences"
         typer.echo(
-            f"{found.alert_id}: {outcome}; {found.inputs} files' blocks compared, {found.unnoted} not noted"
+            f"{found.alert_id}: {outcome}; blocks of {found.inputs} files compared, {found.repacked} scenes"
+            f" packed otherwise with the same numbers, {found.unnoted} of which nothing was noted"
         )
     if not found.is_equal:
         raise typer.Exit(1)

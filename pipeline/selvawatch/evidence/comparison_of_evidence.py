@@ -11,8 +11,9 @@ import shapely
 from selvawatch.core.days import iso
 from selvawatch.evidence.archive import Evidence
 from selvawatch.evidence.package import facts_of, outline_digest
-from selvawatch.prepare.ingest import blocks_in
-from selvawatch.prepare.observation_files import observation_path
+from selvawatch.evidence.pixel_series import numbers_digest
+from selvawatch.prepare.ingest import SceneRecord, blocks_in
+from selvawatch.prepare.observation_files import observation_path, read_observation
 from selvawatch.store.folders import Store
 from selvawatch.store.tile_state import TileState, current_state
 
@@ -24,6 +25,8 @@ class Reproduction:
     alert_id: str
     inputs: int
     """Layers of scenes whose digests were compared."""
+    repacked: int
+    """Scenes that are listed otherwise, as in a mirror, and whose observations hold the same numbers."""
     unnoted: int
     """Scenes of which the evidence does not say what was read."""
     differences: tuple[str, ...]
@@ -43,18 +46,20 @@ def compare(evidence: Evidence, store: Store, alerts: gpd.GeoDataFrame) -> Repro
     alerts: ALERTS of that run.
     """
     lines: list[str] = []
-    inputs = unnoted = 0
+    inputs = unnoted = repacked = 0
     for tile, rows in sorted(evidence.read_json("scenes.json").items()):
         state = current_state(store, tile)
         if state is None:
             lines.append(f"tile {tile}: nothing could be made of it")
             continue
-        compared, silent, found = _scenes(rows, store, tile, state)
-        inputs, unnoted, lines = inputs + compared, unnoted + silent, lines + found
+        compared, silent, packed, found = _scenes(rows, store, tile, state)
+        inputs, unnoted, repacked = inputs + compared, unnoted + silent, repacked + packed
+        lines += found
     lines += _alert(evidence, alerts)
     return Reproduction(
         alert_id=str(evidence.about.get("alert_id", "")),
         inputs=inputs,
+        repacked=repacked,
         unnoted=unnoted,
         differences=tuple(lines),
     )
@@ -62,10 +67,11 @@ def compare(evidence: Evidence, store: Store, alerts: gpd.GeoDataFrame) -> Repro
 
 def _scenes(
     rows: list[Mapping[str, Any]], store: Store, tile: str, state: TileState
-) -> tuple[int, int, list[str]]:
-    """Digests compared, scenes without any, and differences of a tile's scenes."""
+) -> tuple[int, int, int, list[str]]:
+    """Digests compared, scenes without any, scenes packed otherwise, and differences of a tile's scenes."""
     now = {record.key: record for record in state.scene_records}
-    compared = silent = 0
+    by_id = {record.scene_id: record for record in state.scene_records if record.state == "read"}
+    compared = silent = packed = 0
     lines, then = [], set()
     for row in rows:
         key = (row["id"], row["item_sha256"])
@@ -74,9 +80,15 @@ def _scenes(
             continue
         where = f"scene {row['id']} of {row['day']}"
         record = now.get(key)
-        if record is None:
-            newer = any(name == row["id"] for name, _ in now)
-            lines.append(f"{where}: the archive has {'another version of it' if newer else 'it no longer'}")
+        if record is None and row["id"] in by_id:
+            if _numbers(store, tile, by_id[row["id"]]) == row["observation_sha256"]:
+                packed += 1
+            else:
+                lines.append(
+                    f"{where}: the archive has another version of it, of which other numbers are read"
+                )
+        elif record is None:
+            lines.append(f"{where}: the archive no longer has it")
         elif record.state != "read":
             lines.append(f"{where}: it was read, and cannot be read now ({record.reason}): {record.text}")
         elif not row["read_sha256"]:
@@ -98,7 +110,13 @@ def _scenes(
         and record.key not in then
         and record.scene_id not in {name for name, _ in then}
     ]
-    return compared, silent, lines
+    return compared, silent, packed, lines
+
+
+def _numbers(store: Store, tile: str, record: SceneRecord) -> str:
+    """Digest of the numbers of the observation that a scene stands in."""
+    path = observation_path(store.observations(tile), record.stream, record.day)
+    return numbers_digest(read_observation(path))
 
 
 def _alert(evidence: Evidence, alerts: gpd.GeoDataFrame) -> list[str]:

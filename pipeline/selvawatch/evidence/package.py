@@ -17,7 +17,7 @@ from selvawatch.core.days import iso, to_day
 from selvawatch.core.files import content_digest, file_digest
 from selvawatch.core.scene import Scene
 from selvawatch.errors import EvidenceError, StoreError
-from selvawatch.evidence.pixel_series import pixel_series, series_csv, series_png
+from selvawatch.evidence.pixel_series import PixelSeries, pixel_series, series_csv, series_png
 from selvawatch.evidence.statement import LANGUAGES, limits
 from selvawatch.prepare.ingest import blocks_in
 from selvawatch.prepare.observation_files import observation_path
@@ -91,12 +91,12 @@ def evidence_files(site: Site, store: Store, alert: str) -> tuple[dict[str, byte
             }
         ),
         "facts.json": _json(facts_of(row)),
-        "scenes.json": _json(_scenes(subject)),
+        "scenes.json": _json(_scenes(subject, series)),
         "run.json": _json(_run(subject)),
         "decisions.json": _json(_decisions(subject)),
         "site.json": site_copy_path(store).read_bytes(),
-        "series.csv": series_csv(series),
-        "series.png": series_png(series, onset, str(row["alert_id"])),
+        "series.csv": series_csv(series.frame),
+        "series.png": series_png(series.frame, onset, str(row["alert_id"])),
         **{f"limits-{code}.txt": limits(code) for code in LANGUAGES},
         **_pictures(subject),
         **_layers(subject),
@@ -140,7 +140,7 @@ def _subject(site: Site, store: Store, alert: str) -> _Subject:
     )
 
 
-def _scenes(subject: _Subject) -> dict[str, Any]:
+def _scenes(subject: _Subject, series: PixelSeries) -> dict[str, Any]:
     """Every scene of the tiles of the alert: what it is, where from, and what was read of its files."""
     listed = {scene.key: scene for scene in scenes_before(subject.store, subject.run.area)}
     of_alert = set(str(subject.row["scenes"] or "").split())
@@ -162,6 +162,7 @@ def _scenes(subject: _Subject) -> dict[str, Any]:
                     "reason": record.reason,
                     "of_alert": record.scene_id in of_alert,
                     "read_sha256": blocks,
+                    "observation_sha256": series.observations[name].get((record.stream, record.day)),
                     **(_item(scene) if scene is not None else {"listed": False}),
                 }
             )

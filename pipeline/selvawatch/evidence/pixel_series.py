@@ -1,8 +1,9 @@
 """The pixels' series behind an alert: every observation of every pixel, as a table and as a plot."""
 
+import hashlib
 import io
 from collections.abc import Mapping
-from pathlib import Path
+from dataclasses import dataclass
 
 import matplotlib
 import numpy as np
@@ -13,6 +14,7 @@ from matplotlib.figure import Figure
 
 from selvawatch.core.days import iso, to_date
 from selvawatch.core.grid import Tile
+from selvawatch.core.observation import Observation
 from selvawatch.core.stack import NODATA
 from selvawatch.prepare.observation_files import observation_path, read_observation
 from selvawatch.prepare.observation_keys import observation_keys
@@ -23,20 +25,52 @@ INDICES = ("ndvi", "nbr", "mndwi", "vv", "vh")
 """Indices of a series, in the order of its columns."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PixelSeries:
+    """Clear observations of some pixels, and what whole observations hold."""
+
+    frame: pd.DataFrame
+    """One row for each pixel and observation that saw it: tile, row, column, easting and northing of the
+    centre, stream, day, and each index in its unit (empty where the observation has none)."""
+    observations: Mapping[str, Mapping[tuple[str, int], str]]
+    """Digest of the numbers of every observation (`numbers_digest`), by tile, by stream and day."""
+
+
 def pixel_series(
     store: Store, tiles: Mapping[str, Tile], states: Mapping[str, TileState], outline: shapely.Geometry
-) -> pd.DataFrame:
-    """Clear observations of the pixels whose centre an outline holds, by tile, pixel and day.
+) -> PixelSeries:
+    """The series of the pixels whose centre an outline holds, by tile, pixel and day.
 
-    One row for each pixel and observation that saw it: tile, row, column, easting and northing of the centre,
-    stream, day, and each index in its unit (empty where the observation has none).
+    Raises
+    ------
+    DamagedError
+        Where an observation is missing, or not what was written.
     """
-    parts = [_of_tile(store, tiles[name], states[name], outline) for name in sorted(states)]
-    frame = pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
-    return frame.sort_values(["tile", "row", "column", "day", "stream"], kind="stable").reset_index(drop=True)
+    parts = {name: _of_tile(store, tiles[name], states[name], outline) for name in sorted(states)}
+    frames = [frame for frame, _ in parts.values()]
+    frame = pd.concat([part for part in frames if len(part)] or frames[:1], ignore_index=True)
+    keys = ["tile", "row", "column", "day", "stream"]
+    return PixelSeries(
+        frame=frame.sort_values(keys, kind="stable").reset_index(drop=True),
+        observations={name: digests for name, (_, digests) in parts.items()},
+    )
 
 
-def _of_tile(store: Store, tile: Tile, state: TileState, outline: shapely.Geometry) -> pd.DataFrame:
+def numbers_digest(observation: Observation) -> str:
+    """sha256 (hex) of the stored numbers of an observation, index after index by name, of the tile's pixels.
+
+    It is the same however the files of its scenes are packed or cut, in an archive or a mirror of it.
+    """
+    found = hashlib.sha256()
+    for name, values in sorted(observation.values.items()):
+        found.update(name.encode())
+        found.update(np.ascontiguousarray(values).astype("<i2", copy=False).data)
+    return found.hexdigest()
+
+
+def _of_tile(
+    store: Store, tile: Tile, state: TileState, outline: shapely.Geometry
+) -> tuple[pd.DataFrame, dict[tuple[str, int], str]]:
     west, _, _, north = tile.bounds
     step, side = tile.grid.resolution, tile.grid.tile_px
     centres = np.arange(side) + 0.5
@@ -44,11 +78,12 @@ def _of_tile(store: Store, tile: Tile, state: TileState, outline: shapely.Geomet
     shapely.prepare(outline)
     rows, columns = np.nonzero(shapely.contains_xy(outline, x, y))
     names = ["tile", "row", "column", "easting", "northing", "stream", "day", *INDICES]
-    found = []
+    found, digests = [], dict[tuple[str, int], str]()
     days = [record.day for record in state.scene_records]
     for key in observation_keys(state.scene_records, min(days, default=0), state.until_day):
-        path = observation_path(store.observations(tile.id), key.stream, key.day)
-        seen = _values(path, rows, columns)
+        observation = read_observation(observation_path(store.observations(tile.id), key.stream, key.day))
+        digests[key.stream, key.day] = numbers_digest(observation)
+        seen = _values(observation, rows, columns)
         clear = np.logical_or.reduce([~np.isnan(values) for values in seen.values()])
         if not clear.any():
             continue
@@ -67,12 +102,12 @@ def _of_tile(store: Store, tile: Tile, state: TileState, outline: shapely.Geomet
                 }
             )
         )
-    return pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=names)
+    frame = pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=names)
+    return frame, digests
 
 
-def _values(path: Path, rows: np.ndarray, columns: np.ndarray) -> dict[str, np.ndarray]:
+def _values(observation: Observation, rows: np.ndarray, columns: np.ndarray) -> dict[str, np.ndarray]:
     """Float64 values of an observation's indices at pixels, NaN = not observed."""
-    observation = read_observation(path)
     found = {}
     for name, stored in observation.values.items():
         values = stored[rows, columns]

@@ -4,14 +4,17 @@ import io
 import tempfile
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import geopandas as gpd
 
+from selvawatch.core.files import content_digest
 from selvawatch.errors import EvidenceError, SelvawatchError
-from selvawatch.evidence.archive import Evidence, open_evidence, write_evidence
+from selvawatch.evidence.archive import Evidence, manifest_of, open_evidence, write_evidence
 from selvawatch.evidence.comparison_of_evidence import Reproduction, compare
 from selvawatch.evidence.package import evidence_files
 from selvawatch.evidence.scratch_site import lay_out
+from selvawatch.evidence.timestamp import stamp
 from selvawatch.provenance import code_digest
 from selvawatch.steps.run.monitor import monitor
 from selvawatch.steps.store_site import SITE_FILE, site_of_store
@@ -21,9 +24,16 @@ from selvawatch.store.seal import read_seal
 
 
 def write_alert_evidence(
-    store: str, alert: str, out: Path, site: Path | None = None, site_file: str = SITE_FILE
+    store: str,
+    alert: str,
+    out: Path,
+    site: Path | None = None,
+    site_file: str = SITE_FILE,
+    authority: str = "",
 ) -> Path:
     """Write what an alert of the current run stands on into a ZIP and return it.
+
+    authority: address of a time-stamping authority that is to stamp the manifest; empty: none.
 
     Raises
     ------
@@ -33,7 +43,11 @@ def write_alert_evidence(
     opened = open_store(store)
     with site_of_store(opened, site, site_file) as loaded:
         files, about = evidence_files(loaded, opened, alert)
-    return write_evidence(out, files, about)
+    if not authority:
+        return write_evidence(out, files, about)
+    manifest = content_digest(manifest_of(files, about))
+    host = urlsplit(authority).hostname or ""
+    return write_evidence(out, files, about, stamp(manifest, authority, private_host=host))
 
 
 def reproduce(path: Path, source: str) -> Reproduction:

@@ -14,7 +14,7 @@ from selvawatch.errors import EvidenceError
 from selvawatch.evidence.archive import MANIFEST, open_evidence, write_evidence
 from selvawatch.evidence.package import open_href
 from selvawatch.steps.alert_again import reproduce, write_alert_evidence
-from small_site import copy_archive, folder_of, items, replace_file, unlink_items
+from small_site import change_item, copy_archive, folder_of, items, replace_file, unlink_items
 
 pytestmark = pytest.mark.slow
 
@@ -99,6 +99,12 @@ def test_a_changed_byte_of_a_block_that_was_read_and_a_dropped_scene_are_named(s
         middle = len(content) // 2
         return content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :]
 
+    def listed_otherwise(content):
+        content["properties"]["eo:cloud_cover"] = content["properties"].get("eo:cloud_cover", 0) + 0.01
+
+    other = optical[-1]["id"]
+    assert other not in (damaged, dropped)
+    change_item(archive, other, listed_otherwise)
     replace_file(path, flip)
     unlink_items(archive, [dropped])
     found = reproduce(packed, f"folder:{archive}")
@@ -107,6 +113,7 @@ def test_a_changed_byte_of_a_block_that_was_read_and_a_dropped_scene_are_named(s
     assert any(dropped in line and "no longer" in line for line in found.differences), found.differences
     named = {line.split()[1] for line in found.differences if line.startswith("scene ")}
     assert named == {damaged, dropped}
+    assert found.repacked == 1  # as in a mirror: another item, the same numbers
 
 
 @pytest.mark.parametrize(
