@@ -29,8 +29,9 @@ DAY_S = 86_400
 DIGEST, URGENT = "digest", "at-once"
 """Kinds of message about alerts."""
 
-AttachFiles = Callable[[Subscription, Sequence[NewVersion]], tuple[Attachment, ...]]
-"""Makes the files that go with the alert versions of a digest."""
+AttachFiles = Callable[[Subscription, Sequence[NewVersion], str], tuple[Attachment, ...]]
+"""Makes the files that go with the alert versions of a message; the text is the id of the run that the
+subscription's last digest was of, empty: there was none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,7 +171,9 @@ class Planner:
             key=key,
             subject=digest_subject(content, lang),
             text=digest_text(content, lang),
-            attachments=attach(subscription, found) if found and subscription.formats else (),
+            attachments=attach(subscription, found, last.run_id if last else "")
+            if found and subscription.formats
+            else (),
         )
         row = self._row(subscription, key, kind, run.run_id)
         return Planned(name=subscription.name, row=row, message=message, alerts=alerts)

@@ -90,6 +90,15 @@ def ids_of(alerts: gpd.GeoDataFrame) -> frozenset[str]:
     return frozenset([*alerts["event_id"].astype(str), *merged])
 
 
+def keeps_bulletin(run: SealedFolder, tier: Tier) -> bool:
+    """Whether a run kept what a bulletin of a tier can be made anew of."""
+    return run.holds(_content_name(tier))
+
+
+def _content_name(tier: Tier) -> str:
+    return f"{tracked_folder(tier)}/{CONTENT_FILE}"
+
+
 def bulletin_since(store: str, tier: Tier, since: str = "") -> Bulletin:
     """The bulletin of the current run for a tier, telling what is new since a run or a day.
 
@@ -108,8 +117,8 @@ def bulletin_since(store: str, tier: Tier, since: str = "") -> Bulletin:
     if not runs:
         raise StoreError("the store has no run", where=opened.folder, do="run `selvawatch monitor` first")
     folder = opened.run(runs[-1].run_id)
-    sealed, name = read_seal(folder), f"{tracked_folder(tier)}/{CONTENT_FILE}"
-    if not sealed.holds(name):
+    sealed, name = read_seal(folder), _content_name(tier)
+    if not keeps_bulletin(sealed, tier):
         raise StoreError(
             "the run kept nothing to make a bulletin of",
             where=folder,

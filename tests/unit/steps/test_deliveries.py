@@ -23,7 +23,7 @@ from selvawatch.errors import DeliveryError, SelvawatchError, StoreError
 from selvawatch.health.delivery_findings import delivery_findings
 from selvawatch.health.store_findings import store_findings
 from selvawatch.site import Site
-from selvawatch.steps.delivery import deliveries
+from selvawatch.steps.delivery import attached_files, deliveries
 from selvawatch.steps.delivery.deliveries import deliver_after_run, send_notice, tell_of_failure
 from selvawatch.store.inspection import inspect_store
 from selvawatch.store.lock import exclusive, sending
@@ -211,13 +211,21 @@ def test_a_subscription_to_what_is_not_there_is_one_line_and_nothing_is_sent_to_
     assert texts(made) == [] and not made.ledger.is_there
 
 
-def test_the_bulletins_page_goes_to_who_asks_for_all_alone(made):
+def test_the_bulletins_page_goes_to_who_asks_for_all_since_the_last_digest(made, monkeypatch):
     made.wait(1)
     made.run(events({"status": "confirmed"}))
     made.subscribe(DROP + drop(made, 'formats = ["html"]'))
     (planned,) = made.deliver(dry_run=True).planned
     (page,) = planned.message.attachments
     assert (page.media_type, page.content) == ("text/html", b"<p>bulletin-en restricted</p>")
+    made.deliver()
+    made.wait(8)
+    made.run(events({"status": "confirmed"}, {"status": "confirmed"}))
+    monkeypatch.setattr(attached_files, "keeps_bulletin", lambda *_: True)
+    monkeypatch.setattr(attached_files, "bulletin_since", lambda _, tier, since: f"{tier.name} since {since}")
+    monkeypatch.setattr(attached_files, "html", lambda content, lang: f"{content} in {lang.code}")
+    (planned,) = made.deliver(dry_run=True).planned
+    assert planned.message.attachments[0].content == b"RESTRICTED since run2 in en"
     made.subscribe(DROP + drop(made, 'formats = ["html"]\nleast_ha = 0.1'))
     with pytest.raises(DeliveryError, match="tells of every alert of its tier; got html"):
         made.deliver()

@@ -15,13 +15,17 @@ from selvawatch.deliver.planning import RunFacts
 from selvawatch.deliver.selection import NewVersion
 from selvawatch.deliver.subscriptions import Subscription
 from selvawatch.site import Site
+from selvawatch.steps.bulletins import bulletin_since, keeps_bulletin
 from selvawatch.store.contents import PUBLIC
+from selvawatch.store.folders import Store
+from selvawatch.store.seal import read_seal
+from selvawatch.write.bulletin.bulletin import html
 from selvawatch.write.formats.format_table import Content, Format, formats_of
 from selvawatch.write.language.i18n import language
 from selvawatch.write.tiers import Gate, apply
 
 PAGE = "html"
-"""Format of a subscription's files that stands for the bulletin's page, as the run wrote it."""
+"""Format of a subscription's files that stands for the bulletin's page."""
 
 
 def attachments(
@@ -52,10 +56,23 @@ def attachments(
     return tuple(files)
 
 
-def page_attachment(content: bytes, run: RunFacts) -> tuple[Attachment, ...]:
-    """The bulletin's page as a file; none where there is no content."""
-    name = f"bulletin-{iso(run.until_day)}.html"
-    return (Attachment(name=name, media_type="text/html", content=content),) if content else ()
+def bulletin_page(
+    store: Store, subscription: Subscription, run: RunFacts, since: str
+) -> tuple[Attachment, ...]:
+    """The bulletin's page as a file, of what is new since the run that the subscriber got last; none where it is
+    not asked for.
+
+    since: id of that run; empty: there was none, and the page is the one that the run wrote. So it is of a
+    run of an earlier version, which kept nothing to make another of.
+    """
+    if PAGE not in subscription.formats:
+        return ()
+    sealed = read_seal(store.run(run.run_id))
+    content = sealed.read(f"{subscription.tier}/bulletin-{subscription.language}.html")
+    if since and keeps_bulletin(sealed, tier_named(subscription.tier)):
+        made = bulletin_since(str(store.folder), tier_named(subscription.tier), since)
+        content = html(made, language(subscription.language)).encode()
+    return (Attachment(name=f"bulletin-{iso(run.until_day)}.html", media_type="text/html", content=content),)
 
 
 def formats_of_tier(tier: str) -> dict[str, Format]:

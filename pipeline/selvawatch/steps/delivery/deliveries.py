@@ -21,7 +21,7 @@ from selvawatch.deliver.subscriptions import FILE, Subscription, read_subscripti
 from selvawatch.errors import SelvawatchError, StoreError
 from selvawatch.health.operator_notices import notices_of
 from selvawatch.site import Site
-from selvawatch.steps.delivery.attached_files import PAGE, attachments, page_attachment
+from selvawatch.steps.delivery.attached_files import attachments, bulletin_page
 from selvawatch.steps.delivery.checked_subscriptions import check_asked
 from selvawatch.steps.store_site import SITE_FILE, site_of_store
 from selvawatch.store.contents import ALERTS_FILE
@@ -195,10 +195,10 @@ def _plans(
         tier = subscription.tier
 
         def attach(
-            wanted: Subscription, found: Sequence[NewVersion], tier: str = tier
+            wanted: Subscription, found: Sequence[NewVersion], since: str, tier: str = tier
         ) -> tuple[Attachment, ...]:
-            page = sealed.read(f"{tier}/bulletin-{wanted.language}.html") if PAGE in wanted.formats else b""
-            return attachments(frames[tier], wanted, found, site, facts) + page_attachment(page, facts)
+            files = attachments(frames[tier], wanted, found, site, facts)
+            return files + bulletin_page(store, wanted, facts, since)
 
         yield from planner.for_subscription(subscription, rows[tier], ledger, facts, attach)
 
