@@ -8,7 +8,7 @@ from selvawatch.core.tier import Tier
 from selvawatch.events.comparison import UNLISTED
 from selvawatch.write.language.i18n import N_, Language
 from selvawatch.write.language.sanitise import single_line
-from selvawatch.write.language.vocabulary import word
+from selvawatch.write.language.vocabulary import word, words
 
 TEXT_UNITS = 3900
 """Longest text, in UTF-16 units: what every channel carries, Telegram's 4,096 among them."""
@@ -143,6 +143,8 @@ def _line(line: DigestLine, tier: Tier, lang: Language) -> str:
         for name in ("protected_name", "native_community", "district")
         if row.get(name)
     ]
+    if zones := words(lang, "type", row.get("zones")):
+        parts.append(", ".join(zones))
     if tier is Tier.RESTRICTED and row.get("lat") is not None and row.get("lon") is not None:
         parts.append(f"{float(row['lat']):.5f}, {float(row['lon']):.5f}")
     return " · ".join(parts)

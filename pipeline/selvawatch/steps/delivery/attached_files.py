@@ -59,8 +59,8 @@ def attachments(
 def bulletin_page(
     store: Store, subscription: Subscription, run: RunFacts, since: str
 ) -> tuple[Attachment, ...]:
-    """The bulletin's page as a file, of what is new since the run that the subscriber got last; none where it is
-    not asked for.
+    """The bulletin's page as a file, of what is new since the run that the subscriber got last; none where
+    nobody asks for it.
 
     since: id of that run; empty: there was none, and the page is the one that the run wrote. So it is of a
     run of an earlier version, which kept nothing to make another of.
