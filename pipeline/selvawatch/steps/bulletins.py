@@ -19,11 +19,11 @@ from selvawatch.store.contents import ALERTS_FILE, CONTENT_FILE, PUBLIC, RESTRIC
 from selvawatch.store.folders import Store, open_store
 from selvawatch.store.ledger import RunRow
 from selvawatch.store.run_files import (
+    bulletin_folder,
     keeps_tracked,
     read_counted,
     read_published,
     read_tracked,
-    tracked_folder,
 )
 from selvawatch.store.seal import SealedFolder, read_seal
 from selvawatch.write.bulletin.bulletin import html, message, text
@@ -96,7 +96,7 @@ def keeps_bulletin(run: SealedFolder, tier: Tier) -> bool:
 
 
 def _content_name(tier: Tier) -> str:
-    return f"{tracked_folder(tier)}/{CONTENT_FILE}"
+    return f"{bulletin_folder(tier)}/{CONTENT_FILE}"
 
 
 def bulletin_since(store: str, tier: Tier, since: str = "") -> Bulletin:

@@ -20,3 +20,5 @@ ALERTS_FILE = "alerts.parquet"
 
 INTERNAL, PUBLIC, RESTRICTED = "internal", "public", "restricted"
 """Folders of a run: what the next run reads, and what each published tier gets."""
+BULLETINS = "bulletins"
+"""Folder of a run that keeps, by tier, what its bulletin says besides its rows."""

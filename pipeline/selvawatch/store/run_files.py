@@ -16,6 +16,7 @@ from selvawatch.errors import StoreError
 from selvawatch.events.track import Tracked
 from selvawatch.register.manifest import Snapshot
 from selvawatch.store.contents import (
+    BULLETINS,
     CELLS_FILE,
     CONTENT_FILE,
     COUNTED_FILE,
@@ -85,13 +86,18 @@ def read_published(run: Path, tier: Tier) -> frozenset[str] | None:
     DamagedError
         When the folder is missing, or the file is not what the run wrote.
     """
-    opened, name = read_seal(run), f"{tracked_folder(tier)}/{PUBLISHED_FILE}"
+    opened, name = read_seal(run), f"{bulletin_folder(tier)}/{PUBLISHED_FILE}"
     return frozenset(opened.read_json(name)) if opened.holds(name) else None
 
 
 def write_published(run: Path, ids: Iterable[str], tier: Tier) -> None:
     """Note below a run's folder the ids of all events that a tier was given until it."""
-    write_text(run / tracked_folder(tier) / PUBLISHED_FILE, json.dumps(sorted(ids), indent=0) + "\n")
+    write_text(run / bulletin_folder(tier) / PUBLISHED_FILE, json.dumps(sorted(ids), indent=0) + "\n")
+
+
+def bulletin_folder(tier: Tier) -> str:
+    """Folder below a run that keeps what the bulletin of a tier says besides its rows."""
+    return f"{BULLETINS}/{tier.name.lower()}"
 
 
 COUNTED_COLUMNS = ("cell_id", "event_id", "status", "cause", "mining_probability", "onset", "ha")
@@ -100,15 +106,16 @@ COUNTED_COLUMNS = ("cell_id", "event_id", "status", "cause", "mining_probability
 
 def read_counted(run: SealedFolder, tier: Tier) -> pd.DataFrame:
     """The cells that the figures of a tier count, without their outlines; DamagedError as `read_seen`."""
-    return pd.read_parquet(io.BytesIO(run.read(f"{tracked_folder(tier)}/{COUNTED_FILE}")))
+    return pd.read_parquet(io.BytesIO(run.read(f"{bulletin_folder(tier)}/{COUNTED_FILE}")))
 
 
 def write_content(run: Path, values: Mapping[str, Any], cells: pd.DataFrame, tier: Tier) -> None:
     """Note below a run's folder what the bulletin of a tier says besides its rows, and the CELLS counted."""
-    folder = run / tracked_folder(tier)
+    folder = run / bulletin_folder(tier)
+    folder.mkdir(parents=True, exist_ok=True)
     cells[list(COUNTED_COLUMNS)].to_parquet(folder / COUNTED_FILE, index=False)
     text = json.dumps(values, sort_keys=True, ensure_ascii=False)
-    write_text(run / tracked_folder(tier) / CONTENT_FILE, text + "\n")
+    write_text(folder / CONTENT_FILE, text + "\n")
 
 
 def read_seen(run: Path) -> set[tuple[str, str, str]] | None:
