@@ -2,6 +2,7 @@
 
 import datetime as dt
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
@@ -45,27 +46,16 @@ def zone_of(text: str) -> dt.tzinfo | None:
         ) from error
 
 
-def moment_of(texts: list[str], zone: dt.tzinfo | None) -> Moment:
-    """The first of some texts that is a time with a zone, in UTC; else the first in the declared zone.
+def moment_of(texts: Sequence[str], zone: dt.tzinfo | None) -> Moment:
+    """The first of some texts that is not empty, as a time in UTC: none of the others stands in for it.
 
-    A day alone counts as its noon in the declared zone.
+    zone: of a time that states none. A day alone counts as its noon in that zone.
     """
-    reasons = []
-    for text in texts:
-        moment = _read(text, zone)
-        if moment.utc:
-            return moment
-        reasons.append(moment.reason)
-    for reason in ("no-zone", "unreadable"):
-        if reason in reasons:
-            return Moment(reason=reason)
-    return Moment(reason="missing")
+    return next((_read(text, zone) for text in texts if text.strip()), Moment(reason="missing"))
 
 
 def _read(text: str, zone: dt.tzinfo | None) -> Moment:
     cleaned = " ".join(text.split())
-    if not cleaned:
-        return Moment(reason="missing")
     try:
         if _DAY.fullmatch(cleaned):
             read = dt.datetime.combine(dt.date.fromisoformat(cleaned), dt.time(12))

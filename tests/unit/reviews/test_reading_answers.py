@@ -140,6 +140,10 @@ def test_a_time_without_zone_is_empty_or_as_declared(tmp_path, alerts):
     assert "--zone" in silent.remarks[0]
     for zone in ("-05:00", "America/Lima"):
         assert judged(tmp_path, alerts, text, zone=zone).reviews[0].observed_at == "2026-06-05T03:00:00Z"
+    sent = text.replace("seen_at", "seen_at,SubmissionDate").replace(
+        "00:00\n", "00:00,2026-06-05T12:00:00Z\n"
+    )
+    assert judged(tmp_path, alerts, sent).reviews[0].time_reason == "no-zone"
     with pytest.raises(LayerError, match="zone is not known"):
         zone_of("Lima time")
 
