@@ -171,6 +171,6 @@ def _dropped_lines(answers: AnswerFile, names: list[str]) -> list[str]:
 
 
 def _listed(names: list[str]) -> str:
-    shown = [name[:40] for name in names[:NAMED_FIELDS]]
+    shown = [" ".join(name[:40].split()) for name in names[:NAMED_FIELDS]]
     rest = len(names) - len(shown)
     return ", ".join(shown) + (f" and {rest} more" if rest else "")

@@ -158,6 +158,12 @@ def test_names_and_free_text_are_dropped_and_said(tmp_path, alerts):
     assert not any("Juana" in line for line in (*done.remarks, *done.problems))
 
 
+def test_a_name_of_a_field_breaks_no_line(tmp_path, alerts):
+    done = judged(tmp_path, alerts, f'alert_id,verdict,"a\nb\r\nc"\n{FIRST},mining,x\n,,y\n')
+    assert landed(done) == [(f"{FIRST}.v2", "mining")]
+    assert all(len(line.splitlines()) == 1 for line in (*done.problems, *done.remarks))
+
+
 def test_a_file_without_a_verdict_is_one_line(alerts, reference_data):
     folder = reference_data / "delivery-contracts"
     for name in ("odk_submissions.csv", "kobotoolbox_submissions.csv", "mapeo_observations.geojson",
