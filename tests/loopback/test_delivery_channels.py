@@ -140,19 +140,23 @@ def test_a_private_host_is_asked_only_where_it_is_named(tmp_path):
         assert (refused.state, hook.attempts) == (Delivery.REFUSED, 0)
 
 
-def test_a_mail_server_that_drips_is_given_up():
+@pytest.mark.parametrize(
+    ("line", "pause_s", "timeout_s"),
+    [(b"220-and so on\r\n", 0.02, "0.1"), (b"220-" + b"x" * 4000 + b"\r\n", 0, "60")],
+)
+def test_a_mail_server_whose_answer_never_ends_is_given_up(line, pause_s, timeout_s):
     listener = socket.create_server(("127.0.0.1", 0))
 
     def drip():
         with listener, listener.accept()[0] as client, contextlib.suppress(OSError):
             while True:
-                client.sendall(b"220-and so on\r\n")
-                time.sleep(0.02)
+                client.sendall(line)
+                time.sleep(pause_s)
 
     threading.Thread(target=drip, daemon=True).start()
     settings = {"host": "127.0.0.1", "private_host": "127.0.0.1", "port": str(listener.getsockname()[1])}
     began = time.monotonic()
-    receipt = deliver("email", settings | {"sender": "a@example.org", "timeout_s": "0.1"}, MAIL)
+    receipt = deliver("email", settings | {"sender": "a@example.org", "timeout_s": timeout_s}, MAIL)
     assert (receipt.state, receipt.blocked) == (Delivery.DEFERRED, True)
     assert time.monotonic() - began < 5
 

@@ -18,7 +18,7 @@ from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime
-from typing import Literal
+from typing import IO, Literal
 
 from selvawatch.deliver.channel import Delivery, Message, Receipt, harmless
 from selvawatch.deliver.channel_settings import settings_of
@@ -35,6 +35,7 @@ _ADDRESS = re.compile(
 _READY, _CONTINUE, _ACCEPTED = 220, 354, 250
 _PERMANENT = 500
 _DRAIN_S = 0.002
+_ANSWER_BYTES = 1_000_000
 _LASTING = 5
 """Times the time limit of an answer that a session may last in all, however steadily its server drips."""
 
@@ -126,6 +127,30 @@ class _Session(smtplib.SMTP):
         except BaseException:
             connection.close()
             raise
+
+    def getreply(self) -> tuple[int, bytes]:
+        """The next answer; what goes on without end is cut off."""
+        if self.file is None and self.sock is not None:
+            self.file = _CutStream(self.sock.makefile("rb"))
+        return super().getreply()
+
+
+class _CutStream:
+    """What a server says from one change of the connection to the next, as far as anybody needs it."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream, self._left = stream, _ANSWER_BYTES
+
+    def readline(self, most: int) -> bytes:
+        """The next line; OSError once all lines are more than any session needs."""
+        line = self._stream.readline(most)
+        self._left -= len(line)
+        if self._left < 0:
+            raise OSError("it says too much")
+        return line
+
+    def close(self) -> None:
+        self._stream.close()
 
 
 @dataclass(frozen=True, slots=True)
