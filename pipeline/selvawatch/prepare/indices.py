@@ -65,6 +65,11 @@ def decibel(power: np.ndarray) -> np.ndarray:
     return out
 
 
+def reflectance(band: np.ndarray) -> np.ndarray:
+    """A band's reflectance as it is, float32 in its shape."""
+    return np.asarray(band, np.float32)
+
+
 def linear(db: np.ndarray) -> np.ndarray:
     """Linear power of backscatter in dB, in its shape; NaN stays NaN."""
     return np.exp(np.asarray(db, np.float32) / _DB)
@@ -83,6 +88,11 @@ class Index:
     radar: bool = False
     meaning: str = ""
     """What it says, in English."""
+
+    @property
+    def is_band(self) -> bool:
+        """Whether it is an optical band as it is, so that a column of that name is a band."""
+        return self.formula is reflectance
 
     def of(self, bands: Mapping[str, np.ndarray]) -> np.ndarray:
         """The index of bands (float32 physical values, any shape), float32, NaN where it is not defined."""
@@ -106,6 +116,13 @@ INDICES: dict[str, Index] = {
         _unit("nbr", "nir", "swir22", "Canopy water and structure against bare or burnt ground."),
         _unit("ndmi", "nir", "swir16", "Canopy water."),
         _unit("mndwi", "green", "swir16", "Open water, turbid ponds included."),
+        Index(
+            name="blue",
+            bands=("blue",),
+            formula=reflectance,
+            scale=UNIT_SCALE,
+            meaning="Blue reflectance; haze and smoke brighten it over forest.",
+        ),
         _backscatter("vv", "Co-polarised backscatter, gamma0."),
         _backscatter("vh", "Cross-polarised backscatter, gamma0."),
     )

@@ -86,7 +86,8 @@ TO_OLI: dict[str, Mapping[str, tuple[float, float]]] = {
 FAMILIES = ("sentinel-2", "landsat", "sentinel-1")
 """Streams that a site names a source for."""
 
-_OPTICAL = ("ndvi", "nbr", "ndmi", "mndwi")
+_OPTICAL = ("ndvi", "nbr", "ndmi", "mndwi", "blue")
+_INDICES = _OPTICAL[:-1]
 
 SENTINEL_2 = Sensor(
     name="sentinel-2",
@@ -290,7 +291,7 @@ LANDSAT_NDVI = Sensor(
     stream="landsat",
     platforms=("landsat-5", "landsat-7", "landsat-8", "landsat-9", "landsat"),
     bands=_ready("ndvi", "nbr", "ndmi", "mndwi"),
-    indices=_OPTICAL,
+    indices=_INDICES,
     revisit_days=8,
 )
 SENTINEL_2_NDVI = replace(
