@@ -346,7 +346,7 @@ class Site:
     @property
     def halo_px(self) -> int:
         """Pixels around a tile that its observations, baselines and running state hold too."""
-        from selvawatch.detect.common_shift import halo_px  # its kernels take a second to import
+        from selvawatch.detect.halo import halo_px  # its kernels take a second to import
 
         return halo_px(self.model, self.common_shift, self.grid.resolution, self.grid.tile_px)
 

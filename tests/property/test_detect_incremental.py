@@ -8,6 +8,7 @@ from detect_made import START, fused, monitored, quiet_baselines, random_looks
 from selvawatch.core.observation import Observation
 from selvawatch.core.status import MOVES, Status
 from selvawatch.detect import fusion
+from selvawatch.detect.halo import halo
 
 MODEL = fused()
 SHAPE = (9, 12)
@@ -49,12 +50,12 @@ def test_day_by_day_is_all_at_once(seed, workers):
 def test_cutting_a_tile_with_a_halo_changes_no_pixel(seed, row, column):
     baselines, observations = archive(seed)
     whole = fusion.advance(MODEL, baselines, begin(), observations)
-    halo = fusion.halo(MODEL, RESOLUTION)
+    reach = halo(MODEL, RESOLUTION)
     for rows in (slice(0, row), slice(row, SHAPE[0])):
         for columns in (slice(0, column), slice(column, SHAPE[1])):
             wide = (
-                slice(max(0, rows.start - halo), min(SHAPE[0], rows.stop + halo)),
-                slice(max(0, columns.start - halo), min(SHAPE[1], columns.stop + halo)),
+                slice(max(0, rows.start - reach), min(SHAPE[0], rows.stop + reach)),
+                slice(max(0, columns.start - reach), min(SHAPE[1], columns.stop + reach)),
             )
             cut = [
                 Observation(

@@ -121,8 +121,16 @@ def cube(
     """Accuracy and delay on a synthetic reference cube with known break days."""
     from selvawatch.validate.judge_raster import validate_cube
 
-    chosen = _detector(_load(site), detector)
-    _print_report(validate_cube(folder, tag, chosen, sensors=sensors, workers=workers), as_json)
+    loaded = _load(site)
+    report = validate_cube(
+        folder,
+        tag,
+        _detector(loaded, detector),
+        shared=loaded.common_shift,
+        sensors=sensors,
+        workers=workers,
+    )
+    _print_report(report, as_json)
 
 
 @app.command()

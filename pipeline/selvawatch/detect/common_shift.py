@@ -7,7 +7,7 @@ import xarray as xr
 
 from selvawatch.core.observation import Observation
 from selvawatch.core.stack import NODATA
-from selvawatch.detect import fusion, harmonic
+from selvawatch.detect import harmonic
 from selvawatch.detect.baseline import name_of
 from selvawatch.detect.kernels import shift as kernels
 from selvawatch.detect.model import Model
@@ -17,26 +17,13 @@ _GAUSS_QUARTILE = 0.6745
 """Upper quartile of a standard normal distribution."""
 
 
-def halo_px(model: Model, rule: CommonShift, resolution: float, tile_px: int) -> int:
-    """Pixels around a tile that its state must cover to be that of any other tiling of the grid.
-
-    As far as neighbours support, and from there to the end of the blocks that a shift is measured in: whole
-    blocks where a tile is cut into whole blocks, else as much as one could need.
-    """
-    reach = fusion.halo(model, resolution)
-    if not any(limit > 0 for limit in rule.most.values()):
-        return reach
-    if tile_px % rule.block_px == 0:
-        return -(-reach // rule.block_px) * rule.block_px
-    return reach + rule.block_px - 1
-
-
 def without_common_shift(
     observation: Observation,
     model: Model,
     baselines: xr.Dataset,
     rule: CommonShift,
     corner: Corner | None = None,
+    calm: np.ndarray | None = None,
 ) -> Observation:
     """The observation with each block's common shift taken off; of a stream that the model does not know, as
     it is.
@@ -47,7 +34,8 @@ def without_common_shift(
     `most` bounds even that. After the spatial normalisation of Hamunyela et al. (2016, Remote Sensing of
     Environment 172, 126-138); the quartiles and the bound are ours.
 
-    corner: where the observation begins on the grid; None: at its anchor.
+    corner: where the observation begins on the grid; None: at its anchor. calm: (y, x) bool, pixels that are
+    measured; those that stand in a loss would pull the shift; None: all.
 
     baselines: (y, x) as `detect.baseline.fit_baselines` gives them.
     """
@@ -62,6 +50,8 @@ def without_common_shift(
         terms = baselines[name_of(stream.stream, index.index, "terms")].to_numpy()
         sigma = baselines[name_of(stream.stream, index.index, "sigma")].to_numpy()
         basis = _basis(observation.day, index.harmonic.harmonics)
+        if calm is not None:
+            sigma = np.where(calm, sigma, 0)
         shift = block_shifts(values[index.index], terms, sigma, basis, rule, corner)
         shift = np.clip(shift, -limit / index.scale, limit / index.scale)
         values[index.index] = _subtracted(values[index.index], shift, rule, corner)
@@ -83,10 +73,7 @@ def block_shifts(
 
     basis: (term,) float32.
     """
-    step = rule.step_px
-    of_rows, of_columns = _blocks(stored.shape, rule, corner)
-    begin = Corner(row=0, column=0) if corner is None else corner
-    sampled = np.s_[-begin.row % step :: step, -begin.column % step :: step]
+    blocks, offsets, sampled = _sampled_blocks(stored.shape, rule, corner)
     seen = stored[sampled]
     noise = sigma[sampled].astype(np.float32)
     predicted = np.zeros(seen.shape, np.float32)
@@ -94,14 +81,55 @@ def block_shifts(
         predicted += weight * term[sampled]
     residual = np.where((seen != NODATA) & (noise > 0), seen - predicted, np.float32(np.nan))
     noise[np.isnan(residual)] = np.nan
-    blocks = (int(of_rows[-1]) + 1, int(of_columns[-1]) + 1)
-    offsets = tuple(-(first % rule.block_px // -step) for first in (begin.row, begin.column))
     residual, noise = (_sorted_blocks(values, blocks, offsets, rule) for values in (residual, noise))
     count = np.isfinite(residual).sum(axis=-1)
     low, high = _quantile(residual, count, 0.25), _quantile(residual, count, 0.75)
     spread = _GAUSS_QUARTILE * _quantile(noise, count, 0.5)
     shift = np.minimum(0, high - spread) + np.maximum(0, low + spread)
+    left_in = rule.noise / _GAUSS_QUARTILE * spread
+    shift = np.sign(shift) * np.maximum(0, np.abs(shift) - np.nan_to_num(left_in))
     return np.where(count >= rule.minimum_px, shift, 0).astype(np.float32)
+
+
+def forest_blue(
+    stored: np.ndarray, sigma: np.ndarray, noise: float, rule: CommonShift, corner: Corner | None = None
+) -> np.ndarray:
+    """Blue above that of the forest of its block, (y, x) int16 in stored units; -32768 where the block shows
+    too little forest, or nothing was seen.
+
+    The forest's blue is the lower quartile of its pixels and what noise lies above it: haze and loss are
+    brighter.
+
+    stored: (y, x) int16; sigma: (y, x), only sigma > 0 is forest; noise: standard deviation, stored units.
+    """
+    blocks, offsets, sampled = _sampled_blocks(stored.shape, rule, corner)
+    seen = stored[sampled]
+    values = np.where((seen != NODATA) & (sigma[sampled] > 0), seen.astype(np.float32), np.float32(np.nan))
+    ascending = _sorted_blocks(values, blocks, offsets, rule)
+    count = np.isfinite(ascending).sum(axis=-1)
+    level = _quantile(ascending, count, 0.25) + _GAUSS_QUARTILE * noise
+    known = count >= rule.minimum_px
+    rows, columns = block_numbers(stored.shape, rule, corner)
+    shift = np.rint(np.where(known, level, 0)).astype(np.int32)
+    out = np.empty(stored.shape, np.int16)
+    kernels.subtract(np.ascontiguousarray(stored), shift, rows, columns, out)
+    if not known.all():
+        out[~known[rows][:, columns]] = NODATA
+    return out
+
+
+def _sampled_blocks(
+    shape: tuple[int, ...], rule: CommonShift, corner: Corner | None
+) -> tuple[tuple[int, int], tuple[int, ...], tuple[slice, slice]]:
+    """How many blocks an image meets, which sample of its block the first is, and which pixels are
+    sampled.
+    """
+    step = rule.step_px
+    of_rows, of_columns = block_numbers(shape, rule, corner)
+    begin = Corner(row=0, column=0) if corner is None else corner
+    offsets = tuple(-(first % rule.block_px // -step) for first in (begin.row, begin.column))
+    sampled = np.s_[-begin.row % step :: step, -begin.column % step :: step]
+    return (int(of_rows[-1]) + 1, int(of_columns[-1]) + 1), offsets, sampled
 
 
 def _sorted_blocks(
@@ -131,10 +159,13 @@ def _quantile(ascending: np.ndarray, count: np.ndarray, share: float) -> np.ndar
     return low + (high - low) * (quantile_position - below)
 
 
-def _blocks(
+def block_numbers(
     shape: tuple[int, ...], rule: CommonShift, corner: Corner | None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Which of the blocks that an image meets each of its rows, and each of its columns, lies in."""
+    """Which of the blocks that an image meets each of its rows, and each of its columns, lies in.
+
+    (y,) and (x,) int64, from 0. shape: (y, x).
+    """
     begin = Corner(row=0, column=0) if corner is None else corner
     rows, columns = (
         (first + np.arange(size)) // rule.block_px - first // rule.block_px
@@ -153,7 +184,7 @@ def _subtracted(
     padded = np.rint(shift).astype(np.int32)
     if not padded.any():
         return stored
-    rows, columns = _blocks(stored.shape, rule, corner)
+    rows, columns = block_numbers(stored.shape, rule, corner)
     out = np.empty(stored.shape, np.int16)
     kernels.subtract(np.ascontiguousarray(stored), padded, rows, columns, out)
     return out

@@ -12,15 +12,14 @@ from selvawatch.core.stack import NODATA
 from selvawatch.detect import harmonic
 from selvawatch.detect.baseline import NEIGHBOURHOOD, name_of
 from selvawatch.detect.kernels import evidence as kernels
-from selvawatch.detect.model import IndexModel, Kind, Model, StreamModel
+from selvawatch.detect.model import Haze, IndexModel, Kind, Model, StreamModel
 from selvawatch.detect.spatial_reference import forest_level
 from selvawatch.errors import StackError
 
-_ALWAYS = -1e8
-"""Departure that every pixel with a history passes: an observation without the veil's indices counts as
-veiled.
-"""
+BLUE_EXCESS = "blue_excess"
+"""Name under which an observation carries how much brighter in blue it is than the forest around."""
 
+_NO_BLUE = np.empty(0, np.int16)
 _SIDES = {"fall": kernels.FALL, "both": kernels.BOTH, "rise": kernels.RISE}
 
 
@@ -38,7 +37,8 @@ class PreparedIndex:
     falls_back: bool
     side: int
     counts: bool
-    veils: bool
+    part: int
+    """Its part in haze, `kernels.VEGETATION` and so on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,9 +50,10 @@ class PreparedObservation:
     correlation: float
     low: float
     high: float
-    departure: float
-    veiled: float
-    unveiled: float
+    haze: np.ndarray
+    """(`kernels.HAZE`,) float32."""
+    blue: np.ndarray
+    """(pixels,) int16 excess of blue, or empty."""
     per_unit: float
     indices: tuple[PreparedIndex, ...]
 
@@ -87,7 +88,7 @@ class PreparedObservation:
                 index.side,
                 number == 0,
                 index.counts,
-                index.veils,
+                index.part,
                 self.added,
                 start,
                 stop,
@@ -99,9 +100,8 @@ class PreparedObservation:
             self.correlation,
             self.low,
             self.high,
-            self.departure,
-            self.veiled,
-            self.unveiled,
+            self.haze,
+            self.blue,
             self.per_unit,
             first_of_run,
             start,
@@ -155,32 +155,25 @@ class EvidenceRule:
                 needed=self._shape,
             )
         present = [index for index in stream.indices if index.index in observation.values]
-        veil = stream.veil
-        has_veil = veil is not None and set(veil.indices) <= set(observation.values)
+        haze = stream.haze
+        tested = haze is not None and set(haze.indices) <= set(observation.values)
+        blue = observation.values.get(BLUE_EXCESS)
         return PreparedObservation(
             kind=stream.kind,
             added=stream.combine == "sum",
             correlation=stream.correlation,
             low=stream.low,
             high=stream.high,
-            departure=0.0 if veil is None else (veil.departure if has_veil else _ALWAYS),
-            veiled=stream.high if veil is None else veil.veiled,
-            unveiled=stream.high if veil is None else veil.unveiled,
+            haze=_haze_numbers(stream, tested),
+            blue=_NO_BLUE if blue is None or not tested else np.ascontiguousarray(blue).reshape(-1),
             per_unit=1 / self._model.unit,
             indices=tuple(
-                self._index(
-                    observation,
-                    stream,
-                    index,
-                    counts=index.counts,
-                    veils=veil is not None and (index.index in veil.indices if has_veil else index.counts),
-                )
-                for index in present
+                self._index(observation, stream, index, part=_part(haze, index, tested)) for index in present
             ),
         )
 
     def _index(
-        self, observation: Observation, stream: StreamModel, index: IndexModel, *, counts: bool, veils: bool
+        self, observation: Observation, stream: StreamModel, index: IndexModel, *, part: int
     ) -> PreparedIndex:
         key = (stream.stream, index.index)
         if observation.scales[index.index] != index.scale:
@@ -210,9 +203,49 @@ class EvidenceRule:
             spatial=spatial,
             falls_back=self._falls_back[key],
             side=_SIDES[index.evidence.side],
-            counts=counts,
-            veils=veils,
+            counts=index.counts,
+            part=part,
         )
+
+
+def _part(haze: Haze | None, index: IndexModel, tested: bool) -> int:
+    """Part of an index in haze; where an observation does not carry all that haze needs, those that count
+    need a history, as long as haze is told at all.
+    """
+    if haze is None:
+        return kernels.NO_PART
+    if not tested:
+        return kernels.COUNTED if index.counts else kernels.NO_PART
+    return haze.indices.index(index.index) if index.index in haze.indices else kernels.NO_PART
+
+
+def _haze_numbers(stream: StreamModel, tested: bool) -> np.ndarray:
+    """Numbers of haze as `kernels.quantise` takes them, (`kernels.HAZE`,) float32.
+
+    An observation that cannot be held against haze, but should be, may say `untested`; one that need not,
+    what its stream says.
+    """
+    numbers, haze = np.ones(kernels.HAZE, np.float32), stream.haze
+    if haze is None or not tested:
+        numbers[-2:] = stream.high if haze is None else haze.untested
+        return numbers
+    scale = next(index.scale for index in stream.indices if index.index == haze.vegetation)
+    numbers[:] = (
+        haze.soil_share,
+        haze.soil_slack,
+        haze.water_share,
+        haze.water_slack,
+        haze.unlit,
+        haze.most / scale,
+        scale / haze.beyond,
+        haze.blue_share,
+        haze.blue_slack,
+        haze.blue_noise / scale,
+        haze.freedom,
+        haze.veiled,
+        haze.unveiled,
+    )
+    return numbers
 
 
 def _widened(sigma: np.ndarray, spread: float) -> np.ndarray:

@@ -1,12 +1,12 @@
 """The running state of a tile: evidence of all streams in Page's sums, a step a day, and the status it gives.
 
-A pixel's state is 26 bytes: three sums (optical, radar, joint; one byte each, in units of evidence), for
+A pixel's state is 33 bytes: three sums (optical, radar, joint; one byte each, in units of evidence), for
 each the first day of its run (the last observation while it is 0), the days from the observation before to
 that day, and the observations of the run; a byte of flags; the days of first being provisional, of becoming
-so last, and of being confirmed or withdrawn; the last observation and the number of observations.
+so last, and of being confirmed or withdrawn; the last observation and the number of observations; what two
+indices fell by slowly, the running fall of one, and the day it was last seen on.
 """
 
-import math
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -19,9 +19,13 @@ from selvawatch.core.observation import Observation
 from selvawatch.core.raster_layers import LAYERS
 from selvawatch.core.status import Confidence, Reason, Status
 from selvawatch.detect.evidence import EvidenceRule, PreparedObservation
+from selvawatch.detect.halo import support_px
 from selvawatch.detect.kernels import fusion as kernels
 from selvawatch.detect.kernels.evidence import scratch
 from selvawatch.detect.model import Model
+from selvawatch.detect.shared_parts import SharedParts
+from selvawatch.detect.shift_rule import CommonShift, Corner
+from selvawatch.detect.slow_fall import LEVELS, SlowFalls
 from selvawatch.errors import StackError
 
 ACCUMULATORS = ("optical", "radar", "joint")
@@ -37,8 +41,11 @@ STATE: dict[str, str] = {
     "decided_on": "uint16",
     "last_look": "uint16",
     "looks_total": "uint16",
+    **dict.fromkeys(LEVELS.values(), "int16"),
+    "fall": "uint8",
+    "fall_on": "uint16",
 }
-"""Variables of a state and their types: 26 bytes per pixel."""
+"""Variables of a state and their types: 33 bytes per pixel."""
 
 LAST_DAY = 65_535
 """Last day that a state can hold, days since 1970-01-01."""
@@ -47,12 +54,6 @@ _SLOT = ("sum", "since", "gap", "looks")
 _add_day: Callable[..., None] = kernels.add_day
 _decide: Callable[..., None] = kernels.decide
 _PIECE = 65_536
-_APART = 2**40
-
-
-def halo(model: Model, resolution: float) -> int:
-    """Pixels around a tile that its state must cover, so that neighbours across its border count."""
-    return _distance(model, resolution) if model.support.neighbours else 0
 
 
 def start(model: Model, reason: xr.DataArray, *, resolution: float | None) -> xr.Dataset:
@@ -79,6 +80,8 @@ def advance(
     state: xr.Dataset,
     observations: Iterable[Observation],
     *,
+    rule: CommonShift | None = None,
+    corner: Corner | None = None,
     workers: int = 1,
 ) -> xr.Dataset:
     """The state after some observations; the state given is not changed.
@@ -88,7 +91,8 @@ def advance(
     day by day or all at once, for any number of workers, and for any cut of the tile that keeps a halo and
     the same spatial reference.
 
-    workers: threads over pieces of the tile.
+    rule: what a neighbourhood shares, which is taken off first; None: pixels are held against their own past
+    alone. corner: where the tile begins on the grid. workers: threads over pieces of the tile.
 
     baselines: as `detect.baseline.fit_baselines` gives them, (y, x). state: (y, x), variables `STATE`.
 
@@ -106,7 +110,7 @@ def advance(
     arrays = {name: state[name].to_numpy().astype(dtype).reshape(-1) for name, dtype in STATE.items()}
     shape = (state.sizes["y"], state.sizes["x"])
     workers = max(1, workers)
-    steps = _Steps(model, baselines, state, arrays, workers)
+    steps = _Steps(model, baselines, state, arrays, rule, corner, workers)
     until = int(state.attrs["until"])
     with ThreadPoolExecutor(workers) as pool:
         for day, same_day in groupby(observations, key=lambda observation: observation.day):
@@ -189,15 +193,19 @@ class _Steps:
         baselines: xr.Dataset,
         state: xr.Dataset,
         arrays: dict[str, np.ndarray],
+        rule: CommonShift | None,
+        corner: Corner | None,
         workers: int,
     ) -> None:
         self._model = model
         self._workers = workers
         self._shape = (state.sizes["y"], state.sizes["x"])
         self._pixels = self._shape[0] * self._shape[1]
-        self._distance = _distance(model, float(state.attrs["resolution"]))
+        self._distance = support_px(model, float(state.attrs["resolution"]))
         self._limits, self._levels = _units(model)
         self._rule = EvidenceRule(model, baselines)
+        self._shared = None if rule is None else SharedParts(model, baselines, rule, corner)
+        self._slow = None if rule is None else SlowFalls(model, rule, corner, arrays, self._shape)
         self._arrays = arrays
         self._slots = [arrays[f"{part}_{name}"] for name in ACCUMULATORS for part in _SLOT]
         self._active = np.zeros(self._pixels, np.uint8)
@@ -205,13 +213,39 @@ class _Steps:
     def step(self, pool: ThreadPoolExecutor, day: int, observations: list[Observation]) -> None:
         """Add the observations of one day, which are in order of stream."""
         known = self._known(day, observations)
-        prepared = [
-            observation for observation in map(self._rule.prepare, known) if observation.is_informative
-        ]
+        calm = self._calm()
+        if self._shared is not None:
+            known = [
+                mended for one in known if (mended := self._shared.without_shared(one, calm)) is not None
+            ]
+        prepared = [self._prepared(pool, observation, calm) for observation in known]
+        prepared = [observation for observation in prepared if observation.is_informative]
         if not prepared:
             return
         _over(pool, partial(self._add, day, prepared), self._pixels, self._workers)
         _over(pool, partial(self._decide, day), self._shape[0], self._workers)
+
+    def _calm(self) -> np.ndarray:
+        """Pixels that stand in no loss, (y, x) bool: no sum is at its provisional level.
+
+        Not their status, which depends on neighbours: a tile and its halo know all that sums depend on.
+        """
+        calm = np.ones(self._pixels, bool)
+        for row, name in enumerate(ACCUMULATORS):
+            calm &= self._arrays[f"sum_{name}"] < self._limits[row, 2]
+        return np.asarray(calm.reshape(self._shape))
+
+    def _prepared(
+        self, pool: ThreadPoolExecutor, observation: Observation, calm: np.ndarray
+    ) -> PreparedObservation:
+        """An observation ready for the kernels, without what fell slowly."""
+        prepared = self._rule.prepare(observation)
+        if self._slow is None or prepared.kind != "optical":
+            return prepared
+        stream = self._model.stream(observation.stream)
+        names = tuple(index.index for index in stream.indices if index.index in observation.values)
+        over = partial(_over, pool, workers=self._workers)
+        return self._slow.without_slow(stream.stream, prepared, names, observation.day, calm, over)
 
     def _known(self, day: int, observations: list[Observation]) -> list[Observation]:
         """Those of streams that the model knows, each stream once."""
@@ -264,6 +298,7 @@ class _Steps:
             day,
             self._model.close_after_days,
             self._model.buffer_days,
+            self._model.rim.least_share,
             self._levels,
             self._active,
             self._arrays["flags"],
@@ -271,6 +306,7 @@ class _Steps:
             self._arrays["detected_on"],
             self._arrays["provisional_on"],
             self._arrays["decided_on"],
+            self._arrays["fall"],
         )
 
 
@@ -280,10 +316,6 @@ def _over(pool: ThreadPoolExecutor, work: Callable[[int, int], None], size: int,
     starts = range(0, size, part)
     for _ in pool.map(work, starts, [min(start + part, size) for start in starts]):
         pass
-
-
-def _distance(model: Model, resolution: float) -> int:
-    return max(1, math.ceil(model.support.distance / resolution - 1e-9)) if resolution > 0 else _APART
 
 
 def _units(model: Model) -> tuple[np.ndarray, np.ndarray]:

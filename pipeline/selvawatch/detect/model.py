@@ -147,7 +147,7 @@ class IndexModel:
     scale: float
     """Physical value = stored * scale."""
     counts: bool
-    """Whether its evidence counts; without, it is only held against the veil."""
+    """Whether its evidence counts; without, it is only held against haze."""
     harmonic: Harmonic
     evidence: Evidence
     reference: SpatialReference | None = None
@@ -159,34 +159,72 @@ class IndexModel:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Veil:
-    """Tells haze over forest from loss: haze moves an index of soil and an index of water at once.
+class Haze:
+    """Haze as a third hypothesis beside forest and loss: what it does to three indices and to blue light.
 
-    Bare soil leaves the water index where it was, a pond leaves the soil index where it was. An observation
-    of which at least one of the named indices stays near the prediction is no haze and may say more; where
-    all depart, it may be haze or a pit of both, and may say less. An observation that does not carry all of
-    them cannot tell, and counts as haze where all that it carries has a history; else the stream's own bound
-    holds.
+    Air that mixes its own light into a forest's lowers the vegetation index and the soil index, raises the
+    water index, and raises blue, in proportions that hold for any amount of it. Bare soil leaves the water
+    index where it was, a pond the soil index, and neither is as bright in blue. So an observation may say for
+    loss only as much as it says against haze: half the squared distance, in sigmas, from what haze could have
+    made of the forest, above `freedom`. Where the three indices are not all there it may say `untested`.
+
+    The proportions follow from mixing reflectances of forest with an airlight of 0.30 to 0.45 that is white
+    to bluish; their slack covers that range and smoke (models/fused.md).
     """
 
-    indices: tuple[str, ...]
-    """Indices that haze moves together; their rules say which way."""
-    departure: float
-    """Departure, in sigmas, above which an index has moved."""
+    vegetation: str
+    """Index whose fall says how much haze there would have to be; it falls with haze."""
+    soil: str
+    """Index that haze lowers less."""
+    water: str
+    """Index that haze raises."""
+    soil_share: float
+    """Fall of the soil index for a fall of 1 of the vegetation index."""
+    soil_slack: float
+    """Standard deviation of that share between kinds of haze."""
+    water_share: float
+    """Rise of the water index for a fall of 1 of the vegetation index."""
+    water_slack: float
+    """Standard deviation of that share."""
+    most: float
+    """Largest fall of the vegetation index that haze gives which no cloud mask finds."""
+    beyond: float
+    """Standard deviation of what lies beyond it."""
+    unlit: float
+    """Part of both slacks that holds where blue is not known, 0-1: without it a wide slack would hide losses.
+    """
+    blue_share: float
+    """Rise of blue reflectance for a fall of 1 of the vegetation index."""
+    blue_slack: float
+    """Standard deviation of that share, as a part of it."""
+    blue_noise: float
+    """Standard deviation of blue over forest of one day, reflectance."""
+    freedom: float
+    """Squared distance that noise alone gives."""
     veiled: float
-    """Most that an observation may say for loss where all the indices departed, nats."""
+    """Most that an observation may say for loss which haze explains, nats."""
     unveiled: float
-    """Most that an observation may say for loss where one of them stayed, nats."""
+    """Most that an observation may say for loss which haze cannot explain, nats."""
+    untested: float
+    """Most that an observation may say for loss that cannot be held against haze, nats."""
 
     def __post_init__(self) -> None:
-        """Refuse a veil of one index, or one that helps haze."""
-        _need(len(self.indices) >= 2, "veil indices", self.indices, "two or more")
+        """Refuse haze of fewer than three indices, or one that helps haze."""
+        _need(len(set(self.indices)) == 3, "haze indices", self.indices, "three")
         _need(
-            0 < self.veiled <= self.unveiled,
-            "veiled, unveiled",
-            (self.veiled, self.unveiled),
-            "0 < veiled <= unveiled",
+            0 < self.veiled <= self.untested <= self.unveiled,
+            "veiled, untested, unveiled",
+            (self.veiled, self.untested, self.unveiled),
+            "0 < veiled <= untested <= unveiled",
         )
+        _need(0 < self.unlit <= 1, "unlit", self.unlit, "more than 0, at most 1")
+        for name in ("soil_slack", "water_slack", "beyond", "blue_share", "blue_slack", "blue_noise"):
+            _need(getattr(self, name) > 0, name, getattr(self, name), "more than 0")
+
+    @property
+    def indices(self) -> tuple[str, str, str]:
+        """Vegetation, soil and water index."""
+        return self.vegetation, self.soil, self.water
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -207,15 +245,15 @@ class StreamModel:
     low: float
     """Most that one observation may say for forest, nats (negative)."""
     high: float
-    """Most that one observation may say for loss where there is no veil, or no history to hold it against,
-    nats.
+    """Most that one observation may say for loss where haze is not told, or there is no history to hold it
+    against, nats.
     """
     indices: tuple[IndexModel, ...]
-    veil: Veil | None = None
+    haze: Haze | None = None
     """How haze is told from loss; None: it is not."""
 
     def __post_init__(self) -> None:
-        """Refuse a stream without evidence, or with a veil of indices that it does not read."""
+        """Refuse a stream without evidence, or with haze of indices that it does not read."""
         names = [index.index for index in self.indices]
         _need(self.kind in ("optical", "radar"), "kind", self.kind, "optical or radar")
         _need(self.combine in ("sum", "most"), "combine", self.combine, "sum or most")
@@ -224,13 +262,11 @@ class StreamModel:
         _need(bool(names) and len(set(names)) == len(names), "indices", names, "one or more, each once")
         _need(self.combine == "most" or len(names) <= 3, "indices of a sum", names, "three or fewer")
         _need(any(index.counts for index in self.indices), "indices", names, "at least one that counts")
-        if self.veil is not None:
-            _need(set(self.veil.indices) <= set(names), "veil", self.veil.indices, f"some of {names}")
-            _need(self.combine == "most", "combine with a veil", self.combine, "most")
+        if self.haze is not None:
+            _need(set(self.haze.indices) <= set(names), "haze", self.haze.indices, f"some of {names}")
+            _need(self.combine == "most", "combine with haze", self.combine, "most")
         else:
-            _need(
-                all(index.counts for index in self.indices), "indices", names, "all counting, without a veil"
-            )
+            _need(all(index.counts for index in self.indices), "indices", names, "all counting, without haze")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -282,6 +318,30 @@ class Support:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Rim:
+    """When a pixel beside a loss is only its rim: it fell by a small part of what its neighbours fell.
+
+    A picture that lies off by part of a pixel, or a pixel that is cut in part, shows a neighbour's loss.
+    Neighbours are those of `Support`.
+    """
+
+    index: str
+    """Index whose fall is compared."""
+    full: float
+    """Fall that counts as whole, in units of the index; more is taken as that much."""
+    weight: float
+    """Weight of the newest observation in the running fall, 0-1."""
+    least_share: float
+    """Least share of the largest fall of its neighbours at which a pixel is confirmed, 0-1; 0: always."""
+
+    def __post_init__(self) -> None:
+        """Refuse shares that are none."""
+        _need(self.full > 0, "full", self.full, "more than 0")
+        _need(0 < self.weight <= 1, "weight", self.weight, "more than 0, at most 1")
+        _need(0 <= self.least_share < 1, "least_share", self.least_share, "0 to below 1")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Forest:
     """What a history of forest looks like in one index."""
 
@@ -312,6 +372,7 @@ class Model:
     radar_low_in_joint: float
     """Most that a day of radar may say for forest in the joint sum, nats (negative): it has no veto."""
     support: Support
+    rim: Rim
     forest: tuple[Forest, ...]
     """Indices that decide what was forest; the first optical stream that has one decides."""
     streams: tuple[StreamModel, ...]

@@ -35,6 +35,69 @@ class TrackRule:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SlowFall:
+    """How a fall that takes months is followed and taken off (`detect.slow_fall`)."""
+
+    block_px: int
+    """Side of a block that falls together, pixels; those of the common shift are cut into whole ones."""
+    rates: Mapping[str, float]
+    """Most that an index may fall a day and still be slow, in its units, by index."""
+    reach: float
+    """Departure from what was followed, in sigmas, beyond which an observation does not move it."""
+    longest_days: int
+    """Most days between two observations that count as time to fall in."""
+    least: float
+    """Slow fall that noise gives, in units of the index; it is left in."""
+    jump: float
+    """How much further than at the rate a block's mean may fall at once, in units of the index: a loss, or
+    haze, comes at once.
+    """
+    most: float
+    """Largest slow fall that is followed, in units of the index."""
+    of_block: float
+    """A pixel's slow fall is taken off up to so many times the mean of its block: neighbours fall together.
+    """
+
+    def __post_init__(self) -> None:
+        """Refuse a slow fall that would follow anything."""
+        if strange := {name: rate for name, rate in self.rates.items() if not 0 < rate <= 0.01}:
+            raise ValueError(f"rates are {strange}, need more than 0 and at most 0.01 a day")
+        if self.reach <= 0 or self.longest_days < 1 or self.of_block <= 0:
+            raise ValueError(
+                f"need reach and of_block > 0 and longest_days >= 1, got {self.reach}, {self.of_block} and"
+                f" {self.longest_days}"
+            )
+        if not 0 <= self.jump < 1:
+            raise ValueError(f"jump is {self.jump}, need 0 to 1")
+        if not 0 <= self.least < self.most:
+            raise ValueError(f"need 0 <= least < most, got {self.least} and {self.most}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Registration:
+    """How far a picture lies off its place is measured and mended (`detect.registration`)."""
+
+    step_px: int
+    """Every so many pixels, in both directions, one is measured."""
+    minimum_px: int
+    """Fewest measured pixels of forest that make a measure."""
+    least_px: float
+    """Displacement from which a picture is moved back, pixels."""
+    most_px: float
+    """Displacement beyond which a picture is not used, pixels."""
+    sigmas: float
+    """A displacement counts from so many of its standard errors on."""
+
+    def __post_init__(self) -> None:
+        """Refuse measures of too little."""
+        if self.step_px < 1 or self.minimum_px < 10 or not 0 < self.least_px < self.most_px:
+            raise ValueError(
+                f"need step_px >= 1, minimum_px >= 10 and 0 < least_px < most_px, got {self.step_px},"
+                f" {self.minimum_px}, {self.least_px} and {self.most_px}"
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CommonShift:
     """How the shift that a block of forest shares on one day is measured and taken off."""
 
@@ -47,8 +110,14 @@ class CommonShift:
     """Fewest measured pixels of forest that make a block's shift; below, it is 0."""
     most: Mapping[str, float]
     """Largest shift that is taken off, by index, in its units; an index that is absent is left alone."""
+    noise: float = 0.0
+    """Shift, in sigmas of the block's forest, that is left in: what losses within the block make of it."""
     tracks: TrackRule = field(default_factory=TrackRule)
     """How radar tracks are brought to one level before."""
+    slow: SlowFall | None = None
+    """How slow falls are followed; None: they are not."""
+    registration: Registration | None = None
+    """How pictures that lie off are mended; None: they are not."""
 
     def __post_init__(self) -> None:
         """Refuse blocks without samples."""
@@ -59,5 +128,7 @@ class CommonShift:
             )
         if self.block_px % self.step_px:
             raise ValueError(f"block_px {self.block_px} is no multiple of step_px {self.step_px}")
+        if self.slow is not None and self.block_px % self.slow.block_px:
+            raise ValueError(f"block_px {self.block_px} is no multiple of slow.block_px {self.slow.block_px}")
         if strange := {name: limit for name, limit in self.most.items() if not limit >= 0}:
             raise ValueError(f"most is {strange}, need 0 or more")

@@ -17,6 +17,8 @@ from selvawatch.detect.charts.chart_models import ChartDetector, Detector, base_
 from selvawatch.detect.evidence import EvidenceRule
 from selvawatch.detect.fusion import advance, layers, start
 from selvawatch.detect.model import Model
+from selvawatch.detect.shared_parts import SharedParts
+from selvawatch.detect.shift_rule import CommonShift
 from selvawatch.errors import LayerError
 from selvawatch.validate.report import JsonValue, Method
 from selvawatch.validate.scoring import DAYS_PER_YEAR
@@ -43,20 +45,29 @@ class Watched:
     """What a reader of the figures must know of the detector."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manner:
+    """How a detector is let watch."""
+
+    resolution: float
+    """Metres of a pixel."""
+    shared: CommonShift | None = None
+    """What a neighbourhood shares and how, as a run takes it off; None: pixels have no neighbourhood."""
+    workers: int = 1
+    scored: bool = True
+    """False leaves all scores at 0, which is faster."""
+
+
 def watch(
     detector: Detector,
     baselines: xr.Dataset,
     reason: xr.DataArray,
     observations: Iterable[Observation],
-    *,
-    resolution: float,
-    workers: int = 1,
-    scored: bool = True,
+    manner: Manner,
 ) -> Watched:
     """Confirmation day and highest evidence of each pixel after observations in order of day.
 
-    baselines, reason: as `detect.baseline` gives them. resolution: metres of a pixel. scored: False leaves
-    all scores at 0, which is faster.
+    baselines, reason: as `detect.baseline` gives them.
 
     baselines and reason: (y, x).
 
@@ -67,18 +78,21 @@ def watch(
     """
     if isinstance(detector, ChartDetector):
         return _watch_chart(detector, baselines, reason, observations)
-    model = detector
-    state = start(model, reason, resolution=resolution)
-    if not scored:
-        state = advance(model, baselines, state, observations, workers=workers)
+    model, shared, workers = detector, manner.shared, manner.workers
+    state = start(model, reason, resolution=manner.resolution)
+    if not manner.scored:
+        state = advance(model, baselines, state, observations, rule=shared, workers=workers)
         return _watched(state, reason, np.zeros((reason.sizes["y"], reason.sizes["x"])))
     shape = (reason.sizes["y"], reason.sizes["x"])
     score, best_day = np.zeros(shape), np.full(shape, NODATA)
     limits = (model.optical, model.radar, model.joint)
     evidence_rule = EvidenceRule(model, baselines)
+    parts = None if shared is None else SharedParts(model, baselines, shared)
     for _, same_day in groupby(observations, key=lambda observation: observation.day):
         chosen = list(same_day)
-        state = advance(model, baselines, state, chosen, workers=workers)
+        state = advance(model, baselines, state, chosen, rule=shared, workers=workers)
+        if parts is not None:
+            chosen = [mended for one in chosen if (mended := parts.without_shared(one)) is not None]
         np.maximum(best_day, evidence_rule.of_day(chosen), out=best_day)
         for kind, limit in zip(_KINDS, limits, strict=True):
             reached = state[f"sum_{kind}"].to_numpy() * (model.unit / limit.confirmed_alone)

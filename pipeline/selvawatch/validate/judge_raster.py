@@ -11,8 +11,17 @@ from selvawatch.core.days import iso
 from selvawatch.core.observation import Observation
 from selvawatch.core.stack import NODATA
 from selvawatch.detect.charts.chart_models import Detector, base_of
+from selvawatch.detect.shift_rule import CommonShift
 from selvawatch.errors import LayerError
-from selvawatch.validate.detection import as_known, baselines_of, known_to, method_of, split_history, watch
+from selvawatch.validate.detection import (
+    Manner,
+    as_known,
+    baselines_of,
+    known_to,
+    method_of,
+    split_history,
+    watch,
+)
 from selvawatch.validate.netcdf_archive import read_archive
 from selvawatch.validate.reference_cube import CLASSES, RESOLUTION, ReferenceCube, Sensors, open_cube
 from selvawatch.validate.report import ClassFigures, ValidationReport
@@ -50,7 +59,7 @@ def validate_raster(
     observations = known_to(model, archive.observations)
     history, watched_looks = split_history(observations, history_years)
     baselines, reason = baselines_of(model, history, archive.mask.shape, archive.mask)
-    watched = watch(detector, baselines, reason, watched_looks, resolution=archive.resolution)
+    watched = watch(detector, baselines, reason, watched_looks, Manner(resolution=archive.resolution))
     inside = archive.mask
     rows, columns = np.nonzero(inside)
     seen = sum(
@@ -94,12 +103,20 @@ def validate_raster(
 
 
 def validate_cube(
-    folder: Path, tag: str, detector: Detector, *, sensors: Sensors = "all", workers: int = 1
+    folder: Path,
+    tag: str,
+    detector: Detector,
+    *,
+    shared: CommonShift | None = None,
+    sensors: Sensors = "all",
+    workers: int = 1,
 ) -> ValidationReport:
     """Accuracy and delay on a synthetic reference cube, by optical, radar or both.
 
     A pixel confirmed on or after its break is right, one confirmed before is a false alarm and a miss; the
     delay is the day of confirmation minus the day of the break.
+
+    shared: what a neighbourhood shares and how, as a run takes it off; None: it is left.
 
     Raises
     ------
@@ -128,7 +145,9 @@ def validate_cube(
     count = len(history)
     history.clear()
     later = chain([first], observations)
-    watched = watch(detector, baselines, reason, later, resolution=RESOLUTION, workers=workers)
+    watched = watch(
+        detector, baselines, reason, later, Manner(resolution=RESOLUTION, shared=shared, workers=workers)
+    )
     rows, columns = np.indices(shape)
     side = max(1, -(-shape[0] // CUBE_BLOCKS))
     confirmed_on = watched.confirmed_on.ravel()

@@ -15,7 +15,7 @@ from selvawatch.detect.charts.chart_models import Detector, base_of
 from selvawatch.errors import LayerError
 from selvawatch.prepare.indices import INDICES
 from selvawatch.prepare.mask import SCREENED_BANDS, Screening, screen
-from selvawatch.validate.detection import Watched, histories, known_to, method_of, watch
+from selvawatch.validate.detection import Manner, Watched, histories, known_to, method_of, watch
 from selvawatch.validate.report import ValidationReport
 from selvawatch.validate.scoring import DAYS_PER_YEAR, Judgements, degree_blocks, judge, watched_years
 from selvawatch.validate.series import GAP, Points, PointSeries, observations_of, read_points, read_series
@@ -158,7 +158,7 @@ def clear_indices(
     indices = {
         index.name: np.where(clear, index.of(bands), np.float32(np.nan))
         for index in INDICES.values()
-        if not index.radar and set(index.bands) <= set(bands)
+        if not index.radar and not index.is_band and set(index.bands) <= set(bands)
     }
     return indices, float(clear.sum() / max(1, observed))
 
@@ -211,7 +211,9 @@ def _after(detector: Detector, observations: Sequence[Observation], years: float
         )
     baselines = fit_baselines(model, histories(model, history))
     reason = forest_reason(model, baselines, _everywhere(observations))
-    watched = watch(detector, baselines, reason, later, resolution=model.support.distance, scored=scored)
+    watched = watch(
+        detector, baselines, reason, later, Manner(resolution=model.support.distance, scored=scored)
+    )
     notes = (f"the first {years:g} years of each point are its history", *watched.notes)
     return _Result(watched=watched, first_day=begins, notes=notes)
 
@@ -227,7 +229,7 @@ def _without_history(detector: Detector, observations: Sequence[Observation], *,
     baselines = fit_baselines(model, histories(model, start), forest=points)
     reason = forest_reason(model, baselines, points)
     watched = watch(
-        detector, baselines, reason, observations, resolution=model.support.distance, scored=scored
+        detector, baselines, reason, observations, Manner(resolution=model.support.distance, scored=scored)
     )
     notes = (
         *watched.notes,

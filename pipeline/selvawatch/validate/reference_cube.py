@@ -34,6 +34,7 @@ CLASSES = (
 
 _BAND_ORDER = ("blue", "green", "red", "nir", "swir1", "swir2")
 _STORED_NODATA = -9999
+_REFLECTANCE = np.float32(10_000)
 _INDICES: Mapping[str, tuple[str, str]] = {
     "ndvi": ("nir", "red"),
     "nbr": ("nir", "swir2"),
@@ -147,15 +148,18 @@ def _classes(path: Path, shape: tuple[int, ...]) -> np.ndarray | None:
 
 
 def optical_indices(bands: np.ndarray) -> dict[str, np.ndarray]:
-    """int16 indices by name from (6, y, x) int16 reflectance * 10000 in the order of the file."""
+    """int16 indices and blue reflectance by name from (6, y, x) int16 reflectance * 10000 in the order of the
+    file.
+    """
     missing = (bands == _STORED_NODATA).any(axis=0)
     reflectance = {
         name: np.where(missing, np.nan, bands[row].astype(np.float32)) for row, name in enumerate(_BAND_ORDER)
     }
-    return {
+    indices = {
         name: encode(_normalised(reflectance[first], reflectance[second]), UNIT_SCALE)
         for name, (first, second) in _INDICES.items()
     }
+    return indices | {"blue": encode(reflectance["blue"] / _REFLECTANCE, UNIT_SCALE)}
 
 
 def _normalised(first: np.ndarray, second: np.ndarray) -> np.ndarray:

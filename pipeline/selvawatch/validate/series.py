@@ -71,7 +71,7 @@ def read_series(path: Path) -> PointSeries:
     frame = _read(path)
     if missing := [name for name in ("pid", "date") if name not in frame.columns]:
         raise LayerError("a column is missing", where=path, got=list(frame.columns), needed=missing)
-    indices = [name for name in frame.columns if name in INDICES]
+    indices = [name for name in frame.columns if name in INDICES and not INDICES[name].is_band]
     bands = _bands(frame.columns)
     if not indices and not bands:
         raise LayerError(

@@ -196,7 +196,7 @@ def test_no_kernel_reads_or_writes_beyond_its_arrays(tmp_path):
     assert "IndexError" in done.stderr
     names = ("bad_input", "charts", "common", "evidence", "fusion", "harmonic")
     files = [TESTS / "unit" / "detect" / f"test_detect_{name}.py" for name in names]
-    files.append(TESTS / "unit" / "detect" / "test_kernels_since.py")
+    files += [TESTS / "unit" / "detect" / f"test_{name}.py" for name in ("kernels_since", "slow_fall")]
     words = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", "not beyond_its_arrays", *map(str, files)]
     done = subprocess.run(
         [sys.executable, *words],

@@ -12,7 +12,8 @@ from selvawatch.core.observation import Observation
 from selvawatch.core.settings import load
 from selvawatch.core.stack import NODATA
 from selvawatch.detect.baseline import name_of
-from selvawatch.detect.common_shift import block_shifts, halo_px, without_common_shift
+from selvawatch.detect.common_shift import block_shifts, without_common_shift
+from selvawatch.detect.halo import halo_px
 from selvawatch.detect.kernels.shift import subtract
 from selvawatch.detect.model import Model
 from selvawatch.detect.shift_rule import CommonShift, Corner

@@ -22,7 +22,7 @@ def evidence(day_look, baselines=None):
 def slow_evidence(day_look, baselines, row, column, level=None):
     """Written from the description: one pixel, in float64; None where nothing was seen."""
     stream = MODEL.stream(day_look.stream)
-    ratios, departures = [], {}
+    ratios, departures, widths = [], {}, {}
     for index in stream.indices:
         if index.index not in day_look.values:
             continue
@@ -44,6 +44,7 @@ def slow_evidence(day_look, baselines, row, column, level=None):
         z = {"fall": -z, "rise": z, "both": abs(z)}[rule.side]
         if sigma > 0:
             departures[index.index] = z
+            widths[index.index] = max(sigma, floor / index.scale)
         if index.counts:
             ratios.append(min(max(gain * (z - centre), rule.low), rule.high))
     if not ratios:
@@ -52,12 +53,29 @@ def slow_evidence(day_look, baselines, row, column, level=None):
     if stream.combine == "sum":
         together = sum(ratios) / (1 + (len(ratios) - 1) * stream.correlation)
     high = stream.high
-    if stream.veil is not None and not set(stream.veil.indices) <= set(day_look.values):
+    haze = stream.haze
+    if haze is not None and not set(haze.indices) <= set(day_look.values):
         counted = {index.index for index in stream.indices if index.counts} & set(day_look.values)
-        high = stream.veil.veiled if counted <= set(departures) else stream.high
-    elif stream.veil is not None and set(stream.veil.indices) <= set(departures):
-        hazy = min(departures[name] for name in stream.veil.indices) > stream.veil.departure
-        high = stream.veil.veiled if hazy else stream.veil.unveiled
+        high = haze.untested if counted <= set(departures) else stream.high
+    elif haze is not None and set(haze.indices) <= set(departures):
+        scale = stream.indices[0].scale
+        fall, soil, water = (departures[name] * widths[name] * scale for name in haze.indices)
+        amount = min(max(fall, 0), haze.most)
+        lit = "blue_excess" in day_look.values
+        slack = amount if lit else haze.unlit * amount
+        distance = max((fall - haze.most) / haze.beyond, 0) ** 2
+        for moved, share, share_slack, name in (
+            (soil, haze.soil_share, haze.soil_slack, haze.soil),
+            (water, haze.water_share, haze.water_slack, haze.water),
+        ):
+            variance = (widths[name] * scale) ** 2 + (share_slack * slack) ** 2
+            distance += (moved - share * amount) ** 2 / variance
+        if lit:
+            wanted = haze.blue_share * max(fall, 0)
+            off = int(day_look.values["blue_excess"][row, column]) * scale - wanted
+            if off < 0:
+                distance += off**2 / (haze.blue_noise**2 + (haze.blue_slack * wanted) ** 2)
+        high = min(max(haze.veiled + (distance - haze.freedom) / 2, haze.veiled), haze.unveiled)
     return min(max(together, stream.low), high) / MODEL.unit
 
 
@@ -138,11 +156,11 @@ def test_haze_says_less_than_soil_and_less_than_a_pond():
     pond = of(ndvi=-2000, nbr=LEVELS["nbr"], mndwi=6000)
     haze = of(ndvi=4000, nbr=4500, mndwi=-1500)
     unknown = of(ndvi=4000, nbr=None, mndwi=None)
-    assert soil == pond > unknown == haze > 0
+    assert soil == pond > unknown > haze > 0
 
 
 @pytest.mark.parametrize("kept", [("ndvi",), ("nbr",), ("ndvi", "nbr"), ("ndvi", "mndwi")])
-def test_an_observation_without_the_indices_of_the_veil_is_the_slow_evidence(kept):
+def test_an_observation_without_the_indices_of_haze_is_the_slow_evidence(kept):
     rng = np.random.default_rng(9)
     shape = (2, 300)
     baselines = quiet_baselines(shape)
@@ -161,6 +179,27 @@ def test_an_observation_without_the_indices_of_the_veil_is_the_slow_evidence(kep
                 assert expected is None or abs(got[row, column] - expected) <= 0.502
                 seen.add(expected)
     assert len(seen) > 50
+
+
+def test_blue_tells_a_pond_in_part_from_haze():
+    rng = np.random.default_rng(12)
+    shape = (1, 200)
+    part = {"ndvi": LEVELS["ndvi"] - 1100, "nbr": LEVELS["nbr"] - 50, "mndwi": LEVELS["mndwi"] + 1500}
+    seen = observation(19_000, shape=shape, **part)
+    said = {}
+    for name, excess in (("dark", 20), ("bright", 260)):
+        blue = np.full(shape, excess, np.int16)
+        blue[0, ::2] += rng.integers(-9, 9, blue[0, ::2].shape).astype(np.int16)
+        lit = replace(
+            seen,
+            values={**seen.values, "blue_excess": blue},
+            scales={**seen.scales, "blue_excess": 1e-4},
+        )
+        said[name] = evidence(lit)
+        for column in range(0, shape[1], 5):
+            expected = slow_evidence(lit, quiet_baselines(shape), 0, column)
+            assert abs(said[name][0, column] - expected) <= 0.502
+    assert (said["dark"] > said["bright"]).all()
 
 
 def test_extremes_of_the_type_are_clipped_not_wrapped():

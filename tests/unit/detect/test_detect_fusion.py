@@ -168,9 +168,9 @@ def test_the_kernels_are_the_slow_pixels(seed):
     assert {Status.WITHDRAWN, Status.CLOSED} & seen_statuses
 
 
-def test_a_state_is_26_bytes_and_its_layers_are_the_table():
+def test_a_state_is_33_bytes_and_its_layers_are_the_table():
     state = run([observation(START)])
-    assert sum(np.dtype(dtype).itemsize for dtype in fusion.STATE.values()) == 26
+    assert sum(np.dtype(dtype).itemsize for dtype in fusion.STATE.values()) == 33
     assert {name: str(state[name].dtype) for name in state} == fusion.STATE
     layers = fusion.layers(state)
     assert {name: str(layers[name].dtype) for name in layers} == {
@@ -219,7 +219,7 @@ def test_neighbours_confirm_sooner_than_a_pixel_alone():
 def test_one_observation_against_the_others_is_withdrawn_and_leaves_its_day():
     observations = [
         observation(START),
-        observation(START + 5, ndvi=3000),
+        observation(START + 5, ndvi=3000, nbr=3000),
         observation(START + 10),
         observation(START + 15),
     ]

@@ -1,8 +1,9 @@
 """Evidence of one observation: log-likelihood ratios of residuals, combined over indices, as whole units.
 
 Scratch holds, for each lane of pixels, the combined ratio, then the number of indices that were added or
-the least departure of the veil's indices: one lane behind the other, so that distances are known when the
-kernel is compiled. Lanes are sliced before they are walked: an index that might be
+whether all that haze is held against were seen, then the departures and sigmas of those: one lane behind the
+other, so that distances are known when the kernel is compiled. Lanes are sliced before they are walked: an
+index that might be
 negative would keep the loop out of SIMD registers, as would Python's check of a division by zero.
 """
 
@@ -19,14 +20,19 @@ FALL, BOTH, RISE = -1, 0, 1
 LANE = 1024
 """Pixels of a lane."""
 
-SLOTS = 2
-"""Values of scratch for each pixel."""
+SLOTS = 7
+"""Values of scratch for each pixel: ratio, count or known, then fall of the vegetation index, departure and
+sigma of the soil index and of the water index.
+"""
 
 UNKNOWN = np.float32(-1e9)
-"""Departure of an index that was not seen or has no baseline."""
+"""Ratio of a pixel that no index has seen."""
 
-STAYED = np.float32(1e9)
-"""Start of the least departure, before any index of the veil was looked at."""
+VEGETATION, SOIL, WATER, COUNTED, NO_PART = 0, 1, 2, 3, -1
+"""Parts of an index in the haze of its observation; `COUNTED`: it only has to have a history."""
+
+HAZE = 13
+"""Numbers of haze that `quantise` takes."""
 
 
 _READ = nb.types.Array(nb.int16, 1, "C", readonly=True)
@@ -50,7 +56,7 @@ def _evidence_kernel(terms: int, spatial_too: bool, added: bool) -> Callable[...
             nb.int64,
             nb.boolean,
             nb.boolean,
-            nb.boolean,
+            nb.int64,
             nb.int64,
             nb.int64,
             nb.float32[::1],
@@ -70,7 +76,7 @@ def _evidence_kernel(terms: int, spatial_too: bool, added: bool) -> Callable[...
         side: int,
         first_index: bool,
         counts: bool,
-        veils: bool,
+        part: int,
         start: int,
         stop: int,
         lanes: np.ndarray,
@@ -80,7 +86,12 @@ def _evidence_kernel(terms: int, spatial_too: bool, added: bool) -> Callable[...
         nodata = np.int16(-32768)
         zero, one = np.float32(0), np.float32(1)
         both, sign = side == BOTH, np.float32(side)
-        empty, unseen = (zero, zero) if added else (UNKNOWN, STAYED)
+        empty, unseen = (zero, zero) if added else (UNKNOWN, one)
+        plays, keeps, at = (
+            part >= 0,
+            (part >= 0) & (part < COUNTED),
+            LANE * (2 if part <= 0 else (3 if part == SOIL else 5)),
+        )
         have = not np.isnan(reference)
         level = reference if have else zero
         gain, centre, low, high, floor = temporal[0], temporal[1], temporal[2], temporal[3], temporal[4]
@@ -130,7 +141,8 @@ def _evidence_kernel(terms: int, spatial_too: bool, added: bool) -> Callable[...
                     bottom = low_s if fallback else low
                     top = high_s if fallback else high
                 width = spread if spread > least else least
-                departure = (np.float32(value[p]) - predicted) / width
+                moved = np.float32(value[p]) - predicted
+                departure = moved / width
                 departure = abs(departure) if both else departure * sign
                 ratio = slope * (departure - middle)
                 ratio = ratio if ratio > bottom else bottom
@@ -143,8 +155,10 @@ def _evidence_kernel(terms: int, spatial_too: bool, added: bool) -> Callable[...
                     lane[LANE + p] = stored + one if usable else stored
                 else:
                     lane[p] = ratio if usable & counts & (ratio > before) else before
-                    departure = departure if by_history else UNKNOWN
-                    lane[LANE + p] = departure if veils & (departure < stored) else stored
+                    lane[LANE + p] = stored if by_history | (not plays) else zero
+                    if keeps:
+                        lane[at + p] = moved * sign
+                        lane[at + LANE + p] = width
 
     return kernel
 
@@ -169,7 +183,7 @@ def add_index(
     side: int,
     first_index: bool,
     counts: bool,
-    veils: bool,
+    part: int,
     added: bool,
     start: int,
     stop: int,
@@ -177,9 +191,9 @@ def add_index(
 ) -> None:
     """Take pixels start..stop of one index of an observation into scratch, which the first index clears.
 
-    `added`: its evidence is added and counted. Otherwise, where it `counts`, the larger evidence is kept, and
-    where it `veils`, it lowers the least departure (in sigmas), to `UNKNOWN` where it was not seen or has no
-    history.
+    `added`: its evidence is added and counted. Otherwise, where it `counts`, the larger evidence is kept; an
+    index with a `part` in haze leaves its departure and sigma (stored units, the way loss moves it), and that
+    the pixel cannot be held against haze where it was not seen or has no history.
 
     sigma > 0: the prediction is terms @ basis; sigma < 0: `reference` (NaN: none today) plus terms @ basis,
     with sigma -sigma, which only the kernel for `spatial_too` reads; 0: no baseline. temporal, spatial: gain,
@@ -199,7 +213,7 @@ def add_index(
         side,
         first_index,
         counts,
-        veils,
+        part,
         start,
         stop,
         lanes,
@@ -207,7 +221,7 @@ def add_index(
 
 
 @nb.njit(
-    "void(float32[::1], boolean, float32, float32, float32, float32, float32, float32, float32, boolean,"
+    "void(float32[::1], boolean, float32, float32, float32, float32[::1], int16[::1], float32, boolean,"
     " int64, int64, int16[::1])",
     nogil=True,
     cache=True,
@@ -219,9 +233,8 @@ def quantise(
     correlation: float,
     low: float,
     high: float,
-    departure: float,
-    veiled: float,
-    unveiled: float,
+    haze: np.ndarray,
+    blue: np.ndarray,
     per_unit: float,
     first_of_run: bool,
     start: int,
@@ -231,35 +244,69 @@ def quantise(
     """Add one observation's evidence of pixels start..stop, in whole units, to `out`, of those pixels alone.
 
     The day's first observation clears it. The sum of n <= 3 indices (`added`) is divided by 1 + (n - 1) *
-    correlation and clipped: at `high` where the least departure is `UNKNOWN`, at `veiled` where it is above
-    `departure`, at `unveiled` elsewhere. `out` is -32768 where no observation saw the pixel.
+    correlation and clipped at `high`. Otherwise it is clipped at `high` where the pixel cannot be held
+    against haze, and elsewhere at veiled + (distance - freedom) / 2, between veiled and unveiled, with the
+    squared distance of the departures from what haze would make of the fall of the vegetation index; blue
+    that is too dark for haze adds to it. `out` is -32768 where no observation saw the pixel.
 
-    lanes: float32 of `scratch(stop - start)`; out: (stop - start,) int16.
+    lanes: float32 of `scratch(stop - start)`; haze: (`HAZE`,) float32: soil share and slack, water share and
+    slack, unlit, most, 1 / beyond, blue share and slack, blue noise (stored units but for shares), freedom,
+    veiled, unveiled; blue: (pixels,) int16, stored excess over forest, -32768 = not known, or empty;
+    out: (stop -
+    start,) int16.
     """
     nodata = np.int16(-32768)
-    zero, one, two, three = np.float32(0), np.float32(1), np.float32(2), np.float32(3)
+    zero, one, two, three, half = np.float32(0), np.float32(1), np.float32(2), np.float32(3), np.float32(0.5)
     by_two, by_three = one / (one + correlation), one / (one + two * correlation)
+    soil, soil_slack, water, water_slack = haze[0], haze[1], haze[2], haze[3]
+    unlit, most, per_beyond, blueness, blue_slack = haze[4], haze[5], haze[6], haze[7], haze[8]
+    blue_noise, freedom, veiled, unveiled = haze[9], haze[10], haze[11], haze[12]
+    nothing = np.full(LANE, nodata, np.int16)
     for first in range(start, stop, LANE):
+        size = min(LANE, stop - first)
         base = (first - start) * SLOTS
         lane = lanes[base : base + SLOTS * LANE]
-        said = out[first - start : first - start + min(LANE, stop - first)]
+        said = out[first - start : first - start + size]
+        shine = blue[first : first + size] if blue.size > 0 else nothing[:size]
         # the first observation of a day begins anew
         if first_of_run:
             for p in range(said.size):
                 said[p] = nodata
-        # one ratio of all indices, clipped by the veil, in whole units, to what the day has
+        # one ratio of all indices, clipped by what haze could be, in whole units, to what the day has
         for p in range(said.size):
             ratio = lane[p]
             seen = ratio > UNKNOWN
+            top = high
             if added:
                 n = lane[LANE + p]
                 seen = n > zero
                 ratio = ratio * (one if n < two else (by_two if n < three else by_three))
-            gap = UNKNOWN if added else lane[LANE + p]
-            top = (veiled if gap > departure else unveiled) if gap > UNKNOWN else high
+            else:
+                fall = lane[2 * LANE + p]
+                amount = fall if fall > zero else zero
+                amount = amount if amount < most else most
+                past = (fall - most) * per_beyond
+                past = past if past > zero else zero
+                is_lit = shine[p] != nodata
+                slack = amount if is_lit else unlit * amount
+                off = lane[3 * LANE + p] - soil * amount
+                wide = soil_slack * slack
+                distance = past * past + off * off / (lane[4 * LANE + p] * lane[4 * LANE + p] + wide * wide)
+                off = lane[5 * LANE + p] - water * amount
+                wide = water_slack * slack
+                distance += off * off / (lane[6 * LANE + p] * lane[6 * LANE + p] + wide * wide)
+                wanted = blueness * (fall if fall > zero else zero)
+                off = np.float32(shine[p]) - wanted
+                wide = blue_slack * wanted
+                dark = off * off / (blue_noise * blue_noise + wide * wide)
+                distance += dark if (off < zero) & is_lit else zero
+                against = veiled + half * (distance - freedom)
+                against = against if against > veiled else veiled
+                against = against if against < unveiled else unveiled
+                top = against if lane[LANE + p] > zero else high
             ratio = ratio if ratio > low else low
             ratio = ratio if ratio < top else top
-            units = np.floor(ratio * per_unit + np.float32(0.5))
+            units = np.floor(ratio * per_unit + half)
             before = said[p]
             after = np.int16(np.int32(units + (zero if before == nodata else np.float32(before))))
             said[p] = after if seen else before

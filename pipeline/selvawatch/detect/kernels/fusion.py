@@ -203,8 +203,8 @@ def add_day(
 
 
 @nb.njit(
-    "void(int64, int64, int64, int64, int64, int64, int64, int64, int64, int64[:,::1], uint8[::1],"
-    f" uint8[::1], {_SLOT}, {_SLOT}, {_SLOT}, uint16[::1], uint16[::1], uint16[::1])",
+    "void(int64, int64, int64, int64, int64, int64, int64, int64, int64, float64, int64[:,::1], uint8[::1],"
+    f" uint8[::1], {_SLOT}, {_SLOT}, {_SLOT}, uint16[::1], uint16[::1], uint16[::1], uint8[::1])",
     nogil=True,
     cache=True,
     error_model="numpy",
@@ -219,6 +219,7 @@ def decide(
     day: int,
     close_after: int,
     again_within: int,
+    least_share: float,
     levels: np.ndarray,
     active: np.ndarray,
     flags: np.ndarray,
@@ -237,6 +238,7 @@ def decide(
     detected_on: np.ndarray,
     provisional_on: np.ndarray,
     decided_on: np.ndarray,
+    fall: np.ndarray,
 ) -> None:
     """Move the status of the open pixels of rows first..last by at most one legal move, in place.
 
@@ -245,8 +247,11 @@ def decide(
     kept in the place of the joint run. What is provisional again within `again_within` days of its withdrawal
     keeps its `detected_on`.
 
+    A pixel that fell by less than `least_share` of what a neighbour above its level fell is not confirmed
+    while optical speaks of it.
+
     levels: (3, 4) int64, whole units of evidence; all others (rows * columns,) of the types of
-    `detect.fusion.STATE`, active uint8.
+    `detect.fusion.STATE`, active uint8; fall: uint8, see `kernels.slow.follow`.
     """
     # pixels that may move today, a block at a time
     stop = last * columns
@@ -283,13 +288,19 @@ def decide(
             news_o = sum_o[p] >= least[0] and flag & OPTICAL_BIT == 0
             news_r = sum_r[p] >= least[1] and flag & RADAR_BIT == 0
             if news_o or news_r or (provisional and sum_j[p] >= least[2]):
-                near = 0
+                near, core = 0, np.uint8(0)
                 if neighbours > 0:
                     row, column = p // columns, p % columns
                     for y in (row - distance, row, row + distance):
                         for x in (column - distance, column, column + distance):
                             if 0 <= y < rows and 0 <= x < columns and (y != row or x != column):
-                                near += active[y * columns + x] & ABOVE
+                                q = y * columns + x
+                                near += active[q] & ABOVE
+                                if active[q] & ABOVE and fall[q] > core:
+                                    core = fall[q]
+                # a rim that optical sees, of what fell far more: not yet
+                if provisional and sum_o[p] > 0 and fall[p] < least_share * core:
+                    continue
                 # confirmed, with the run that confirmed in the place of the joint one
                 at = 2 if near >= neighbours else 3
                 by_o = sum_o[p] >= levels[0, at]

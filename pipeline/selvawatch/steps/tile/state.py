@@ -9,7 +9,6 @@ import xarray as xr
 from selvawatch.core.files import canonical_json, digest
 from selvawatch.core.grid import Tile
 from selvawatch.detect import fusion
-from selvawatch.detect.common_shift import without_common_shift
 from selvawatch.detect.shift_rule import Corner
 from selvawatch.errors import DamagedError
 from selvawatch.prepare.ingest import SceneRecord
@@ -128,11 +127,19 @@ class _Sums:
         side, halo = tile.grid.tile_px, site.halo_px
         corner = Corner(row=-(tile.row + 1) * side - halo, column=tile.column * side - halo)
         observations = (
-            without_common_shift(observation, site.model, self._baselines, site.common_shift, corner)
+            observation
             for read in observations_of(self.context.store.observations(tile.id), some)
             if (observation := self._tracks.levelled(read)) is not None
         )
-        return fusion.advance(site.model, self._baselines, state, observations, workers=WORKERS)
+        return fusion.advance(
+            site.model,
+            self._baselines,
+            state,
+            observations,
+            rule=site.common_shift,
+            corner=corner,
+            workers=WORKERS,
+        )
 
     def at(self, base: Checkpoint | None) -> xr.Dataset:
         """The sums of a checkpoint; of none those before any observation."""

@@ -1,0 +1,150 @@
+"""How far a picture lies off its place is measured against what its pixels should show, and mended."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import xarray as xr
+from scipy import ndimage
+
+from selvawatch.core.observation import Observation
+from selvawatch.core.stack import NODATA
+from selvawatch.detect import harmonic
+from selvawatch.detect.baseline import name_of
+from selvawatch.detect.model import StreamModel
+from selvawatch.detect.shift_rule import Corner, Registration
+
+_ROUNDS = 5
+_STILL_PX = 0.02
+_FAR_SIGMAS = 3.0
+_HALF = 0.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Displacement:
+    """Where a picture lies."""
+
+    rows: float
+    """Pixels that it lies south of its place."""
+    columns: float
+    """Pixels that it lies east of it."""
+    error: float
+    """Standard error of either, pixels."""
+
+    @property
+    def length(self) -> float:
+        """Distance from its place, pixels."""
+        return float(np.hypot(self.rows, self.columns))
+
+
+def displacement(
+    observation: Observation,
+    stream: StreamModel,
+    baselines: xr.Dataset,
+    rule: Registration,
+    corner: Corner | None = None,
+) -> Displacement | None:
+    """Where an observation lies against the predictions of its pixels; None where forest shows too little of
+    it.
+
+    Least squares on the gradient of the prediction (Lucas and Kanade 1981, Proc. IJCAI, 674-679), weighted by
+    sigma, over pixels with a history that stayed within three sigmas; repeated on the picture moved back, as
+    its own gradients are not those of the prediction.
+
+    baselines: (y, x) as `detect.baseline.fit_baselines` gives them. corner: where the observation begins on
+    the grid, which decides which pixels are measured.
+    """
+    predictions = _predictions(observation, stream, baselines)
+    found = Displacement(rows=0.0, columns=0.0, error=np.inf)
+    moved = observation
+    for _ in range(_ROUNDS):
+        step = _step(moved, predictions, rule, corner)
+        if step is None:
+            return None
+        found = Displacement(
+            rows=found.rows + step.rows, columns=found.columns + step.columns, error=step.error
+        )
+        if step.length < _STILL_PX or found.length > 2 * rule.most_px:
+            break
+        moved = moved_back(observation, found)
+    return found
+
+
+def moved_back(observation: Observation, off: Displacement) -> Observation:
+    """The observation moved back to its place, bilinear; a pixel of which less than half was seen is not
+    seen.
+    """
+    shift = (-off.rows, -off.columns)
+    return replace(
+        observation, values={name: _shifted(values, shift) for name, values in observation.values.items()}
+    )
+
+
+def _shifted(values: np.ndarray, shift: tuple[float, float]) -> np.ndarray:
+    seen = values != NODATA
+    weight = ndimage.shift(seen.astype(np.float32), shift, order=1, mode="nearest")
+    total = ndimage.shift(np.where(seen, values, 0).astype(np.float32), shift, order=1, mode="nearest")
+    mean = np.rint(total / np.maximum(weight, _HALF))
+    return np.where(weight >= _HALF, mean, NODATA).astype(np.int16)
+
+
+def _predictions(
+    observation: Observation, stream: StreamModel, baselines: xr.Dataset
+) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Prediction and sigma (y, x) float32 of each index that the observation carries; sigma 0: no history."""
+    found = {}
+    for index in stream.indices:
+        if index.index in observation.values:
+            terms = baselines[name_of(stream.stream, index.index, "terms")].to_numpy()
+            sigma = baselines[name_of(stream.stream, index.index, "sigma")].to_numpy()
+            basis = harmonic.angles(np.array([observation.day]), index.harmonic.harmonics)[0]
+            predicted = np.zeros(sigma.shape, np.float32)
+            for weight, term in zip(basis.astype(np.float32), terms, strict=True):
+                predicted += weight * term
+            floor = np.float32(index.evidence.sigma_floor / index.scale)
+            found[index.index] = predicted, np.where(sigma > 0, np.maximum(sigma, floor), np.float32(0))
+    return found
+
+
+def _step(
+    observation: Observation,
+    predictions: dict[str, tuple[np.ndarray, np.ndarray]],
+    rule: Registration,
+    corner: Corner | None,
+) -> Displacement | None:
+    """One round of least squares."""
+    begin = Corner(row=0, column=0) if corner is None else corner
+    step = rule.step_px
+    rows, columns = (
+        np.arange(1 + (-first - 1) % step, size - 1, step)
+        for first, size in zip((begin.row, begin.column), observation.shape, strict=True)
+    )
+    here = np.ix_(rows, columns)
+    north, south = np.ix_(rows - 1, columns), np.ix_(rows + 1, columns)
+    west, east = np.ix_(rows, columns - 1), np.ix_(rows, columns + 1)
+    normal, right, count = np.zeros((2, 2)), np.zeros(2), 0
+    for name, (predicted, sigma) in predictions.items():
+        stored, spread = observation.values[name][here], sigma[here]
+        residual = stored.astype(np.float32) - predicted[here]
+        chosen = (stored != NODATA) & (spread > 0) & (np.abs(residual) < _FAR_SIGMAS * spread)
+        for side in (north, south, west, east):
+            chosen &= sigma[side] > 0
+        if np.count_nonzero(chosen) < rule.minimum_px:
+            continue
+        southward, eastward = (
+            ((predicted[after] - predicted[before]) / 2)[chosen].astype(np.float64)
+            for before, after in ((north, south), (west, east))
+        )
+        weight = 1 / spread[chosen].astype(np.float64) ** 2
+        rest = residual[chosen].astype(np.float64)
+        rest -= np.median(rest)
+        gradient = np.stack([southward, eastward])
+        normal += (gradient * weight) @ gradient.T
+        right -= (gradient * weight) @ rest
+        count += rest.size
+    if count == 0 or np.linalg.det(normal) <= 0 or np.linalg.cond(normal) > 1e4:
+        return None
+    covariance = np.linalg.inv(normal)
+    down, across = covariance @ right
+    return Displacement(
+        rows=float(down), columns=float(across), error=float(np.sqrt(np.diag(covariance).max()))
+    )
