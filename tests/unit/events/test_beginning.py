@@ -6,13 +6,14 @@ import pytest
 import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_events_tracking import DAY, GROUND, RULE, TILE, detect_events, run, state
 
+from drawn_tiles import DAY, GROUND, RULE, TILE, run, state
 from made_schedules import ground
 from selvawatch.core.raster_layers import LAYERS
 from selvawatch.core.status import Confidence, Status
 from selvawatch.core.tables import EVENTS
 from selvawatch.events.beginning import agreed
+from selvawatch.events.detected import detect_events
 
 
 def assert_days_agree(events: pd.DataFrame, until: int) -> None:
