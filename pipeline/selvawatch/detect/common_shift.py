@@ -13,6 +13,9 @@ from selvawatch.detect.kernels import shift as kernels
 from selvawatch.detect.model import Model
 from selvawatch.detect.shift_rule import CommonShift, Corner
 
+_FEW = 0.1
+"""Share of a block's forest below which its calm pixels are too few to speak for it."""
+
 _GAUSS_QUARTILE = 0.6745
 """Upper quartile of a standard normal distribution."""
 
@@ -51,7 +54,7 @@ def without_common_shift(
         sigma = baselines[name_of(stream.stream, index.index, "sigma")].to_numpy()
         basis = _basis(observation.day, index.harmonic.harmonics)
         if calm is not None:
-            sigma = np.where(calm, sigma, 0)
+            sigma = np.where(measured(calm, sigma, rule, corner), sigma, 0)
         shift = block_shifts(values[index.index], terms, sigma, basis, rule, corner)
         shift = np.clip(shift, -limit / index.scale, limit / index.scale)
         values[index.index] = _subtracted(values[index.index], shift, rule, corner)
@@ -89,6 +92,27 @@ def block_shifts(
     left_in = rule.noise / _GAUSS_QUARTILE * spread
     shift = np.sign(shift) * np.maximum(0, np.abs(shift) - np.nan_to_num(left_in))
     return np.where(count >= rule.minimum_px, shift, 0).astype(np.float32)
+
+
+def measured(
+    calm: np.ndarray, sigma: np.ndarray, rule: CommonShift, corner: Corner | None = None
+) -> np.ndarray:
+    """Pixels that a block is measured by, (y, x) bool: the calm ones, or all of a block with few of them.
+
+    Without that, one bad day of a whole block would leave nothing to measure the next by.
+
+    calm: (y, x) bool; sigma: (y, x), only sigma > 0 is forest.
+    """
+    _, _, sampled = _sampled_blocks(calm.shape, rule, corner)
+    rows, columns = block_numbers(calm.shape, rule, corner)
+    blocks = (int(rows[-1]) + 1, int(columns[-1]) + 1)
+    at = rows[sampled[0]][:, None] * blocks[1] + columns[sampled[1]][None, :]
+    forest = sigma[sampled] > 0
+    size = blocks[0] * blocks[1]
+    all_of_it = np.bincount(at[forest], minlength=size)
+    quiet = np.bincount(at[forest & calm[sampled]], minlength=size)
+    few = (quiet < np.maximum(rule.minimum_px, _FEW * all_of_it)).reshape(blocks)
+    return np.asarray(calm | few[rows][:, columns]) if few.any() else calm
 
 
 def forest_blue(

@@ -227,7 +227,7 @@ def _haze_numbers(stream: StreamModel, tested: bool) -> np.ndarray:
     """
     numbers, haze = np.ones(kernels.HAZE, np.float32), stream.haze
     if haze is None or not tested:
-        numbers[-2:] = stream.high if haze is None else haze.untested
+        numbers[-3:] = stream.high if haze is None else haze.untested
         return numbers
     scale = next(index.scale for index in stream.indices if index.index == haze.vegetation)
     numbers[:] = (
@@ -244,6 +244,7 @@ def _haze_numbers(stream: StreamModel, tested: bool) -> np.ndarray:
         haze.freedom,
         haze.veiled,
         haze.unveiled,
+        haze.untested,
     )
     return numbers
 

@@ -89,7 +89,8 @@ def advance(
     Observations come in order of day; those of one day are added in order of stream and enter as one step.
     Observations of streams that the model does not know are left out. The result is the same, bit for bit,
     day by day or all at once, for any number of workers, and for any cut of the tile that keeps a halo and
-    the same spatial reference.
+    the same spatial reference, but for pictures that are moved back: how far they lie off is measured on the
+    tile.
 
     rule: what a neighbourhood shares, which is taken off first; None: pixels are held against their own past
     alone. corner: where the tile begins on the grid. workers: threads over pieces of the tile.
@@ -307,6 +308,7 @@ class _Steps:
             self._arrays["provisional_on"],
             self._arrays["decided_on"],
             self._arrays["fall"],
+            self._arrays["fall_on"],
         )
 
 

@@ -15,7 +15,8 @@ def halo_px(model: Model, rule: CommonShift, resolution: float, tile_px: int) ->
     blocks where a tile is cut into whole blocks, else as much as one could need.
     """
     reach = halo(model, resolution)
-    if not any(limit > 0 for limit in rule.most.values()):
+    by_blocks = rule.slow is not None or any(stream.haze is not None for stream in model.streams)
+    if not by_blocks and not any(limit > 0 for limit in rule.most.values()):
         return reach
     if tile_px % rule.block_px == 0:
         return -(-reach // rule.block_px) * rule.block_px

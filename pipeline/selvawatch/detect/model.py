@@ -265,6 +265,8 @@ class StreamModel:
         if self.haze is not None:
             _need(set(self.haze.indices) <= set(names), "haze", self.haze.indices, f"some of {names}")
             _need(self.combine == "most", "combine with haze", self.combine, "most")
+            scales = {index.scale for index in self.indices if index.index in self.haze.indices}
+            _need(len(scales) == 1, "scales of the indices of haze", sorted(scales), "one")
         else:
             _need(all(index.counts for index in self.indices), "indices", names, "all counting, without haze")
 
@@ -337,7 +339,7 @@ class Rim:
     def __post_init__(self) -> None:
         """Refuse shares that are none."""
         _need(self.full > 0, "full", self.full, "more than 0")
-        _need(0 < self.weight <= 1, "weight", self.weight, "more than 0, at most 1")
+        _need(0.02 <= self.weight <= 1, "weight", self.weight, "0.02 to 1")
         _need(0 <= self.least_share < 1, "least_share", self.least_share, "0 to below 1")
 
 
@@ -380,6 +382,12 @@ class Model:
     def __post_init__(self) -> None:
         """Refuse streams named twice and thresholds that the state cannot hold or that one day can reach."""
         names = [stream.stream for stream in self.streams]
+        optical = {
+            index.index for stream in self.streams if stream.kind == "optical" for index in stream.indices
+        }
+        _need(
+            not optical or self.rim.index in optical, "rim.index", self.rim.index, f"one of {sorted(optical)}"
+        )
         _need(bool(names) and len(set(names)) == len(names), "streams", names, "one or more, each once")
         _need(self.unit > 0, "unit", self.unit, "more than 0")
         _need(self.minimum_days >= 1, "minimum_days", self.minimum_days, "1 or more")

@@ -81,8 +81,8 @@ def moved_back(observation: Observation, off: Displacement) -> Observation:
 
 def _shifted(values: np.ndarray, shift: tuple[float, float]) -> np.ndarray:
     seen = values != NODATA
-    weight = ndimage.shift(seen.astype(np.float32), shift, order=1, mode="nearest")
-    total = ndimage.shift(np.where(seen, values, 0).astype(np.float32), shift, order=1, mode="nearest")
+    weight = ndimage.shift(seen.astype(np.float32), shift, order=1, mode="constant")
+    total = ndimage.shift(np.where(seen, values, 0).astype(np.float32), shift, order=1, mode="constant")
     mean = np.rint(total / np.maximum(weight, _HALF))
     return np.where(weight >= _HALF, mean, NODATA).astype(np.int16)
 

@@ -3,6 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+FOLLOWED = ("ndvi", "nbr")
+"""Indices whose slow fall a state can hold."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Corner:
@@ -62,10 +65,12 @@ class SlowFall:
         """Refuse a slow fall that would follow anything."""
         if strange := {name: rate for name, rate in self.rates.items() if not 0 < rate <= 0.01}:
             raise ValueError(f"rates are {strange}, need more than 0 and at most 0.01 a day")
-        if self.reach <= 0 or self.longest_days < 1 or self.of_block <= 0:
+        if unknown := sorted(set(self.rates) - set(FOLLOWED)):
+            raise ValueError(f"rates name {unknown}, need some of {', '.join(FOLLOWED)}")
+        if self.block_px < 1 or self.reach <= 0 or self.longest_days < 1 or self.of_block <= 0:
             raise ValueError(
-                f"need reach and of_block > 0 and longest_days >= 1, got {self.reach}, {self.of_block} and"
-                f" {self.longest_days}"
+                f"need block_px and longest_days >= 1, reach and of_block > 0, got {self.block_px},"
+                f" {self.longest_days}, {self.reach} and {self.of_block}"
             )
         if not 0 <= self.jump < 1:
             raise ValueError(f"jump is {self.jump}, need 0 to 1")
@@ -128,7 +133,12 @@ class CommonShift:
             )
         if self.block_px % self.step_px:
             raise ValueError(f"block_px {self.block_px} is no multiple of step_px {self.step_px}")
-        if self.slow is not None and self.block_px % self.slow.block_px:
-            raise ValueError(f"block_px {self.block_px} is no multiple of slow.block_px {self.slow.block_px}")
+        if self.slow is not None and (
+            self.block_px % self.slow.block_px or self.slow.block_px % self.step_px
+        ):
+            raise ValueError(
+                f"slow.block_px is {self.slow.block_px}, need a part of block_px {self.block_px} that holds"
+                f" whole steps of {self.step_px}"
+            )
         if strange := {name: limit for name, limit in self.most.items() if not limit >= 0}:
             raise ValueError(f"most is {strange}, need 0 or more")

@@ -6,13 +6,13 @@ from dataclasses import replace
 import numpy as np
 
 from selvawatch.core.stack import NODATA
-from selvawatch.detect.common_shift import block_numbers
+from selvawatch.detect.common_shift import block_numbers, measured
 from selvawatch.detect.evidence import PreparedIndex, PreparedObservation
 from selvawatch.detect.kernels import slow as kernels
 from selvawatch.detect.model import Model
-from selvawatch.detect.shift_rule import CommonShift, Corner, SlowFall
+from selvawatch.detect.shift_rule import FOLLOWED, CommonShift, Corner, SlowFall
 
-LEVELS = {"ndvi": "slow_ndvi", "nbr": "slow_nbr"}
+LEVELS = {name: f"slow_{name}" for name in FOLLOWED}
 """Indices whose slow fall a state can hold, and under which name."""
 
 Over = Callable[[Callable[[int, int], None], int], None]
@@ -38,6 +38,7 @@ class SlowFalls:
     ) -> None:
         self._model, self._rule, self._arrays, self._shape = model, rule, arrays, shape
         blocks = rule if rule.slow is None else replace(rule, block_px=rule.slow.block_px, slow=None)
+        self._blocks, self._corner = blocks, corner
         self._rows, self._columns = block_numbers(shape, blocks, corner)
         begin = Corner(row=0, column=0) if corner is None else corner
         step = rule.step_px
@@ -135,7 +136,8 @@ class SlowFalls:
         rows, columns = self._rows[self._sampled[0]], self._columns[self._sampled[1]]
         at = rows[:, None] * blocks[1] + columns[None, :]
         followed = self._of_sampled(level)
-        watched = (self._of_sampled(index.sigma) > 0) & calm[self._sampled]
+        counted = measured(calm, index.sigma.reshape(self._shape), self._blocks, self._corner)
+        watched = (self._of_sampled(index.sigma) > 0) & counted[self._sampled]
         fallen = np.maximum(followed - round(slow.least / scale), 0)
         count, (mean_fallen,) = _means(at, watched, (fallen,), blocks)
         stored = self._of_sampled(index.values)

@@ -1,5 +1,6 @@
 """The common shift: smoke goes, loss stays."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -203,4 +204,9 @@ def test_the_halo_is_what_neighbours_reach_and_the_blocks_they_lie_in(resolution
 
 def test_without_a_shift_to_take_off_the_halo_is_the_reach_of_neighbours():
     none = CommonShift(block_px=32, step_px=2, minimum_px=8, most={"ndvi": 0.0})
-    assert halo_px(MODEL, none, 10.0, 1024) == 3
+    plain = tuple(
+        replace(stream, haze=None, indices=tuple(replace(index, counts=True) for index in stream.indices))
+        for stream in MODEL.streams
+    )
+    assert halo_px(replace(MODEL, streams=plain), none, 10.0, 1024) == 3
+    assert halo_px(MODEL, none, 10.0, 1024) == 32

@@ -22,7 +22,7 @@ def evidence(day_look, baselines=None):
 def slow_evidence(day_look, baselines, row, column, level=None):
     """Written from the description: one pixel, in float64; None where nothing was seen."""
     stream = MODEL.stream(day_look.stream)
-    ratios, departures, widths = [], {}, {}
+    ratios, departures, widths, fallback = [], {}, {}, set()
     for index in stream.indices:
         if index.index not in day_look.values:
             continue
@@ -39,6 +39,7 @@ def slow_evidence(day_look, baselines, row, column, level=None):
             if level is None or math.isnan(level[index.index]):
                 continue
             predicted += level[index.index]
+            fallback.add(index.index)
             gain, centre, floor = index.reference.gain, index.reference.centre, index.reference.noise
         z = (value - predicted) / max(abs(sigma), floor / index.scale)
         z = {"fall": -z, "rise": z, "both": abs(z)}[rule.side]
@@ -56,8 +57,10 @@ def slow_evidence(day_look, baselines, row, column, level=None):
     haze = stream.haze
     if haze is not None and not set(haze.indices) <= set(day_look.values):
         counted = {index.index for index in stream.indices if index.counts} & set(day_look.values)
-        high = haze.untested if counted <= set(departures) else stream.high
-    elif haze is not None and set(haze.indices) <= set(departures):
+        high = stream.high if fallback & counted else haze.untested
+    elif haze is not None and not set(haze.indices) <= set(departures):
+        high = stream.high if fallback else haze.untested
+    elif haze is not None:
         scale = stream.indices[0].scale
         fall, soil, water = (departures[name] * widths[name] * scale for name in haze.indices)
         amount = min(max(fall, 0), haze.most)

@@ -11,8 +11,11 @@ import xarray as xr
 
 from detect_made import LEVELS, START, fused, observation, quiet_baselines
 from selvawatch.core.settings import load
+from selvawatch.core.stack import NODATA
 from selvawatch.core.status import Reason, Status
 from selvawatch.detect import fusion
+from selvawatch.detect.common_shift import measured
+from selvawatch.detect.shared_parts import SharedParts
 from selvawatch.detect.shift_rule import CommonShift
 
 MODEL = fused()
@@ -110,3 +113,44 @@ def test_a_rim_that_fell_by_a_small_part_of_what_it_lies_beside_is_not_confirmed
     layers = after(cut)
     assert (layers["status"].to_numpy()[10:22, 10:22] == Status.CONFIRMED).all()
     assert (layers["status"].to_numpy()[7, 9:23] == Status.CONFIRMED).all() == expected
+
+
+def test_a_block_of_few_calm_pixels_is_measured_by_all_of_its_forest():
+    shape = (64, 64)
+    sigma = np.full(shape, 250, np.int16)
+    calm = np.zeros(shape, bool)
+    assert measured(calm, sigma, RULE).all()
+    calm[:, 20:] = True
+    assert not measured(calm, sigma, RULE)[:, :20].any()
+
+
+def test_blue_is_not_known_where_a_whole_block_fell_further_than_a_shift_may_be():
+    shape = (64, 64)
+    rule = replace(RULE, most={"ndvi": 0.15, "nbr": 0.15, "mndwi": 0.2})
+    for fall, known in ((0.1, True), (0.35, False)):
+        seen = observation(
+            START,
+            shape=shape,
+            ndvi=LEVELS["ndvi"] - 1e4 * fall,
+            nbr=LEVELS["nbr"] - 4e3 * fall,
+            mndwi=LEVELS["mndwi"] + 9e3 * fall,
+        )
+        blue = np.full(shape, 250 + 2200 * fall, np.int16)
+        lit = replace(seen, values={**seen.values, "blue": blue}, scales={**seen.scales, "blue": 1e-4})
+        excess = SharedParts(MODEL, quiet_baselines(shape), rule).without_shared(lit).values["blue_excess"]
+        assert ((excess != NODATA) == known).all()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"block_px": 0},
+        {"block_px": 24},
+        {"block_px": 1},
+        {"rates": {"mndwi": 0.001}},
+        {"rates": {"ndvi": 0.0}},
+    ],
+)
+def test_settings_that_no_tile_could_follow_are_refused(wrong):
+    with pytest.raises(ValueError, match=r"block_px|rates"):
+        replace(RULE, slow=replace(RULE.slow, **wrong))

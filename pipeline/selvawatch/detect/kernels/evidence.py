@@ -31,7 +31,7 @@ UNKNOWN = np.float32(-1e9)
 VEGETATION, SOIL, WATER, COUNTED, NO_PART = 0, 1, 2, 3, -1
 """Parts of an index in the haze of its observation; `COUNTED`: it only has to have a history."""
 
-HAZE = 13
+HAZE = 14
 """Numbers of haze that `quantise` takes."""
 
 
@@ -155,7 +155,10 @@ def _evidence_kernel(terms: int, spatial_too: bool, added: bool) -> Callable[...
                     lane[LANE + p] = stored + one if usable else stored
                 else:
                     lane[p] = ratio if usable & counts & (ratio > before) else before
-                    lane[LANE + p] = stored if by_history | (not plays) else zero
+                    known = stored if by_history else (stored if stored < zero else zero)
+                    if spatial_too:
+                        known = -one if usable & (not by_history) else known
+                    lane[LANE + p] = known if plays else stored
                     if keeps:
                         lane[at + p] = moved * sign
                         lane[at + LANE + p] = width
@@ -244,23 +247,23 @@ def quantise(
     """Add one observation's evidence of pixels start..stop, in whole units, to `out`, of those pixels alone.
 
     The day's first observation clears it. The sum of n <= 3 indices (`added`) is divided by 1 + (n - 1) *
-    correlation and clipped at `high`. Otherwise it is clipped at `high` where the pixel cannot be held
-    against haze, and elsewhere at veiled + (distance - freedom) / 2, between veiled and unveiled, with the
-    squared distance of the departures from what haze would make of the fall of the vegetation index; blue
-    that is too dark for haze adds to it. `out` is -32768 where no observation saw the pixel.
+    correlation and clipped at `high`. Otherwise it is clipped at `untested` where the pixel cannot be held
+    against haze, at `high` where a spatial reference stands in for a history, and elsewhere at veiled +
+    (distance - freedom) / 2, between veiled and unveiled, with the squared distance of the departures from
+    what haze would make of the fall of the vegetation index; blue that is too dark for haze adds to it. `out`
+    is -32768 where no observation saw the pixel.
 
     lanes: float32 of `scratch(stop - start)`; haze: (`HAZE`,) float32: soil share and slack, water share and
     slack, unlit, most, 1 / beyond, blue share and slack, blue noise (stored units but for shares), freedom,
-    veiled, unveiled; blue: (pixels,) int16, stored excess over forest, -32768 = not known, or empty;
-    out: (stop -
-    start,) int16.
+    veiled, unveiled, untested; blue: (pixels,) int16, stored excess over forest, -32768 = not known, or
+    empty; out: (stop - start,) int16.
     """
     nodata = np.int16(-32768)
     zero, one, two, three, half = np.float32(0), np.float32(1), np.float32(2), np.float32(3), np.float32(0.5)
     by_two, by_three = one / (one + correlation), one / (one + two * correlation)
     soil, soil_slack, water, water_slack = haze[0], haze[1], haze[2], haze[3]
     unlit, most, per_beyond, blueness, blue_slack = haze[4], haze[5], haze[6], haze[7], haze[8]
-    blue_noise, freedom, veiled, unveiled = haze[9], haze[10], haze[11], haze[12]
+    blue_noise, freedom, veiled, unveiled, untested = haze[9], haze[10], haze[11], haze[12], haze[13]
     nothing = np.full(LANE, nodata, np.int16)
     for first in range(start, stop, LANE):
         size = min(LANE, stop - first)
@@ -303,7 +306,7 @@ def quantise(
                 against = veiled + half * (distance - freedom)
                 against = against if against > veiled else veiled
                 against = against if against < unveiled else unveiled
-                top = against if lane[LANE + p] > zero else high
+                top = against if lane[LANE + p] > zero else (untested if lane[LANE + p] == zero else high)
             ratio = ratio if ratio > low else low
             ratio = ratio if ratio < top else top
             units = np.floor(ratio * per_unit + half)

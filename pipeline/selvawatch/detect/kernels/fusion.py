@@ -204,7 +204,8 @@ def add_day(
 
 @nb.njit(
     "void(int64, int64, int64, int64, int64, int64, int64, int64, int64, float64, int64[:,::1], uint8[::1],"
-    f" uint8[::1], {_SLOT}, {_SLOT}, {_SLOT}, uint16[::1], uint16[::1], uint16[::1], uint8[::1])",
+    f" uint8[::1], {_SLOT}, {_SLOT}, {_SLOT}, uint16[::1], uint16[::1], uint16[::1], uint8[::1],"
+    " uint16[::1])",
     nogil=True,
     cache=True,
     error_model="numpy",
@@ -239,6 +240,7 @@ def decide(
     provisional_on: np.ndarray,
     decided_on: np.ndarray,
     fall: np.ndarray,
+    fall_on: np.ndarray,
 ) -> None:
     """Move the status of the open pixels of rows first..last by at most one legal move, in place.
 
@@ -251,7 +253,7 @@ def decide(
     while optical speaks of it.
 
     levels: (3, 4) int64, whole units of evidence; all others (rows * columns,) of the types of
-    `detect.fusion.STATE`, active uint8; fall: uint8, see `kernels.slow.follow`.
+    `detect.fusion.STATE`, active uint8; fall: uint8 and fall_on: uint16, see `kernels.slow.keep_fall`.
     """
     # pixels that may move today, a block at a time
     stop = last * columns
@@ -299,7 +301,7 @@ def decide(
                                 if active[q] & ABOVE and fall[q] > core:
                                     core = fall[q]
                 # a rim that optical sees, of what fell far more: not yet
-                if provisional and sum_o[p] > 0 and fall[p] < least_share * core:
+                if provisional and sum_o[p] > 0 and fall_on[p] > 0 and fall[p] < least_share * core:
                     continue
                 # confirmed, with the run that confirmed in the place of the joint one
                 at = 2 if near >= neighbours else 3
