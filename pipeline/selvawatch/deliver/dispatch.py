@@ -1,5 +1,6 @@
 """What is sent now: what a crash left is sorted out, what is due is tried once, what failed waits longer."""
 
+import logging
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
@@ -16,6 +17,8 @@ from selvawatch.deliver.delivery_ledger import (
     MessageRow,
 )
 from selvawatch.errors import DeliveryError
+
+log = logging.getLogger(__name__)
 
 WAITS_S = (60.0, 300.0, 1800.0, 7200.0, 21_600.0, 86_400.0, 86_400.0)
 """Seconds after the first, second ... attempt before another one; after the last there is none."""
@@ -81,6 +84,11 @@ def send_due(
             receipt = deliver(route.kind, route.settings, message)
         except DeliveryError as error:
             receipt = Receipt(state=Delivery.REFUSED, detail=str(error))
+        except Exception as error:  # one recipient's fault must not keep all others waiting
+            log.exception("%s: a fault of the channel that nobody foresaw", route.name)
+            receipt = Receipt(
+                state=Delivery.UNCERTAIN, detail=f"a fault of the channel ({type(error).__name__})"
+            )
         if receipt.blocked:
             blocked.add(route.channel)
         attempts = row.attempts + (not receipt.blocked)  # the channel's fault is no attempt of the message

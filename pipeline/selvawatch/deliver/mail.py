@@ -250,6 +250,8 @@ class MailChannel:
             raise _AttemptError(
                 Delivery.UNCERTAIN, f"the server's last answer is lost: {_reason(error)}"
             ) from None
+        if not 200 <= reply[0] < 300 and not 400 <= reply[0] < 600:
+            raise _AttemptError(Delivery.UNCERTAIN, f"the server's last answer is none: {_text(reply[1])}")
         _expect(reply)
         hidden = (message.recipient, self.settings.user, self.settings.password)
         return Receipt(state=Delivery.DELIVERED, reference=harmless(_text(reply[1]), *hidden))

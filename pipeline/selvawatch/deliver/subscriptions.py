@@ -266,11 +266,14 @@ def _check(found: Subscriptions) -> None:
 
 
 def _refuse_two_tiers(found: Subscriptions) -> None:
-    """Refuse a recipient in two tiers or languages: a version of an alert goes to it once, in one of them."""
+    """Refuse a recipient in two tiers, languages or channels of a kind: a version goes to it in one of them,
+    once.
+    """
     known: dict[tuple[str, str], Subscription] = {}
     for one in found.subscriptions:
-        first = known.setdefault((one.channel, one.to.casefold()), one)
-        for key in ("tier", "language"):
+        kind = found.channels.get(one.channel, {}).get("kind", one.channel)
+        first = known.setdefault((kind, one.to.lower() if kind == "email" else one.to), one)
+        for key in ("tier", "language", "channel"):
             if getattr(first, key) != getattr(one, key):
                 raise DeliveryError(
                     f"{one.name}: its recipient has another {key} in {first.name}",

@@ -134,9 +134,11 @@ def compare(
         and of what had merged into them, need not be among them.
     remains
         `remains_of` the same events: where one that has ended without a merger lies now; None: not known.
+        One that lies in an event which `now` does not hold goes on nowhere: it would tell of that event.
     """
     earlier, later = _keyed(before), _keyed(now)
     heirs = _heirs(earlier, later)
+    given = {name: heir for name, heir in (remains or {}).items() if heir in later}
     inherited: dict[str, list[str]] = {}
     for ended, heir in heirs.items():
         inherited.setdefault(heir, []).append(ended)
@@ -144,7 +146,7 @@ def compare(
     rows = [
         _row(name, earlier, later[name], inherited.get(name, []), known)
         if name in later
-        else _ended(earlier[name], heirs.get(name), (remains or {}).get(name))
+        else _ended(earlier[name], heirs.get(name), given.get(name))
         for name in sorted({*earlier, *later})
     ]
     frame = pd.DataFrame(rows, columns=list(_COLUMNS))

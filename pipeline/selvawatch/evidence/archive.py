@@ -104,6 +104,10 @@ def _check_members(path: Path, members: list[zipfile.ZipInfo]) -> None:
             )
     if len(set(names)) != len(names):
         raise EvidenceError("a file stands in it twice", where=path, got=_first_twice(names))
+    if any(member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) for member in members):
+        raise EvidenceError(
+            "it is packed in another way", where=path, needed="deflated, as `evidence` writes"
+        )
     size = sum(member.file_size for member in members)
     if len(names) > MOST_FILES or size > MOST_BYTES:
         raise EvidenceError(

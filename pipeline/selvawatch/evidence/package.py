@@ -35,6 +35,7 @@ from selvawatch.store.run_plan import scenes_before
 from selvawatch.store.seal import SealedFolder, read_seal
 from selvawatch.store.site_copy import read_site_copy, site_copy_path
 from selvawatch.store.tile_state import TileState, current_state
+from selvawatch.web.signing import PREFIX
 
 FACTS = (
     "status", "confidence", "first_detected", "confirmed_on", "onset", "onset_earliest", "onset_latest",
@@ -186,7 +187,7 @@ def open_href(href: str) -> str:
     """An address without user, query and fragment, in which keys and signatures stand; of a local file its
     last three parts, for the others tell of the machine.
     """
-    parts = urlsplit(href)
+    parts = urlsplit(href.removeprefix(PREFIX))
     if not parts.netloc:
         return "/".join(Path(parts.path or href).parts[-3:])
     return f"{parts.scheme}://{parts.hostname or ''}{parts.path}"

@@ -12,10 +12,12 @@ REVIEW_COLUMNS = ("review", "review_date", "review_version")
 """Columns of alerts that reviews fill."""
 
 
-def reviewed_alerts(alerts: pd.DataFrame, deciding: Mapping[str, Review]) -> pd.DataFrame:
+def reviewed_alerts(alerts: pd.DataFrame, deciding: Mapping[str, Review], *, versioned: bool) -> pd.DataFrame:
     """Alerts with `review`, `review_date` and `review_version` of the review that counts for their event.
 
-    alerts: with `event_id`; not changed. The columns stand where they are, else at the end.
+    alerts: with `event_id`; not changed. versioned: whether the versions that were judged are those of these
+    alerts; a lower tier numbers its own, and those of the restricted tier would tell of changes that it may
+    not know: `review_version` is empty there. The columns stand where they are, else at the end.
     """
     found = [deciding.get(event) for event in alerts["event_id"]]
     days = [review.observed_day if review else None for review in found]
@@ -23,7 +25,7 @@ def reviewed_alerts(alerts: pd.DataFrame, deciding: Mapping[str, Review]) -> pd.
     filled["review"] = np.array([review.verdict if review else None for review in found], object)
     stamps = [pd.NaT if day is None else pd.Timestamp(to_date(day)) for day in days]
     filled["review_date"] = pd.Series(stamps, index=alerts.index, dtype="datetime64[ms]")
-    versions = [review.version if review else None for review in found]
+    versions = [review.version if review and versioned else None for review in found]
     filled["review_version"] = pd.array(versions, dtype="Int64")
     return filled
 

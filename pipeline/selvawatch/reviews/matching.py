@@ -14,7 +14,7 @@ from selvawatch.core.days import NO_DAY, day_numbers
 from selvawatch.errors import LayerError
 from selvawatch.reviews.form_entries import Entry, Naming, field_names, folded
 
-_ID = re.compile(r"\b([A-Za-z][A-Za-z0-9-]*-\d{6}-[0-9A-Za-z]{6})(?:\.[vV](\d+))?\b")
+_ID = re.compile(r"\b([A-Za-z][A-Za-z0-9-]{0,40}-\d{6}-[0-9A-Za-z]{6})(?:\.[vV](\d+))?\b")
 """How an event id looks, and that of an alert with its version."""
 
 _DEGREES = re.compile(r"[+-]?\d{1,3}(?:\.\d+)?")

@@ -28,6 +28,10 @@ def remote(href: str, catalogue_host: str) -> str:
     if parts.username or parts.password:
         raise ValueError("the address carries a user name")
     host = plain_host(parts.hostname or "")
+    try:
+        parts.port, host.encode("idna")  # noqa: B018 (both refuse what no request can name)
+    except (ValueError, UnicodeError):
+        raise ValueError("the address has a host or port that is none") from None
     if not host or any(char.isspace() for char in href):
         raise ValueError("the address has no host")
     if host == plain_host(catalogue_host):

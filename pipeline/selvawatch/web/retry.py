@@ -118,7 +118,7 @@ def requested_wait(retry_after: str | None) -> float:
     """
     try:
         return urllib3.Retry().parse_retry_after(retry_after or "0")
-    except urllib3.exceptions.InvalidHeader:
+    except (urllib3.exceptions.InvalidHeader, ValueError, OverflowError):
         return 0.0
 
 

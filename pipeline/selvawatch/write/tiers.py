@@ -299,7 +299,7 @@ def release_reviewed(
         raise TableError("columns are not for the tier", where=f"table {ALERTS.name}", got=above)
     held = {*map(str, released.columns), *REVIEW_COLUMNS}
     table = replace(ALERTS, columns=tuple(column for column in columns if column.name in held))
-    frame = table.check(reviewed_alerts(pd.DataFrame(released), known))
+    frame = table.check(reviewed_alerts(pd.DataFrame(released), known, versioned=tier is Tier.RESTRICTED))
     return _release(
         table=table,
         frame=gpd.GeoDataFrame(frame, geometry="geometry", crs=released.crs),

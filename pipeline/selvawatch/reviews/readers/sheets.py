@@ -63,9 +63,12 @@ def read_xlsx_entries(content: bytes, where: str) -> list[Entry]:
             book = openpyxl.load_workbook(io.BytesIO(content), read_only=True, data_only=True)
             for sheet in book.worksheets:
                 rows = []
-                for row in sheet.iter_rows(max_col=MOST_COLUMNS, values_only=True):
-                    rows.append([_cell(value) for value in row])
-                    if len(rows) > MOST_ROWS + 1:
+                for row in sheet.iter_rows(values_only=True):
+                    cells = [_cell(value) for value in row]
+                    while cells and not cells[-1]:
+                        cells.pop()
+                    rows.append(cells)
+                    if len(rows) > MOST_ROWS + 1 or len(cells) > MOST_COLUMNS:
                         break
                 if any(any(row) for row in rows):
                     return _entries(rows, where)
@@ -106,11 +109,12 @@ def _entries(rows: list[list[str]], where: str) -> list[Entry]:
     first = next((number for number, row in enumerate(rows) if any(cell.strip() for cell in row)), None)
     if first is None:
         return []
-    if len(rows) > MOST_ROWS + 1 or len(rows[first]) > MOST_COLUMNS:
+    width = max(map(len, rows))
+    if len(rows) > MOST_ROWS + 1 or width > MOST_COLUMNS:
         raise LayerError(
             "the table is too large",
             where=where,
-            got=f"{len(rows)} rows of {len(rows[first])} columns",
+            got=f"{len(rows)} rows of {width} columns",
             needed=f"at most {MOST_ROWS} of {MOST_COLUMNS}",
         )
     head = [cell.strip() for cell in rows[first]]

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from xml.etree import ElementTree
+from xml.parsers import expat
 
 from selvawatch.errors import LayerError
 from selvawatch.reviews.form_entries import Entry
@@ -18,11 +19,16 @@ def read_patrol_entries(content: bytes, where: str) -> list[Entry]:
     LayerError
         For a file that is no patrol, or brings definitions of its own.
     """
-    if b"<!DOCTYPE" in content or b"<!ENTITY" in content:
+
+    def refuse(*_: object) -> None:
         raise LayerError("the patrol defines entities", where=where, needed="XML without a DOCTYPE")
+
+    screening = expat.ParserCreate()
+    screening.StartDoctypeDeclHandler = refuse
     try:
-        root = ElementTree.fromstring(content)  # noqa: S314  (no entities: refused above)
-    except (ElementTree.ParseError, ValueError, LookupError) as error:
+        screening.Parse(content, True)
+        root = ElementTree.fromstring(content)  # noqa: S314  (no entities: refused above, in any encoding)
+    except (ElementTree.ParseError, expat.ExpatError, ValueError, LookupError) as error:
         raise LayerError("the file is no XML", where=where, got=error, needed="a SMART patrol") from error
     if _name(root) != "patrol":
         raise LayerError("the XML is no patrol", where=where, got=_name(root), needed="a SMART patrol")

@@ -232,7 +232,9 @@ def _for_tier(site: Site, content: RunContent, tier: Tier) -> _TierContent:
         isolated_checked=zones.isolated_checked,
     )
     counts = content.reviews[tier].deciding
-    judged = reviewed_alerts(found.attributed.alerts, counts) if counts else found.attributed.alerts
+    judged = found.attributed.alerts
+    if counts:
+        judged = reviewed_alerts(judged, counts, versioned=tier is Tier.RESTRICTED)
     alerts = apply(ALERTS, gpd.GeoDataFrame(judged, crs=found.attributed.alerts.crs), gate)
     kept, reviewed = counted(found.tracked.cells, counts)
     cells = apply(CELLS, gpd.GeoDataFrame(reviewed[kept], crs=found.tracked.cells.crs), gate, of=alerts)

@@ -7,6 +7,7 @@ import pandas as pd
 import shapely
 
 from selvawatch.core.days import to_date
+from selvawatch.core.tier import Tier
 from selvawatch.write.formats.placemarks import add_text, description, field_rows, title, write_xml
 from selvawatch.write.language.i18n import Language
 from selvawatch.write.language.phrases import point_of
@@ -35,8 +36,10 @@ def write_kml(path: Path, released: Released, lang: Language) -> Path:
         add_text(mark, "description", description(row, released.tier, lang))
         add_text(mark, "styleUrl", f"#{row['cause']}")
         multi = ElementTree.SubElement(mark, "MultiGeometry")
-        longitude, latitude = point_of(row)
-        add_text(ElementTree.SubElement(multi, "Point"), "coordinates", f"{longitude:.6f},{latitude:.6f}")
+        if released.tier is not Tier.PUBLIC:
+            longitude, latitude = point_of(row)
+            point = ElementTree.SubElement(multi, "Point")
+            add_text(point, "coordinates", f"{longitude:.6f},{latitude:.6f}")
         for part in shapely.get_parts(shape):
             _polygon(multi, part)
     return write_xml(path, kml)
