@@ -157,7 +157,7 @@ def test_the_run_that_replaces_a_scene_says_so_and_the_next_does_not(runs):
     pages = [store.run(report.run_id) / "public" / "bulletin-es.html" for report in reports]
     told = [page.read_text(encoding="utf-8") for page in pages]
     assert [f"{old}_R2" in text for text in told] == [True, False]
-    assert "1 escena fue reemplazada por una versión reprocesada" in told[0]
+    assert "1 imagen fue reemplazada por una versión reprocesada" in told[0]
 
 
 @pytest.mark.slow

@@ -207,7 +207,7 @@ def test_two_products_are_compared_by_the_command_and_only_by_the_table_for_it(
     assert command("table", "products_compared", *words).code == 0
     table = pd.read_csv(out)
     assert set(table["loss_product"]) == {"others"}
-    assert set(table["loss_product_other"]) == {"selvawatch fused 1"}
+    assert set(table["loss_product_other"]) == {"selvawatch fused 2"}
     assert table["ha"].sum() == pytest.approx(100.0, rel=2e-3)
     assert table["ha_other"].sum() > 0
     with caplog.at_level("WARNING"):

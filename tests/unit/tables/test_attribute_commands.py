@@ -77,7 +77,7 @@ def test_every_table_has_bounds_wholes_and_a_product_with_its_version(table, nam
     words = ["--as-of", EARLIER.isoformat()] if name == "revisions" else []
     found = table(name, *words, "--tier", "restricted")
     assert len(found) > 0
-    assert set(found["loss_product"]) == {"selvawatch fused 1"}
+    assert set(found["loss_product"]) == {"selvawatch fused 2"}
     if name != "spda_charts":
         assert {"ha", "ha_lo", "ha_hi"} <= set(found.columns)
         known = found.dropna(subset=["ha", "ha_lo", "ha_hi"])
@@ -272,7 +272,7 @@ def test_loss_of_others_is_kept_by_name_and_version_and_never_mixed(decade, comm
     assert set(found["loss_product"]) == {f"{encoding} v9"}
     assert found["ha"].sum() == pytest.approx(9.0, rel=0.01)
     own = selvawatch.table("loss_by_type", site=site, store=store, tier="restricted")
-    assert set(own["loss_product"]) == {"selvawatch fused 1"}
+    assert set(own["loss_product"]) == {"selvawatch fused 2"}
 
 
 def test_a_product_is_replaced_only_when_asked_and_never_by_one_without_a_version(tmp_path, command):
