@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import geopandas as gpd
+import pandas as pd
 
 from selvawatch.core.tables import VERDICTS
 from selvawatch.errors import StoreError
@@ -66,7 +67,23 @@ def published_alerts(store: Store) -> Alerts:
         current=gpd.read_parquet(io.BytesIO(body)),
         versions=published_versions(rows),
         data_day=current.until_day,
+        earlier_days=_earlier_days(store, current.run_id),
     )
+
+
+def _earlier_days(store: Store, current: str) -> dict[tuple[str, int], int]:
+    """Data day of the last run before the current one that published each version, by event and version; runs
+    whose files are gone are left out.
+    """
+    days: dict[tuple[str, int], int] = {}
+    for run in store.ledger.runs():
+        if run.run_id == current or not store.run(run.run_id).is_dir():
+            continue
+        body = read_seal(store.run(run.run_id)).read(f"{RESTRICTED}/{ALERTS_FILE}")
+        rows = pd.read_parquet(io.BytesIO(body), columns=["event_id", "version"])
+        names, versions = rows["event_id"].tolist(), rows["version"].tolist()
+        days |= dict.fromkeys(zip(names, versions, strict=True), run.until_day)
+    return days
 
 
 def import_reviews(store: str, path: Path, options: Options, now: dt.datetime) -> Imported:
@@ -141,7 +158,7 @@ def review_alert(
             observed_at=observed,
             time_reason="",
             received_at=received,
-            judged_until=alerts.data_day,
+            judged_until=alerts.until(match.event_id, match.version),
             matched_by="id",
             form="command",
         )

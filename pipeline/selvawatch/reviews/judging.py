@@ -105,7 +105,7 @@ def _review(entry: Entry, match: Match, alerts: Alerts, declared: Declared, form
         observed_at=moment.utc,
         time_reason=moment.reason,
         received_at=received,
-        judged_until=alerts.data_day,
+        judged_until=alerts.until(match.event_id, match.version),
         matched_by=match.by,
         form=form,
     )

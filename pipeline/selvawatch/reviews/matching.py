@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import geopandas as gpd
 import numpy as np
@@ -42,6 +42,19 @@ class Alerts:
     """Versions that were published, by event, of all runs."""
     data_day: int
     """Data day of the current run."""
+    earlier_days: Mapping[tuple[str, int], int] = field(default_factory=dict)
+    """Data day of the last run that published a version, by event and version, of versions that the current
+    run did not.
+    """
+
+    def until(self, event_id: str, version: int) -> int:
+        """The last day that a version of an event speaks of; `NO_DAY` where no run that published it is at
+        hand.
+        """
+        rows = self.current.loc[self.current["event_id"] == event_id, "version"]
+        if len(rows) and int(rows.iloc[0]) == version:
+            return self.data_day
+        return self.earlier_days.get((event_id, version), NO_DAY)
 
     def latest(self, event_id: str) -> int:
         """The version of an event that the current run published, else the last one that any run did."""

@@ -2,7 +2,7 @@
 
 import datetime as dt
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import geopandas as gpd
 import openpyxl
@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 import shapely
 
-from selvawatch.core.days import to_day
+from selvawatch.core.days import NO_DAY, to_day
 from selvawatch.core.tables import VERDICTS
 from selvawatch.errors import LayerError
 from selvawatch.reviews.form_entries import naming_of, verdict_of
@@ -302,3 +302,10 @@ def test_no_text_that_denies_mining_is_read_as_mining():
     naming = naming_of((), (), VERDICTS)
     assert verdict_of("Not mining", naming) == "other-loss"
     assert verdict_of("no mining here", naming) == ""
+
+
+def test_an_earlier_version_speaks_until_the_run_that_published_it_last(alerts):
+    earlier = replace(alerts, earlier_days={(FIRST, 1): to_day("2026-03-31")})
+    assert earlier.until(FIRST, 2) == to_day("2026-06-30")
+    assert earlier.until(FIRST, 1) == to_day("2026-03-31")
+    assert alerts.until(FIRST, 1) == NO_DAY
