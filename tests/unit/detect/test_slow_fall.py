@@ -15,6 +15,7 @@ from selvawatch.core.stack import NODATA
 from selvawatch.core.status import Reason, Status
 from selvawatch.detect import fusion
 from selvawatch.detect.common_shift import measured
+from selvawatch.detect.kernels import slow as kernels
 from selvawatch.detect.shared_parts import SharedParts
 from selvawatch.detect.shift_rule import CommonShift
 
@@ -154,3 +155,44 @@ def test_blue_is_not_known_where_a_whole_block_fell_further_than_a_shift_may_be(
 def test_settings_that_no_tile_could_follow_are_refused(wrong):
     with pytest.raises(ValueError, match=r"block_px|rates"):
         replace(RULE, slow=replace(RULE.slow, **wrong))
+
+
+def test_the_kernels_are_the_slow_falls_written_from_their_description():
+    rng = np.random.default_rng(4)
+    rows, columns, day = 8, 12, 19_100
+    size = rows * columns
+    values = rng.integers(4000, 9000, size).astype(np.int16)
+    values[::7] = NODATA
+    sigma = np.where(rng.random(size) < 0.1, 0, 250).astype(np.int16)
+    terms = np.stack([rng.integers(7000, 9000, size), rng.integers(-300, 300, size), np.zeros(size)])
+    terms, basis = np.ascontiguousarray(terms, np.int16), np.array([1, 0.5, -0.5], np.float32)
+    numbers = np.array([12, 3, 60, 50, 6000, 200], np.float32)
+    allowed = rng.uniform(0, 900, (2, 3)).astype(np.float32)
+    rising = np.array([[kernels.STILL, kernels.CALM, kernels.ALL]] * 2, np.uint8)
+    block_rows, block_columns = np.arange(rows) // 4, np.arange(columns) // 4
+    calm = rng.random(size) < 0.5
+    level = rng.integers(-200, 1500, size).astype(np.int16)
+    seen_on = np.where(rng.random(size) < 0.2, 0, day - rng.integers(1, 90, size)).astype(np.uint16)
+    before, out = level.copy(), np.empty(size, np.int16)
+    where = (block_rows, block_columns, 0, rows)
+    kernels.follow(
+        values, terms, sigma, basis, day, numbers, allowed, rising, *where, calm, level, seen_on, out
+    )
+    fall = rng.integers(0, 250, size).astype(np.uint8)
+    fell, fell_on = fall.copy(), seen_on.copy()
+    kernels.keep_fall(values, terms, sigma, basis, day, 5000.0, 0.4, 0, size, fell, fell_on)
+    for p in range(size):
+        if values[p] == NODATA or sigma[p] == 0:
+            assert (out[p], level[p], fell[p], fell_on[p]) == (values[p], before[p], fall[p], seen_on[p])
+            continue
+        block = block_rows[p // columns], block_columns[p % columns]
+        predicted = float(terms[:, p].astype(float) @ basis)
+        back = min(max(before[p] - 50.0, 0.0), float(allowed[block]))
+        assert abs(out[p] - (values[p] + back)) <= 0.51
+        step = 12.0 * min(day - int(seen_on[p]) if seen_on[p] else 0, 60)
+        off = predicted - values[p] - before[p]
+        may_rise = rising[block] == kernels.ALL or (rising[block] == kernels.CALM and calm[p])
+        moved = 0.0 if off > 3 * 250 else min(max(off, -step), step if may_rise else 0.0)
+        assert abs(level[p] - min(max(before[p] + moved, -6000), 6000)) <= 0.51
+        now = min(max((predicted - values[p]) * 250 / 5000, 0), 250)
+        assert abs(float(fell[p]) - (0.6 * fall[p] + 0.4 * now)) <= 0.51 and fell_on[p] == day

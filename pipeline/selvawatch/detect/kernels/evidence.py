@@ -3,8 +3,8 @@
 Scratch holds, for each lane of pixels, the combined ratio, then the number of indices that were added or
 whether all that haze is held against were seen, then the departures and sigmas of those: one lane behind the
 other, so that distances are known when the kernel is compiled. Lanes are sliced before they are walked: an
-index that might be
-negative would keep the loop out of SIMD registers, as would Python's check of a division by zero.
+index that might be negative would keep the loop out of SIMD registers, as would Python's check of a division
+by zero.
 """
 
 from collections.abc import Callable

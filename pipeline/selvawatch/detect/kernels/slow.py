@@ -65,8 +65,7 @@ def follow(
     (K,) float32; numbers: (6,) float32: rate a day, reach, longest days, least, most, sigma floor, stored
     units; most_of_block: (rows, columns) of blocks, float32; block_rows: (y,), block_columns: (x,) int64;
     rising: (rows, columns) of blocks, uint8; calm: (pixels,) bool; level: (pixels,) int16, in place; seen_on:
-    (pixels,) uint16, the day each was seen before, which is not
-    written here.
+    (pixels,) uint16, the day each was seen before, which is not written here.
     """
     rate, reach, longest, least, most, floor = (
         numbers[0],
