@@ -305,7 +305,8 @@ def test_every_command_of_the_pages_runs_as_written(world):
         walk.wait()
     assert [row.written for row in walk.unused] == [], "no page has these commands of the table"
     site = world.folder / "my-site"
-    for name in re.findall(r"--out (\S+)", "".join(texts.values())):
+    written = "\n".join(line for text in texts.values() for _, lines in chapters(text) for line in lines)
+    for name in re.findall(r"--out (\S+)", written):
         made = [folder / name for folder in (world.folder, site) if (folder / name).is_file()]
         assert made and all(path.stat().st_size for path in made), name
     (report,) = site.glob("outputs/runs/*/report.json")
