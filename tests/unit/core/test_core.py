@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import shapely
+import shapely.ops
 import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
@@ -144,6 +145,16 @@ def test_hectares_agree_with_the_ellipsoid_where_utm_does_not():
     )
     got = hectares(np.array([west_of_manu]), "EPSG:32719", equal_area_crs(-70.3, -12.5))[0]
     assert got == pytest.approx(truth / 1e4, rel=2e-4)
+
+
+def test_hectares_are_the_same_however_many_points_a_straight_edge_has():
+    west = shapely.Polygon([(200_000, 8_560_000), (202_000, 8_640_000), (240_000, 8_620_000)])
+    across = shapely.LineString([(180_000, 8_600_000), (260_000, 8_612_000)])
+    halves = shapely.get_parts(shapely.ops.split(west, across))
+    every_metre = shapely.segmentize(west, 10.0)
+    of = hectares(np.array([west, every_metre, *halves], object), "EPSG:32719", equal_area_crs(-70.3, -12.5))
+    assert of[1] == pytest.approx(of[0], abs=1e-3)
+    assert sum(of[2:]) == pytest.approx(of[0], abs=1e-3)
 
 
 def test_an_error_halfway_leaves_the_old_file_and_no_part(tmp_path):
