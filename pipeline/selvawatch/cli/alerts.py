@@ -21,12 +21,13 @@ app = typer.Typer(help="Alerts of the current run.", no_args_is_help=True)
 app.command("review")(review_alert)
 
 FormatOption = Annotated[
-    str,
+    str | None,
     typer.Option(
         "--format",
-        help="gpkg, geojson, kml, gpx, csv, xlsx or parquet; for field tools odk, kobo, comapeo, earthranger"
-        " or mbtiles (restricted tier), and xlsform, the form for answers; or the statuses of all pixels as"
-        " rasters in the encoding of gfw (date_conf), radd or dist (restricted tier).",
+        help="gpkg, geojson, kml, kmz, csv, xlsx or parquet, and (restricted tier) gpx; default: as the"
+        " ending of --out says. For field tools odk, kobo, comapeo, earthranger or mbtiles (restricted"
+        " tier), and xlsform, the form for answers; or the statuses of all pixels as rasters in the encoding"
+        " of gfw (date_conf), radd or dist (restricted tier).",
     ),
 ]
 PublishedSiteOption = Annotated[
@@ -35,6 +36,7 @@ PublishedSiteOption = Annotated[
         "--site", help="Folder of a site; refused where it is not the store's. Nothing else is read of it."
     ),
 ]
+_BULLETIN_ENDINGS = {"html": ".html", "txt": ".txt", "message": ".txt", "json": ".json", "pdf": ".pdf"}
 OutOption = Annotated[Path, typer.Option("--out", help="File to write.")]
 
 
@@ -139,7 +141,7 @@ def _points(row: Mapping[Any, Any]) -> str:
 @app.command()
 def export(
     out: OutOption,
-    form: FormatOption = "gpkg",
+    form: FormatOption = None,
     store: StoreOption = "outputs",
     tier: TierOption = "public",
     site: StoreSiteOption = None,
@@ -148,8 +150,10 @@ def export(
     """Write the alerts in a format for other programs."""
     from selvawatch.detect.encodings import ENCODINGS
     from selvawatch.errors import StoreError
-    from selvawatch.steps.products import copy_alerts
+    from selvawatch.steps.products import copy_alerts, export_format
 
+    if form is None:
+        form = export_format(form, out)
     if form in ENCODINGS:
         from selvawatch.steps.encode import write_encoded
         from selvawatch.steps.store_site import site_of_store
@@ -163,6 +167,7 @@ def export(
                 needed="tier restricted",
                 do="give --tier restricted, and do not publish the file",
             )
+        export_format(form, out)
         with site_of_store(open_store(store), site, site_file) as loaded:
             for path in write_encoded(loaded, store, form, out):
                 typer.echo(path)
@@ -184,13 +189,13 @@ def _check_site(site: Path | None, store: str, site_file: str = DEFAULT_SITE_FIL
 def bulletin(
     lang: Annotated[str, typer.Option(help="es or en.")] = "es",
     form: Annotated[
-        str,
+        str | None,
         typer.Option(
             "--format",
             help="html, txt, message (at most 1,000 characters), json (what is new, for programs) or pdf"
-            " (needs --out; an extra).",
+            " (needs --out; an extra); default: as the ending of --out says, html without.",
         ),
-    ] = "html",
+    ] = None,
     store: StoreOption = "outputs",
     tier: TierOption = "public",
     out: Annotated[Path | None, typer.Option(help="File to write; default: print where it is.")] = None,
@@ -206,8 +211,10 @@ def bulletin(
     """The bulletin of the current run, with what people answered since."""
     from selvawatch.errors import StoreError
     from selvawatch.steps.products import bulletin_now, write_bulletin_pdf
+    from selvawatch.write.formats.endings import format_of_file
 
     _check_site(site, store)
+    form = format_of_file(form, out, _BULLETIN_ENDINGS, "html") if out is not None else form or "html"
     if since is not None or form == "json":
         from selvawatch.steps.bulletins import written_since
 
@@ -215,7 +222,7 @@ def bulletin(
             raise StoreError("a PDF is made where it is asked for", got="no --out", do="give --out FILE.pdf")
         typer.echo(written_since(store, tier, since or "", lang, form, out))
         return
-    if form == "pdf" or (form == "html" and out is not None and out.suffix.lower() == ".pdf"):
+    if form == "pdf":
         if out is None:
             raise StoreError("a PDF is made where it is asked for", got="no --out", do="give --out FILE.pdf")
         typer.echo(write_bulletin_pdf(store, tier, lang, out))

@@ -175,7 +175,7 @@ def written_since(store: str, tier: str, since: str, lang: str, form: str, out: 
         )
     if out is None:
         return made.removesuffix("\n")
-    if form == "pdf" or (form == "html" and out.suffix.lower() == ".pdf"):
+    if form == "pdf":
         return str(write_pdf(out, made, content.run.run_id))
     return str(write_checked(out, made.encode()))
 

@@ -31,10 +31,12 @@ from selvawatch.store.ledger import RunRow
 from selvawatch.store.run_files import read_tracked
 from selvawatch.store.seal import read_seal
 from selvawatch.write.bulletin.pdf import write_pdf
+from selvawatch.write.formats.endings import format_of_file
 from selvawatch.write.formats.field.field_rows import field_alerts
 from selvawatch.write.formats.field.mbtiles import PlacedPicture, write_mbtiles
 from selvawatch.write.formats.field.xlsform import write_xlsform
-from selvawatch.write.formats.format_table import Content, formats_of
+from selvawatch.write.formats.format_table import KMZ, Content, Format, formats_of
+from selvawatch.write.formats.kml import write_kmz
 from selvawatch.write.language.i18n import language
 
 FORM, MAP = "xlsform", "mbtiles"
@@ -87,29 +89,70 @@ def copy_product(store: str, tier: str, name: str, out: Path) -> Path:
     return write_checked(out, content)
 
 
-def copy_alerts(store: str, tier: str, suffix: str, out: Path) -> Path:
-    """Copy the alerts of the current run in a format, by its suffix without the dot, and return the file.
+def export_formats() -> dict[str, Format]:
+    """The formats that alerts go out in, by what `alerts export` and subscriptions call them."""
+    by_ending = (*formats_of(Content.ALERTS), *formats_of(Content.DEMAND))
+    known = {form.suffix.removeprefix("."): form for form in by_ending}
+    return known | {form.name: form for form in formats_of(Content.FIELD)}
+
+
+def export_format(given: str | None, out: Path) -> str:
+    """The format of a file of alerts, by name: the given one, else as its ending says; `gpkg` for none.
+
+    Raises
+    ------
+    TableError
+        For an ending of no format, or of another one than the given.
+    """
+    endings = {name: form.suffix for name, form in export_formats().items()}
+    others = {FORM: ".xlsx", MAP: ".mbtiles"} | dict.fromkeys(ENCODINGS, ".tif")
+    return format_of_file(given, out, endings | others, "gpkg")
+
+
+def copy_alerts(store: str, tier: str, name: str, out: Path) -> Path:
+    """Copy the alerts of the current run in a format of `export_format`, and return the file.
 
     Raises
     ------
     StoreError
-        For a suffix of none of the formats that alerts go out in, or as `product_path`.
+        For a format that alerts do not go out in, or that the tier has none of, or as `product_path`.
     """
-    known = {form.suffix.removeprefix("."): form.name for form in formats_of(Content.ALERTS)}
-    field = {form.name for form in formats_of(Content.FIELD)}
-    if suffix == FORM:
+    known = export_formats()
+    if name == FORM:
+        export_format(name, out)
         return write_xlsform(out)
-    if suffix not in {*known, *field, MAP}:
-        needed = ", ".join([*known, *sorted(field), FORM, MAP, *ENCODINGS])
-        raise StoreError("unknown format", where="alerts", got=suffix, needed=needed)
+    if name not in {*known, MAP}:
+        raise StoreError(
+            "unknown format", where="alerts", got=name, needed=", ".join([*known, FORM, MAP, *ENCODINGS])
+        )
+    if tier in TIERS and (Tier.RESTRICTED if name == MAP else known[name].tier) > tier_named(tier):
+        raise StoreError(
+            "the format tells exact places",
+            where=f"--format {name}",
+            got=f"tier {tier}",
+            needed="tier restricted",
+            do="give --tier restricted, and do not publish the file",
+        )
+    export_format(name, out)
     alerts = alerts_now(store, tier)
-    if suffix in field:
-        return write_reviewed(alerts, suffix, out)
-    if suffix == MAP:
+    if name == MAP:
         return _write_map(store, alerts, out)
-    if alerts.is_reviewed:
-        return write_reviewed(alerts, known[suffix], out)
-    return copy_product(store, tier, f"alerts.{suffix}", out)
+    if known[name].name == KMZ:
+        return write_kmz(out, alerts.released, language("es"), _pictures(store, alerts))
+    if alerts.is_reviewed or Content.ALERTS not in known[name].contents:
+        return write_reviewed(alerts, known[name].name, out)
+    return copy_product(store, tier, f"alerts.{name}", out)
+
+
+def _pictures(store: str, alerts: ReviewedAlerts) -> dict[str, bytes]:
+    """The pictures of the current run's alerts by name; none below the restricted tier."""
+    frame = alerts.released.frame
+    if alerts.released.tier is not Tier.RESTRICTED:
+        return {}
+    opened, current = _current(store)
+    run = read_seal(opened.run(current.run_id))
+    names = [name for column in ("before_picture", "after_picture") for name in frame[column].dropna()]
+    return {name: run.read(f"{RESTRICTED}/{name}") for name in names}
 
 
 def _write_map(store: str, alerts: ReviewedAlerts, out: Path) -> Path:

@@ -1,5 +1,6 @@
 """Every command that reads or serves what a run made, and the site folders that people make themselves."""
 
+import itertools
 import json
 import shutil
 import sys
@@ -64,15 +65,24 @@ def test_alerts_show_names_what_it_does_not_know(store, command):
     assert "NOBODY" in line and "selvawatch alerts list" in line
 
 
-@pytest.mark.parametrize("tier", ["public", "restricted"])
-@pytest.mark.parametrize("form", ["gpkg", "geojson", "kml", "gpx", "csv", "xlsx", "parquet"])
+@pytest.mark.parametrize(
+    ("form", "tier"),
+    [
+        *itertools.product(
+            ["gpkg", "geojson", "kml", "csv", "xlsx", "parquet"],
+            ["public", "restricted"],
+        ),
+        ("gpx", "restricted"),
+    ],
+)
 def test_alerts_export_writes_the_product_of_the_tier(small_run, store, command, tmp_path, form, tier):
     out = tmp_path / f"out.{form}"
-    said = command("alerts", "export", "--format", form, "--store", store, "--tier", tier, "--out", out)
+    said = command("alerts", "export", "--store", store, "--tier", tier, "--out", out)
     assert said.code == 0 and said.out.strip() == str(out)
     assert out.read_bytes() == (small_run.products / tier / f"alerts.{form}").read_bytes()
-    if form in ("gpkg", "geojson", "kml"):
-        assert len(pyogrio.read_dataframe(out)) > 0
+    if form in ("gpkg", "geojson", "kml", "gpx"):
+        layer = {"layer": "waypoints"} if form == "gpx" else {}
+        assert len(pyogrio.read_dataframe(out, **layer)) > 0
     if form == "xlsx":
         openpyxl.load_workbook(out, read_only=True).close()
 
@@ -85,10 +95,34 @@ def test_export_and_bulletin_give_the_public_tier_unless_asked(small_run, store,
     assert (tmp_path / "out.html").read_bytes() == (public / "bulletin-es.html").read_bytes()
 
 
+@pytest.mark.parametrize("words", [["--format", "gpx"], []])
+def test_the_public_tier_has_no_waypoints_and_is_told_which_tier_has(
+    small_run, store, command, tmp_path, words
+):
+    out = tmp_path / "a.gpx"
+    line = command("alerts", "export", *words, "--store", store, "--tier", "public", "--out", out).error
+    assert "--tier restricted" in line and "gpx" in line and not out.exists()
+    assert not (small_run.products / "public" / "alerts.gpx").exists()
+
+
 def test_an_unknown_format_is_answered_with_the_known_ones(store, command, tmp_path):
-    words = ["alerts", "export", "--format", "shp", "--store", store, "--out", tmp_path / "x.shp"]
-    line = command(*words).error
-    assert "got shp" in line and "gpkg" in line and "gfw" in line and not (tmp_path / "x.shp").exists()
+    export = ["alerts", "export", "--store", store, "--out", tmp_path / "x.dxf"]
+    line = command(*export, "--format", "dxf").error
+    assert "got dxf" in line and "gpkg" in line and "gfw" in line
+    line = command(*export).error
+    assert "got .dxf" in line and ".gpkg" in line and not (tmp_path / "x.dxf").exists()
+
+
+@pytest.mark.parametrize(
+    ("form", "name"),
+    [("kml", "a.gpkg"), ("gpkg", "a.KML"), ("csv", "a.xlsx"), ("kmz", "a.kml"), ("odk", "a.json"),
+     ("gfw", "a.csv"), ("xlsform", "a.csv"), ("mbtiles", "a.tif")],
+)  # fmt: skip
+def test_a_file_whose_ending_is_another_formats_is_refused(store, command, tmp_path, form, name):
+    words = ["--store", store, "--tier", "restricted", "--out", tmp_path / name]
+    line = command("alerts", "export", "--format", form, *words).error
+    assert "the ending of the file is another format's" in line and f"--format {form}" in line
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(
@@ -105,6 +139,20 @@ def test_bulletin_says_where_it_is_or_copies_it(small_run, store, command, tmp_p
     assert command(*words).out.strip() == str(path)
     command(*words, "--out", tmp_path / "copy")
     assert (tmp_path / "copy").read_bytes() == path.read_bytes()
+
+
+def test_a_bulletin_has_the_form_of_its_files_ending_and_another_is_refused(
+    small_run, store, command, tmp_path
+):
+    assert command("bulletin", "--store", store, "--out", tmp_path / "b.txt").code == 0
+    kept = small_run.products / "public" / "bulletin-es.txt"
+    assert (tmp_path / "b.txt").read_bytes() == kept.read_bytes()
+    for form, name in (("pdf", "x.html"), ("html", "x.txt"), ("txt", "x.json"), ("message", "x.pdf")):
+        for more in ([], ["--since", "2026-01-01"]):
+            words = ["bulletin", "--format", form, *more, "--store", store, "--out", tmp_path / name]
+            assert "the ending of the file is another format's" in command(*words).error
+    assert "got .gpkg" in command("bulletin", "--store", store, "--out", tmp_path / "x.gpkg").error
+    assert [path.name for path in tmp_path.iterdir()] == ["b.txt"]
 
 
 def test_a_bulletin_as_pdf_without_its_extra_is_an_error_of_one_line(store, command, tmp_path, monkeypatch):

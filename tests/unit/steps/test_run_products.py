@@ -86,7 +86,10 @@ def test_parquet_bears_crs_and_provenance(tier):
     assert any(b"run_id" in key or b"run_id" in value for key, value in said.items())
 
 
-def test_gpx_points_are_the_alerts(tier):
+def test_gpx_points_are_the_alerts_and_the_public_tier_has_none(tier, public):
+    if tier == public:
+        assert not (tier / "alerts.gpx").exists()
+        return
     points = pyogrio.read_dataframe(tier / "alerts.gpx", layer="waypoints")
     assert len(points) == len(alerts_of(tier))
     assert points.total_bounds[1] > -12.9 and points.total_bounds[3] < -12.8

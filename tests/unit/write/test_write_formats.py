@@ -51,6 +51,7 @@ def test_names_and_suffixes_stand_once_and_each_content_keeps_its_formats():
         Content.TABLE: {".parquet", ".csv", ".xlsx"},
         Content.ATTRIBUTION: {".parquet", ".csv", ".gpkg", ".xlsx"},
         Content.FIELD: {".csv", ".json"},
+        Content.DEMAND: {".kmz"},
     }
 
 

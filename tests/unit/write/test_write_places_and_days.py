@@ -25,10 +25,12 @@ def test_every_format_gives_the_coordinate_of_the_table(tier, tmp_path):
     frame = content.alerts.frame.sort_values("rank")
     table = [(round(x, 6), round(y, 6)) for x, y in zip(frame["lon"], frame["lat"], strict=True)]
     kml = ElementTree.parse(write_kml(tmp_path / "a.kml", content.alerts, language("es")))
-    gpx = ElementTree.parse(write_gpx(tmp_path / "a.gpx", content.alerts, language("es")))
     points = [one.text.split(",") for one in kml.findall(f".//{KML}Point/{KML}coordinates")]
-    assert [(float(x), float(y)) for x, y in points] == ([] if tier is Tier.PUBLIC else table)
-    assert [(float(one.get("lon")), float(one.get("lat"))) for one in gpx.iter(f"{GPX}wpt")] == table
+    exact = tier is Tier.RESTRICTED
+    assert sorted((float(x), float(y)) for x, y in points) == (sorted(table) if exact else [])
+    if exact:
+        gpx = ElementTree.parse(write_gpx(tmp_path / "a.gpx", content.alerts, language("es")))
+        assert [(float(one.get("lon")), float(one.get("lat"))) for one in gpx.iter(f"{GPX}wpt")] == table
     shapes = gpd.GeoSeries(frame.geometry, crs=content.alerts.frame.crs).to_crs(4326)
     for shape, (x, y) in zip(shapes, table, strict=True):
         assert shape.contains(shapely.Point(x, y))

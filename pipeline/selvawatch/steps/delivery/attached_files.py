@@ -16,11 +16,11 @@ from selvawatch.deliver.selection import NewVersion
 from selvawatch.deliver.subscriptions import Subscription
 from selvawatch.site import Site
 from selvawatch.steps.bulletins import bulletin_since, keeps_bulletin
-from selvawatch.store.contents import PUBLIC
+from selvawatch.steps.products import export_formats
 from selvawatch.store.folders import Store
 from selvawatch.store.seal import read_seal
 from selvawatch.write.bulletin.bulletin import html
-from selvawatch.write.formats.format_table import Content, Format, formats_of
+from selvawatch.write.formats.format_table import Content, Format
 from selvawatch.write.language.i18n import language
 from selvawatch.write.tiers import Gate, apply
 
@@ -77,7 +77,4 @@ def bulletin_page(
 
 def formats_of_tier(tier: str) -> dict[str, Format]:
     """The formats that files of a tier go out in, by what subscriptions call them."""
-    known = {form.suffix.removeprefix("."): form for form in formats_of(Content.ALERTS)}
-    if tier == PUBLIC:
-        return {name: form for name, form in known.items() if name != "gpx"}
-    return known | {form.name: form for form in formats_of(Content.FIELD)}
+    return {name: form for name, form in export_formats().items() if form.tier <= tier_named(tier)}

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from selvawatch.core.tier import Tier
 from selvawatch.errors import TableError
 from selvawatch.write.formats.companions import write_dictionary, write_provenance
 from selvawatch.write.formats.csv_file import write_csv
@@ -15,7 +16,7 @@ from selvawatch.write.formats.geojson import write_geojson
 from selvawatch.write.formats.geoparquet import write_geoparquet
 from selvawatch.write.formats.gpkg import write_gpkg
 from selvawatch.write.formats.gpx import write_gpx
-from selvawatch.write.formats.kml import write_kml
+from selvawatch.write.formats.kml import write_kml, write_kmz
 from selvawatch.write.formats.xlsx import write_xlsx
 from selvawatch.write.language.i18n import Language
 from selvawatch.write.tiers import Released
@@ -35,6 +36,8 @@ class Content(StrEnum):
     """`attribute --out`: rows with geometry and columns that the user's layers brought."""
     FIELD = "field"
     """`alerts export` alone, by the format's name: alerts for one tool that people take to the field."""
+    DEMAND = "demand"
+    """`alerts export` and deliveries, by the file's ending too: alerts as no run writes them by itself."""
 
 
 class Companion(StrEnum):
@@ -49,6 +52,7 @@ COMPANIONS: Mapping[Content, frozenset[Companion]] = {
     Content.TABLE: frozenset({Companion.DICTIONARY, Companion.PROVENANCE}),
     Content.ATTRIBUTION: frozenset({Companion.PROVENANCE}),
     Content.FIELD: frozenset(),
+    Content.DEMAND: frozenset(),
 }
 """What stands in another file where the format does not hold it; a run has its dictionary and catalogue."""
 
@@ -66,6 +70,8 @@ class Format:
     """What it can be written of; a format with `Content.ALERTS` is written by every run."""
     holds: frozenset[Companion] = frozenset()
     """What its file says itself."""
+    tier: Tier = Tier.PUBLIC
+    """Lowest tier that it can be written for: one of points is none for tiers whose places are squares."""
     write: Writer
 
 
@@ -81,6 +87,8 @@ def _in_language(write: Callable[[Path, Released, Language], Path]) -> Writer:
     return lambda path, released, _provenance, lang: write(path, released, lang)
 
 
+KMZ = "kmz"
+"""Name of the format that holds pictures too, where its writer is given them (`kml.write_kmz`)."""
 _ROWS = frozenset({Content.ALERTS, Content.TABLE, Content.ATTRIBUTION})
 
 _ENTRIES = (
@@ -134,13 +142,22 @@ _ENTRIES = (
         suffix=".gpx",
         media_type="application/gpx+xml",
         contents=frozenset({Content.ALERTS}),
+        tier=Tier.RESTRICTED,
         write=_in_language(write_gpx),
+    ),
+    Format(
+        name=KMZ,
+        suffix=".kmz",
+        media_type="application/vnd.google-earth.kmz",
+        contents=frozenset({Content.DEMAND}),
+        write=_in_language(lambda path, released, lang: write_kmz(path, released, lang, {})),
     ),
     Format(
         name="odk",
         suffix=".csv",
         media_type="text/csv",
         contents=frozenset({Content.FIELD}),
+        tier=Tier.RESTRICTED,
         write=_in_language(write_entity_list),
     ),
     Format(
@@ -148,6 +165,7 @@ _ENTRIES = (
         suffix=".csv",
         media_type="text/csv",
         contents=frozenset({Content.FIELD}),
+        tier=Tier.RESTRICTED,
         write=_in_language(write_choice_list),
     ),
     Format(
@@ -155,6 +173,7 @@ _ENTRIES = (
         suffix=".json",
         media_type="application/json",
         contents=frozenset({Content.FIELD}),
+        tier=Tier.RESTRICTED,
         write=_in_language(write_comapeo),
     ),
     Format(
@@ -162,6 +181,7 @@ _ENTRIES = (
         suffix=".json",
         media_type="application/json",
         contents=frozenset({Content.FIELD}),
+        tier=Tier.RESTRICTED,
         write=_in_language(write_earthranger),
     ),
 )
@@ -215,8 +235,9 @@ def write_rows(
 def write_alerts(
     folder: Path, alerts: Released, provenance: Mapping[str, str], lang: Language
 ) -> dict[str, Path]:
-    """Write alerts as `folder/alerts.*` in every format they go out in; the paths by name of format."""
+    """Write alerts as `folder/alerts.*` in every format that their tier has; the paths by name of format."""
     return {
         form.name: form.write(folder / f"alerts{form.suffix}", alerts, provenance, lang)
         for form in formats_of(Content.ALERTS)
+        if form.tier <= alerts.tier
     }

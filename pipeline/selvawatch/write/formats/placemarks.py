@@ -67,8 +67,13 @@ def add_text(parent: ElementTree.Element, tag: str, text: str) -> None:
     ElementTree.SubElement(parent, tag).text = text
 
 
-def write_xml(path: Path, root: ElementTree.Element) -> Path:
-    """Write an XML document, indented, as UTF-8 and return the path."""
+def xml_text(root: ElementTree.Element) -> str:
+    """An XML document, indented, to be encoded as UTF-8."""
     ElementTree.indent(root, " ")
     text = ElementTree.tostring(root, encoding="unicode")
-    return write_text(path, f'<?xml version="1.0" encoding="UTF-8"?>\n{text}\n')
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n{text}\n'
+
+
+def write_xml(path: Path, root: ElementTree.Element) -> Path:
+    """Write an XML document, indented, as UTF-8 and return the path."""
+    return write_text(path, xml_text(root))
