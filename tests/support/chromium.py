@@ -10,9 +10,9 @@ import pytest
 _CONSOLE = re.compile(r":(?:INFO|WARNING|ERROR):CONSOLE:\d+\] (.*)")
 
 
-def drawn(page: Path, profile: Path) -> str:
+def drawn(page: Path, profile: Path, *, width: int = 900) -> str:
     """The page's elements after its scripts have run, as HTML."""
-    return _run(page, profile, "--dump-dom").stdout
+    return _run(page, profile, f"--window-size={width},900", "--dump-dom").stdout
 
 
 def console(page: Path, screenshot: Path, *, width: int = 900, height: int = 1400) -> list[str]:

@@ -77,6 +77,8 @@ class References:
     """River water told from imagery, column `year` (see `attribute.river_water`)."""
     scars: gpd.GeoDataFrame
     """Mining ground of before: `seen_on` (day by which it was there; NaT: unknown)."""
+    settlements: gpd.GeoDataFrame = field(default_factory=gpd.GeoDataFrame)
+    """Points of named settlements: maps write their names, nothing else is said of them."""
     marks: tuple[RoadMark, ...] = ()
     """Points of roads whose kilometre is known."""
     mark_points: tuple[shapely.Point, ...] = ()
@@ -95,7 +97,7 @@ class References:
         """
         if not {name for name, _ in self.dates} & set(layers):
             return self
-        frames = {name: getattr(self, name) for name in ("roads", "rivers", "water", "scars")}
+        frames = {name: getattr(self, name) for name in ("roads", "rivers", "water", "scars", "settlements")}
         kept = {
             name: frame[~frame["layer"].isin(list(layers)).to_numpy()].reset_index(drop=True)
             if "layer" in frame
@@ -118,7 +120,9 @@ def no_references(crs: str) -> References:
     """References without any layer: every distance is unknown."""
     empty = gpd.GeoDataFrame({"name": [], "year": []}, geometry=[], crs=crs)
     scars = gpd.GeoDataFrame({"seen_on": pd.to_datetime([])}, geometry=[], crs=crs)
-    return References(roads=empty, rivers=empty, water=empty, river_water=empty, scars=scars)
+    return References(
+        roads=empty, rivers=empty, water=empty, river_water=empty, scars=scars, settlements=empty
+    )
 
 
 def site_snapshots(manifest: Manifest, folder: Path) -> tuple[Snapshot, ...]:
@@ -233,7 +237,9 @@ def areas_as_districts(areas: Sequence[Area], crs: str, equal_area: CRS, date: d
 
 
 def _references(manifest: Manifest, latest: dict[str, Snapshot], crs: str) -> References:
-    parts: dict[str, list[gpd.GeoDataFrame]] = {"road": [], "river": [], "water": [], "scar": []}
+    parts: dict[str, list[gpd.GeoDataFrame]] = {
+        kind: [] for kind in ("road", "river", "water", "scar", "settlement")
+    }
     for name in sorted(latest):
         entry = manifest.entry_of(latest[name])
         if entry.kind != "reference":
@@ -273,6 +279,7 @@ def _references(manifest: Manifest, latest: dict[str, Snapshot], crs: str) -> Re
         water=joined["water"],
         river_water=empty.river_water,
         scars=joined["scar"][["seen_on", "layer", "geometry"]] if parts["scar"] else empty.scars,
+        settlements=joined["settlement"],
         marks=marks,
         mark_points=tuple(points),
         mark_layers=mark_layers,

@@ -140,8 +140,9 @@ def test_a_map_shows_zones_of_the_latest_snapshot_that_have_not_ended():
         {"type": "corridor", "geometry": square(0), "name": "now", "first": "2012-02-19", "key": "a"},
         {"type": "corridor", "geometry": square(2), "name": "ended", "last": "2012-02-18", "key": "b"},
         {"type": "buffer", "geometry": square(4), "key": "c"},
+        {"type": "district", "geometry": square(0), "name": "Inambari", "key": "d"},
     ]
-    moved = [{**rows[0], "geometry": square(1)}, rows[1]]
+    moved = [{**rows[0], "geometry": square(1)}, rows[1], rows[3]]
     register_then = register_of(
         [
             made.snapshot(rows, kind="zone"),
@@ -150,8 +151,8 @@ def test_a_map_shows_zones_of_the_latest_snapshot_that_have_not_ended():
         crs=made.CRS,
     )
     zones = Zones(register=register_then, references=no_references(made.CRS))
-    (only,) = shown_references(zones, dt.date(2026, 10, 1), Tier.PUBLIC)
-    assert only.name == "now" and only.kind == "corridor"
+    drawn = shown_references(zones, dt.date(2026, 10, 1), Tier.PUBLIC)
+    assert sorted((one.kind, one.name) for one in drawn) == [("corridor", "now"), ("district", "Inambari")]
 
 
 def test_legal_context_follows_zones_titles_and_days():

@@ -151,6 +151,11 @@ def hidden_zones(sensitive):
     references = dataclasses.replace(
         no_references(made.CRS),
         roads=roads,
+        settlements=gpd.GeoDataFrame(
+            {"name": ["Town", "Camp"], "layer": ["roads", "hidden-paths"]},
+            geometry=[shapely.Point(1, 1), shapely.Point(2, 2)],
+            crs=made.CRS,
+        ),
         dates=(("hidden-paths", made.TAKEN), ("roads", made.TAKEN)),
         sensitive=("hidden-paths",) if sensitive else (),
     )
@@ -164,8 +169,9 @@ def test_maps_and_dates_below_restricted_know_no_sensitive_layer_and_no_reserve(
     assert [layer.entry.name for layer in told.register.layers] == ["p", "timber"]
     assert set(told.register.rights["type"]) == {"timber"}
     assert told.references.dates == (("roads", made.TAKEN),)
-    assert {one.name for one in shown_references(zones, made.TAKEN, tier)} == {"seen"}
-    assert {one.name for one in shown_references(zones, made.TAKEN, Tier.RESTRICTED)} == {"seen", "path", "X"}
+    assert {one.name for one in shown_references(zones, made.TAKEN, tier)} == {"seen", "Town"}
+    everything = {one.name for one in shown_references(zones, made.TAKEN, Tier.RESTRICTED)}
+    assert everything == {"seen", "path", "X", "Town", "Camp"}
     assert zones_of_tier(zones, Tier.RESTRICTED) is zones and zones.isolated is not None
 
 

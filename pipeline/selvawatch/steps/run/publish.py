@@ -50,6 +50,7 @@ from selvawatch.write.bulletin.bulletin_model import (
 )
 from selvawatch.write.bulletin.kept import content_to_json
 from selvawatch.write.bulletin.map_page import write_map
+from selvawatch.write.bulletin.mapping.names import window_of, within
 from selvawatch.write.bulletin.reviews_part import shown_reviews, with_reviews
 from selvawatch.write.formats.companions import write_dictionary
 from selvawatch.write.formats.format_table import FORMATS, write_alerts
@@ -264,7 +265,10 @@ def _bulletin(site: Site, content: RunContent, tier: Tier, released: _TierConten
         coverage=content.coverage,
         layers=_vintages(zones, day, site.tables.old_layer_days),
         pictures=content.pictures,
-        references=shown_references(zones, to_date(day), tier),
+        references=within(
+            shown_references(zones, to_date(day), tier),
+            window_of(content.area, [tile.outline for tile in content.coverage.tiles]),
+        ),
         delay_days=rule.delay_days if tier is Tier.PUBLIC else 0,
         grid_m=rule.grid_m,
         method=content.method,
@@ -394,14 +398,15 @@ def shown_references(zones: Zones, today: dt.date, tier: Tier) -> tuple[Referenc
     def lonlat(shape: shapely.Geometry) -> shapely.Geometry:
         return shapely.transform(shape, lambda x, y: transformer.transform(x, y), interleaved=False)
 
-    kinds = {"protected_core": "protected", "corridor": "corridor"}
+    kinds = {"protected_core": "protected", "corridor": "corridor", "district": "district"}
     if tier >= Tier.PARTNER:
         kinds["native_community"] = "community"
     found = [
         Reference(kind=kinds[row.type], name=row.name_ or "", geometry=lonlat(row.geometry))
         for row in rights[rights["type"].isin(kinds)].rename(columns={"name": "name_"}).itertuples()
     ]
-    for kind, frame in (("road", zones.references.roads), ("river", zones.references.rivers)):
+    lines = (("road", zones.references.roads), ("river", zones.references.rivers))
+    for kind, frame in (*lines, ("settlement", zones.references.settlements)):
         found += [
             Reference(kind=kind, name=str(row.name_ or ""), geometry=lonlat(row.geometry))
             for row in frame.rename(columns={"name": "name_"}).itertuples()

@@ -212,7 +212,13 @@ def _superseded(content: Bulletin, lang: Language) -> dict[str, Any]:
 
 def _map(content: Bulletin, views: list[AlertView], lang: Language) -> str:
     marks = tuple(
-        Mark(number=view.number, lon=view.longitude, lat=view.latitude, colour=view.colour)
+        Mark(
+            number=view.number,
+            lon=view.longitude,
+            lat=view.latitude,
+            colour=view.colour,
+            status=view.status_code,
+        )
         for view in views
         if view.longitude is not None and view.latitude is not None
     )

@@ -259,7 +259,7 @@ class Reference:
     """A line or outline that helps to find one's way; drawn faintly."""
 
     kind: str
-    """`road`, `river`, `protected`, `community`, `corridor` or `other`."""
+    """`road`, `river`, `protected`, `community`, `corridor`, `district`, `settlement` (points) or `other`."""
     name: str
     geometry: shapely.Geometry
     """WGS 84."""

@@ -8,6 +8,8 @@ import numpy as np
 import shapely
 
 from selvawatch.write.bulletin.bulletin_model import Reference, TileCoverage
+from selvawatch.write.bulletin.mapping.marks import ink_on, shape_of
+from selvawatch.write.bulletin.mapping.names import names_on_map, overlaps
 from selvawatch.write.language.sanitise import single_line
 
 LINES = {
@@ -16,9 +18,26 @@ LINES = {
     "protected": {"stroke": "#3f7d54", "stroke-width": "1.2", "stroke-dasharray": "6 3"},
     "community": {"stroke": "#8c6aa8", "stroke-width": "1.2", "stroke-dasharray": "2 3"},
     "corridor": {"stroke": "#a08a2d", "stroke-width": "1.2", "stroke-dasharray": "8 3 2 3"},
+    "district": {"stroke": "#5b5f66", "stroke-width": "1", "stroke-dasharray": "1 4"},
     "other": {"stroke": "#9a9a94", "stroke-width": "1"},
 }
 """SVG style of a reference line, by kind."""
+AREA_LINE = {"stroke": "#16352a", "stroke-width": "2"}
+"""SVG style of the border of the area."""
+NAME_INKS = {
+    "road": "#5f4a26",
+    "river": "#1f5a8a",
+    "protected": "#24573a",
+    "community": "#5d4277",
+    "corridor": "#62540f",
+    "district": "#3d4147",
+    "settlement": "#1c2a23",
+    "other": "#4a4a46",
+}
+"""Colour of a name on a map, by kind."""
+_NAMES = 4
+"""Most names of a kind on the drawing."""
+_NAME_SIZE = 12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +48,9 @@ class Mark:
     lon: float
     lat: float
     colour: str
-    """CSS colour."""
+    """CSS colour, `#rrggbb`: the cause."""
+    status: str = "confirmed"
+    """Decides the shape."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +100,8 @@ def overview_svg(
             shapely.simplify(shapely.intersection(reference.geometry, window), 1 / per_degree / 2),
             line,
         )
-    border = {"fill": "none", "stroke": "#1d3b2f", "stroke-width": "2", "stroke-linejoin": "round"}
-    _path(svg, frame, area, border)
+    _path(svg, frame, area, {"fill": "none", "stroke-linejoin": "round", **AREA_LINE})
+    _names(svg, frame, references, shapely.box(*bounds), marks)
     for mark in sorted(marks, key=lambda mark: -mark.number):
         _mark(svg, frame, mark)
     _scale(svg, width, height, 111_320 / per_degree)
@@ -129,15 +150,36 @@ def _path(
 
 def _mark(svg: ElementTree.Element, frame: _Frame, mark: Mark) -> None:
     ((x, y),) = frame.points(np.array([[mark.lon, mark.lat]]))
-    _add(
-        svg, "circle", cx=f"{x:.1f}", cy=f"{y:.1f}", r=12, fill=mark.colour, stroke="#ffffff", stroke_width=2
-    )
-    text = _add(
-        svg, "text", x=f"{x:.1f}", y=f"{y + 4.6:.1f}", fill="#ffffff", font_size=13, font_weight="bold"
-    )
-    text.set("text-anchor", "middle")
-    text.set("font-family", "sans-serif")
+    shape = {"stroke": "#ffffff", "stroke-width": "2.5", "fill": mark.colour}
+    moved = f"translate({x - 14:.1f} {y - 14:.1f}) scale(0.875)"
+    ElementTree.SubElement(svg, "path", {"d": shape_of(mark.status), "transform": moved, **shape})
+    text = _add(svg, "text", x=f"{x:.1f}", y=f"{y + 4.6:.1f}", fill=ink_on(mark.colour), font_size=13)
+    text.attrib |= {"font-weight": "bold", "text-anchor": "middle", "font-family": "sans-serif"}
     text.text = str(mark.number)
+
+
+def _names(
+    svg: ElementTree.Element,
+    frame: _Frame,
+    references: tuple[Reference, ...],
+    window: shapely.Geometry,
+    marks: tuple[Mark, ...],
+) -> None:
+    """Names where no mark and no other name is."""
+    points = [frame.points(np.array([[mark.lon, mark.lat]]))[0] for mark in marks]
+    boxes = [(x - 14, y - 14, x + 14, y + 14) for x, y in points]
+    for name in names_on_map(references, window, _NAMES):
+        ((x, y),) = frame.points(np.array([[name.lon, name.lat]]))
+        half = 0.3 * _NAME_SIZE * len(name.text)
+        box = (x - half, y - _NAME_SIZE, x + half, y + 3)
+        if overlaps(box, boxes):
+            continue
+        boxes.append(box)
+        ink = NAME_INKS.get(name.kind, NAME_INKS["other"])
+        text = _add(svg, "text", x=f"{x:.1f}", y=f"{y:.1f}", font_size=_NAME_SIZE, fill=ink)
+        halo = {"stroke": "#ffffff", "stroke-width": "3", "paint-order": "stroke", "stroke-linejoin": "round"}
+        text.attrib |= {"text-anchor": "middle", "font-family": "sans-serif", **halo}
+        text.text = name.text
 
 
 def _scale(svg: ElementTree.Element, width: int, height: int, metres_unit: float) -> None:

@@ -10,6 +10,7 @@ import pandas as pd
 
 from selvawatch.core.schema import Tier
 from selvawatch.write.bulletin.bulletin_model import Bulletin, LossRow, LossTable, Pictures
+from selvawatch.write.bulletin.mapping.marks import ink_on, shape_of
 from selvawatch.write.bulletin.whereabouts import (
     NAME_LENGTH,
     coordinates_of,
@@ -20,7 +21,7 @@ from selvawatch.write.bulletin.whereabouts import (
 from selvawatch.write.language.i18n import N_, Language
 from selvawatch.write.language.phrases import days_of, row_number, row_text
 from selvawatch.write.language.sanitise import single_line
-from selvawatch.write.language.vocabulary import combination, word, words
+from selvawatch.write.language.vocabulary import TYPE, combination, word, words
 from selvawatch.write.legend import CAUSE_COLOURS
 
 
@@ -43,7 +44,12 @@ class AlertView:
     alert_id: str
     event_id: str
     colour: str
+    ink: str
+    """Colour of the number on it."""
+    shape: str
+    """SVG path of its mark."""
     cause: str
+    cause_code: str
     status: str
     status_code: str
     confidence: str
@@ -65,6 +71,9 @@ class AlertView:
     rights_today: str
     """Only where it differs."""
     zones: str
+    zone_codes: tuple[str, ...]
+    seen_on: str
+    """ISO day on which it was first seen; empty: not told."""
     legal: str
     citation: str
     citation_verified: bool
@@ -104,13 +113,17 @@ def _alert_view(
     coordinates, note = coordinates_of(content, language, row)
     today = row_text(row, "combination_today")
     at_loss = row_text(row, "combination")
+    colour = CAUSE_COLOURS.get(row["cause"], CAUSE_COLOURS["unknown"])
     return AlertView(
         number=number,
         key=row["alert_id"],
         alert_id=single_line(str(row["alert_id"]), NAME_LENGTH),
         event_id=single_line(str(row["event_id"]), NAME_LENGTH),
-        colour=CAUSE_COLOURS.get(row["cause"], CAUSE_COLOURS["unknown"]),
+        colour=colour,
+        ink=ink_on(colour),
+        shape=shape_of(row["status"]),
         cause=word(language, "cause", row["cause"]),
+        cause_code=row["cause"],
         status=word(language, "status", row["status"]),
         status_code=row["status"],
         confidence=word(language, "confidence", row["confidence"]),
@@ -127,6 +140,8 @@ def _alert_view(
         rights=combination(language, at_loss) if at_loss else "",
         rights_today=combination(language, today) if today and today != at_loss else "",
         zones=", ".join(words(language, "type", row_text(row, "zones"))),
+        zone_codes=tuple(code for code in row_text(row, "zones").split() if code in TYPE),
+        seen_on="" if pd.isna(row["first_detected"]) else row["first_detected"].date().isoformat(),
         legal=word(language, "legal_context", row["legal_context"]) if row_text(row, "legal_context") else "",
         citation=single_line(row_text(row, "legal_citation"), 600),
         citation_verified=bool(row["legal_verified"]),
@@ -197,6 +212,8 @@ class LossTableView:
     title: str
     head: str
     note: str
+    shares: bool
+    """Whether any row has a share."""
     rows: tuple[LossRowView, ...]
 
 
@@ -281,7 +298,11 @@ def _table_view(table: LossTable, labels: Sequence[str], language: Language) -> 
         for row, label in zip(table.rows, labels, strict=True)
     )
     return LossTableView(
-        title=language.text(title), head=language.text(head) if head else "", note="; ".join(notes), rows=rows
+        title=language.text(title),
+        head=language.text(head) if head else "",
+        note="; ".join(notes),
+        shares=any(row.share for row in rows),
+        rows=rows,
     )
 
 

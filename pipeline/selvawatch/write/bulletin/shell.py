@@ -11,12 +11,24 @@ from markupsafe import Markup
 
 from selvawatch.write.bulletin.bulletin_model import Bulletin
 from selvawatch.write.bulletin.cautions import DISCLAIMER, TIERS, observed_line
+from selvawatch.write.bulletin.mapping.marks import SHAPES
+from selvawatch.write.bulletin.overview import AREA_LINE, LINES
 from selvawatch.write.bulletin.presentation import facts
 from selvawatch.write.bulletin.whereabouts import NAME_LENGTH
 from selvawatch.write.language.i18n import N_, Language, language
 from selvawatch.write.language.sanitise import single_line
 from selvawatch.write.language.vocabulary import word
 from selvawatch.write.legend import CAUSE_COLOURS
+
+_LINE_WORDS = {
+    "road": N_("road"),
+    "river": N_("river"),
+    "protected": N_("protected natural area"),
+    "community": N_("native community"),
+    "corridor": N_("mining corridor"),
+    "district": N_("district border"),
+    "other": N_("other line"),
+}
 
 
 @cache
@@ -70,5 +82,14 @@ def common_values(content: Bulletin, lang: Language) -> dict[str, Any]:
         "observed": observed_line(content, lang),
         "nothing": is_nothing(content),
         "causes": [(word(lang, "cause", cause), CAUSE_COLOURS[cause]) for cause in causes],
+        "shapes": [(word(lang, "status", status), shape) for status, shape in SHAPES.items()],
+        "lines": _lines(content, lang),
         "disclaimer": [lang.text(line) for line in DISCLAIMER],
     }
+
+
+def _lines(content: Bulletin, lang: Language) -> list[tuple[str, dict[str, str]]]:
+    """Legend of the lines that a map of it has: words, SVG style."""
+    kinds = {one.kind if one.kind in _LINE_WORDS else "other" for one in content.references}
+    lines = [(lang.text(_LINE_WORDS[kind]), LINES[kind]) for kind in _LINE_WORDS if kind in kinds]
+    return [(lang.text(N_("border of the area")), AREA_LINE), *lines]

@@ -1,0 +1,1 @@
+"""What maps share: a shape for each status, names of the lines, legend of both."""
