@@ -37,6 +37,8 @@ class Setting:
     references: References
     today: int
     """The day called today: the run's data day."""
+    loss_product: str
+    """Whose loss the events are: name and version of the detector."""
     isolated_buffer_m: float
     """Distance from a reserve of isolated peoples within which an alert is sensitive, metres."""
     parameters_digest: str | None = None
@@ -87,6 +89,7 @@ def describe(events: gpd.GeoDataFrame, cells: gpd.GeoDataFrame, setting: Setting
     for name in ("before_picture", "after_picture", "scenes"):
         table[name] = None
     table["parameters_digest"], table["code_version"] = setting.parameters_digest, setting.code_version
+    table["loss_product"] = setting.loss_product
     table["review"], table["review_date"], table["review_version"] = None, pd.NaT, pd.NA
     return table
 
@@ -142,8 +145,9 @@ def _rights(table: pd.DataFrame, cut: Pieces, position: np.ndarray, setting: Set
     rights, members = setting.register.rights, cut.members
     held = members[members["at_loss"] != NOT_IN_FORCE]
     rows = rights.iloc[held["right"].to_numpy()].assign(event=position[held["piece"].to_numpy()])
-    rows = rows[rows["kind"] == "right"].drop_duplicates(["event", "right_id"])
-    table["overlap_n"] = rows.groupby("event").size().reindex(range(len(table)), fill_value=0).to_numpy()
+    rows = rows[rows["kind"] == "right"]
+    counts = rows.groupby("event")["right_id"].nunique()
+    table["overlap_n"] = counts.reindex(range(len(table)), fill_value=0).to_numpy()
     concessions = rows[rows["type"].isin(CONCESSION_TYPES)]
     for column, name, of in (
         ("right_id", "overlap_list", rows),

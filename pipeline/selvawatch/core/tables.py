@@ -99,7 +99,7 @@ _WHEN = (
 LOSS_PRODUCT = column(
     "loss_product", "text", "Whose loss: name and version of the product. Never mix two in one series."
 )
-"""First column of every table of loss."""
+"""First column of every table of loss, and a column of alerts."""
 CI_METHODS = ("not_estimated", "stratified")
 """How an interval of hectares was made: not at all, or by the design of a stratified reference sample."""
 INTERVAL = (
@@ -304,6 +304,7 @@ ALERTS = Table(
         column("alert_id", "text", "Event id and version, as `E.vN`."),
         EVENTS.columns,
         INTERVAL,
+        LOSS_PRODUCT,
         column("rank", "int", "Place in the ranking of its run, from 1, among the rows of this tier."),
         column("score", "float", "Score of the ranking, 0 to 100."),
         column("rank_reasons", "text", "Codes of the reasons, separated by spaces."),

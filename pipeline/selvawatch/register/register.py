@@ -3,7 +3,7 @@
 import datetime as dt
 import hashlib
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import geopandas as gpd
 import numpy as np
@@ -124,13 +124,12 @@ def register_of(layer_snapshots: Sequence[LayerSnapshot], *, crs: str) -> Regist
         by_layer.setdefault(snapshot.entry.name, []).append(snapshot)
     parts, layers = [], []
     for kept in by_layer.values():
-        snapshots = list({snapshot.date: snapshot for snapshot in kept}.values())
+        snapshots = [_with_exactness(one) for one in {one.date: one for one in kept}.values()]
         history = snapshots[0].rights
         for later in snapshots[1:]:
             history = succeed(history, later)
-        vague = frozenset[str]().union(*(one.vague for one in snapshots))
-        exact = ~(history["layer"] + ":" + history["source_key"]).isin(vague).to_numpy(bool)
-        parts.append(with_applications(history, exact))
+        exact = history[_EXACT].to_numpy(bool)
+        parts.append(with_applications(history.drop(columns=_EXACT), exact))
         last = snapshots[-1]
         layers.append(LayerState(entry=last.entry, date=last.date, sha256=last.sha256, doubts=last.doubts))
     rights = gpd.GeoDataFrame(RIGHTS.empty(), geometry="geometry", crs=crs)
@@ -144,6 +143,16 @@ def register_of(layer_snapshots: Sequence[LayerSnapshot], *, crs: str) -> Regist
         repairs=tuple(repair for one in layer_snapshots for repair in one.repairs),
         version=_version(rights, layers),
     )
+
+
+_EXACT = "_applied_to_the_day"
+"""Column of rows that become a history: whether the application of each is dated to the day."""
+
+
+def _with_exactness(snapshot: LayerSnapshot) -> LayerSnapshot:
+    """The snapshot with `_EXACT` in each row, so that it goes with the row under whatever id that gets."""
+    rights = snapshot.rights
+    return replace(snapshot, rights=rights.assign(**{_EXACT: ~rights["right_id"].isin(snapshot.vague)}))
 
 
 def succeed(history: gpd.GeoDataFrame, later: LayerSnapshot) -> gpd.GeoDataFrame:
@@ -172,6 +181,7 @@ def _contents(rights: gpd.GeoDataFrame) -> list[str]:
     With planar hectares in place of `ha_here`, so that registers have the versions they had before it.
     """
     plain = rights.drop(columns=["geometry", "ha_here", *_SNAPSHOT_COLUMNS])
+    plain = plain.drop(columns=_EXACT, errors="ignore")
     plain["ha_gis"] = rights.area / M2_PER_HA
     outlines = rights.geometry.normalize().to_wkb()
     found = []

@@ -22,7 +22,14 @@ from selvawatch.tables.rights_by_face import (
     need_faces,
     of_register,
 )
-from selvawatch.tables.single_rights import RIGHTS_N, joined_rows, nullable, refuse_area
+from selvawatch.tables.single_rights import (
+    OTHER_DISTRICTS,
+    RIGHTS_N,
+    joined_rows,
+    nullable,
+    refuse_area,
+    shown_as,
+)
 
 ALL_FACES = "all"
 BEFORE, AFTER = "before", "after"
@@ -73,24 +80,35 @@ def granted_by_period(inputs: TableInputs, options: TableOptions) -> pd.DataFram
 def _grants(inputs: TableInputs, faces: Faces, periods: PeriodSet) -> pd.DataFrame:
     """Faces under each right when it was granted, with `sure`, `applied` and the `period` of its day."""
     granted = grants(inputs.register.rights)
-    days = granted["day"].to_numpy(np.int64)
+    rows = faces_of_rows(inputs, faces, granted["right"].to_numpy(np.int64))
+    rows = rows.merge(granted, on="right")
+    return rows.assign(period=_names_of_days(rows["day"].to_numpy(np.int64), periods))
+
+
+def _names_of_days(days: np.ndarray, periods: PeriodSet) -> np.ndarray:
+    """What each day of a grant (int64; NEVER: not dated) lies in: a period, or what stands beside the set."""
     names = np.array([*periods.names, NO_PERIOD], object)[periods.index(days)]
     bounds = periods.bounds()
     names[days < bounds[0][0]] = BEFORE
     names[days >= bounds[-1][1]] = AFTER
     names[days == NEVER] = UNDATED
-    rows = faces_of_rows(inputs, faces, granted["right"].to_numpy(np.int64))
-    return rows.merge(granted.assign(period=names), on="right")
+    return names
 
 
 def _last_day(periods: PeriodSet, name: str, today: int) -> int | None:
-    """The day at the end of a row, or today where that is earlier; None where the row has no end."""
+    """The day at the end of a row, or today where that is earlier; None where the row has no end.
+
+    None too where the row has not begun: of days that have not come nothing is known.
+    """
     bounds = periods.bounds()
     if name == BEFORE:
         return min(bounds[0][0] - 1, today)
     if name == AFTER:
-        return max(bounds[-1][1], today)
-    return min(bounds[periods.names.index(name)][1] - 1, today) if name in periods.names else None
+        return today if bounds[-1][1] <= today else None
+    if name not in periods.names:
+        return None
+    start, end = bounds[periods.names.index(name)]
+    return min(end - 1, today) if start <= today else None
 
 
 def _in_force(standing: "_FaceRows", dates: Validity, day: int | None) -> dict[str, object]:
@@ -112,7 +130,8 @@ def granted_by_period_public(inputs: TableInputs, options: TableOptions) -> pd.D
     """Ground granted by type, area and period, no row of so few rights that it told of single ones.
 
     Areas and periods are parts of all ground and time, so that rows of a type add up; what was in force at
-    a period's end is left out, since the difference of two ends tells of the rights between them.
+    a period's end is left out, since the difference of two ends tells of the rights between them. What is
+    joined is the same in every set of periods (`_with_cells`), so that tables of two sets differ by enough.
     """
     refuse_area(options, "granted_by_period")
     if options.periods in ("year", "month"):
@@ -125,8 +144,7 @@ def granted_by_period_public(inputs: TableInputs, options: TableOptions) -> pd.D
         )
     periods = periods_of(inputs, options)
     rows = _grants(inputs, need_faces(inputs), periods)
-    area = rows["area"].where(rows["area"] != "", NO_DISTRICT)
-    rows = rows.assign(cell=[f"{one}\n{name}" for one, name in zip(area, rows["period"], strict=True)])
+    rows = _with_cells(inputs, rows)
     net = rows.drop_duplicates(["type", "cell", "face"]).groupby(["type", "cell"])["ha"].sum()
     gross = rows.groupby(["type", "cell"])["ha"].sum()
     values = pd.DataFrame({"ha": net, "ha_lo": net, "ha_hi": net, "ha_gross": gross}).reset_index()
@@ -137,6 +155,29 @@ def granted_by_period_public(inputs: TableInputs, options: TableOptions) -> pd.D
     table.insert(0, "area", np.array([area for area, _ in joined], object))
     table.insert(2, "period", np.array([period for _, period in joined], object))
     return table.assign(period_set=periods.name, **of_register(inputs))
+
+
+def _with_cells(inputs: TableInputs, rows: pd.DataFrame) -> pd.DataFrame:
+    """Grants of `_grants` with the `cell`, area and period, that each is shown in.
+
+    Ground is cut by area and by the days that no set of periods cuts again; parts of a type with too few
+    rights are put together until they have enough (`single_rights.shown_as`). A cell that has ground of
+    these is shown with all others like it: every row of every set is made of parts with enough rights, and
+    so is the difference of any two.
+    """
+    days = rows["day"].to_numpy(np.int64)
+    area = rows["area"].where(rows["area"] != "", NO_DISTRICT)
+    cuts = [area, rows["period"], *(_names_of_days(days, one) for one in inputs.periods.values())]
+    rows = rows.assign(
+        cell=["\n".join(cell) for cell in zip(*cuts[:2], strict=True)],
+        part=["\n".join(part) for part in zip(*cuts, strict=True)],
+    )
+    shown = shown_as(rows, ["right_id"], inputs.least_rights, within="part")
+    rows = rows.merge(shown, on=["type", "part"], how="left")
+    joined = (
+        (rows["shown_district"] == OTHER_DISTRICTS).groupby([rows["type"], rows["cell"]]).transform("any")
+    )
+    return rows.assign(cell=rows["cell"].mask(joined, OTHER_DISTRICTS))
 
 
 def with_changes(table: pd.DataFrame, groups: list[str], order: list[str]) -> pd.DataFrame:
@@ -218,7 +259,9 @@ _GRANTED = columns(
         unit="ha",
         nullable=True,
     ),
-    column("in_force_on", "text", "Day of the period's end, or of today."),
+    column(
+        "in_force_on", "text", "Day of the period's end, or of today; empty: it has no end, or has not begun."
+    ),
     column("ratio_prev", "float", "How many times the figure of the period before.", nullable=True),
     column(
         "pct_change_prev", "float", "Change against the period before, in percent.", unit="%", nullable=True

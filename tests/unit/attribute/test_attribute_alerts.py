@@ -75,6 +75,7 @@ def described(found, rights, cells_of=None, references=None, rules=RULES, **rest
         rules=rules,
         references=references or no_references(made.CRS),
         today=made.TODAY,
+        loss_product="made 1",
         isolated_buffer_m=1000.0,
         **rest,
     )
@@ -287,6 +288,24 @@ def test_order_of_events_and_rights_changes_no_answer():
     mixed = found.sample(frac=1, random_state=1)
     other = described(mixed, register(rows[::-1])).loc[one.index]
     pd.testing.assert_frame_equal(one, other)
+
+
+def test_an_event_lost_before_and_after_a_title_was_granted_lies_on_an_application_and_on_a_title():
+    rows = [right("mining", square(0, 4), key="A", first="2010-02-01") | {"asked": "2003-05-01"}]
+    rights = register(rows, applied_column="asked")
+    found = events([square(0, 2)])
+    days = pd.to_datetime(["2006-01-01", "2012-01-01"])
+    lost = cells(
+        [square(0), square(1)],
+        event_id=found["event_id"].iloc[0], onset=days, onset_earliest=days, onset_latest=days,
+    )  # fmt: skip
+    (row,) = described(found, rights, lost).to_dict("records")
+    assert row["concession_type"] == "mining mining_application"
+    assert row["overlap_n"] == 1 and row["overlap_list"] == "made:A"
+
+
+def test_an_alert_says_whose_loss_it_is():
+    assert described(events([square(0)]), register([]))["loss_product"].tolist() == ["made 1"]
 
 
 def test_no_event_is_described_by_a_table_without_rows():

@@ -210,6 +210,44 @@ def test_every_right_is_granted_in_one_row_of_the_set_before_after_between_or_un
     assert set(of("granted_by_period", public)["period"]) == set(order)
 
 
+def test_of_days_that_have_not_come_no_ground_is_in_force_and_no_row_names_one():
+    far = [("2020-29", 2020, 2030), ("2030-39", 2030, 2040)]
+    later = PeriodSet(
+        name="later",
+        title="later",
+        periods=tuple(
+            Period(name=name, title="", start=dt.date(start, 1, 1), end=dt.date(end, 1, 1))
+            for name, start, end in far
+        ),
+    )
+    rows = [right("mining", key="1", first="2021-01-01"), right("mining", key="2", first="2041-01-01")]
+    data = inputs(lost_on("2022-01-01"), history((2020, rows)), periods={"later": later})
+    granted = of("granted_by_period", data).set_index("period")
+    today = (dt.date(1970, 1, 1) + dt.timedelta(days=made.TODAY)).isoformat()
+    days = {"2020-29": today, "2030-39": "", "after": "", "undated": ""}
+    assert granted["in_force_on"].to_dict() == days
+    assert granted["ha_in_force"].notna().to_dict() == {name: bool(day) for name, day in days.items()}
+
+
+@pytest.mark.parametrize("first_x", [0, 3000])
+def test_that_an_application_is_not_dated_to_the_day_goes_with_its_ground_not_with_its_id(first_x):
+    x, y = (box(west, 0, west + 1000, 1000) for west in (first_x, 3000 - first_x))
+    title = {"first": "2010-02-01", "key": "A"}
+    rights = history(
+        (2012, [right("mining", x, asked="2003", **title)]),
+        (
+            2020,
+            [
+                right("mining", x, asked="2003-01-01", **title),
+                right("mining", y, asked="2004-05-01", **title),
+            ],
+        ),
+    ).rights
+    asked = rights[rights["type"] == APPLICATION]
+    vague = {row.geometry.bounds[0]: not row.dates_known for row in asked.itertuples()}
+    assert vague == {x.bounds[0]: True, y.bounds[0]: False}
+
+
 def test_an_application_and_the_title_that_it_became_are_granted_each_in_its_type():
     rights = history((2020, [right("mining", asked="2003-01-01", first="2009-01-01")]))
     rows = of("granted_by_period", inputs(lost_on("2015-01-01"), rights, periods={"two": SET}))

@@ -1,6 +1,8 @@
 """Below the partner tier no table tells of a single right: what is joined, and that nothing gives it back."""
 
 import dataclasses
+import datetime as dt
+import itertools
 
 import numpy as np
 import pandas as pd
@@ -10,12 +12,14 @@ from hypothesis import strategies as st
 
 import attribute_made as made
 from attribute_made import box, cells
+from selvawatch.attribute.periods import Period, PeriodSet
 from selvawatch.core.schema import Table
 from selvawatch.core.settings import parse
 from selvawatch.core.table_options import TableOptions
 from selvawatch.core.tier import Tier
 from selvawatch.errors import SiteError, TableError
 from selvawatch.tables import TABLES, build
+from selvawatch.tables.granted import OTHER_PERIODS
 from selvawatch.tables.single_rights import OTHER_DISTRICTS, OTHER_TYPES, joined_rows, shown_as
 from selvawatch.write.tiers import Gate, TierRule, apply
 
@@ -175,6 +179,51 @@ def test_loss_by_type_and_district_gives_no_row_back_that_loss_by_right_joins(in
     assert public["share"].isna().all() and set(public["share_of"]) == {
         "none: districts of few rights are joined"
     }
+
+
+def made_sets(rng):
+    """Sets of periods that cut 2002 to 2013 at different days."""
+    cuts = {"first": [2002, 2006, 2010], "second": [2003, 2007, 2009, 2012]}
+    cuts["third"] = sorted(rng.choice(np.arange(2002, 2014), 4, replace=False).tolist())
+    return {
+        name: PeriodSet(
+            name=name,
+            title=name,
+            periods=tuple(
+                Period(name=f"{a}", title="", start=dt.date(a, 1, 1), end=dt.date(b, 1, 1))
+                for a, b in itertools.pairwise(years)
+            ),
+        )
+        for name, years in cuts.items()
+    }
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_rows_of_ground_granted_in_several_sets_of_periods_leave_no_fewer_rights_apart(seed):
+    rng = np.random.default_rng(seed)
+    rows = [
+        {"type": "mining", "key": f"r{at}", "geometry": box(900 * at, 0, 900 * at + 800 - at, 500),
+         "first": f"{rng.integers(2001, 2015)}-0{rng.integers(1, 9)}-01"}
+        for at in range(60)
+    ]  # fmt: skip
+    inputs = dataclasses.replace(
+        made.inputs(cells([box(10, 10, 70, 80)]), made.register(rows), tier=Tier.PUBLIC),
+        periods=made_sets(rng),
+    )
+    years = [dt.date.fromisoformat(row["first"]).year for row in rows]
+    found = []
+    for name, periods in inputs.periods.items():
+        table = build("granted_by_period", inputs, TableOptions(periods=name))
+        shown = table.set_index("period")["rights_n"]
+        assert shown.sum() == 60 and len(shown) > 1
+        bounds = {one.name: range(one.start.year, one.end.year) for one in periods.periods}
+        first, last = periods.periods[0].start.year, periods.periods[-1].end.year
+        bounds |= {"before": range(first), "after": range(last, 3000)}
+        of = [next(key for key, span in bounds.items() if year in span) for year in years]
+        found.append([key if key in shown.index else OTHER_PERIODS for key in of])
+        assert pd.Series(found[-1]).value_counts().to_dict() == shown.to_dict()
+    together = pd.DataFrame(np.transpose(found)).value_counts()
+    assert together.min() >= LEAST, "a row less the rows of another set tells of too few rights"
 
 
 def test_too_few_rights_in_all_leave_the_numbers_empty():

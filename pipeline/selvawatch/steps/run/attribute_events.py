@@ -251,6 +251,7 @@ def attribute_events(
         rules=site.rules,
         references=zones.references,
         today=until_day,
+        loss_product=site.detections_label,
         isolated_buffer_m=site.config.tiers.isolated_buffer_m,
         parameters_digest=site.digest,
         code_version=code_version(),
