@@ -13,6 +13,7 @@ from selvawatch.cli.options import (
     StoreOption,
     StoreSiteOption,
     TierOption,
+    WordsOption,
     print_json,
 )
 from selvawatch.cli.reviews import review_alert
@@ -142,6 +143,7 @@ def _points(row: Mapping[Any, Any]) -> str:
 def export(
     out: OutOption,
     form: FormatOption = None,
+    lang: WordsOption = "",
     store: StoreOption = "outputs",
     tier: TierOption = "public",
     site: StoreSiteOption = None,
@@ -173,7 +175,7 @@ def export(
                 typer.echo(path)
         return
     _check_site(site, store, site_file)
-    typer.echo(copy_alerts(store, tier, form, out))
+    typer.echo(copy_alerts(store, tier, form, out, lang))
 
 
 def _check_site(site: Path | None, store: str, site_file: str = DEFAULT_SITE_FILE) -> None:

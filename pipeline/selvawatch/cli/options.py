@@ -50,6 +50,14 @@ SensorsOption = Annotated[
 ]
 WorkersOption = Annotated[int, typer.Option("--workers", min=1, help="Threads.")]
 
+WordsOption = Annotated[
+    str,
+    typer.Option(
+        "--lang",
+        help="es or en: a CSV or XLSX for people, with heads and words of it; default: one for programs.",
+    ),
+]
+
 DEFAULT_SITE_FILE = "aoi/site.toml"
 
 

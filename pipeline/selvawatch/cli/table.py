@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from selvawatch.cli.options import JsonOption, StoreOption, StoreSiteOption, TierOption
+from selvawatch.cli.options import JsonOption, StoreOption, StoreSiteOption, TierOption, WordsOption
 from selvawatch.core.table_options import TableOptions, TableRequest, listed
 from selvawatch.core.tier import tier_named
 
@@ -46,6 +46,7 @@ def table(
     tier: TierOption = "public",
     out: Annotated[Path | None, typer.Option(help="File to write: .csv, .xlsx or .parquet.")] = None,
     plot: Annotated[Path | None, typer.Option(help="Picture of `ha` with its bounds: .png or .svg.")] = None,
+    lang: WordsOption = "",
     site: StoreSiteOption = None,
     store: StoreOption = "outputs",
     as_json: JsonOption = False,
@@ -85,7 +86,7 @@ def table(
     if plot is not None:
         typer.echo(str(plot_table(plot, made.released, request)), err=as_json)
     if out is not None or plot is None:
-        _give_out(made, out, as_json)
+        _give_out(made, out, as_json, lang)
 
 
 def _print_list() -> None:
@@ -98,14 +99,14 @@ def _print_list() -> None:
         typer.echo(f"{spec.name}: {title}. {spec.description}")
 
 
-def _give_out(made: "MadeTable", out: Path | None, as_json: bool) -> None:
+def _give_out(made: "MadeTable", out: Path | None, as_json: bool, words: str) -> None:
     """Write the table where a file is named, print it where none is."""
     from selvawatch.cli.console_table import console_table
     from selvawatch.steps.tables import write_table
 
     frame = made.released.frame
     if out is not None:
-        path, rows = write_table(out, made), len(frame)
+        path, rows = write_table(out, made, words), len(frame)
         typer.echo(f'{{"out": "{path.as_posix()}", "rows": {rows}}}' if as_json else f"{path}: {rows} rows")
     elif as_json:
         typer.echo(frame.to_json(orient="records", date_format="iso", force_ascii=False))

@@ -57,9 +57,12 @@ def reviewed_alerts_of(store: Store, run: RunRow, tier: Tier, day: int) -> Revie
     )
 
 
-def write_reviewed(alerts: ReviewedAlerts, form: str, out: Path) -> Path:
-    """Write alerts with their reviews in a format of the table of formats, and return the file."""
-    return FORMATS[form].write(out, alerts.released, alerts.provenance, language("es"))
+def write_reviewed(alerts: ReviewedAlerts, form: str, out: Path, words: str = "es") -> Path:
+    """Write alerts with their reviews in a format of the table of formats, and return the file.
+
+    words: language of what people read in it.
+    """
+    return FORMATS[form].write(out, alerts.released, alerts.provenance, language(words))
 
 
 def reviewed_page(page: bytes, name: str, alerts: ReviewedAlerts) -> bytes:

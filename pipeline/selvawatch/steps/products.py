@@ -39,6 +39,8 @@ from selvawatch.write.formats.format_table import KMZ, Content, Format, formats_
 from selvawatch.write.formats.kml import write_kmz
 from selvawatch.write.language.i18n import language
 
+PEOPLE = "people"
+"""What the formats with heads and words in a language are called before their ending."""
 FORM, MAP = "xlsform", "mbtiles"
 """Formats of `alerts export` that are no rows: the form for answers, and the pictures as a map."""
 TIERS = (PUBLIC, RESTRICTED)
@@ -93,7 +95,8 @@ def export_formats() -> dict[str, Format]:
     """The formats that alerts go out in, by what `alerts export` and subscriptions call them."""
     by_ending = (*formats_of(Content.ALERTS), *formats_of(Content.DEMAND))
     known = {form.suffix.removeprefix("."): form for form in by_ending}
-    return known | {form.name: form for form in formats_of(Content.FIELD)}
+    by_name = (*formats_of(Content.PEOPLE), *formats_of(Content.FIELD))
+    return known | {form.name: form for form in by_name}
 
 
 def export_format(given: str | None, out: Path) -> str:
@@ -109,8 +112,11 @@ def export_format(given: str | None, out: Path) -> str:
     return format_of_file(given, out, endings | others, "gpkg")
 
 
-def copy_alerts(store: str, tier: str, name: str, out: Path) -> Path:
+def copy_alerts(store: str, tier: str, name: str, out: Path, words: str = "") -> Path:
     """Copy the alerts of the current run in a format of `export_format`, and return the file.
+
+    words: language of a file for people, whose `csv` and `xlsx` then have its heads and words; empty: as the
+    run wrote it, which is Spanish where people read it.
 
     Raises
     ------
@@ -118,6 +124,10 @@ def copy_alerts(store: str, tier: str, name: str, out: Path) -> Path:
         For a format that alerts do not go out in, or that the tier has none of, or as `product_path`.
     """
     known = export_formats()
+    if words and f"{PEOPLE}.{name}" in known:
+        name = f"{PEOPLE}.{name}"
+    elif words and not (name in known and known[name].speaks):
+        raise StoreError("the format has no words", got=f"--format {name}", needed=f"no --lang {words}")
     if name == FORM:
         export_format(name, out)
         return write_xlsform(out)
@@ -138,9 +148,9 @@ def copy_alerts(store: str, tier: str, name: str, out: Path) -> Path:
     if name == MAP:
         return _write_map(store, alerts, out)
     if known[name].name == KMZ:
-        return write_kmz(out, alerts.released, language("es"), _pictures(store, alerts))
-    if alerts.is_reviewed or Content.ALERTS not in known[name].contents:
-        return write_reviewed(alerts, known[name].name, out)
+        return write_kmz(out, alerts.released, language(words or "es"), _pictures(store, alerts))
+    if words or alerts.is_reviewed or Content.ALERTS not in known[name].contents:
+        return write_reviewed(alerts, known[name].name, out, words or "es")
     return copy_product(store, tier, f"alerts.{name}", out)
 
 

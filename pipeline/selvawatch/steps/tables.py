@@ -103,15 +103,18 @@ def table_frame(request: TableRequest, site: Path | str | None, store: Path | st
     return table
 
 
-def write_table(out: Path, made: MadeTable) -> Path:
+def write_table(out: Path, made: MadeTable, words: str = "") -> Path:
     """Write a table in a format that tables go out in (see `write.formats.format_table`) and return the path.
+
+    words: language of a CSV or XLSX for people; empty: for programs.
 
     Raises
     ------
     TableError
         For the suffix of another format.
     """
-    return write_rows(out, made.released, made.provenance, language("es"), Content.TABLE)
+    content = Content.PEOPLE if words else Content.TABLE
+    return write_rows(out, made.released, made.provenance, language(words or "es"), content)
 
 
 def _provenance(site: Site, zones: Zones, request: TableRequest, day: int) -> dict[str, str]:

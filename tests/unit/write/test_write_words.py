@@ -147,6 +147,7 @@ def test_a_message_without_translation_falls_through_in_no_language():
         ("change", tables.CHANGES),
         ("cause", tables.CAUSES),
         ("type", tables.RIGHT_TYPES),
+        ("holder", tables.HOLDER_TYPES),
         ("legal_context", tables.LEGAL_CONTEXTS),
         ("unmonitored", [reason.name.lower() for reason in Reason]),
         ("cause_reason", REASONS),

@@ -50,7 +50,7 @@ def attachments(
         for name in dict.fromkeys(name for name in subscription.formats if name != PAGE):
             form = formats_of_tier(subscription.tier)[name]
             tool = f"-{name}" if Content.FIELD in form.contents else ""
-            path = Path(folder) / f"alerts-{iso(run.until_day)}{tool}{form.suffix}"
+            path = Path(folder) / f"{form.stem}-{iso(run.until_day)}{tool}{form.suffix}"
             form.write(path, released, provenance, language(subscription.language))
             files.append(Attachment(name=path.name, media_type=form.media_type, content=path.read_bytes()))
     return tuple(files)

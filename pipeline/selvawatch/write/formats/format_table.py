@@ -17,6 +17,7 @@ from selvawatch.write.formats.geoparquet import write_geoparquet
 from selvawatch.write.formats.gpkg import write_gpkg
 from selvawatch.write.formats.gpx import write_gpx
 from selvawatch.write.formats.kml import write_kml, write_kmz
+from selvawatch.write.formats.reading_sheets import write_people_csv, write_people_xlsx
 from selvawatch.write.formats.xlsx import write_xlsx
 from selvawatch.write.language.i18n import Language
 from selvawatch.write.tiers import Released
@@ -36,6 +37,8 @@ class Content(StrEnum):
     """`attribute --out`: rows with geometry and columns that the user's layers brought."""
     FIELD = "field"
     """`alerts export` alone, by the format's name: alerts for one tool that people take to the field."""
+    PEOPLE = "people"
+    """Every run, and commands that are given a language: rows as people read them, in their words."""
     DEMAND = "demand"
     """`alerts export` and deliveries, by the file's ending too: alerts as no run writes them by itself."""
 
@@ -53,6 +56,7 @@ COMPANIONS: Mapping[Content, frozenset[Companion]] = {
     Content.ATTRIBUTION: frozenset({Companion.PROVENANCE}),
     Content.FIELD: frozenset(),
     Content.DEMAND: frozenset(),
+    Content.PEOPLE: frozenset({Companion.PROVENANCE}),
 }
 """What stands in another file where the format does not hold it; a run has its dictionary and catalogue."""
 
@@ -66,12 +70,16 @@ class Format:
     suffix: str
     """Suffix of its files, with the dot."""
     media_type: str
+    stem: str = "alerts"
+    """Name of its files of alerts, without the suffix."""
     contents: frozenset[Content]
     """What it can be written of; a format with `Content.ALERTS` is written by every run."""
     holds: frozenset[Companion] = frozenset()
     """What its file says itself."""
     tier: Tier = Tier.PUBLIC
     """Lowest tier that it can be written for: one of points is none for tiers whose places are squares."""
+    speaks: bool = False
+    """Whether it holds words in a language."""
     write: Writer
 
 
@@ -135,6 +143,7 @@ _ENTRIES = (
         suffix=".kml",
         media_type="application/vnd.google-earth.kml+xml",
         contents=frozenset({Content.ALERTS}),
+        speaks=True,
         write=_in_language(write_kml),
     ),
     Format(
@@ -143,6 +152,7 @@ _ENTRIES = (
         media_type="application/gpx+xml",
         contents=frozenset({Content.ALERTS}),
         tier=Tier.RESTRICTED,
+        speaks=True,
         write=_in_language(write_gpx),
     ),
     Format(
@@ -150,7 +160,27 @@ _ENTRIES = (
         suffix=".kmz",
         media_type="application/vnd.google-earth.kmz",
         contents=frozenset({Content.DEMAND}),
+        speaks=True,
         write=_in_language(lambda path, released, lang: write_kmz(path, released, lang, {})),
+    ),
+    Format(
+        name="people.csv",
+        suffix=".csv",
+        media_type="text/csv",
+        stem="alertas",
+        contents=frozenset({Content.PEOPLE}),
+        speaks=True,
+        write=_in_language(write_people_csv),
+    ),
+    Format(
+        name="people.xlsx",
+        suffix=".xlsx",
+        media_type="application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+        stem="alertas",
+        contents=frozenset({Content.PEOPLE}),
+        holds=frozenset(Companion),
+        speaks=True,
+        write=write_people_xlsx,
     ),
     Format(
         name="odk",
@@ -158,6 +188,7 @@ _ENTRIES = (
         media_type="text/csv",
         contents=frozenset({Content.FIELD}),
         tier=Tier.RESTRICTED,
+        speaks=True,
         write=_in_language(write_entity_list),
     ),
     Format(
@@ -166,6 +197,7 @@ _ENTRIES = (
         media_type="text/csv",
         contents=frozenset({Content.FIELD}),
         tier=Tier.RESTRICTED,
+        speaks=True,
         write=_in_language(write_choice_list),
     ),
     Format(
@@ -174,6 +206,7 @@ _ENTRIES = (
         media_type="application/json",
         contents=frozenset({Content.FIELD}),
         tier=Tier.RESTRICTED,
+        speaks=True,
         write=_in_language(write_comapeo),
     ),
     Format(
@@ -182,6 +215,7 @@ _ENTRIES = (
         media_type="application/json",
         contents=frozenset({Content.FIELD}),
         tier=Tier.RESTRICTED,
+        speaks=True,
         write=_in_language(write_earthranger),
     ),
 )
@@ -235,9 +269,9 @@ def write_rows(
 def write_alerts(
     folder: Path, alerts: Released, provenance: Mapping[str, str], lang: Language
 ) -> dict[str, Path]:
-    """Write alerts as `folder/alerts.*` in every format that their tier has; the paths by name of format."""
+    """Write alerts as `folder/alerts.*` in every format of their tier; the paths by format's name."""
     return {
-        form.name: form.write(folder / f"alerts{form.suffix}", alerts, provenance, lang)
-        for form in formats_of(Content.ALERTS)
+        form.name: form.write(folder / f"{form.stem}{form.suffix}", alerts, provenance, lang)
+        for form in (*formats_of(Content.ALERTS), *formats_of(Content.PEOPLE))
         if form.tier <= alerts.tier
     }

@@ -16,14 +16,36 @@ from selvawatch.write.formats.rows import plain_value
 from selvawatch.write.language.sanitise import cell
 from selvawatch.write.tiers import Released
 
+TEXTS = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
+"""Settings of a workbook in which a text stays a text."""
+_A4 = 9
+
+
+def set_up_print(sheet: Any, title: str, rows: int, columns: int) -> None:
+    """Make a sheet of rows under a head ready to scroll and to print.
+
+    The head stays in view and stands on each page, which is landscape A4 and as wide as the sheet.
+    """
+    sheet.freeze_panes(1, min(2, columns))
+    if not columns:
+        return
+    sheet.autofilter(0, 0, max(1, rows), columns - 1)
+    sheet.repeat_rows(0)
+    sheet.print_area(0, 0, max(1, rows), columns - 1)
+    sheet.set_landscape()
+    sheet.set_paper(_A4)
+    sheet.fit_to_pages(1, 0)
+    sheet.set_margins(left=0.4, right=0.4, top=0.6, bottom=0.6)
+    sheet.set_header(f"&L{title.replace('&', '&&')}")
+    sheet.set_footer("&R&P / &N")
+
 
 def write_xlsx(path: Path, released: Released, provenance: Mapping[str, str]) -> Path:
     """Write the rows as a workbook: the data, the bilingual dictionary, the provenance; return the path."""
     columns = [column for column in released.table.columns if column.dtype != "geometry"]
     created = dt.datetime.combine(to_date(released.data_day), dt.time())
-    texts = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
     content = io.BytesIO()
-    with xlsxwriter.Workbook(content, {"in_memory": True, **texts}) as book:
+    with xlsxwriter.Workbook(content, {"in_memory": True, **TEXTS}) as book:
         book.set_properties({"title": released.table.name, "author": "selvawatch", "created": created})
         head = book.add_format({"bold": True, "bottom": 1, "text_wrap": True, "valign": "top"})
         day = book.add_format({"num_format": "yyyy-mm-dd"})
@@ -36,9 +58,7 @@ def write_xlsx(path: Path, released: Released, provenance: Mapping[str, str]) ->
                 _write_cell(
                     sheet, line, position, plain_value(column, value), day if column.dtype == "date" else None
                 )
-        sheet.freeze_panes(1, 1)
-        if columns:
-            sheet.autofilter(0, 0, max(1, len(released.frame)), len(columns) - 1)
+        set_up_print(sheet, released.table.name, len(released.frame), len(columns))
         _dictionary_sheet(book, released.table, head, wrapped)
         about = book.add_worksheet("procedencia")
         about.set_column(0, 0, 28)

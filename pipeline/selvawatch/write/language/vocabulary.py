@@ -126,7 +126,33 @@ CLOCK = {
     "at-loss": N_("rights in force on the day of the loss"),
     "today": N_("rights in force today"),
 }
+ANSWER = {
+    "yes": N_("yes"),
+    "no": N_("no"),
+    "unknown": N_("not known"),
+    "in": N_("inside"),
+    "out": N_("not in it"),
+    "core": TYPE["protected_core"],
+    "buffer": TYPE["buffer"],
+    "far": N_("500 m from water or more"),
+    "undetermined": N_("not determined"),
+    "not_estimated": N_("not estimated"),
+    "stratified": N_("of a stratified sample"),
+    "loss_all": N_("all loss"),
+    "loss_mining": N_("loss of possible mining"),
+    "loss_mining_expected": N_("loss weighted by the probability of mining"),
+}
+"""Words for short answers in the cells of a sheet."""
+HOLDER = {
+    "natural_person": N_("natural person"),
+    "company": N_("company"),
+    "community": N_("community"),
+    "state": N_("state"),
+    "unknown": N_("not known"),
+}
 VOCABULARIES = {
+    "answer": ANSWER,
+    "holder": HOLDER,
     "status": STATUS,
     "confidence": CONFIDENCE,
     "change": CHANGE,
