@@ -78,7 +78,7 @@ class MessageRow:
     key: str
     """Idempotency key."""
     recipient: str
-    """Digest of the recipient (`recipients`)."""
+    """Digest of the recipient (`recipients`) in its tier."""
     channel: str
     """Kind of channel."""
     kind: str

@@ -1,9 +1,9 @@
 """Messages that are new for a reader: an urgent one, a digest, or what an operator is told of."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from selvawatch.core.tier import tier_named
+from selvawatch.core.tier import Tier, tier_named
 from selvawatch.deliver.channel import Attachment, Message
 from selvawatch.deliver.delivery_ledger import (
     DeliveryLedger,
@@ -17,8 +17,10 @@ from selvawatch.deliver.recipients import RecipientKey
 from selvawatch.deliver.selection import NewVersion, Row, is_digest_due, is_urgent, new_versions
 from selvawatch.deliver.subscriptions import Operator, Subscription, Subscriptions
 from selvawatch.write.digest import (
+    TEXT_UNITS,
     DigestContent,
     DigestLine,
+    as_html,
     digest_subject,
     digest_text,
     notice_subject,
@@ -80,14 +82,21 @@ class Planner:
     """Seconds since 1970."""
 
     def recipient(self, reader: Subscription | Operator) -> str:
-        """Digest of who reads it."""
+        """Digest of who reads it, and in which tier: one tier's versions are none of another's."""
+        plain = self._without_tier(reader)
+        if isinstance(reader, Operator):
+            return plain
+        return self.key.of("tier", f"{plain}\0{reader.tier}")
+
+    def _without_tier(self, reader: Subscription | Operator) -> str:
+        """Digest of who reads it, as ledgers of earlier versions have it in every tier."""
         return self.key.of(self.asked.kind_of(reader.channel), reader.to)
 
     def routes(self) -> dict[str, Route]:
         """How every recipient is reached, by its digest."""
         readers: tuple[Subscription | Operator, ...] = (*self.asked.subscriptions, *self.asked.operators)
-        return {
-            self.recipient(one): Route(
+        routes = {
+            one: Route(
                 channel=one.channel,
                 kind=self.asked.kind_of(one.channel),
                 settings=self.asked.settings_of(one.channel),
@@ -96,6 +105,8 @@ class Planner:
             )
             for one in readers
         }
+        earlier = {self._without_tier(one): route for one, route in routes.items()}
+        return earlier | {self.recipient(one): route for one, route in routes.items()}
 
     def for_subscription(
         self,
@@ -110,10 +121,11 @@ class Planner:
         rows: ALERTS of the run as the subscription's tier has them. The rows of the first message are to be
         kept in the ledger before the second is asked for, so that neither tells of what the other does.
         """
-        recipient = self.recipient(subscription)
-        reader = self.key.of("reader", f"{recipient}\0{subscription.name}")
-        last = ledger.last_digest(reader)
-        found = new_versions(rows, subscription, ledger.deliveries(recipient))
+        recipient, earlier = self.recipient(subscription), self._without_tier(subscription)
+        reader = self._digest_of(recipient, subscription)
+        last = ledger.last_digest(reader) or ledger.last_digest(self._digest_of(earlier, subscription))
+        known = [*ledger.deliveries(earlier), *ledger.deliveries(recipient)]
+        found = new_versions(rows, subscription, known, self._in_other_tiers(subscription, ledger))
         urgent = [one for one in found if is_urgent(one)] if subscription.at_once else []
         if urgent:
             yield self._about(subscription, URGENT, urgent, run, last, attach)
@@ -131,6 +143,16 @@ class Planner:
                 alerts=planned.alerts,
                 digest=(reader, digest),
             )
+
+    def _digest_of(self, recipient: str, subscription: Subscription) -> str:
+        """What tells a subscription's digests in the ledger."""
+        return self.key.of("reader", f"{recipient}\0{subscription.name}")
+
+    def _in_other_tiers(self, subscription: Subscription, ledger: DeliveryLedger) -> dict[str, DeliveryRow]:
+        """What the recipient of a subscription got last of each event while it had another tier."""
+        names = [tier.name.lower() for tier in Tier if tier.name.lower() != subscription.tier]
+        others = [self.recipient(replace(subscription, tier=name)) for name in names]
+        return {row.event_id: row for other in others for row in ledger.deliveries(other)}
 
     def _about(
         self,
@@ -167,10 +189,12 @@ class Planner:
             urgent=kind == URGENT,
         )
         key = key_of(recipient, f"{kind} {subscription.name}", run.run_id, [one.alert_id for one in alerts])
+        text = digest_text(content, lang)
         message = Message(
             key=key,
             subject=digest_subject(content, lang),
-            text=digest_text(content, lang),
+            text=text,
+            html=as_html(text, lang),
             attachments=attach(subscription, found, last.run_id if last else "")
             if found and subscription.formats
             else (),
@@ -185,8 +209,10 @@ class Planner:
                 if notice.kind not in one.notices:
                     continue
                 key = key_of(self.recipient(one), notice.kind, "", [notice.occasion])
-                subject = notice_subject(notice.kind, language(one.language))
-                message = Message(key=key, subject=subject, text=f"{subject}\n\n{notice.text}"[:3900])
+                lang = language(one.language)
+                subject = notice_subject(notice.kind, lang)
+                text = f"{subject}\n\n{notice.text}"[:TEXT_UNITS]
+                message = Message(key=key, subject=subject, text=text, html=as_html(text, lang))
                 yield Planned(name=one.name, row=self._row(one, key, notice.kind, ""), message=message)
 
     def _row(self, reader: Subscription | Operator, key: str, kind: str, run_id: str) -> MessageRow:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import pandas as pd
@@ -55,13 +56,19 @@ def is_urgent(version: NewVersion) -> bool:
 
 
 def new_versions(
-    rows: Iterable[Row], subscription: Subscription, known: Sequence[DeliveryRow]
+    rows: Iterable[Row],
+    subscription: Subscription,
+    known: Sequence[DeliveryRow],
+    elsewhere: Mapping[str, DeliveryRow] = MappingProxyType({}),
 ) -> list[NewVersion]:
     """What a recipient has not got of the alerts that a subscription asks for, by group, the largest first.
 
     rows: ALERTS of the current run. known: what the recipient got, in that order. An alert that it
     got once is followed to its end, also where it no longer is as the subscription asks, where it merged into
     another or is not listed any more. What ended before it was ever sent is not sent.
+
+    elsewhere: by event, what the recipient got last of it in another tier. Its versions here are others and
+    are sent, but the event is not told as new again.
     """
     by_event = {row["event_id"]: row for row in rows}
     sent, last = {row.alert_id for row in known}, {row.event_id: row for row in known}
@@ -74,8 +81,8 @@ def new_versions(
     followed = {*last, *(heir for heir in compared.rows["goes_on_as"] if heir)}
     found = []
     for each in compared.rows.to_dict("records"):
-        event, group = each["event_id"], each["group"]
-        row = by_event.get(event)
+        event, row = each["event_id"], by_event.get(each["event_id"])
+        group = _group_of(each["group"], row, elsewhere.get(event))
         if group in _ENDED and last.get(event, _NEVER).status in ("", "withdrawn"):
             continue
         returned = group == "back" and row is not None and row["alert_id"] in sent
@@ -94,6 +101,13 @@ def new_versions(
             )
         )
     return found
+
+
+def _group_of(group: str, row: Row | None, elsewhere: DeliveryRow | None) -> str:
+    """The group of an event, for a reader who may know it from another tier."""
+    if group != "new" or row is None or elsewhere is None:
+        return group
+    return "confirmed" if row["status"] == "confirmed" != elsewhere.status else "open"
 
 
 _ENDED = ("withdrawn", "withdrawn_before", "passing", "merged")

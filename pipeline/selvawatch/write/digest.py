@@ -1,5 +1,6 @@
 """What a recipient reads: a subject and a text of what is new of some alerts, in one language."""
 
+import html
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,10 @@ TEXT_UNITS = 3900
 """Longest text, in UTF-16 units: what every channel carries, Telegram's 4,096 among them."""
 _LEAST_HA = 0.005
 """Hectares that two decimals show."""
+_STYLE = (
+    "body{font:16px/1.45 sans-serif;color:#1d2a22;max-width:44em;margin:1em auto;padding:0 1em}"
+    "h1{font-size:1.15em}p{margin:.45em 0;overflow-wrap:anywhere}"
+)
 _ID_LENGTH, _NAME_LENGTH, _SUBJECT_LENGTH = 60, 60, 180
 
 
@@ -89,6 +94,18 @@ def digest_text(content: DigestContent, lang: Language) -> str:
             break
         lines.append(written)
     return "\n".join([*head, "", *lines, "", *tail])
+
+
+def as_html(text: str, lang: Language) -> str:
+    """A message's text as HTML for readers that show it: the same words, a paragraph for each line, and
+    nothing that is loaded or run.
+    """
+    first, *rest = [html.escape(line, quote=False) for line in text.split("\n") if line.strip()]
+    lines = "\n".join(f"<p>{line}</p>" for line in rest)
+    return (
+        f'<!DOCTYPE html>\n<html lang="{lang.code}"><head><meta charset="utf-8"><title>{first}</title>'
+        f"<style>{_STYLE}</style></head>\n<body><h1>{first}</h1>\n{lines}\n</body></html>\n"
+    )
 
 
 def _rest(count: int, lang: Language) -> str:

@@ -1,6 +1,7 @@
 """From committed runs to what each subscriber gets: new once, in its tier, and no recipient anywhere."""
 
 import contextlib
+import html
 import io
 import json
 import os
@@ -8,6 +9,7 @@ import re
 import shutil
 import sqlite3
 import zipfile
+from dataclasses import replace
 
 import geopandas as gpd
 import pytest
@@ -16,7 +18,9 @@ from conftest import ROOT
 from made_deliveries import BEGIN, MadeStore, events
 from post_office import PASSWORD, SECRET, TOKEN, hook_server, mail_server
 from selvawatch.core.days import to_date
+from selvawatch.deliver import planning
 from selvawatch.deliver.delivery_ledger import DELIVERED, PENDING, REFUSED, UNCERTAIN
+from selvawatch.deliver.mail import make_mail
 from selvawatch.deliver.planning import Notice
 from selvawatch.deliver.recipients import key_path
 from selvawatch.errors import DeliveryError, SelvawatchError, StoreError
@@ -103,6 +107,110 @@ def test_a_confirmed_change_in_a_core_goes_at_once_and_is_not_in_the_digest_agai
     made.run(events({}, {"status": "confirmed", "ha": 12.3}, {"cause": "road", "ha": 0.1}, CORE, {"ha": 2.0}))
     (digest,) = made.deliver().planned
     assert [one.alert_id for one in digest.alerts] == ["EV-4.v1"]
+
+
+def told_of(done):
+    """Each alert version that a pass tells of, and in which words."""
+    (planned,) = done.planned
+    return {one.alert_id: line_of(planned.message.text, one.alert_id) for one in planned.alerts}
+
+
+def line_of(text, alert_id):
+    return next(line for line in text.splitlines() if f") {alert_id} " in line)
+
+
+def test_a_subscription_moved_to_another_tier_gets_its_versions_once_there_and_none_called_new(made):
+    public = DROP + drop(made).replace("restricted", "public")
+    made.subscribe(public)
+    assert set(told_of(made.deliver())) == {"EV-0.v1", "EV-1.v1", "EV-2.v1"}
+    made.subscribe(DROP + drop(made))
+    moved = told_of(made.deliver())
+    assert set(moved) == {"EV-0.v1", "EV-1.v1", "EV-2.v1"}
+    assert all(re.search(r"-12\.\d{5}, -70\.\d{5}", line) for line in moved.values())
+    assert made.deliver().planned == ()
+    for text in (public, DROP + drop(made)):
+        made.subscribe(text)
+        assert made.deliver().planned == ()
+    assert len(texts(made)) == 2
+
+
+def test_an_event_known_from_another_tier_is_not_new_again_but_may_be_confirmed(made):
+    made.subscribe(DROP + drop(made).replace("restricted", "public"))
+    made.deliver()
+    made.wait(8)
+    changed = events({"status": "confirmed", "version": 2, "change": "confirmed"}, {"status": "confirmed"},
+                     {"change": "stable"}, {})  # fmt: skip
+    made.run(changed)
+    made.subscribe(DROP + drop(made))
+    lines = told_of(made.deliver())
+    assert "now confirmed" in lines["EV-0.v2"] and "unchanged" in lines["EV-2.v1"]
+    assert "· new ·" in lines["EV-3.v1"] and "· new ·" not in lines["EV-0.v2"] + lines["EV-2.v1"]
+
+
+def test_what_waits_in_a_tier_that_a_subscription_left_is_not_sent_by_the_way_of_the_new_one(made):
+    made.subscribe(DROP + drop(made, folder="late"))
+    assert states(made.deliver()) == [PENDING]
+    made.subscribe(DROP + drop(made, folder="late").replace("restricted", "public"))
+    (made.folder / "late").mkdir()
+    made.wait(1)
+    assert states(made.deliver()) == [DELIVERED]
+    (text,) = texts(made, "late")
+    assert not re.search(r"-12\.\d+, -70", text) and len(made.ledger.messages(PENDING)) == 1
+
+
+def test_a_subscription_that_is_widened_gets_what_lies_in_the_new_areas_and_types_alone(made):
+    near, far = {"area_name": "la-pampa"}, {"area_name": "huepetuhe"}
+    made.wait(1)
+    made.run(events(near, far, near | {"combination": "timber", "exclusive_class": "timber"}))
+    narrow = 'types = ["mining"]\nareas = ["la-pampa"]\ncadence = "each-run"'
+    made.subscribe(DROP + drop(made, narrow))
+    assert set(told_of(made.deliver())) == {"EV-0.v1"}
+    made.wait(1)
+    made.run(events(near, far, near | {"combination": "timber", "exclusive_class": "timber"}, near))
+    made.subscribe(DROP + drop(made, narrow.replace('"la-pampa"', '"la-pampa", "huepetuhe"')))
+    assert set(told_of(made.deliver())) == {"EV-1.v1", "EV-3.v1"}
+    made.wait(1)
+    made.run(events(near, far, near | {"combination": "timber", "exclusive_class": "timber"}, near))
+    made.subscribe(DROP + drop(made, 'cadence = "each-run"'))
+    assert set(told_of(made.deliver())) == {"EV-2.v1"}
+    assert made.deliver().planned == ()
+
+
+def test_a_ledger_of_an_earlier_version_sends_nothing_again(made, monkeypatch):
+    made.subscribe(DROP + drop(made))
+    with monkeypatch.context() as before:
+        before.setattr(planning.Planner, "recipient", planning.Planner._without_tier)
+        assert states(made.deliver()) == [DELIVERED]
+    made.wait(8)
+    assert made.deliver().planned == ()
+    assert len(texts(made)) == 1
+
+
+def words_of(page):
+    return html.unescape(re.sub(r"<[^>]+>", " ", re.sub(r"<head>.*?</head>", "", page, flags=re.S))).split()
+
+
+def test_the_html_of_a_message_says_the_words_of_its_text_and_loads_and_runs_nothing(made):
+    made.wait(1)
+    evil = "Reserva <script>alert(1)</script> <img src=x>"
+    made.run(events({"status": "confirmed", "protected": "core", "protected_name": evil}, {}))
+    made.subscribe(DROP + drop(made) + drop(made, "", "spanish", "other").replace('"en"', '"es"'))
+    for planned in made.deliver(dry_run=True).planned:
+        message = planned.message
+        assert words_of(message.html) == message.text.split()
+        assert not re.search(r"<(script|img|link|iframe)|https?:|url\(|@import", message.html)
+        assert '<html lang="' in message.html and message.html.count("<h1>") == 1
+
+
+def test_a_digest_of_300_alerts_without_pictures_has_at_most_100_kb(made):
+    made.wait(1)
+    long = {"protected_name": "Reserva Nacional " * 5, "native_community": "Comunidad Nativa " * 5}
+    made.run(events(*[{"event_id": f"LONG-{n}", **long} for n in range(300)]))
+    made.subscribe(DROP + drop(made))
+    (planned,) = made.deliver(dry_run=True).planned
+    mail = make_mail({"host": "localhost", "sender": "a@example.org"})
+    content = mail._content(replace(planned.message, recipient="b@example.org"))
+    assert len(planned.alerts) == 300 and len(content) <= 100_000
 
 
 def test_a_digest_without_news_goes_with_its_cadence_and_not_for_each_run(made):
@@ -422,6 +530,27 @@ def test_a_failed_run_is_told_at_once_and_once_and_a_store_without_subscribers_i
         tell_of_failure(str(made.store.folder), "flow-run-1", "the search found no server")
     (text,) = texts(made)
     assert "the search found no server" in text
+
+
+def test_the_failure_of_a_run_is_told_once_though_the_run_and_the_flow_both_tell_of_it(made):
+    made.subscribe(DROP + OPERATOR.format(folder=made.folder))
+    made.report = {"failed": {"x1y1": "no room"}, "tiles": 4, "stale": {}, "unsearched": []}
+    run_id = made.run(events({}))
+    assert [one.row.kind for one in made.deliver().planned] == ["failed"]
+    why = f"monitor la-pampa: SelvawatchError: run {run_id}, tile x1y1: 1 of 4 tiles could not be brought up"
+    for flow_run in ("flow-1", "flow-2"):
+        tell_of_failure(str(made.store.folder), flow_run, why)
+    assert len(texts(made)) == 1
+    tell_of_failure(str(made.store.folder), "flow-3", "monitor la-pampa: the search found no server")
+    assert len(texts(made)) == 2 and any("no server" in text for text in texts(made))
+
+
+def test_a_failure_is_told_though_the_ledger_of_the_store_cannot_be_read(made):
+    made.subscribe(DROP + OPERATOR.format(folder=made.folder))
+    made.deliver()
+    made.store.ledger.path.write_bytes(b"no ledger at all")
+    tell_of_failure(str(made.store.folder), "flow-1", "the ledger is damaged")
+    assert len(texts(made)) == 1
 
 
 def test_after_a_run_a_fault_of_delivery_is_a_line_in_the_log_and_no_error(made, caplog):

@@ -163,11 +163,28 @@ def deliver_after_run(store: str, site: str, site_file: str) -> None:
 
 
 def tell_of_failure(store: str, occasion: str, why: str) -> None:
-    """Tell the operators that a run failed, where any subscribed beside the store; a fault is logged."""
+    """Tell the operators that a run failed, where any subscribed beside the store; a fault is logged.
+
+    The failure of a run that was committed without some of its tiles is that run's occasion, whoever tells of
+    it, so that the notice that goes with the run and this one are the same and go once.
+    """
+    notice = Notice(kind="failed", occasion=_committed_in(store, why) or occasion, text=why)
     try:
-        send_notice(store, Notice(kind="failed", occasion=occasion, text=why))
+        send_notice(store, notice)
     except (SelvawatchError, OSError) as error:
         log.warning("no operator is told: %s", error)
+
+
+def _committed_in(store: str, why: str) -> str:
+    """Id of the current run where it left tiles out and a failure tells of it; empty where not, or where the
+    store cannot be read: it is told all the same.
+    """
+    try:
+        current = open_store(store).ledger.current()
+    except (SelvawatchError, OSError):
+        return ""
+    is_told = current is not None and current.result.get("failed") and current.run_id in why
+    return current.run_id if current is not None and is_told else ""
 
 
 def _sent(
