@@ -57,3 +57,5 @@ class Reason(IntEnum):
     """Not one clear observation in the history."""
     OUTSIDE = 5
     """Outside every scene or outside the area."""
+    LOST_BEFORE = 6
+    """Its loss was first seen before the monitoring began; the `onset` layer says when."""

@@ -56,11 +56,15 @@ _decide: Callable[..., None] = kernels.decide
 _PIECE = 65_536
 
 
-def start(model: Model, reason: xr.DataArray, *, resolution: float | None) -> xr.Dataset:
-    """The state before the first observation: (y, x), variables `STATE`, attributes model, resolution, until.
+def start(
+    model: Model, reason: xr.DataArray, *, resolution: float | None, monitored_from: int = 0
+) -> xr.Dataset:
+    """The state before the first observation: (y, x), variables `STATE`, attributes model, resolution, until,
+    monitored_from.
 
     reason: (y, x) uint8 of `Reason`. resolution: pixel size, metres; None: pixels are not neighbours, as in
-    a table of series.
+    a table of series. monitored_from: first day of the monitoring, days since 1970-01-01; observations of
+    before may be added too, and what is seen to be lost in them is lost before the monitoring.
     """
     shape = (reason.sizes["y"], reason.sizes["x"])
     variables = {name: (("y", "x"), np.zeros(shape, dtype)) for name, dtype in STATE.items()}
@@ -70,7 +74,12 @@ def start(model: Model, reason: xr.DataArray, *, resolution: float | None) -> xr
     return xr.Dataset(
         variables,
         coords=coordinates,
-        attrs={"model": model.digest, "resolution": resolution or 0.0, "until": 0},
+        attrs={
+            "model": model.digest,
+            "resolution": resolution or 0.0,
+            "until": 0,
+            "monitored_from": monitored_from,
+        },
     )
 
 
@@ -134,6 +143,25 @@ def advance(
     return xr.Dataset(advanced, coords=state.coords, attrs={**state.attrs, "until": until})
 
 
+def lead_in(
+    model: Model,
+    baselines: xr.Dataset,
+    state: xr.Dataset,
+    observations: Iterable[Observation],
+    *,
+    rule: CommonShift | None = None,
+    corner: Corner | None = None,
+    workers: int = 1,
+) -> xr.Dataset:
+    """The state with which the monitoring begins: after observations of before it, none of them counted.
+
+    What falls in the last days of a history is robustly left out of its baseline and would be confirmed in
+    the first days of the monitoring as new. Parameters and errors as for `advance`.
+    """
+    warm = advance(model, baselines, state, observations, rule=rule, corner=corner, workers=workers)
+    return warm.assign({name: xr.zeros_like(warm[name]) for name in ("last_look", "looks_total")})
+
+
 def layers(state: xr.Dataset) -> xr.Dataset:
     """The layers of `core.raster_layers.LAYERS` that a state says, (y, x), each of its type.
 
@@ -141,6 +169,10 @@ def layers(state: xr.Dataset) -> xr.Dataset:
     the first of optical, joint and radar that stands at all, then of the one that confirmed. A withdrawn
     pixel's run is over: its onset is the day it became provisional, its earliest onset is not known. A pixel
     that is provisional again within `buffer_days` of its withdrawal keeps the day it was detected on.
+
+    A confirmed pixel whose onset lies before the monitoring is not monitored: `Reason.LOST_BEFORE`, with the
+    onset and its bounds and no other day. Until it is decided such a pixel has no status, and one that was
+    provisional before the monitoring and is withdrawn never had one.
     """
     flags = state["flags"].to_numpy()
     code = flags & kernels.STATUS_BITS
@@ -153,8 +185,17 @@ def layers(state: xr.Dataset) -> xr.Dataset:
     for name in ("radar", "joint", "optical"):
         leads = open_run & (state[f"sum_{name}"].to_numpy() > 0)
         run = {part: np.where(leads, state[f"{part}_{name}"].to_numpy(), run[part]) for part in run}
-    provisional_on = state["provisional_on"].to_numpy()
-    decided_on = state["decided_on"].to_numpy()
+    since = int(state.attrs.get("monitored_from", 0))
+    provisional_on, decided_on = state["provisional_on"].to_numpy(), state["decided_on"].to_numpy()
+    known_on = np.maximum(provisional_on, since)
+    detected_on = state["detected_on"].to_numpy()
+    detected_on = np.where(detected_on < since, known_on, detected_on)
+    before = raised & (run["since"] < since)
+    undecided = (before & open_run) | (withdrawn & (provisional_on < since))
+    reason = np.where((reason == Reason.MONITORED) & before & ~open_run, Reason.LOST_BEFORE, reason)
+    raised, withdrawn, open_run = (which & ~undecided for which in (raised, withdrawn, open_run))
+    code = np.where(undecided, Status.NONE, code)
+    dated = (raised | withdrawn) & (reason == Reason.MONITORED)
     onset = np.where(raised, run["since"], np.where(withdrawn, provisional_on, 0))
     bounded = raised & (run["gap"] > 0) & (run["gap"] < 255)
     both = (flags & kernels.OPTICAL_BIT > 0) & (flags & kernels.RADAR_BIT > 0)
@@ -170,10 +211,10 @@ def layers(state: xr.Dataset) -> xr.Dataset:
         "onset": onset,
         "onset_earliest": np.where(bounded, run["since"] - run["gap"].astype(np.uint16), 0),
         "onset_latest": onset,
-        "detected_on": state["detected_on"].to_numpy(),
-        "provisional_on": provisional_on,
-        "confirmed_on": np.where(concluded, decided_on, 0),
-        "withdrawn_on": np.where(withdrawn, decided_on, 0),
+        "detected_on": np.where(dated, detected_on, 0),
+        "provisional_on": np.where(dated, known_on, 0),
+        "confirmed_on": np.where(dated & concluded, decided_on, 0),
+        "withdrawn_on": np.where(dated & withdrawn, decided_on, 0),
         "looks": np.where(raised, run["looks"], 0),
         "looks_total": state["looks_total"].to_numpy(),
         "last_look": state["last_look"].to_numpy(),

@@ -378,6 +378,8 @@ class Model:
     forest: tuple[Forest, ...]
     """Indices that decide what was forest; the first optical stream that has one decides."""
     streams: tuple[StreamModel, ...]
+    lead_days: int = 0
+    """Last days of the history that are watched as well, so that what fell in them is not new; 0: none."""
 
     def __post_init__(self) -> None:
         """Refuse streams named twice and thresholds that the state cannot hold or that one day can reach."""
@@ -391,6 +393,7 @@ class Model:
         _need(bool(names) and len(set(names)) == len(names), "streams", names, "one or more, each once")
         _need(self.unit > 0, "unit", self.unit, "more than 0")
         _need(self.minimum_days >= 1, "minimum_days", self.minimum_days, "1 or more")
+        _need(self.lead_days >= 0, "lead_days", self.lead_days, "0 or more")
         _need(self.radar_low_in_joint <= 0, "radar_low_in_joint", self.radar_low_in_joint, "0 or less")
         for kind, level in (("optical", self.optical), ("radar", self.radar), ("joint", self.joint)):
             ceiling = SUM_CEILING * self.unit

@@ -15,7 +15,7 @@ from selvawatch.core.status import Reason
 from selvawatch.detect.baseline import fit_baselines, forest_reason
 from selvawatch.detect.charts.chart_models import ChartDetector, Detector, base_of
 from selvawatch.detect.evidence import EvidenceRule
-from selvawatch.detect.fusion import advance, layers, start
+from selvawatch.detect.fusion import advance, layers, lead_in, start
 from selvawatch.detect.model import Model
 from selvawatch.detect.shared_parts import SharedParts
 from selvawatch.detect.shift_rule import CommonShift
@@ -56,6 +56,10 @@ class Manner:
     workers: int = 1
     scored: bool = True
     """False leaves all scores at 0, which is faster."""
+    lead: Sequence[Observation] = ()
+    """Last observations of the history, watched as well (`fusion.lead_in`); a chart has no use for them."""
+    monitored_from: int = 0
+    """First day of the monitoring, days since 1970-01-01."""
 
 
 def watch(
@@ -79,7 +83,9 @@ def watch(
     if isinstance(detector, ChartDetector):
         return _watch_chart(detector, baselines, reason, observations)
     model, shared, workers = detector, manner.shared, manner.workers
-    state = start(model, reason, resolution=manner.resolution)
+    state = start(model, reason, resolution=manner.resolution, monitored_from=manner.monitored_from)
+    if manner.lead:
+        state = lead_in(model, baselines, state, manner.lead, rule=shared, workers=workers)
     if not manner.scored:
         state = advance(model, baselines, state, observations, rule=shared, workers=workers)
         return _watched(state, reason, np.zeros((reason.sizes["y"], reason.sizes["x"])))

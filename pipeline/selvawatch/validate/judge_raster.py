@@ -143,11 +143,17 @@ def validate_cube(
     forest = np.ones(shape, bool) if sensors == "radar" else None
     baselines, reason = baselines_of(model, history, shape, forest)
     count = len(history)
+    lead = [one for one in history if one.day > cube.history_end - model.lead_days]
     history.clear()
     later = chain([first], observations)
-    watched = watch(
-        detector, baselines, reason, later, Manner(resolution=RESOLUTION, shared=shared, workers=workers)
+    manner = Manner(
+        resolution=RESOLUTION,
+        shared=shared,
+        workers=workers,
+        lead=lead,
+        monitored_from=cube.history_end + 1,
     )
+    watched = watch(detector, baselines, reason, later, manner)
     rows, columns = np.indices(shape)
     side = max(1, -(-shape[0] // CUBE_BLOCKS))
     confirmed_on = watched.confirmed_on.ravel()

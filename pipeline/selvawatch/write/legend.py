@@ -51,6 +51,7 @@ LEGENDS: dict[str, tuple[Swatch, ...]] = {
         _swatch(Reason.UNSTABLE_HISTORY, (158, 118, 180), "unstable history"),
         _swatch(Reason.NEVER_CLEAR, (130, 140, 150), "never clear"),
         _swatch(Reason.OUTSIDE, (240, 240, 240), "outside"),
+        _swatch(Reason.LOST_BEFORE, (140, 90, 70), "lost before the monitoring"),
         _swatch(255, (255, 255, 255), "not stated", opaque=False),
     ),
 }

@@ -1,7 +1,7 @@
 """A tile's state: continued by new observations, or replayed where some came late."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 
 import xarray as xr
@@ -13,6 +13,7 @@ from selvawatch.detect.shift_rule import Corner
 from selvawatch.errors import DamagedError
 from selvawatch.prepare.ingest import SceneRecord
 from selvawatch.prepare.observation_keys import ObservationKey, observation_keys
+from selvawatch.site import Site
 from selvawatch.steps.tile.baseline import TileBaseline
 from selvawatch.steps.tile.composite import composites_of
 from selvawatch.steps.tile.observations import STATE_VERSION, WORKERS, observations_of
@@ -32,6 +33,8 @@ from selvawatch.store.run_plan import RunContext
 from selvawatch.store.tile_state import TileState, inner_pixels, load_arrays, open_baselines, save_arrays
 
 log = logging.getLogger(__name__)
+
+_Step = Callable[..., xr.Dataset]
 
 
 def advance_state(
@@ -67,7 +70,8 @@ def advance_state(
         scene_records=tuple(scene_records),
         delayed_until=delayed_until,
     )
-    sums = _Sums(context, tile, baseline.name, keys)
+    lead = observation_keys(scene_records, *_lead_days(context.site))
+    sums = _Sums(context, tile, baseline.name, keys, lead)
     states = {"": (tile_state, _state(sums, keys, before))}
     if delayed_until:
         states[DELAYED] = (tile_state.delayed, _delayed(sums, tile_state.delayed.observations, before))
@@ -88,6 +92,12 @@ def advance_state(
             save_arrays(composite, part / (which + COMPOSITE))
         (part / STATE_FILE).write_text(canonical_json(tile_state.as_json()) + "\n", encoding="utf-8")
     return name
+
+
+def _lead_days(site: Site) -> tuple[int, int]:
+    """First and last day of the end of the history that is watched; none: a last day before the first."""
+    first, last = site.days.history or (0, -1)
+    return max(first, last + 1 - site.model.lead_days), last
 
 
 def state_name(
@@ -115,14 +125,21 @@ class _Sums:
     """How the sums of a tile and its halo are made: by which baseline, and from where they go on."""
 
     def __init__(
-        self, context: RunContext, tile: Tile, baseline: str, keys: Sequence[ObservationKey]
+        self,
+        context: RunContext,
+        tile: Tile,
+        baseline: str,
+        keys: Sequence[ObservationKey],
+        lead: Sequence[ObservationKey],
     ) -> None:
-        self.context, self.tile, self.baseline = context, tile, baseline
+        self.context, self.tile, self.baseline, self._lead = context, tile, baseline, tuple(lead)
         self._baselines = load_arrays(context.store.baseline(tile.id, baseline), BASELINES)
         self._tracks = track_levels(context, tile.id, self._baselines, keys)
 
-    def add(self, state: xr.Dataset, some: Sequence[ObservationKey]) -> xr.Dataset:
-        """The sums after some more observations."""
+    def add(
+        self, state: xr.Dataset, some: Sequence[ObservationKey], step: _Step = fusion.advance
+    ) -> xr.Dataset:
+        """The sums after some more observations. step: `fusion.advance` or `fusion.lead_in`."""
         site, tile = self.context.site, self.tile
         side, halo = tile.grid.tile_px, site.halo_px
         corner = Corner(row=-(tile.row + 1) * side - halo, column=tile.column * side - halo)
@@ -131,7 +148,7 @@ class _Sums:
             for read in observations_of(self.context.store.observations(tile.id), some)
             if (observation := self._tracks.levelled(read)) is not None
         )
-        return fusion.advance(
+        return step(
             site.model,
             self._baselines,
             state,
@@ -142,12 +159,15 @@ class _Sums:
         )
 
     def at(self, base: Checkpoint | None) -> xr.Dataset:
-        """The sums of a checkpoint; of none those before any observation."""
+        """The sums of a checkpoint; of none those before any observation of the monitoring."""
         site, store = self.context.site, self.context.store
         if base is not None:
             return kept(store, self.tile.id, base)
         reason = load_arrays(store.baseline(self.tile.id, self.baseline), REASON)["reason"]
-        return fusion.start(site.model, reason, resolution=site.grid.resolution)
+        state = fusion.start(
+            site.model, reason, resolution=site.grid.resolution, monitored_from=site.days.first_day
+        )
+        return self.add(state, self._lead, fusion.lead_in)
 
     def newest(self, keys: Sequence[ObservationKey]) -> tuple[Checkpoint | None, int]:
         """The newest checkpoint that these observations would give again, and its day."""

@@ -103,6 +103,7 @@ UNMONITORED = {
     "unstable_history": N_("unstable history"),
     "never_clear": N_("never clear of clouds"),
     "outside": N_("outside the area or outside every scene"),
+    "lost_before": N_("lost before the monitoring"),
 }
 SENSOR = {
     "sentinel-1": "Sentinel-1 (radar)",
