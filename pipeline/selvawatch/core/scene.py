@@ -2,6 +2,7 @@
 
 import datetime as dt
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
@@ -9,6 +10,8 @@ from typing import Any
 import shapely
 
 from selvawatch.core.days import to_day
+
+_SQUARE = re.compile(r"(?:^|[_.])T?(\d{2}[C-X][A-Z]{2})(?:[_.]|$)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +83,13 @@ class Scene:
     def item_key(self) -> tuple[str, str, str]:
         """Collection, id and digest: one version of one item of one catalogue."""
         return self.collection, self.id, self.digest
+
+    @property
+    def square(self) -> str:
+        """MGRS square, or path and row of Landsat, as the item or its id states it; empty: neither does."""
+        stated = str(self.properties.get("grid:code", "")).removeprefix("MGRS-")
+        found = _SQUARE.search(self.id)
+        return stated or (found[1] if found else "")
 
     @property
     def order(self) -> tuple[int, str, str, str]:

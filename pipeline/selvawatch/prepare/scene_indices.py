@@ -138,15 +138,15 @@ def observe_scene(
 
 
 def daily(parts: Sequence[SceneObservation]) -> Observation:
-    """One observation of scenes of one stream and day: of each pixel, the first scene in the order of ids
-    that is clear there.
+    """One observation of scenes of one stream and day: of each pixel, the first scene that is clear there, in
+    the order of squares and ids: the ids of an acquisition differ between archives, its square does not.
 
     Raises
     ------
     ValueError
         For no scene, or scenes of different streams or days.
     """
-    parts = sorted(parts, key=lambda part: (part.scene.id, part.scene.collection))
+    parts = sorted(parts, key=lambda part: (part.scene.square, part.scene.id, part.scene.collection))
     if len({(stream_of(part.scene), part.scene.day) for part in parts}) != 1:
         raise ValueError("an observation needs scenes of one stream and one day")
     names = [name for name in INDICES if any(name in part.values for part in parts)]
@@ -194,13 +194,17 @@ def _ready(
 def _radar(
     scene: Scene, tile: Tile, names: Sequence[str], recipe: Recipe, read: Reader, halo_px: int
 ) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """Backscatter in dB of power averaged over a small square; a pixel without data stays so."""
+    """Backscatter in dB of power averaged over a small square; a pixel without data stays so, as does one in
+    shadow or layover where the product says it.
+    """
     side = recipe.index_rule.radar_box_px
     halo = side // 2
     data = read(scene, tile, names, halo + halo_px)
+    quality = _quality(sensor_of(scene), data, recipe)
     values = {}
     for name in names:
-        mean = boxcar(data[name].values, side)
+        power = data[name].values
+        mean = boxcar(power if quality is None else np.where(quality, power, np.float32(np.nan)), side)
         seen = np.ones(mean.shape, bool)
         values[name] = stored(INDICES[name].of({name: mean}), INDICES[name].scale, seen)
     return values, np.logical_and.reduce([index != NODATA for index in values.values()])

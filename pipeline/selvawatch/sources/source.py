@@ -24,11 +24,13 @@ class Problem:
     """
     text: str
     """What is wrong, for people."""
+    source: str = ""
+    """Which source lists it, where a sensor has several: each of them may list the same one."""
 
     @property
-    def order(self) -> tuple[str, str, str]:
-        """Id, reason and text: the order in which problems are listed."""
-        return self.scene_id, self.reason, self.text
+    def order(self) -> tuple[str, str, str, str]:
+        """Id, reason, text and source: the order in which problems are listed."""
+        return self.scene_id, self.reason, self.text, self.source
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,7 +17,8 @@ from selvawatch.core.scene import Scene
 from selvawatch.errors import SelvawatchError, SourceError
 from selvawatch.prepare.ingest import ingest_scenes
 from selvawatch.site import SiteFile
-from selvawatch.sources.catalogues.ordered import filling_reader, merged, with_known_first
+from selvawatch.sources.catalogues.filling import filling_reader
+from selvawatch.sources.catalogues.ordered import merged, with_known_first
 from selvawatch.sources.open import open_source
 from selvawatch.web import retry
 
@@ -67,7 +68,8 @@ def test_an_acquisition_of_two_sources_is_one_whatever_its_id_and_time(two):
 
 
 def _ingested(source, found, folder):
-    records = ingest_scenes(found.scenes, TILE, RECIPE, folder, read=filling_reader(source, found.duplicates))
+    reader = filling_reader(source, found.scenes, found.duplicates)
+    records = ingest_scenes(found.scenes, TILE, RECIPE, folder, read=reader)
     return records, {path.name: path.read_bytes() for path in folder.rglob("*.tif")}
 
 

@@ -2,7 +2,7 @@
 
 import logging
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,7 +12,7 @@ import xarray as xr
 from selvawatch.core.grid import Tile
 from selvawatch.core.observation import without_track
 from selvawatch.core.scene import Scene
-from selvawatch.errors import SceneError, SourceError, UnsearchedError
+from selvawatch.errors import SourceError, UnsearchedError
 from selvawatch.sources.scene_pixels import read_scene
 from selvawatch.sources.sensors.sensor_table import sensor_of, stream_of
 from selvawatch.sources.source import Duplicate, SearchResult, Source
@@ -25,8 +25,8 @@ datatake, and no satellite comes back within half an orbit.
 """
 _OF_OTHERS_S = 15.0
 """The same where no tile is stated."""
-_SHARED = 0.8
-_TILE = re.compile(r"(?:^|_)T?(\d{2}[C-X][A-Z]{2})(?:_|$)")
+SHARED = 0.8
+"""Least share of the ground of a scene that another one shows of it where both are one acquisition."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +50,7 @@ class OrderedSource:
         newest: list[tuple[str, int]] = []
         for source in self.sources:
             try:
-                found.append(source.search(geometry, first_day, last_day))
+                found.append(_named(source.search(geometry, first_day, last_day), source.name))
                 listed = (*found[-1].scenes, *(older.scene for older in found[-1].superseded))
                 newest.append((source.name, max((scene.day for scene in listed), default=0)))
             except SourceError as error:
@@ -62,7 +62,7 @@ class OrderedSource:
         for name, why in failed.items():
             log.warning("%s was not searched, another source fills in: %s", name, why)
         scenes, duplicates = merged([one.scenes for one in found], geometry)
-        problems = {problem for one in found for problem in one.problems}
+        problems = [problem for one in found for problem in one.problems]
         return SearchResult(
             scenes=tuple(scenes),
             problems=tuple(sorted(problems, key=lambda problem: problem.order)),
@@ -79,42 +79,9 @@ class OrderedSource:
         return read_scene(scene, tile, bands, halo_px)
 
 
-@dataclass(frozen=True, slots=True)
-class FillingReader:
-    """Reads a scene, and where it cannot be read the same acquisition as the next source has it."""
-
-    source: Source
-    others: Mapping[tuple[str, str, str], tuple[Scene, ...]]
-    """Scenes of the same acquisition of other sources, by the scene's `item_key`."""
-
-    def __call__(self, scene: Scene, tile: Tile, bands: Sequence[str], halo_px: int = 0) -> xr.Dataset:
-        """Bands of a scene on a tile's pixels (`sources.scene_pixels.read_scene`).
-
-        Raises
-        ------
-        SceneError
-            That of the scene itself, when no source can be read.
-        """
-        try:
-            return self.source.read(scene, tile, bands, halo_px)
-        except SceneError as error:
-            for other in self.others.get(scene.item_key, ()):
-                try:
-                    read = self.source.read(other, tile, bands, halo_px)
-                except SceneError:
-                    continue
-                log.info("%s was read as %s of %s: %s", scene.id, other.id, other.collection, error)
-                return read
-            raise
-
-
-def filling_reader(source: Source, duplicates: Iterable[Duplicate]) -> FillingReader:
-    """The reader of a source that falls back on the scenes that others have of the same acquisition."""
-    others: dict[tuple[str, str, str], tuple[Scene, ...]] = {}
-    for duplicate in duplicates:
-        if sensor_of(duplicate.scene).name == duplicate.sensor:
-            others[duplicate.of] = (*others.get(duplicate.of, ()), duplicate.scene)
-    return FillingReader(source, others)
+def _named(found: SearchResult, source: str) -> SearchResult:
+    """What a search found, its problems with the name of its source."""
+    return replace(found, problems=tuple(replace(one, source=source) for one in found.problems))
 
 
 def merged(
@@ -152,12 +119,12 @@ def _shown_by(scene: Scene, near: Sequence[Scene], searched: shapely.Geometry | 
     pass) the one that shares most ground, where together they show what it shows; None: it is shown by none.
     """
     same = next((one for one in near if one.sensor == scene.sensor and is_acquisition_of(one, scene)), None)
-    pieces = [one for one in near if one.sensor != scene.sensor and _is_pass_of(one, scene)]
+    pieces = [one for one in near if one.sensor != scene.sensor and is_pass_of(one, scene)]
     if same is not None or not pieces:
         return same
     needed = scene.footprint if searched is None else scene.footprint.intersection(searched)
     shared = [one.footprint.intersection(needed) for one in pieces]
-    if shapely.union_all(shared).area < _SHARED * needed.area:
+    if shapely.union_all(shared).area < SHARED * needed.area:
         return None
     return pieces[int(np.argmax([one.area for one in shared]))]
 
@@ -167,11 +134,11 @@ def is_acquisition_of(scene: Scene, other: Scene) -> bool:
     time that both could state of it, over the same ground.
     """
     shared = scene.footprint.intersection(other.footprint).area
-    least = _SHARED * min(scene.footprint.area, other.footprint.area)
-    return _is_pass_of(scene, other) and bool(shared >= least)
+    least = SHARED * min(scene.footprint.area, other.footprint.area)
+    return is_pass_of(scene, other) and bool(shared >= least)
 
 
-def _is_pass_of(scene: Scene, other: Scene) -> bool:
+def is_pass_of(scene: Scene, other: Scene) -> bool:
     """Whether two scenes can be of one pass of a satellite, wherever they lie on it."""
     streams = [stream_of(one) for one in (scene, other)]
     if abs(scene.day - other.day) > 1 or len({without_track(one) for one in streams}) > 1:
@@ -179,7 +146,7 @@ def _is_pass_of(scene: Scene, other: Scene) -> bool:
     tracked = [one for one in streams if one != without_track(one)]
     if len(set(tracked)) > 1 or len({_platform(one) for one in (scene, other)} - {""}) > 1:
         return False
-    tiles = [_tile(one) for one in (scene, other)]
+    tiles = [one.square for one in (scene, other)]
     if all(tiles) and tiles[0] != tiles[1]:
         return False
     apart_s = abs((scene.time - other.time).total_seconds())
@@ -219,12 +186,3 @@ def with_known_first(
 
 def _platform(scene: Scene) -> str:
     return re.sub(r"[\s_]+", "-", str(scene.properties.get("platform", "")).lower())
-
-
-def _tile(scene: Scene) -> str:
-    """MGRS square or Landsat path and row of a scene as its item or its id states it; empty: neither does."""
-    stated = str(scene.properties.get("grid:code", "")).removeprefix("MGRS-")
-    if stated:
-        return stated
-    found = _TILE.search(scene.id)
-    return found[1] if found else ""

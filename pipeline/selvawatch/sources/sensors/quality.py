@@ -75,5 +75,13 @@ def qa_pixel_clear(quality: Mapping[str, np.ndarray], thresholds: QualityThresho
     return clear
 
 
+def rtc_mask_clear(quality: Mapping[str, np.ndarray], thresholds: QualityThresholds) -> np.ndarray:  # noqa: ARG001
+    """True where the `mask` of OPERA RTC-S1 says neither shadow (1), layover (2), both (3) nor invalid (255).
+
+    Codes: https://developers.google.com/earth-engine/datasets/catalog/OPERA_RTC_L2_V1_S1
+    """
+    return np.asarray(quality["mask"] == 0)
+
+
 fmask_clear = bits_clear("fmask", 0b011110, fill=255)
 """True where the HLS `fmask` is usable: no cloud, its edge, shadow or snow (bits 1-4), no fill."""

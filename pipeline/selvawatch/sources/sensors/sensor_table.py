@@ -214,6 +214,8 @@ SENTINEL_1_OPERA = replace(
         "vv": Band(assets=("0_VV", "VV"), kind="power"),
         "vh": Band(assets=("0_VH", "VH"), kind="power", needed=False),
     },
+    quality={"mask": Band(assets=("0_mask", "mask"), kind="quality", nodata=255, needed=False)},
+    clear=quality.rtc_mask_clear,
     resolution=30,
 )
 SENTINEL_1_INDIGO = replace(

@@ -148,8 +148,9 @@ def scene_balance(context: RunContext, states: Mapping[str, TileState]) -> dict[
         for scene in scenes_on(inputs.scenes, context.site.grid.tile(tile), context.site.halo_px)
     }
     found: dict[tuple[str, tuple[str, ...]], str] = {}
-    for one in inputs.duplicates:
-        found[sensor_of(one.scene).stream, one.scene.item_key] = "duplicates"
+    for number, one in enumerate(inputs.duplicates):
+        copy = (*one.scene.item_key, str(number))  # a mirror lists the item of its archive to the letter
+        found[sensor_of(one.scene).stream, copy] = "duplicates"
     for older in inputs.superseded:
         found[sensor_of(older.scene).stream, older.scene.item_key] = "superseded"
     for scene in inputs.skipped:

@@ -15,7 +15,7 @@ from selvawatch.errors import DamagedError
 from selvawatch.prepare.ingest import SceneRecord, ingest_scenes, scenes_on
 from selvawatch.prepare.observation_files import observation_path
 from selvawatch.site import Site
-from selvawatch.sources.catalogues.ordered import filling_reader
+from selvawatch.sources.catalogues.filling import filling_reader
 from selvawatch.sources.open import open_source
 from selvawatch.sources.sensors.sensor_table import stream_of
 from selvawatch.steps.tile.baseline import TileBaseline, baseline_rule_of, fit_baseline, is_mended
@@ -23,7 +23,6 @@ from selvawatch.steps.tile.late_scenes import FrozenDays, frozen_days, in_time, 
 from selvawatch.steps.tile.mend import committed_state, sound_baseline
 from selvawatch.steps.tile.observations import WORKERS
 from selvawatch.steps.tile.state import advance_state
-from selvawatch.steps.tile.track_records import with_unused_tracks
 from selvawatch.steps.tile.water_counts import keep_water
 from selvawatch.store.folders import Store
 from selvawatch.store.run_plan import RunContext, RunPlan, open_run
@@ -78,7 +77,6 @@ def _advance(context: RunContext, tile: str, *, mending: bool) -> str:
             baseline = sound_baseline(context, square, before)
         else:
             baseline = TileBaseline(name=before.baseline, rule=before.baseline_rule)
-        records = with_unused_tracks(context, tile, baseline.name, records)
         return advance_state(context, square, records, baseline, before)
 
 
@@ -127,7 +125,9 @@ def _ingest(context: RunContext, tile: Tile, scenes: Sequence[Scene]) -> tuple[S
         tile,
         context.site.recipe,
         context.store.observations(tile.id),
-        read=filling_reader(open_source(context.plan.source), context.inputs.duplicates),
+        read=filling_reader(
+            open_source(context.plan.source), context.inputs.scenes, context.inputs.duplicates
+        ),
         workers=WORKERS,
         halo_px=context.site.halo_px,
     )

@@ -10,6 +10,7 @@ from selvawatch.core.files import canonical_json, digest
 from selvawatch.core.grid import Tile
 from selvawatch.detect import fusion
 from selvawatch.detect.shift_rule import Corner
+from selvawatch.detect.track_levels import TrackLevels
 from selvawatch.errors import DamagedError
 from selvawatch.prepare.ingest import SceneRecord
 from selvawatch.prepare.observation_keys import ObservationKey, observation_keys
@@ -17,7 +18,7 @@ from selvawatch.site import Site
 from selvawatch.steps.tile.baseline import TileBaseline
 from selvawatch.steps.tile.composite import composites_of
 from selvawatch.steps.tile.observations import STATE_VERSION, WORKERS, observations_of
-from selvawatch.steps.tile.track_records import track_levels
+from selvawatch.steps.tile.track_records import track_levels, with_unused_tracks
 from selvawatch.store.checkpoints import Checkpoint, checkpoint, keep, kept, newest_checkpoint
 from selvawatch.store.contents import (
     ACCUMULATORS,
@@ -30,7 +31,7 @@ from selvawatch.store.contents import (
 )
 from selvawatch.store.folders import free_name, new_folder
 from selvawatch.store.run_plan import RunContext
-from selvawatch.store.tile_state import TileState, inner_pixels, load_arrays, open_baselines, save_arrays
+from selvawatch.store.tile_state import TileState, inner_pixels, load_arrays, save_arrays
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +47,8 @@ def advance_state(
 ) -> str:
     """Name of the state of a tile after all observations of the plan, made unless it is there and sound.
 
-    before: the state that is committed; None where the tile begins anew.
+    before: the state that is committed; None where the tile begins anew. Records of radar whose track has no
+    level yet are kept with that reason.
 
     Raises
     ------
@@ -55,6 +57,9 @@ def advance_state(
     """
     store, until_day = context.store, context.plan.until_day
     keys = observation_keys(scene_records, context.site.days.first_day, until_day)
+    baselines = load_arrays(store.baseline(tile.id, baseline.name), BASELINES)
+    tracks = track_levels(context, tile.id, baselines, keys)
+    scene_records = with_unused_tracks(tracks, keys, scene_records)
     delayed_until = context.site.delayed_day(until_day)
     wanted = state_name(baseline.name, until_day, keys, scene_records, delayed_until)
     name, there = free_name(store.states(tile.id), wanted)
@@ -67,11 +72,11 @@ def advance_state(
         baseline=baseline.name,
         baseline_rule=baseline.rule,
         observations=keys,
-        scene_records=tuple(scene_records),
+        scene_records=scene_records,
         delayed_until=delayed_until,
     )
     lead = observation_keys(scene_records, *_lead_days(context.site))
-    sums = _Sums(context, tile, baseline.name, keys, lead)
+    sums = _Sums(context, tile, baseline.name, baselines, tracks, lead)
     states = {"": (tile_state, _state(sums, keys, before))}
     if delayed_until:
         states[DELAYED] = (tile_state.delayed, _delayed(sums, tile_state.delayed.observations, before))
@@ -83,7 +88,7 @@ def advance_state(
         context,
         tile,
         [(one.observations, layers[which]) for which, (one, _) in states.items()],
-        open_baselines(store, tile.id, baseline.name),
+        inner_pixels(baselines, int(baselines.attrs.get("halo", 0))),
     )
     with new_folder(store.state(tile.id, name)) as part:
         for (which, (_, state)), composite in zip(states.items(), composites, strict=True):
@@ -129,12 +134,12 @@ class _Sums:
         context: RunContext,
         tile: Tile,
         baseline: str,
-        keys: Sequence[ObservationKey],
+        baselines: xr.Dataset,
+        tracks: TrackLevels,
         lead: Sequence[ObservationKey],
     ) -> None:
         self.context, self.tile, self.baseline, self._lead = context, tile, baseline, tuple(lead)
-        self._baselines = load_arrays(context.store.baseline(tile.id, baseline), BASELINES)
-        self._tracks = track_levels(context, tile.id, self._baselines, keys)
+        self._baselines, self._tracks = baselines, tracks
 
     def add(
         self, state: xr.Dataset, some: Sequence[ObservationKey], step: _Step = fusion.advance

@@ -9,10 +9,8 @@ import xarray as xr
 from selvawatch.detect.track_levels import Levels, TrackLevels
 from selvawatch.prepare.ingest import SceneRecord
 from selvawatch.prepare.observation_files import observation_path, read_observation
-from selvawatch.prepare.observation_keys import ObservationKey, observation_keys
-from selvawatch.store.contents import BASELINES
+from selvawatch.prepare.observation_keys import ObservationKey
 from selvawatch.store.run_plan import RunContext
-from selvawatch.store.tile_state import load_arrays
 
 TRACK = "track"
 """Reason code of a scene that is read and kept, and not used, for its track has no level yet."""
@@ -40,13 +38,9 @@ def track_levels(
 
 
 def with_unused_tracks(
-    context: RunContext, tile: str, baseline: str, scene_records: Sequence[SceneRecord]
+    tracks: TrackLevels, keys: Sequence[ObservationKey], scene_records: Sequence[SceneRecord]
 ) -> tuple[SceneRecord, ...]:
     """The records of a tile, with reason `track` on those whose observations wait for a level."""
-    site, until_day = context.site, context.plan.until_day
-    keys = observation_keys(scene_records, site.days.first_day, until_day)
-    baselines = load_arrays(context.store.baseline(tile, baseline), BASELINES)
-    tracks = track_levels(context, tile, baselines, keys)
     unused = {(key.stream, key.day) for key in keys if not tracks.is_used(key.stream, key.day)}
     return tuple(
         replace(one, reason=TRACK if (one.stream, one.day) in unused else "") if one.state == "read" else one
