@@ -1,3 +1,4 @@
+import copy
 import datetime as dt
 import json
 import math
@@ -7,6 +8,7 @@ import pytest
 import shapely
 
 import archive_profiles
+import archive_world
 from conftest import ROOT
 from selvawatch.core.days import to_day
 from selvawatch.errors import SourceError
@@ -14,9 +16,13 @@ from selvawatch.progress import PROGRESS
 from selvawatch.site import Site
 from selvawatch.sources.catalogues import stac_requests
 from selvawatch.sources.catalogues.stac_api import StacSource
-from selvawatch.sources.open import open_source
+from selvawatch.steps.run.plan import plan_run
+from selvawatch.steps.run.scene_rows import scene_balance
+from selvawatch.store.lock import exclusive
+from selvawatch.store.run_plan import open_run
 from selvawatch.web import retry
 
+UNTIL = "2026-01-02"
 DAYS = (dt.date(2023, 1, 1), dt.date(2025, 12, 31))
 BOUNDS = (-71.0, -13.5, -69.5, -12.0)
 HERE = shapely.box(-70.4, -13.0, -70.1, -12.9)
@@ -42,16 +48,31 @@ def _search(address, page=100):
     return _source(address, page).search(HERE, *map(to_day, DAYS))
 
 
-def test_the_history_of_all_areas_is_found_in_few_requests_of_replies_of_6_mb(monkeypatch):
+def test_the_history_of_all_areas_is_found_in_few_requests_of_replies_of_6_mb(monkeypatch, tmp_path):
     site = Site.load(ROOT)
     areas = shapely.union_all([area.geometry for area in site.areas])
     items = archive_profiles.sentinel_2_history(*DAYS, areas.bounds, tiles=3, size=23_000)
+    for item in items[::7]:
+        item["properties"]["eo:cloud_cover"] = 99
+    older = copy.deepcopy(items[1])
+    older["id"] += "_old"
+    older["properties"]["s2:processing_baseline"] = "05.00"
+    items.append(older)
     with archive_profiles.serve(archive_profiles.EARTH_SEARCH, items) as served:
         monkeypatch.setenv("EARTH_SEARCH_URL", served.address)
-        found = open_source("sentinel-2=earth-search").search(areas, *map(to_day, DAYS))
+        with exclusive(str(tmp_path / "store"), "tests") as held:
+            plan = plan_run(held, site, "all", to_day(UNTIL), "sentinel-2=earth-search")
     size = sum(len(json.dumps(item)) for item in items)
-    assert len(found.scenes) == len(items) == found.found and found.problems == ()
+    print(
+        f"{len(items)} items, {size / 1e6:.1f} MB, {len(served.requests)} requests, {len(plan.tiles)} tiles"
+    )
     assert set(served.requests) == {200} and len(served.requests) <= 3 * math.ceil(size / 6e6)
+    (counts,) = scene_balance(open_run(plan), {}).values()
+    archive_world.assert_balanced({"sentinel-2": counts})
+    assert (
+        counts["found"] == len(items) and counts["cloud"] == len(items[:-1:7]) and counts["superseded"] == 1
+    )
+    assert counts["off_tiles"] == 0 and counts["unread:tile-failed"] == len(items) - counts["cloud"] - 1
 
 
 @pytest.mark.usefixtures("_hurry")

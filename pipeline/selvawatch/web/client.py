@@ -270,7 +270,8 @@ class GuardedAdapter(HTTPAdapter):
         """
         remote(request.url or "", self._catalogue_host)
         request.headers["Accept-Encoding"] = "gzip"
-        return retried(lambda: self._attempt(request, *args, **kwargs), self.rule)
+        host = urlsplit(request.url or "").hostname or ""
+        return retried(lambda: self._attempt(request, *args, **kwargs), self.rule, host)
 
     def _attempt(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
         parts = urlsplit(request.url or "")

@@ -12,6 +12,7 @@ import re
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 import urllib3
 
@@ -206,7 +207,7 @@ def fetch(address: str, first: int, end: int, patience: Patience) -> tuple[bytes
                 raise UnreachableError(refusal()) from None
             raise
 
-    return retried(request, patience.rule)
+    return retried(request, patience.rule, urlsplit(address).hostname or "")
 
 
 def _content(reply: urllib3.BaseHTTPResponse, first: int, end: int, patience: Patience) -> tuple[bytes, int]:

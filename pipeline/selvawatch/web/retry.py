@@ -78,10 +78,11 @@ def is_passing(status: int, rule: RetryRule | None = None) -> bool:
     return status in (rule or RULE).statuses
 
 
-def retried(request: Callable[[], Answer], rule: RetryRule | None = None) -> Answer:
+def retried(request: Callable[[], Answer], rule: RetryRule | None = None, host: str = "") -> Answer:
     """What a request gives, at the first try or a later one.
 
-    request: makes one try; raises `PassingError`, or `StatusError` where it knows the status.
+    request: makes one try; raises `PassingError`, or `StatusError` where it knows the status. host: whom the
+    log names.
 
     Raises
     ------
@@ -105,7 +106,7 @@ def retried(request: Callable[[], Answer], rule: RetryRule | None = None) -> Ans
             why, requested_s, status = str(error), error.requested_s, error.status
             if not is_passing(error.status, rule):
                 raise (RefusedError if error.status in _REFUSALS else OSError)(why) from None
-        log.info("try %d of %d: %s", attempt + 1, rule.tries, why)
+        log.info("%stry %d of %d: %s", f"{host}: " if host else "", attempt + 1, rule.tries, why)
         spent_s += time.monotonic() - began
         if spent_s > rule.longest_tries_s:
             break

@@ -139,7 +139,7 @@ def _asked_token(where: str, key: str) -> _Token:
             raise PassingError(type(error).__name__) from None
 
     try:
-        return retried(request)
+        return retried(request, host=urlsplit(where).hostname or "")
     except OSError as error:
         kind = UnreachableError if isinstance(error, UnreachableError) else OSError
         raise kind(f"Planetary Computer gives no token ({error})") from None

@@ -2,6 +2,8 @@
 
 from urllib.parse import parse_qsl, urlsplit
 
+import pytest
+
 from selvawatch.core.days import to_day
 from selvawatch.sources.catalogues.stac_requests import RefusedError
 from selvawatch.sources.catalogues.stac_search import Query, searched
@@ -33,3 +35,20 @@ def test_pages_that_were_listed_before_a_restart_hide_no_items_that_are_missing(
     )  # fmt: skip
     found = [item["id"] for item in searched(EndsEarly(), query, FIRST, LAST)]
     assert sorted(found) == [f"d{day}" for day in range(FIRST, LAST + 1)]
+
+
+class ForbidsInTheEnd:
+    """Refuses a page as too large, and every smaller one as forbidden."""
+
+    def page(self, request, **_):
+        if request["body"]["limit"] == 50:
+            raise RefusedError("status 502", 502)
+        raise RefusedError("status 403", 403)
+
+
+def test_a_search_says_the_refusal_that_ended_it():
+    query = Query(
+        url=ADDRESS, collections=(), intersects={}, page=50, has_fields=False, most_items=1_000
+    )  # fmt: skip
+    with pytest.raises(RefusedError, match="status 403"):
+        list(searched(ForbidsInTheEnd(), query, FIRST, LAST))

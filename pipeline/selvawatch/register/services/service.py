@@ -125,7 +125,7 @@ class Client:
 
         trust(host)
         try:
-            return retried(attempt, self.rule)
+            return retried(attempt, self.rule, host)
         except SourceError as error:
             raise type(error)(without_secrets(str(error), url), where=public_address(url)) from error
         except LimitError as error:

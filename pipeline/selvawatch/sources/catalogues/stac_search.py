@@ -65,7 +65,6 @@ class _Progress:
     """Items of the largest page that was asked for and came."""
     seen: set[str] = field(default_factory=set)
     """Digests of the items that were listed: pages overlap, and days are searched again."""
-    first_refusal: str = ""
 
 
 def searched(io: LimitedApiIO, query: Query, first_day: int, last_day: int) -> Iterator[Mapping[str, Any]]:
@@ -99,7 +98,7 @@ def searched(io: LimitedApiIO, query: Query, first_day: int, last_day: int) -> I
                 yield from fresh.values()
         except RefusedError as error:
             if error.status not in _TOO_LARGE or not halves:
-                raise RefusedError(progress.first_refusal or str(error), error.status) from None
+                raise
             log.info("days %s to %s are searched in two halves: %s", iso(days[0]), iso(days[1]), error)
             waiting += halves
             gained |= dict.fromkeys(halves, True)
@@ -169,7 +168,6 @@ def _plainer(
     query: Query, progress: _Progress, days: tuple[int, int], request: Request, error: RefusedError
 ) -> Request:
     """What to ask instead of a refused request; the refusal itself where there is nothing left."""
-    progress.first_refusal = progress.first_refusal or str(error)
     if error.status == _NO_POST and progress.method == "POST":
         progress.method = "GET"
         return _from_the_first(query, progress, days)

@@ -81,7 +81,8 @@ def ask(question: Callable[[Any], Any]) -> Any:
     try:
         with _guard:
             _begin(url, project, os.environ.get("GOOGLE_APPLICATION_CREDENTIALS", ""))
-        return retried(lambda: _answer(ee, question, urlsplit(url).hostname or url))
+        host = urlsplit(url).hostname or url
+        return retried(lambda: _answer(ee, question, host), host=host)
     except google.auth.exceptions.GoogleAuthError as error:
         _begin.cache_clear()
         raise SourceError(
