@@ -25,10 +25,10 @@ FormatOption = Annotated[
     str | None,
     typer.Option(
         "--format",
-        help="gpkg, geojson, kml, kmz, csv, xlsx or parquet, and (restricted tier) gpx; default: as the"
-        " ending of --out says. For field tools odk, kobo, comapeo, earthranger or mbtiles (restricted"
-        " tier), and xlsform, the form for answers; or the statuses of all pixels as rasters in the encoding"
-        " of gfw (date_conf), radd or dist (restricted tier).",
+        help="gpkg, geojson, kml, kmz, csv, xlsx, parquet, shp or qgz (a QGIS project and its GeoPackage),"
+        " and gpx (restricted tier); default: as the ending of --out says. For field tools odk, kobo,"
+        " comapeo, earthranger or mbtiles (restricted tier), and xlsform, the form for answers; or the"
+        " statuses of all pixels as rasters in the encoding of gfw (date_conf), radd or dist (restricted).",
     ),
 ]
 PublishedSiteOption = Annotated[

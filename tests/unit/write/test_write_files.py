@@ -24,9 +24,9 @@ from selvawatch.write import tiers
 from selvawatch.write.formats import raster
 from selvawatch.write.formats.companions import write_dictionary
 from selvawatch.write.formats.csv_file import write_csv
+from selvawatch.write.formats.desktop.gpkg import write_gpkg
 from selvawatch.write.formats.geojson import write_geojson
 from selvawatch.write.formats.geoparquet import write_geoparquet
-from selvawatch.write.formats.gpkg import write_gpkg
 from selvawatch.write.formats.xlsx import write_xlsx
 from selvawatch.write.legend import LEGENDS, colour_table
 from write_data import CRS, DATA_DAY, HOSTILE, OPEN_RULE, PROVENANCE, alerts, cells

@@ -53,13 +53,13 @@ def test_names_and_suffixes_stand_once_and_each_content_keeps_its_formats():
         Content.TABLE: {".parquet", ".csv", ".xlsx"},
         Content.ATTRIBUTION: {".parquet", ".csv", ".gpkg", ".xlsx"},
         Content.FIELD: {".csv", ".json"},
-        Content.DEMAND: {".kmz"},
-        Content.PEOPLE: {".csv", ".xlsx"},
+        Content.DEMAND: {".kmz", ".shp", ".qgz"},
+        Content.PEOPLE: {".csv", ".xlsx", ".gpkg", ".qgz"},
     }
 
 
 def test_an_unknown_format_is_refused_with_the_known_ones(tmp_path):
-    for content, suffix in ((Content.ALERTS, ".shp"), (Content.TABLE, ".gpkg"), (Content.ATTRIBUTION, "")):
+    for content, suffix in ((Content.ALERTS, ".dxf"), (Content.TABLE, ".gpkg"), (Content.ATTRIBUTION, "")):
         with pytest.raises(TableError, match=r"unknown format.*needed .*\.csv"):
             write_rows(tmp_path / f"a{suffix}", released(), {}, SPANISH, content)
     assert list(tmp_path.iterdir()) == []

@@ -22,6 +22,8 @@ from selvawatch.register.readers.drivers import HELD, driver_of
 PARQUET = (".parquet", ".geoparquet")
 """Suffixes of GeoParquet."""
 
+_OF_QGIS = ("layer_styles", "qgis_projects")
+"""Tables in which QGIS keeps styles and projects in a GeoPackage: no layers of anybody's."""
 _JSON = ("GeoJSON", "GeoJSONSeq", "JSONFG")
 _MEMBER = re.compile(rb'"crs"\s*:\s*(null|\{(?:[^{}]|\{[^{}]*\}){0,4000}\})')
 _DBF_LANGUAGES = {0x01: "cp437", 0x02: "cp850", 0x03: "cp1252", 0x57: "cp1252", 0x58: "cp1252"}
@@ -104,7 +106,7 @@ def _by_driver(
             needed=f"one of {', '.join(sorted(HELD))}, or GeoParquet",
             do="convert it: ogr2ogr out.gpkg FILE",
         )
-    layers = [str(name) for name in pyogrio.list_layers(path)[:, 0]]
+    layers = [str(name) for name in pyogrio.list_layers(path)[:, 0] if str(name) not in _OF_QGIS]
     if layer is not None and layer not in layers:
         raise LayerError("no such layer", where=path, got=layer, needed=f"one of {layers[:50]}")
     if layer is None and len(layers) != 1:

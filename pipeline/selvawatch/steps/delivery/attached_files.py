@@ -45,15 +45,18 @@ def attachments(
     gate = Gate(tier=tier_named(subscription.tier), rule=site.config.tiers, data_day=run.until_day)
     released = apply(table, kept, gate)
     provenance = {"run_id": run.run_id, "data_date": iso(run.until_day)}
-    files = []
+    files: dict[str, Attachment] = {}
     with TemporaryDirectory() as folder:
         for name in dict.fromkeys(name for name in subscription.formats if name != PAGE):
             form = formats_of_tier(subscription.tier)[name]
             tool = f"-{name}" if Content.FIELD in form.contents else ""
             path = Path(folder) / f"{form.stem}-{iso(run.until_day)}{tool}{form.suffix}"
             form.write(path, released, provenance, language(subscription.language))
-            files.append(Attachment(name=path.name, media_type=form.media_type, content=path.read_bytes()))
-    return tuple(files)
+            for part in sorted(Path(folder).iterdir()):  # some formats have several files
+                kind = form.media_type if part == path else "application/octet-stream"
+                content = part.read_bytes()
+                files.setdefault(part.name, Attachment(name=part.name, media_type=kind, content=content))
+    return tuple(files.values())
 
 
 def bulletin_page(

@@ -9,12 +9,14 @@ from selvawatch.core.tier import Tier
 from selvawatch.errors import TableError
 from selvawatch.write.formats.companions import write_dictionary, write_provenance
 from selvawatch.write.formats.csv_file import write_csv
+from selvawatch.write.formats.desktop.gpkg import write_gpkg, write_people_gpkg
+from selvawatch.write.formats.desktop.qgis_project import write_qgis
+from selvawatch.write.formats.desktop.shapefile import write_shapefile
 from selvawatch.write.formats.field.comapeo import write_comapeo
 from selvawatch.write.formats.field.entity_list import write_choice_list, write_entity_list
 from selvawatch.write.formats.field.patrol_events import write_earthranger
 from selvawatch.write.formats.geojson import write_geojson
 from selvawatch.write.formats.geoparquet import write_geoparquet
-from selvawatch.write.formats.gpkg import write_gpkg
 from selvawatch.write.formats.gpx import write_gpx
 from selvawatch.write.formats.kml import write_kml, write_kmz
 from selvawatch.write.formats.reading_sheets import write_people_csv, write_people_xlsx
@@ -181,6 +183,34 @@ _ENTRIES = (
         holds=frozenset(Companion),
         speaks=True,
         write=write_people_xlsx,
+    ),
+    Format(
+        name="people.gpkg",
+        suffix=".gpkg",
+        media_type="application/geopackage+sqlite3",
+        stem="alertas",
+        contents=frozenset({Content.PEOPLE}),
+        holds=frozenset(Companion),
+        speaks=True,
+        write=write_people_gpkg,
+    ),
+    Format(
+        name="qgis",
+        suffix=".qgz",
+        media_type="application/x-qgis-project",
+        stem="alertas",
+        contents=frozenset({Content.PEOPLE, Content.DEMAND}),
+        holds=frozenset(Companion),
+        speaks=True,
+        write=write_qgis,
+    ),
+    Format(
+        name="shapefile",
+        suffix=".shp",
+        media_type="application/vnd.shp",
+        contents=frozenset({Content.DEMAND}),
+        holds=frozenset({Companion.PROVENANCE}),
+        write=_with_provenance(write_shapefile),
     ),
     Format(
         name="odk",

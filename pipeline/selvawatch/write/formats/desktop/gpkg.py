@@ -15,7 +15,10 @@ from selvawatch.core.days import to_date
 from selvawatch.core.files import write_checked
 from selvawatch.core.schema import Column
 from selvawatch.errors import TableError
+from selvawatch.write.formats.desktop.gpkg_additions import with_schema, with_styles
+from selvawatch.write.formats.desktop.layer_style import is_styled
 from selvawatch.write.formats.rows import plain_value
+from selvawatch.write.language.i18n import Language, language
 from selvawatch.write.tiers import Released
 
 _ARROW = {
@@ -28,7 +31,25 @@ _ARROW = {
 
 
 def write_gpkg(path: Path, released: Released, provenance: Mapping[str, str]) -> Path:
-    """Write the rows as one GeoPackage layer with real dates and return the path; clock = data day."""
+    """Write the rows as one GeoPackage layer with real dates and return the path; clock = data day.
+
+    Columns have Spanish aliases and meanings, those of codes a domain.
+    """
+    return write_checked(path, with_schema(_layer(released, provenance), released, language("es")))
+
+
+def write_people_gpkg(path: Path, released: Released, provenance: Mapping[str, str], lang: Language) -> Path:
+    """Write the rows as `write_gpkg` does, with aliases in a language and the styles of QGIS, where the rows
+    have what these go by; return the path.
+    """
+    content = with_schema(_layer(released, provenance), released, lang)
+    if is_styled(released.table):
+        content = with_styles(content, released, lang)
+    return write_checked(path, content)
+
+
+def _layer(released: Released, provenance: Mapping[str, str]) -> bytes:
+    """The rows as a GeoPackage of one layer."""
     frame = released.frame
     if not isinstance(frame, gpd.GeoDataFrame):
         raise TableError(
@@ -67,7 +88,7 @@ def write_gpkg(path: Path, released: Released, provenance: Mapping[str, str]) ->
         ) from error
     finally:
         pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": None})
-    return write_checked(path, content.getvalue())
+    return content.getvalue()
 
 
 def _field(column: Column) -> pa.Field:
