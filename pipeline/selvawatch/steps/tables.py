@@ -27,6 +27,7 @@ from selvawatch.store.site_guard import site_edits
 from selvawatch.tables import TABLES, TableSpec, build, check_options
 from selvawatch.write.bulletin.plots import HECTARES_AXIS, draw_bars
 from selvawatch.write.formats.format_table import Content, write_rows
+from selvawatch.write.language.explained import with_spanish
 from selvawatch.write.language.i18n import language
 from selvawatch.write.language.labels import LEGEND, table_title
 from selvawatch.write.language.vocabulary import combination
@@ -72,7 +73,7 @@ def make_table(site: Site, store: Store, request: TableRequest) -> MadeTable:
     if request.sample:
         inputs, of_sample = with_sample(request, inputs, source.get("product_label", site.detections_label))
         source = of_sample | source
-    frame = build(request.name, inputs, request.options)
+    frame = with_spanish(build(request.name, inputs, request.options))
     spec = TABLES[request.name].of_tier(request.tier)
     frame.insert(0, LOSS_PRODUCT.name, source.get("product_label", site.detections_label))
     columns = tuple(one for one in (LOSS_PRODUCT, *spec.columns) if one.name in frame.columns)
@@ -150,7 +151,16 @@ def plot_table(out: Path, released: Released, request: TableRequest) -> Path:
     if "ha" not in frame or not len(frame):
         raise TableError("nothing to draw", where=request.name, got=f"{len(frame)} rows")
     numbers = [one.name for one in released.table.columns if one.dtype == "text"]
-    skipped = {"loss_product", "share_of", "measure", "accounting", "clock", "scale", "period_set"}
+    skipped = {
+        "loss_product",
+        "share_of",
+        "share_of_es",
+        "measure",
+        "accounting",
+        "clock",
+        "scale",
+        "period_set",
+    }
     skipped |= {"register_version", "layer_dates"}
     keys = [name for name in numbers if name not in skipped and name in frame]
     labels = [

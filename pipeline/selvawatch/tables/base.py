@@ -28,6 +28,7 @@ from selvawatch.register.manifest import References
 from selvawatch.register.register import NOT_IN_FORCE, Register
 from selvawatch.tables.single_rights import OTHER_DISTRICTS
 from selvawatch.tables.table_settings import TableSettings
+from selvawatch.tables.wording.explanations import share_of
 from selvawatch.validate.area_sample import AreaSample
 
 COUNTED_STATUSES = ("provisional", "confirmed", "closed")
@@ -438,7 +439,7 @@ def with_stock(
     rows = pd.DataFrame({"piece": stock, "weight": 1.0, "weight_lo": 1.0, "weight_hi": 1.0, **keys})
     more = added(inputs, options, rows, list(keys))
     if "share_of" in table:
-        more = more.assign(share=np.nan, share_pct=np.nan, share_of="none: a stock, of no period")
+        more = more.assign(share=np.nan, share_pct=np.nan, share_of=share_of("stock"))
     more = more[[name for name in table.columns if name in more.columns]]
     return pd.concat([part for part in (table, more) if len(part)], ignore_index=True)
 
@@ -477,9 +478,7 @@ def blank_unwatched(table: pd.DataFrame) -> pd.DataFrame:
 def how(table: pd.DataFrame, inputs: TableInputs, options: TableOptions) -> pd.DataFrame:
     """The table with the columns of `HOW`; without shares where its districts are not whole."""
     if "share" in table and "district" in table and (table["district"] == OTHER_DISTRICTS).any():
-        table = table.assign(
-            share=np.nan, share_pct=np.nan, share_of="none: districts of few rights are joined"
-        )
+        table = table.assign(share=np.nan, share_pct=np.nan, share_of=share_of("joined"))
     return table.assign(
         measure=options.measure,
         accounting=options.accounting,

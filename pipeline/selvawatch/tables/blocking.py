@@ -14,7 +14,7 @@ from selvawatch.core.schema import Tier, column, columns
 from selvawatch.core.table_options import TableOptions
 from selvawatch.register.register import IN_FORCE, validity
 from selvawatch.tables.base import PublicForm, TableInputs, TableSpec, settings_of
-from selvawatch.tables.conflicts import water_distance
+from selvawatch.tables.conflicts import has_water, water_distance, with_water_layers
 from selvawatch.tables.rights_by_face import (
     REGISTER,
     THREE,
@@ -36,7 +36,8 @@ def blocking_steps(inputs: TableInputs, options: TableOptions) -> pd.DataFrame:
     `sernanp_opinion`: whether any of it lies in a buffer zone.
     """
     table = _by_right(inputs, options)
-    return table.drop(columns="right").assign(additive=False, **of_register(inputs))
+    table = table.drop(columns="right").assign(additive=False, **of_register(inputs))
+    return with_water_layers(table, inputs)
 
 
 def blocking_steps_public(inputs: TableInputs, options: TableOptions) -> pd.DataFrame:
@@ -61,7 +62,9 @@ def blocking_steps_public(inputs: TableInputs, options: TableOptions) -> pd.Data
     joined = joined_rows(rows, values, {"rights_n": "right"}, inputs.least_rights)
     for name in (one.name for one in _COUNTS):
         joined[name] = joined[name].astype("Int64")
-    return joined.assign(additive=False, **of_register(inputs))
+    known = {"near_water_n": has_water(inputs), "opinion_n": bool(table["buffer_share"].notna().all())}
+    joined = joined.assign(**{name: pd.NA for name, is_known in known.items() if not is_known})
+    return with_water_layers(joined.assign(additive=False, **of_register(inputs)), inputs)
 
 
 def _by_right(inputs: TableInputs, options: TableOptions) -> pd.DataFrame:
@@ -124,9 +127,12 @@ _COUNTS = tuple(
     column(name, "int", description, nullable=True)
     for name, description in (
         ("overlapping_n", "Of these, with step 3: another right lies over it."),
-        ("near_water_n", "Of these, with step 4: water is near."),
+        ("near_water_n", "Of these, with step 4: water is near; empty: no layer of water tells."),
         ("water_unknown_n", "Of these, where no layer of water tells."),
-        ("opinion_n", "Of these, with a part in a buffer zone: an opinion of SERNANP is required."),
+        (
+            "opinion_n",
+            "Of these, part in a buffer zone: an opinion of SERNANP is required; empty: no layer tells.",
+        ),
         ("opinion_unknown_n", "Of these, where no layer of buffer zones tells."),
     )
 )

@@ -23,6 +23,7 @@ from selvawatch.tables.base import (
 )
 from selvawatch.tables.loss import WATCHED
 from selvawatch.tables.table_settings import Published
+from selvawatch.tables.wording.explanations import reason
 
 THREE = (
     column("ha", "float", "Our mining loss.", unit="ha", nullable=True),
@@ -62,10 +63,10 @@ def published_comparison(inputs: TableInputs, options: TableOptions) -> pd.DataF
         surely = mine & (start <= low) & (high < end)
         perhaps = here & (low < end) & (start <= high) & (dating != "undated")
         reach = "no" if "-" in figure.areas else coverage(inputs, start, end)
-        reason = _why_not(inputs, figure, reach, bool((perhaps & ~surely & (dating == "span")).any()))
+        why = _why_not(inputs, figure, reach, bool((perhaps & ~surely & (dating == "span")).any()))
         chosen = (("ha", mine), ("ha_lo", surely), ("ha_hi", perhaps))
         sums = [float(frame[name].to_numpy()[rows].sum()) for name, rows in chosen]
-        values = [np.nan] * 3 if reason else sums
+        values = [np.nan] * 3 if why else sums
         records.append(
             {
                 "place": figure.place,
@@ -78,7 +79,7 @@ def published_comparison(inputs: TableInputs, options: TableOptions) -> pd.DataF
                 "ha_hi": values[2],
                 "ratio": values[0] / figure.ha if figure.ha else np.nan,
                 "watched": reach,
-                "reason": reason,
+                "reason": why,
                 "source": figure.source,
                 "note": figure.note,
             }
@@ -89,15 +90,16 @@ def published_comparison(inputs: TableInputs, options: TableOptions) -> pd.DataF
 def _why_not(inputs: TableInputs, figure: Published, reach: str, is_split: bool) -> str:
     """Why a published figure is not compared; empty: it is."""
     if "-" in figure.areas:
-        return "no area of the site stands for the place"
+        return reason("no-area")
     if reach != "yes":
         first, after = watched(inputs)
-        seen = f"{to_date(first)} to {to_date(after - 1)}" if first < after else "no days"
-        return f"watched {seen}, not all days of the figure"
+        if first >= after:
+            return reason("no-days")
+        return reason("not-watched", {"first": f"{to_date(first)}", "last": f"{to_date(after - 1)}"})
     frame = inputs.pieces.frame
     if "product" in frame.columns and len(frame) and not (frame["cause"] == "mining").any():
-        return "the product does not say what is mining"
-    return "loss is dated by spans that reach over the days of the figure" if is_split else ""
+        return reason("no-cause")
+    return reason("spans") if is_split else ""
 
 
 def revisions(inputs: TableInputs, _options: TableOptions) -> pd.DataFrame:

@@ -34,6 +34,7 @@ from selvawatch.tables.base import (
 from selvawatch.tables.loss import PERIOD, WATCHED, in_periods, period_bounds
 from selvawatch.tables.rendering import rendered, with_every_step
 from selvawatch.tables.rights import with_shown_districts
+from selvawatch.tables.wording.explanations import ALL_GROUND, share_of
 
 EXCLUDED = "excluded: "
 """Begins the class of ground that SPDA left out; here it is a row, so that all rows add up."""
@@ -49,7 +50,7 @@ def loss_by_concession_type(inputs: TableInputs, options: TableOptions) -> pd.Da
         table,
         within=by.by,
         total_ha=None,
-        of=f"{options.measure} on concessions, per {', '.join(by.by) or 'all ground'}",
+        of=share_of("concessions", _split(options, by)),
         additive=True,
     )
     table = _without_share_of_the_unknown(table)
@@ -57,11 +58,16 @@ def loss_by_concession_type(inputs: TableInputs, options: TableOptions) -> pd.Da
     return how(table, inputs, options)
 
 
+def _split(options: TableOptions, by: TableOptions) -> dict[str, str]:
+    """The measure, and what the rows are split by, as a sentence says it."""
+    return {"measure": options.measure, "split": ", ".join(by.by) or ALL_GROUND}
+
+
 def _without_share_of_the_unknown(table: pd.DataFrame) -> pd.DataFrame:
     """The rows without a share where no layer of concessions was there to say what lies on one."""
     unknown = table["class"] == NOT_KNOWN
     shares = {name: table[name].mask(unknown) for name in ("share", "share_pct")}
-    return table.assign(**shares, share_of=table["share_of"].mask(unknown, "none: no layer of concessions"))
+    return table.assign(**shares, share_of=table["share_of"].mask(unknown, share_of("no-concessions")))
 
 
 def share_inside_outside(inputs: TableInputs, options: TableOptions) -> pd.DataFrame:
@@ -90,11 +96,11 @@ def share_inside_outside(inputs: TableInputs, options: TableOptions) -> pd.DataF
         table[~excluded],
         within=[*by.by, "period"],
         total_ha=None,
-        of=f"{options.measure} of the period per {', '.join(by.by) or 'all ground'}, exclusions left out",
+        of=share_of("exclusions", _split(options, by)),
         additive=True,
     )
     shared = _without_share_of_the_unknown(shared)
-    rest = table[excluded].assign(share=np.nan, share_pct=np.nan, share_of="none: excluded by the source")
+    rest = table[excluded].assign(share=np.nan, share_pct=np.nan, share_of=share_of("excluded"))
     joined = pd.concat([part for part in (shared, rest) if len(part)] or [shared], ignore_index=True)
     order = {name: index for index, name in enumerate([*periods.names, *BESIDE_PERIODS])}
     joined["_period"] = joined["period"].map(order).fillna(len(order))
@@ -121,7 +127,11 @@ def site_category(inputs: TableInputs, options: TableOptions) -> pd.DataFrame:
     rows["site_category"] = category[position][rows["piece"].to_numpy()]
     table = with_every_step(added(inputs, options, rows, ["site_category"]), inputs, options)
     table = rendered(
-        table, within=options.by, total_ha=None, of=f"{options.measure} on all ground", additive=True
+        table,
+        within=options.by,
+        total_ha=None,
+        of=share_of("all-ground", {"measure": options.measure}),
+        additive=True,
     )
     table = with_stock(table, inputs, options, {"site_category": STOCK})
     return counted_once(table, inputs, options, clock="at-loss")

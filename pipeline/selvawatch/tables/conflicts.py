@@ -24,6 +24,7 @@ from selvawatch.tables.rights_by_face import (
     rows_under,
 )
 from selvawatch.tables.single_rights import DISTRICT, RIGHTS_N, joined_rows, nullable, refuse_area
+from selvawatch.tables.wording.explanations import share_of
 
 
 def overlap_conflicts(inputs: TableInputs, options: TableOptions) -> pd.DataFrame:
@@ -138,7 +139,7 @@ def corridor_conflict_share(inputs: TableInputs, _options: TableOptions) -> pd.D
                 "n": len(ids),
                 "overlapping_n": len(with_other),
                 "share": len(with_other) / len(ids) if len(ids) else np.nan,
-                "share_of": f"mining rights ({label}) with ground in the corridor, by number",
+                "share_of": share_of("corridor-titles" if label == "titles" else "corridor-all"),
                 "ha": float(total.reindex(ids).sum()),
             }
             for metres in settings_of(inputs).water_m:
@@ -148,7 +149,7 @@ def corridor_conflict_share(inputs: TableInputs, _options: TableOptions) -> pd.D
             records.append(record)
     table = _without_the_unknown(pd.DataFrame(records), inputs)
     table["ha_lo"] = table["ha_hi"] = table["ha"]
-    return table.assign(**of_register(inputs))
+    return with_water_layers(table.assign(**of_register(inputs)), inputs)
 
 
 def _without_the_unknown(table: pd.DataFrame, inputs: TableInputs) -> pd.DataFrame:
@@ -167,7 +168,7 @@ def _without_the_unknown(table: pd.DataFrame, inputs: TableInputs) -> pd.DataFra
     rest = [name for name in table.columns if name.startswith("rest_within_")]
     emptied = ["overlapping_n", "share", *rest, *(["n", "ha"] if absent != ["other rights"] else [])]
     table = table.assign(**{name: table[name].mask(np.ones(len(table), bool)) for name in emptied})
-    return table.assign(share_of=f"none: no layer of {', '.join(absent)}")
+    return table.assign(share_of=share_of("no-layer", {"types": ", ".join(absent)}))
 
 
 _COUNTS = ["n", "overlapping_n"]
@@ -238,15 +239,31 @@ def _loss_in_pairs(
     return rows[keys].assign(**parts).groupby(keys, as_index=False).sum()
 
 
+def with_water_layers(table: pd.DataFrame, inputs: TableInputs) -> pd.DataFrame:
+    """The table with the layers of rivers and water in `layer_dates`; without any, with `rivers=none`."""
+    found = inputs.references
+    named = [] if found is None else [one["layer"] for one in (found.rivers, found.water) if "layer" in one]
+    dates = {} if found is None else dict(found.dates)
+    layers = sorted({name for names in named for name in names} & set(dates))
+    texts = [f"{name}={dates[name].isoformat()}" for name in layers]
+    if not has_water(inputs) and "rivers" not in inputs.lacking:
+        texts = ["rivers=none"]
+    return table.assign(layer_dates=[" ".join([old, *texts]).strip() for old in table["layer_dates"]])
+
+
+def has_water(inputs: TableInputs) -> bool:
+    """Whether a layer of rivers or water is at hand."""
+    found = inputs.references
+    return found is not None and len(found.rivers) + len(found.water) > 0
+
+
 def water_distance(inputs: TableInputs, mining: pd.DataFrame) -> dict[str, float]:
     """Metres from each mining right to rivers and water; empty without such layers."""
-    if inputs.references is None:
+    if inputs.references is None or not has_water(inputs):
         return {}
     water = np.concatenate(
         [inputs.references.rivers.geometry.to_numpy(), inputs.references.water.geometry.to_numpy()]
     )
-    if not len(water):
-        return {}
     titles = mining.drop_duplicates("right_id")
     shapes = inputs.register.rights.geometry.to_numpy()[titles["right"].to_numpy()]
     return dict(zip(titles["right_id"], nearest(np.asarray(shapes, object), water), strict=True))

@@ -35,6 +35,7 @@ from selvawatch.tables.base import (
 from selvawatch.tables.loss import WATCHED, in_periods
 from selvawatch.tables.rendering import rendered, with_every_step
 from selvawatch.tables.table_settings import Displacement
+from selvawatch.tables.wording.explanations import share_of
 
 DAYS_PER_MONTH = 30.44
 """Days of a month, for rates: printed beside them."""
@@ -49,7 +50,13 @@ def loss_by_district(inputs: TableInputs, options: TableOptions) -> pd.DataFrame
     rights = inputs.register.rights
     of = rights[rights["type"] == "district"].drop_duplicates("name").set_index("name")["source_key"]
     table["ubigeo"] = table["district"].map(of)
-    table = rendered(table, within=by.by, total_ha=None, of=f"{options.measure} on all ground", additive=True)
+    table = rendered(
+        table,
+        within=by.by,
+        total_ha=None,
+        of=share_of("all-ground", {"measure": options.measure}),
+        additive=True,
+    )
     table = with_stock(table, inputs, by, {"district": STOCK})
     return counted_once(table, inputs, options)
 
@@ -67,7 +74,7 @@ def area_coverage(inputs: TableInputs, options: TableOptions) -> pd.DataFrame:
         table,
         within=[*by.by, "year"],
         total_ha=None,
-        of=f"{options.measure} of the year in the whole region watched",
+        of=share_of("region", {"measure": options.measure}),
         additive=True,
     )
     table = with_stock(table, inputs, by, {"year": STOCK, "coverage": STOCK})

@@ -30,6 +30,7 @@ from selvawatch.tables.single_rights import (
     refuse_area,
     shown_as,
 )
+from selvawatch.tables.wording.explanations import share_of
 
 ALL_FACES = "all"
 BEFORE, AFTER = "before", "after"
@@ -72,7 +73,7 @@ def granted_by_period(inputs: TableInputs, options: TableOptions) -> pd.DataFram
     table = with_changes(table, ["area", "type"], list(periods.names))
     sums = table[table["area"] != ALL_FACES].groupby(["type", "period"])["ha"].transform("sum")
     table["share"] = (table["ha"] / sums.where(sums > 0)).reindex(table.index)
-    table["share_of"] = "net hectares granted of the type in the period, in the areas listed here together"
+    table["share_of"] = share_of("granted")
     table["period_set"] = periods.name
     return table.assign(**of_register(inputs))
 

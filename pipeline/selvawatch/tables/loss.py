@@ -31,6 +31,7 @@ from selvawatch.tables.base import (
 )
 from selvawatch.tables.rendering import rendered, with_every_step
 from selvawatch.tables.rights import with_shown_districts
+from selvawatch.tables.wording.explanations import narrowed, share_of
 
 PERIOD = (
     column(
@@ -64,7 +65,7 @@ def loss_by_period(inputs: TableInputs, options: TableOptions) -> pd.DataFrame:
         table,
         within=options.by,
         total_ha=None,
-        of=f"{options.measure} of all days{_same(options)}",
+        of=_whole("all-days", options),
         additive=True,
     )
     table = with_watched(table, inputs, period_bounds(periods))
@@ -108,9 +109,7 @@ def loss_type_zone_period(inputs: TableInputs, options: TableOptions) -> pd.Data
         table,
         within=[*options.by, "period"],
         total_ha=None if ADDITIVE[options.accounting] else np.nan,
-        of=f"{options.measure} of the period, all ground{_same(options)}"
-        if ADDITIVE[options.accounting]
-        else "none: not additive",
+        of=_whole("period", options) if ADDITIVE[options.accounting] else share_of("not-additive"),
         additive=ADDITIVE[options.accounting],
     )
     table = with_watched(table, inputs, period_bounds(periods))
@@ -160,18 +159,16 @@ def _by_class(inputs: TableInputs, options: TableOptions, *, over: str) -> pd.Da
         table,
         within=options.by,
         total_ha=total,
-        of=f"{options.measure} on all ground, inside and outside{_same(options)}",
+        of=_whole("inside-outside", options),
         additive=additive,
     )
     table = with_stock(table, inputs, options, {"class": STOCK, "validity": ""})
     return how(table, inputs, options)
 
 
-def _same(options: TableOptions) -> str:
-    """What narrows the whole that shares are taken of."""
-    narrow = [f"in {options.area}"] if options.area else []
-    narrow += [f"of the same {name}" for name in options.by]
-    return "".join(f", {one}" for one in narrow)
+def _whole(code: str, options: TableOptions) -> str:
+    """What shares are taken of, with what narrows it."""
+    return narrowed(share_of(code, {"measure": options.measure}), options.area, options.by)
 
 
 def _with_absent(table: pd.DataFrame, types: list[str], nothing: str, options: TableOptions) -> pd.DataFrame:

@@ -9,11 +9,12 @@ import numpy as np
 import pandas as pd
 
 from selvawatch.attribute.accountings import NOT_KNOWN
-from selvawatch.core.schema import Column
+from selvawatch.core.schema import Column, column
 from selvawatch.core.table_options import TableOptions
 from selvawatch.core.tables import CI_METHODS, INTERVAL
 from selvawatch.errors import TableError
 from selvawatch.tables.base import TableInputs, TableSpec, by_columns, layer_dates
+from selvawatch.tables.wording.explanations import share_of
 
 
 def read_specs(folders: Iterable[str]) -> dict[str, TableSpec]:
@@ -28,7 +29,7 @@ def read_specs(folders: Iterable[str]) -> dict[str, TableSpec]:
     for module in pkgutil.iter_modules(folders, f"{__package__}."):
         if module.name != __name__:
             specs += getattr(import_module(module.name), "SPECS", ())
-    specs = [_with_interval(spec) for spec in specs]
+    specs = [_with_added(spec) for spec in specs]
     specs.sort(key=lambda spec: spec.name)
     for spec, following in zip(specs, specs[1:], strict=False):
         if spec.name == following.name:
@@ -36,16 +37,30 @@ def read_specs(folders: Iterable[str]) -> dict[str, TableSpec]:
     return {spec.name: spec for spec in specs}
 
 
-def _with_interval(spec: TableSpec) -> TableSpec:
-    """The table with the columns of an interval behind `ha_hi`, in each of its forms that has that column."""
+def _with_added(spec: TableSpec) -> TableSpec:
+    """The table with the columns of an interval behind `ha_hi`, and a Spanish one before each that explains,
+    in each of its forms that has these.
+    """
     public = spec.public
     if public is not None:
-        public = replace(public, columns=_interval_behind(public.columns))
-    return replace(spec, columns=_interval_behind(spec.columns), public=public)
+        public = replace(public, columns=_spanish_before(_interval_behind(public.columns)))
+    return replace(spec, columns=_spanish_before(_interval_behind(spec.columns)), public=public)
+
+
+_SPANISH = {
+    "share_of": column("share_of_es", "text", "What the share is a share of, in Spanish."),
+    "reason": column("reason_es", "text", "Why the number is empty, in Spanish; empty: it is there."),
+}
+"""Columns in Spanish by the English one; `write.language.explained` fills them."""
+
+
+def _spanish_before(columns: tuple[Column, ...]) -> tuple[Column, ...]:
+    pairs = [(_SPANISH[one.name], one) if one.name in _SPANISH else (one,) for one in columns]
+    return tuple(one for pair in pairs for one in pair)
 
 
 def _interval_behind(columns: tuple[Column, ...]) -> tuple[Column, ...]:
-    names = [column.name for column in columns]
+    names = [one.name for one in columns]
     if "ha_hi" not in names or "ci_method" in names:
         return columns
     behind = names.index("ha_hi") + 1
@@ -92,9 +107,9 @@ def build(name: str, inputs: TableInputs, options: TableOptions) -> pd.DataFrame
     """
     spec = _spec(name).of_tier(inputs.tier)
     table = spec.build(inputs, options)
-    if "ci_method" in (column.name for column in spec.columns) and "ci_method" not in table:
+    if "ci_method" in (one.name for one in spec.columns) and "ci_method" not in table:
         table = table.assign(ha_ci_lo=np.nan, ha_ci_hi=np.nan, ci_method=CI_METHODS[0])
-    order = [column.name for column in spec.columns if column.name in table.columns]
+    order = [one.name for one in spec.columns if one.name in table.columns]
     if strange := [name for name in table.columns if name not in order]:
         raise TableError("columns without a description", where=f"table {name}", got=strange)
     table = table[order].reset_index(drop=True)
@@ -120,14 +135,14 @@ def _unknown(spec: TableSpec, inputs: TableInputs) -> pd.DataFrame:
         if one.dtype == "text"
         else None
         for one in spec.columns
-        if one not in by_columns()
+        if one not in by_columns() and one not in _SPANISH.values()
     }
     register = {"register_version": inputs.register.version, "layer_dates": layer_dates(inputs.register)}
     row |= {name: value for name, value in register.items() if name in row}
     if "ci_method" in row:
         row["ci_method"] = CI_METHODS[0]
     if "share_of" in row:
-        row["share_of"] = f"none: no layer of {', '.join(spec.of_types)}"
+        row["share_of"] = share_of("no-layer", {"types": ", ".join(spec.of_types)})
     return pd.DataFrame([row])
 
 

@@ -20,6 +20,7 @@ from selvawatch.tables.single_rights import (
     refuse_area,
     shown_as,
 )
+from selvawatch.tables.wording.explanations import share_of
 
 
 def loss_by_right(inputs: TableInputs, options: TableOptions) -> pd.DataFrame:
@@ -33,7 +34,7 @@ def loss_by_right(inputs: TableInputs, options: TableOptions) -> pd.DataFrame:
     of = described_rights(inputs.register.rights, table["right_id"].to_numpy(object))
     table = pd.concat([table, of.drop(columns="right_id")], axis=1)
     table["share"] = np.minimum(table["ha"] / table.pop("outlines_ha"), 1.0)
-    table["share_of"] = "the right's own ground, of all its outlines together"
+    table["share_of"] = share_of("right")
     table = table.sort_values(["ha", "right_id"], ascending=[False, True]).reset_index(drop=True)
     return table.assign(additive=False, **of_register(inputs))
 

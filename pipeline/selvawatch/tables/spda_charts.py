@@ -10,6 +10,7 @@ from selvawatch.core.table_options import TableOptions
 from selvawatch.tables.base import TableInputs, TableSpec, settings_of
 from selvawatch.tables.granted import with_changes
 from selvawatch.tables.rendering import rendered
+from selvawatch.tables.wording.explanations import share_of
 
 
 def spda_charts(inputs: TableInputs, _options: TableOptions) -> pd.DataFrame:
@@ -23,8 +24,8 @@ def spda_charts(inputs: TableInputs, _options: TableOptions) -> pd.DataFrame:
         order = list(dict.fromkeys(part["period"]))
         table = with_changes(part.reset_index(drop=True), ["area", "type"], order)
         within = ["period"] if chart == 3 else ["area"]
-        of = "the areas of the chart in the period" if chart == 3 else "the rows of the area"
-        table = rendered(table, within=within, of=f"{of}, reading {reading!r}")
+        of = "chart-period" if chart == 3 else "chart-area"
+        table = rendered(table, within=within, of=share_of(of, {"reading": repr(reading)}))
         parts.append(table.assign(ambiguous=_ambiguous(cells, int(str(chart)))))
     table = pd.concat(parts, ignore_index=True)
     table["ha_lo"] = np.where(table["flag"] == "undetermined", np.nan, table["ha"])

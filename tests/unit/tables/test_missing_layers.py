@@ -1,5 +1,8 @@
 """What no layer was there to say: unknown or empty, with the name of the layer."""
 
+import datetime as dt
+from dataclasses import replace
+
 import geopandas as gpd
 import pytest
 
@@ -8,7 +11,7 @@ from attribute_made import box
 from selvawatch.core.schema import Table
 from selvawatch.core.table_options import TableOptions
 from selvawatch.core.tier import Tier
-from selvawatch.register.manifest import References
+from selvawatch.register.manifest import References, no_references
 from selvawatch.site import Site, default_site
 from selvawatch.steps.run.attribute_events import Zones, layers_lacking
 from selvawatch.tables import TABLES, build
@@ -45,6 +48,44 @@ def test_with_all_layers_the_counts_are_numbers():
     assert found["n"].eq(1).all() and found["overlapping_n"].eq(1).all() and found["share"].eq(1.0).all()
 
 
+def with_rivers():
+    """References with a layer of rivers far away."""
+    rivers = gpd.GeoDataFrame(
+        {"name": ["r"], "year": [None], "layer": ["rios"]}, geometry=[box(90_000, 0, 90_010, 9)], crs=made.CRS
+    )
+    return replace(
+        no_references(made.CRS), rivers=rivers, dates=(("rios", dt.date(2024, 5, 1)), ("roads", made.TAKEN))
+    )
+
+
+@pytest.mark.parametrize("tier", [Tier.PUBLIC, Tier.RESTRICTED])
+@pytest.mark.parametrize("name", ["blocking_steps", "corridor_conflict_share"])
+def test_without_a_layer_of_rivers_nothing_is_said_of_water_but_that_it_is_missing(name, tier):
+    rows = [{**MINING, "geometry": box(100 * at, 0, 100 * at + 100, 100)} for at in range(6)] + [CORRIDOR]
+    register = register_of_types(*rows)
+    told = {}
+    for label, references in (("none", None), ("empty", no_references(made.CRS)), ("rios", with_rivers())):
+        data = made.inputs(made.cells([box(0, 0, 10, 10)]), register, tier=tier, references=references)
+        told[label] = build(name, data, TableOptions())
+    numbers = [
+        one for one in ("near_water_n", "distance_water_m", "rest_within_500_m") if one in told["rios"]
+    ]
+    assert numbers
+    for label in ("none", "empty"):
+        assert told[label][numbers].isna().all().all()
+        assert told[label]["layer_dates"].str.endswith(" rivers=none").all()
+    assert told["rios"][numbers].notna().all().all()
+    assert told["rios"]["layer_dates"].str.endswith(" rios=2024-05-01").all()
+
+
+def test_without_a_layer_of_buffer_zones_no_count_of_opinions_is_zero():
+    rows = [{**MINING, "geometry": box(100 * at, 0, 100 * at + 100, 100)} for at in range(6)]
+    loss = made.cells([box(0, 0, 10, 10)])
+    for more, known in (((), False), (({"type": "buffer", "geometry": box(0, 5_000, 9, 5_009)},), True)):
+        data = made.inputs(loss, register_of_types(*rows, *more), tier=Tier.PUBLIC)
+        assert bool(build("blocking_steps", data, TableOptions())["opinion_n"].notna().all()) is known
+
+
 @pytest.mark.parametrize("name", sorted(set(TABLES) - {"revisions", "displacement_rings"}))
 def test_a_layer_that_is_not_at_hand_stands_in_each_row(name):
     rows = [MINING, TIMBER, CORRIDOR]
@@ -54,6 +95,7 @@ def test_a_layer_that_is_not_at_hand_stands_in_each_row(name):
     found = build(name, inputs, TableOptions())
     if "layer_dates" in found and len(found):
         assert found["layer_dates"].str.endswith("forest-titles=none rivers=none").all()
+        assert found["layer_dates"].str.count("rivers=").eq(1).all()
 
 
 def test_layers_without_a_snapshot_are_those_of_the_site_and_no_tier_is_told_of_hidden_ones():

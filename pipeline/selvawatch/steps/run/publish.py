@@ -56,6 +56,7 @@ from selvawatch.write.formats.companions import write_dictionary
 from selvawatch.write.formats.format_table import FORMATS, write_alerts
 from selvawatch.write.formats.raster import write_layers
 from selvawatch.write.formats.stac_catalogue import Product, write_stac
+from selvawatch.write.language.explained import with_spanish
 from selvawatch.write.language.i18n import language
 from selvawatch.write.run_provenance import Run
 from selvawatch.write.tiers import Gate, Released, apply
@@ -324,7 +325,7 @@ def _write_tables(folder: Path, inputs: TableInputs, tier: Tier, site: Site, run
             for accounting in (ACCOUNTINGS if name != "loss_by_period" else ("exclusive",))
             for clock in (CLOCKS if name != "loss_by_period" else ("at-loss",))
         ]
-        frame = pd.concat(parts, ignore_index=True)
+        frame = with_spanish(pd.concat(parts, ignore_index=True))
         frame.insert(0, LOSS_PRODUCT.name, site.detections_label)
         spec = registry.TABLES[name]
         kind = Table(

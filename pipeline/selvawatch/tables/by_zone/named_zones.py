@@ -27,6 +27,7 @@ from selvawatch.tables.base import (
 )
 from selvawatch.tables.loss import PERIOD, WATCHED, in_periods, period_bounds
 from selvawatch.tables.rendering import rendered
+from selvawatch.tables.wording.explanations import share_of
 
 KEYS = ["zone", "name", "layer"]
 """Columns that name a zone."""
@@ -87,7 +88,7 @@ def loss_by_named_zone(inputs: TableInputs, options: TableOptions) -> pd.DataFra
         table,
         within=[*options.by, "period"],
         total_ha=pd.Series(total, table.index),
-        of=f"{options.measure} of the period on all ground",
+        of=share_of("named-period", {"measure": options.measure}),
         additive=False,
     )
     bounds = period_bounds(periods)

@@ -10,6 +10,7 @@ from selvawatch.register.register import IN_FORCE, NOT_IN_FORCE, validity
 from selvawatch.tables.base import TableInputs, TableSpec
 from selvawatch.tables.by_zone.named_zones import KEYS, NAMED, NAMED_TYPES, named_zones
 from selvawatch.tables.rights_by_face import REGISTER, THREE, areas_of_faces, need_faces, of_register
+from selvawatch.tables.wording.explanations import share_of
 
 
 def zone_overlaps(inputs: TableInputs, options: TableOptions) -> pd.DataFrame:
@@ -40,7 +41,7 @@ def zone_overlaps(inputs: TableInputs, options: TableOptions) -> pd.DataFrame:
     ground = table[table["key"] == table["key_other"]].set_index("key")["ha"]
     table["share"] = table["ha"] / table["key"].map(ground)
     table["share_other"] = table["ha"] / table["key_other"].map(ground)
-    table["share_of"] = "ground of the zone today"
+    table["share_of"] = share_of("zone")
     for suffix in ("", "_other"):
         at = table[f"key{suffix}"].to_numpy(np.int64)
         for name in KEYS:

@@ -27,6 +27,7 @@ from selvawatch.tables.base import (
 from selvawatch.tables.loss import WATCHED
 from selvawatch.tables.rendering import with_every_step
 from selvawatch.tables.rights_by_face import REGISTER, of_register
+from selvawatch.tables.wording.explanations import reason
 from selvawatch.validate.area_sample import STRATA, AreaSample
 from selvawatch.validate.stratified import adjusted_area
 
@@ -63,7 +64,7 @@ def area_estimates(inputs: TableInputs, options: TableOptions) -> pd.DataFrame:
         for key in dict.fromkeys(zip(sample.area, sample.year, strict=True)):
             estimates[key] = _estimate(sample, *key)
     keys = list(zip(table["area"], table["year"], strict=True))
-    records = [estimates.get(key, _empty("no reference sample of this area and year")) for key in keys]
+    records = [estimates.get(key, _empty(reason("no-sample"))) for key in keys]
     table = pd.concat([table, pd.DataFrame(records, index=table.index, columns=list(_empty("")))], axis=1)
     return table.assign(additive=False, **of_register(inputs))
 
@@ -84,7 +85,7 @@ def _days(year: str) -> tuple[int, int]:
     return to_day(f"{year}-01-01"), to_day(f"{int(year) + 1}-01-01")
 
 
-def _empty(reason: str) -> dict[str, object]:
+def _empty(why: str) -> dict[str, object]:
     """What a row without an estimate says."""
     return {
         "ha_estimated": np.nan,
@@ -96,7 +97,7 @@ def _empty(reason: str) -> dict[str, object]:
         "producers_accuracy": np.nan,
         "units_loss": 0,
         "units_no_loss": 0,
-        "reason": reason,
+        "reason": why,
     }
 
 
@@ -106,10 +107,10 @@ def _estimate(sample: AreaSample, area: str, year: str) -> dict[str, object]:
     counts = [int((of_stratum & (sample.stratum == name)).sum()) for name in STRATA]
     units = {"units_loss": counts[0], "units_no_loss": counts[1]}
     if min(counts) < LEAST_UNITS:
-        thin = " and ".join(
-            f"{n} in `{name}`" for name, n in zip(STRATA, counts, strict=True) if n < LEAST_UNITS
-        )
-        return _empty(f"too few units: {thin}, needed {LEAST_UNITS} in each stratum") | units
+        thin = tuple(n < LEAST_UNITS for n in counts)
+        code = {(True, False): "few-loss", (False, True): "few-no-loss"}.get(thin, "few-both")
+        numbers = {"loss": str(counts[0]), "rest": str(counts[1]), "needed": str(LEAST_UNITS)}
+        return _empty(reason(code, numbers)) | units
     strata_ha = {name: sample.stratum_ha[area, year, name] for name in STRATA}
     found = adjusted_area(sample.stratum[of_stratum], sample.reference[of_stratum], strata_ha, STRATA[0])
     return units | {

@@ -7,6 +7,7 @@ from selvawatch.events.cause import REASONS
 from selvawatch.events.comparison import REASONS as UNPUBLISHED_REASONS
 from selvawatch.events.track import WITHDRAWN_REASONS
 from selvawatch.sources.sensors.reasons import SCENE_REASONS
+from selvawatch.tables.wording.explanations import EXPLAINED
 from selvawatch.write.language.i18n import N_, Language
 from selvawatch.write.language.sanitise import single_line
 
@@ -74,6 +75,7 @@ TYPE = {
     "no_period": N_("outside these periods"),
     "excluded: protected_core": N_("left out by the source: protected natural area"),
     "excluded: oil_lot": N_("left out by the source: oil lot"),
+    "other rights": N_("other rights"),
     "other types": N_("other types"),
     "other districts": N_("other districts"),
     "other areas": N_("other areas"),
@@ -174,6 +176,7 @@ SENTENCES: dict[str, Mapping[str, str]] = {
     "rank_reason": RANK_REASONS,
     "withdrawn": {**WITHDRAWN_REASONS, **UNPUBLISHED_REASONS},
     "scene_reason": SCENE_REASONS,
+    **EXPLAINED,
 }
 """Sentences kept where their codes are made, by vocabulary (their context in the catalogues) and code."""
 
