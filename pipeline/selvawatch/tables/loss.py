@@ -65,7 +65,7 @@ def loss_by_period(inputs: TableInputs, options: TableOptions) -> pd.DataFrame:
         table,
         within=options.by,
         total_ha=None,
-        of=_whole("all-days", options),
+        of=_total_of("all-days", options),
         additive=True,
     )
     table = with_watched(table, inputs, period_bounds(periods))
@@ -109,7 +109,7 @@ def loss_type_zone_period(inputs: TableInputs, options: TableOptions) -> pd.Data
         table,
         within=[*options.by, "period"],
         total_ha=None if ADDITIVE[options.accounting] else np.nan,
-        of=_whole("period", options) if ADDITIVE[options.accounting] else share_of("not-additive"),
+        of=_total_of("period", options) if ADDITIVE[options.accounting] else share_of("not-additive"),
         additive=ADDITIVE[options.accounting],
     )
     table = with_watched(table, inputs, period_bounds(periods))
@@ -159,14 +159,14 @@ def _by_class(inputs: TableInputs, options: TableOptions, *, over: str) -> pd.Da
         table,
         within=options.by,
         total_ha=total,
-        of=_whole("inside-outside", options),
+        of=_total_of("inside-outside", options),
         additive=additive,
     )
     table = with_stock(table, inputs, options, {"class": STOCK, "validity": ""})
     return how(table, inputs, options)
 
 
-def _whole(code: str, options: TableOptions) -> str:
+def _total_of(code: str, options: TableOptions) -> str:
     """What shares are taken of, with what narrows it."""
     return narrowed(share_of(code, {"measure": options.measure}), options.area, options.by)
 

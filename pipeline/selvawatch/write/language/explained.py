@@ -62,7 +62,8 @@ def _in_words(lang: Language, field: str, value: str) -> str:
             return lang.text(N_("all ground"))
         return ", ".join(_column(lang, name) for name in value.split(", "))
     if field == "types":
-        return ", ".join(word(lang, "type", code) for code in value.split(", "))
+        others = {"other rights": lang.text(N_("other rights"))}
+        return ", ".join(others.get(code) or word(lang, "type", code) for code in value.split(", "))
     return value
 
 

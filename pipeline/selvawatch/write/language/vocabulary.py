@@ -75,7 +75,6 @@ TYPE = {
     "no_period": N_("outside these periods"),
     "excluded: protected_core": N_("left out by the source: protected natural area"),
     "excluded: oil_lot": N_("left out by the source: oil lot"),
-    "other rights": N_("other rights"),
     "other types": N_("other types"),
     "other districts": N_("other districts"),
     "other areas": N_("other areas"),
