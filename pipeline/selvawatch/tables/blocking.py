@@ -63,7 +63,8 @@ def blocking_steps_public(inputs: TableInputs, options: TableOptions) -> pd.Data
     for name in (one.name for one in _COUNTS):
         joined[name] = joined[name].astype("Int64")
     known = {"near_water_n": has_water(inputs), "opinion_n": bool(table["buffer_share"].notna().all())}
-    joined = joined.assign(**{name: pd.NA for name, is_known in known.items() if not is_known})
+    for name in (name for name, is_known in known.items() if not is_known):
+        joined[name] = joined[name].mask(np.ones(len(joined), bool))
     return with_water_layers(joined.assign(additive=False, **of_register(inputs)), inputs)
 
 

@@ -107,7 +107,7 @@ def _estimate(sample: AreaSample, area: str, year: str) -> dict[str, object]:
     counts = [int((of_stratum & (sample.stratum == name)).sum()) for name in STRATA]
     units = {"units_loss": counts[0], "units_no_loss": counts[1]}
     if min(counts) < LEAST_UNITS:
-        thin = tuple(n < LEAST_UNITS for n in counts)
+        thin = counts[0] < LEAST_UNITS, counts[1] < LEAST_UNITS
         code = {(True, False): "few-loss", (False, True): "few-no-loss"}.get(thin, "few-both")
         numbers = {"loss": str(counts[0]), "rest": str(counts[1]), "needed": str(LEAST_UNITS)}
         return _empty(reason(code, numbers)) | units

@@ -22,7 +22,7 @@ def with_spanish(frame: pd.DataFrame) -> pd.DataFrame:
     for name in EXPLAINED:
         if name in frame.columns:
             texts = {text: explained(spanish, name, text) for text in frame[name].dropna().unique()}
-            frame.insert(frame.columns.get_loc(name), f"{name}_es", frame[name].map(texts))
+            frame.insert(list(frame.columns).index(name), f"{name}_es", frame[name].map(texts))
     return frame
 
 
