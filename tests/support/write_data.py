@@ -19,14 +19,14 @@ from selvawatch.write.bulletin.bulletin_model import (
     LayerVintage,
     LossRow,
     LossTable,
-    Pictures,
+    Picture,
     Reference,
     SensorCoverage,
     TileCoverage,
     UnreadScene,
     headline,
 )
-from selvawatch.write.bulletin.pictures import Window, pair
+from selvawatch.write.bulletin.pictures import Window, drawn_alike
 from selvawatch.write.run_provenance import Run
 from selvawatch.write.tiers import TierRule
 
@@ -114,26 +114,30 @@ def scenery(height: int = 60, seed: int = 3, cleared: float = 0.0) -> np.ndarray
     return np.stack([red, green, blue]).astype(np.float32)
 
 
-def pictures(number: int) -> Pictures:
-    """A pair of pictures."""
+def pictures(number: int) -> tuple[Picture, ...]:
+    """Pictures before and after, every third time one of now, in both kinds of colours."""
     transform = Affine(10, 0, ORIGIN[0], 0, -10, ORIGIN[1])
     outline = shapely.affinity.translate(
         shapely.affinity.scale(shapely.Point(0, 0).buffer(60), 2.4, 1.9), ORIGIN[0] + 330, ORIGIN[1] - 300
     )
-    windows = [
-        Window(values=scenery(seed=number, cleared=share), transform=transform, caption=caption)
-        for share, caption in ((0.0, "2026-01-04 · Sentinel-2"), (1.0, "2026-06-18 · Sentinel-2"))
-    ]
-    before, after = pair(*windows, outline)
-    return Pictures(
-        before=before,
-        after=after,
-        before_day=to_day("2026-01-04"),
-        after_day=to_day("2026-06-18"),
-        before_sensor="sentinel-2",
-        after_sensor="sentinel-2",
-        bands="natural",
-    )
+    shots = [("before", 0.0, "2026-01-04"), ("after", 0.6, "2026-04-18"), ("now", 1.0, "2026-06-18")]
+    shots = shots if number % 3 == 0 else shots[:2]
+    made = []
+    for bands in ("natural", "swir"):
+        windows = [
+            Window(
+                values=scenery(seed=number, cleared=share)[:: 1 if bands == "natural" else -1],
+                transform=transform,
+                natural=bands == "natural",
+                caption=f"{day} · Sentinel-2",
+            )
+            for _, share, day in shots
+        ]
+        made += [
+            Picture(moment=moment, bands=bands, day=to_day(day), sensor="sentinel-2", content=content)
+            for (moment, _, day), content in zip(shots, drawn_alike(windows, outline), strict=True)
+        ]
+    return tuple(made)
 
 
 def bulletin(

@@ -2,5 +2,5 @@
 
 `ingest.ingest_scenes` makes observation files of scenes by a `scene_indices.Recipe`, `observation_files`
 reads them, `observation_keys` says from which scenes each was made, `water_counts` counts open water of a
-year.
+year, `clear_view` says which of them shows an outline best.
 """

@@ -2,7 +2,7 @@
 
 Public: `open` (KNOWN, families_of, open_source), `source` (Duplicate, Problem, SearchResult, Source,
 Superseded),
-`scene_pixels` (BLOCKS, picture_bands, read_scene, read_window),
+`scene_pixels` (BLOCKS, SWIR_BANDS, picture_bands, read_scene, read_window, shows_swir),
 `clip` (is_here, keep_scene, write_catalogue),
 `sensors.sensor_table` (DECIDED, SENSORS, STREAMS, TO_OLI, asset_of, indices_of, revisit_days_of, sensor_of,
 stream_of),

@@ -60,6 +60,8 @@ _RIO = {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR"}
 BLOCKS = "blocks"
 """Attribute of a scene that was read: digests of what was read of its files, by layer."""
 PICTURE_BANDS = ("red", "green", "blue")
+SWIR_BANDS = ("swir16", "nir", "red")
+"""Bands that stand for red, green and blue where thin smoke hides the eye's colours."""
 
 
 def read_scene(scene: Scene, tile: Tile, bands: Sequence[str], halo_px: int = 0) -> xr.Dataset:
@@ -129,6 +131,13 @@ def picture_bands(scene: Scene) -> tuple[str, ...]:
     if all(name in sensor.bands for name in PICTURE_BANDS):
         return PICTURE_BANDS
     return next((name,) for name in sensor.bands if sensor.asset(name, scene.assets) is not None)
+
+
+def shows_swir(scene: Scene) -> bool:
+    """Whether a scene has the bands of a picture in short-wave infrared and those of natural colours."""
+    sensor = sensor_of(scene)
+    wanted = (*PICTURE_BANDS, *SWIR_BANDS)
+    return all(name in sensor.bands and sensor.asset(name, scene.assets) is not None for name in wanted)
 
 
 def read_layers(

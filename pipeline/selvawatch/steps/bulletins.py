@@ -15,7 +15,7 @@ from selvawatch.core.tables import ALERTS
 from selvawatch.core.tier import Tier, tier_named
 from selvawatch.errors import StoreError
 from selvawatch.events.comparison import remains_of
-from selvawatch.store.contents import ALERTS_FILE, CONTENT_FILE, PUBLIC, RESTRICTED
+from selvawatch.store.contents import ALERTS_FILE, CONTENT_FILE, PUBLIC, RESTRICTED, picture_path
 from selvawatch.store.folders import Store, open_store
 from selvawatch.store.ledger import RunRow
 from selvawatch.store.run_files import (
@@ -137,15 +137,13 @@ def bulletin_since(store: str, tier: Tier, since: str = "") -> Bulletin:
         first_day=int(values["run"]["since_day"]),
         delay_days=int(values["delay_days"]),
     )
-    images = {
-        str(row.alert_id): (
-            sealed.read(f"{RESTRICTED}/{row.before_picture}"),
-            sealed.read(f"{RESTRICTED}/{row.after_picture}"),
-        )
-        for row in (alerts.frame.itertuples() if tier is Tier.RESTRICTED else ())
-        if isinstance(row.before_picture, str)
-    }
-    return content_from_json(values, alerts, changes, images)
+    shown = set(alerts.frame["alert_id"]) if tier is Tier.RESTRICTED else set()
+
+    def image_of(alert: str, side: str) -> bytes | None:
+        path = f"{RESTRICTED}/{picture_path(alert, side)}"
+        return sealed.read(path) if alert in shown and sealed.holds(path) else None
+
+    return content_from_json(values, alerts, changes, image_of)
 
 
 def written_since(store: str, tier: str, since: str, lang: str, form: str, out: Path | None) -> str:

@@ -25,11 +25,11 @@ from selvawatch.returns.reviewed_alerts import (
 from selvawatch.site import Site
 from selvawatch.steps.ended_alerts import going_on
 from selvawatch.steps.run.pictures import picture_square
-from selvawatch.store.contents import ALERTS_FILE, PUBLIC, RESTRICTED
+from selvawatch.store.contents import ALERTS_FILE, PUBLIC, RESTRICTED, picture_path
 from selvawatch.store.folders import Store, open_store
 from selvawatch.store.ledger import RunRow
 from selvawatch.store.run_files import read_tracked
-from selvawatch.store.seal import read_seal
+from selvawatch.store.seal import SealedFolder, read_seal
 from selvawatch.write.bulletin.pdf import write_pdf
 from selvawatch.write.formats.endings import format_of_file
 from selvawatch.write.formats.field.field_rows import field_alerts
@@ -172,7 +172,7 @@ def _write_map(store: str, alerts: ReviewedAlerts, out: Path) -> Path:
     run, frame = read_seal(opened.run(current.run_id)), alerts.released.frame
     pictures = [
         PlacedPicture(
-            content=run.read(f"{RESTRICTED}/{row.after_picture}"),
+            content=_newest(run, str(row.alert_id), str(row.after_picture)),
             bounds=picture_square(row.geometry),
             crs=str(frame.crs),
         )
@@ -180,6 +180,12 @@ def _write_map(store: str, alerts: ReviewedAlerts, out: Path) -> Path:
     ]
     title = f"selvawatch {current.area} {iso(current.until_day)}"
     return write_mbtiles(out, pictures, title, f"run {current.run_id[:12]}; restricted, not to be published")
+
+
+def _newest(run: SealedFolder, alert_id: str, after: str) -> bytes:
+    """The picture of now of an alert where the run has one, else that after the loss."""
+    now = f"{RESTRICTED}/{picture_path(alert_id, 'now')}"
+    return run.read(now if run.holds(now) else f"{RESTRICTED}/{after}")
 
 
 def alerts_now(store: str, tier: str) -> ReviewedAlerts:

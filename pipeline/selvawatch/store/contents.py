@@ -20,5 +20,12 @@ ALERTS_FILE = "alerts.parquet"
 
 INTERNAL, PUBLIC, RESTRICTED = "internal", "public", "restricted"
 """Folders of a run: what the next run reads, and what each published tier gets."""
+PICTURES = "pictures"
+"""Folder of a run's restricted products that holds pictures."""
 BULLETINS = "bulletins"
 """Folder of a run that keeps, by tier, what its bulletin says besides its rows."""
+
+
+def picture_path(alert_id: str, side: str) -> str:
+    """Where a picture lies below a run's restricted products; side: which of the alert's pictures it is."""
+    return f"{PICTURES}/{alert_id}-{side}.jpg"

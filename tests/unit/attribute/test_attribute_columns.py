@@ -21,7 +21,8 @@ from selvawatch.core.settings import load
 from selvawatch.errors import SiteError, StoreError
 from selvawatch.register.entries import LayerEntry, RoadMark
 from selvawatch.register.manifest import Manifest, Snapshot, no_references, read_register
-from selvawatch.steps.run.alert_evidence import picture_path, with_evidence
+from selvawatch.steps.run.alert_evidence import with_evidence
+from selvawatch.store.contents import picture_path
 from selvawatch.store.folders import Store
 from selvawatch.store.loss_products import keep_product, product_scars, scar_digests
 

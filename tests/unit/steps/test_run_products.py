@@ -340,3 +340,21 @@ def test_the_loss_told_is_the_ground_of_the_pixels_called_lost(small_run):
     drawn = rasterio.features.geometry_mask(cells.geometry, lost.shape, small_run.tile.transform, invert=True)
     assert not (drawn & ~lost).any()
     assert cells["ha"].sum() == pytest.approx(drawn.sum() * pixel_ha, rel=1e-4)
+
+
+def test_pictures_are_of_the_days_of_their_alert_and_one_of_now_is_newer(restricted, small_run):
+    kept = json.loads((small_run.products / "bulletins" / "restricted" / "bulletin.json").read_text())
+    alerts = alerts_of(restricted).set_index("alert_id")
+    assert kept["pictures"]
+    for alert, pictures in kept["pictures"].items():
+        row = alerts.loc[alert]
+        days = {one["moment"]: pd.Timestamp(one["day"], unit="D") for one in pictures}
+        assert days["before"] < row.first_detected and days["after"] >= row.first_detected
+        if "now" in days:
+            assert row.last_grown > days["after"] and days["now"] >= row.last_grown
+        sides = {one["moment"] + ("-swir" if one["bands"] == "swir" else "") for one in pictures}
+        assert {"before-swir", "after-swir"} <= sides
+        files = {path.stem.removeprefix(f"{alert}-") for path in restricted.glob(f"pictures/{alert}-*.jpg")}
+        assert files == sides
+        for path in restricted.glob(f"pictures/{alert}-*.jpg"):
+            assert path.stat().st_size <= 40_000

@@ -249,9 +249,9 @@ def test_what_is_new_as_json_holds_every_event_and_balances(content):
 
 def test_what_a_bulletin_says_is_the_same_after_it_was_kept_as_json(content):
     kept = json.loads(json.dumps(content_to_json(content)))
-    images = {name: (made.before, made.after) for name, made in content.pictures.items()}
-    again = content_from_json(kept, content.alerts, content.changes, images)
+    images = {(name, one.side): one.content for name, made in content.pictures.items() for one in made}
+    again = content_from_json(kept, content.alerts, content.changes, lambda *of: images.get(of))
     assert html(again, language("es")) == html(content, language("es"))
     assert text(again, language("en")) == text(content, language("en"))
     with pytest.raises(TableError, match="cannot be read"):
-        content_from_json({**kept, "coverage": {}}, content.alerts, None, images)
+        content_from_json({**kept, "coverage": {}}, content.alerts, None, lambda *of: images.get(of))

@@ -253,7 +253,7 @@ def test_a_bulletin_of_another_day_or_table_is_refused():
 
 def test_a_map_carries_its_backdrop_inside():
     content = bulletin(Tier.RESTRICTED)
-    picture = next(iter(content.pictures.values())).after
+    picture = next(iter(content.pictures.values()))[1].content
     made = map_page(
         content, language("es"), Backdrop(picture=picture, west=-70.3, south=-13, east=-70, north=-12.7)
     )

@@ -137,5 +137,5 @@ def test_the_overview_is_plain_xml_with_every_mark():
     svg = overview_svg(area, observations, lines, marks, HOSTILE[0])
     root = ElementTree.fromstring(svg)
     names = {element.tag.split("}")[1] for element in root.iter()}
-    assert names == {"svg", "title", "rect", "path", "circle", "text"}
+    assert names == {"svg", "title", "rect", "path", "text"}
     assert [text.text for text in root.iter("{http://www.w3.org/2000/svg}text")][:2] == ["2", "1"]

@@ -16,17 +16,18 @@ from selvawatch.site import Site
 from selvawatch.sources.open import open_source
 from selvawatch.steps.run.findings import Findings
 from selvawatch.steps.run.pictures import draw_pictures
+from selvawatch.store.contents import picture_path
 from selvawatch.store.run_plan import RunContext
 from selvawatch.store.tile_state import TileState
-from selvawatch.write.bulletin.bulletin_model import Pictures, shown_in_full
+from selvawatch.write.bulletin.bulletin_model import Picture, shown_in_full
 
-PICTURES = "pictures"
-"""Folder of a run's restricted products that holds pictures."""
+Pictures = Mapping[str, tuple[Picture, ...]]
+"""Pictures by alert id."""
 
 
 def illustrate(
     context: RunContext, states: Mapping[str, TileState], findings: Findings
-) -> tuple[Findings, dict[str, Pictures]]:
+) -> tuple[Findings, dict[str, tuple[Picture, ...]]]:
     """What a run found, its alerts with their evidence, and pictures of the first ones by alert id."""
     # Names the hosts that pictures may come from, also in a process that read no tile.
     open_source(context.plan.source)
@@ -38,7 +39,7 @@ def illustrate(
 
 
 def with_evidence(
-    site: Site, states: Mapping[str, TileState], alerts: gpd.GeoDataFrame, pictures: Mapping[str, Pictures]
+    site: Site, states: Mapping[str, TileState], alerts: gpd.GeoDataFrame, pictures: Pictures
 ) -> gpd.GeoDataFrame:
     """The alerts with `scenes`, `before_picture` and `after_picture`.
 
@@ -75,19 +76,13 @@ def with_evidence(
     return alerts
 
 
-def picture_path(alert_id: str, side: str) -> str:
-    """Where a picture lies below the restricted products."""
-    return f"{PICTURES}/{alert_id}-{side}.jpg"
-
-
-def write_pictures(folder: Path, alerts: pd.DataFrame, pictures: Mapping[str, Pictures]) -> list[Path]:
-    """Write the pictures that the alerts name and return the files."""
+def write_pictures(folder: Path, alerts: pd.DataFrame, pictures: Pictures) -> list[Path]:
+    """Write all pictures of the alerts that name any and return the files."""
     written = []
-    for row in alerts[alerts["before_picture"].notna()].itertuples():
-        both = pictures[str(row.alert_id)]
-        for name, content in ((row.before_picture, both.before), (row.after_picture, both.after)):
-            path = folder / str(name)
-            write_checked(path, content)
+    for alert in alerts.loc[alerts["before_picture"].notna(), "alert_id"]:
+        for one in pictures[str(alert)]:
+            path = folder / picture_path(str(alert), one.side)
+            write_checked(path, one.content)
             written.append(path)
     return written
 

@@ -1,171 +1,226 @@
-"""Before and after: the clearest observations on both sides of a loss, read small from the source."""
+"""Before, after and now: the clearest observations near an event's days, read small from the source."""
 
 import functools
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import geopandas as gpd
 import numpy as np
+import pandas as pd
 import shapely
 from affine import Affine
-from rasterio.windows import from_bounds
 
 from selvawatch.core.days import to_date, to_day
 from selvawatch.core.scene import Scene
-from selvawatch.core.stack import NODATA
-from selvawatch.errors import DamagedError, SceneError
+from selvawatch.errors import SceneError
+from selvawatch.prepare.clear_view import (
+    CLEAR,
+    HIDDEN,
+    NEAR_DAYS,
+    Candidate,
+    Seen,
+    View,
+    best_first,
+    clear_pixels_of,
+    clear_shares,
+    nearest_first,
+)
 from selvawatch.prepare.ingest import SceneRecord
-from selvawatch.prepare.observation_files import observation_path, opened
+from selvawatch.prepare.observation_files import observation_path
 from selvawatch.site import Site
-from selvawatch.sources.scene_pixels import picture_bands, read_window
+from selvawatch.sources.scene_pixels import SWIR_BANDS, picture_bands, read_window, shows_swir
 from selvawatch.sources.sensors.sensor_table import SENSORS
 from selvawatch.store.folders import Store
 from selvawatch.store.run_plan import RunContext
 from selvawatch.store.tile_state import TileState
-from selvawatch.write.bulletin.bulletin_model import Pictures
-from selvawatch.write.bulletin.pictures import Window, pair
+from selvawatch.write.bulletin.bulletin_model import Picture
+from selvawatch.write.bulletin.pictures import PICTURE_BYTES, Window, clouded_share, drawn_alike
 
 log = logging.getLogger(__name__)
 
 SIDE_M = 900.0
 """Least side of a picture's ground, metres; radar and Landsat need a few dozen pixels to be read by eye."""
 
-CLEAR = 0.9
-"""Share of the ground that an observation must show before it is taken without looking further."""
-
 KEPT = 512
 """Observations whose clear ground is kept at hand, an eighth of a megabyte each: a tile's alerts share its
 observations.
 """
 
+ASKED = 40
+"""Most observations whose clear ground is asked for, nearest day first."""
+
 TRIED = 10
-"""Most observations that are tried on each side."""
+"""Most observations that are read of a source until one shows the ground."""
+
+PAGE_BYTES = 1_300_000
+"""Most bytes of all pictures of a bulletin: its page, with a third more for base64, stays under 2 MB."""
 
 
-Seen = Callable[[str, str, int], tuple[Affine, int, np.ndarray]]
-"""What `_seen` gives of a tile, stream and day."""
+@dataclass(frozen=True, slots=True)
+class _Shot:
+    """What an observation shows: in colours of the eye or as one index, and in short-wave infrared or not."""
+
+    moment: str
+    record: SceneRecord
+    plain: Window
+    swir: Window | None
 
 
 def draw_pictures(
     context: RunContext, states: Mapping[str, TileState], alerts: gpd.GeoDataFrame, top: int
-) -> dict[str, Pictures]:
+) -> dict[str, tuple[Picture, ...]]:
     """Pictures by alert id of the first alerts by rank; none without a usable observation on both sides."""
-    site, by_id = context.site, {scene.id: scene for scene in context.inputs.scenes}
-    pictures_of: dict[str, Pictures] = {}
+    by_id = {scene.id: scene for scene in context.inputs.scenes}
+    pictures_of: dict[str, tuple[Picture, ...]] = {}
     seen = functools.lru_cache(maxsize=KEPT)(functools.partial(_seen, context.store))
     live = alerts[alerts["status"] != "withdrawn"].sort_values("rank").head(top)
-    for alert in live.itertuples():
-        for tile in site.grid.tiles(shapely.Point(alert.utm_e, alert.utm_n).buffer(site.grid.resolution)):
-            if tile.id in states:
-                made = _pictures(site, seen, states[tile.id], by_id, alert.geometry, _days(alert))
-                if made is not None:
-                    pictures_of[str(alert.alert_id)] = made
-                break
+    for _, alert in live.iterrows():
+        made = _pictures(context.site, seen, states, by_id, alert, PAGE_BYTES // max(1, len(live)))
+        if made:
+            pictures_of[str(alert["alert_id"])] = made
     return pictures_of
-
-
-def _days(alert: object) -> tuple[int, int]:
-    """Last day that may show forest, first day that may show the whole loss."""
-    onset = getattr(alert, "onset_earliest", None)
-    first = onset if onset is not None and onset == onset else getattr(alert, "first_detected", None)
-    return to_day(np.datetime64(first)), to_day(np.datetime64(getattr(alert, "last_grown", None)))
 
 
 def _pictures(
     site: Site,
     seen: Seen,
-    state: TileState,
+    states: Mapping[str, TileState],
     scenes: Mapping[str, Scene],
-    outline: shapely.Geometry,
-    days: tuple[int, int],
-) -> Pictures | None:
-    bounds = picture_square(outline)
-    observations = [
-        record for record in state.scene_records if record.state == "read" and record.scene_id in scenes
+    alert: pd.Series,
+    limit: int,
+) -> tuple[Picture, ...]:
+    """Before, after, and now where it still grows; in natural colours and in short-wave infrared."""
+    outline, bounds = alert["geometry"], picture_square(alert["geometry"])
+    tiles = tuple(tile.id for tile in site.grid.tiles(shapely.box(*bounds)) if tile.id in states)
+    view = View(outline=outline, bounds=bounds, tiles=tiles)
+    found = {
+        record.scene_id: record
+        for tile in tiles
+        for record in states[tile].scene_records
+        if record.state == "read" and record.scene_id in scenes
+    }
+    optical = [record for record in found.values() if not SENSORS[record.sensor].radar]
+    radar = [record for record in found.values() if SENSORS[record.sensor].radar]
+    for records in (optical, radar):
+        shots = _shots(site, seen, view, records, scenes, alert)
+        if shots:
+            return _drawn(shots, outline, limit)
+    return ()
+
+
+def _shots(
+    site: Site,
+    seen: Seen,
+    view: View,
+    records: Sequence[SceneRecord],
+    scenes: Mapping[str, Scene],
+    alert: pd.Series,
+) -> list[_Shot]:
+    """Before and after, and now where it grew after that; empty without both."""
+    forest, first = _day(alert, "onset_earliest", "first_detected"), _day(alert, "first_detected")
+    held, grown = _day(alert, "confirmed_on", "first_detected"), _day(alert, "last_grown", "first_detected")
+    choose = functools.partial(_best, seen, view, scenes, site)
+    before = choose("before", [one for one in records if one.day <= min(forest, first - 1)], forest)
+    after = choose("after", [one for one in records if one.day >= first], held)
+    if before is None or after is None or before.plain.index != after.plain.index:
+        return []
+    shots = [before, after]
+    if alert["status"] in ("provisional", "confirmed") and grown > after.record.day:
+        later = [one for one in records if one.day >= grown]
+        now = choose("now", later, max((one.day for one in later), default=0))
+        if now is not None and now.plain.index == after.plain.index:
+            shots.append(now)
+    return shots
+
+
+def _day(alert: pd.Series, *names: str) -> int:
+    """The first of some days of an alert that is known."""
+    return next(to_day(np.datetime64(alert[name])) for name in names if pd.notna(alert[name]))
+
+
+def _drawn(shots: Sequence[_Shot], outline: shapely.Geometry, limit: int) -> tuple[Picture, ...]:
+    """The pictures of the shots, each kind with one stretch; those in natural colours get twice the bytes."""
+    swirs = [shot.swir for shot in shots if shot.swir is not None]
+    with_swir = len(swirs) == len(shots)
+    part = limit // (3 * len(shots))
+    made = [
+        (shot, shot.plain.index or "natural", content)
+        for shot, content in zip(
+            shots,
+            drawn_alike([shot.plain for shot in shots], outline, limit=min(PICTURE_BYTES, 2 * part)),
+            strict=True,
+        )
     ]
-    optical = [record for record in observations if not SENSORS[record.sensor].radar] or observations
-    earlier = [record for record in reversed(optical) if record.day <= days[0]]
-    later = [record for record in reversed(optical) if record.day >= days[1]]
-    before = _best(seen, state.tile, earlier, bounds, scenes, site)
-    after = _best(seen, state.tile, later, bounds, scenes, site)
-    if before is None or after is None or before[1].index != after[1].index:
-        return None
-    first, second = pair(before[1], after[1], outline)
-    return Pictures(
-        before=first,
-        after=second,
-        before_day=before[0].day,
-        after_day=after[0].day,
-        before_sensor=before[0].sensor,
-        after_sensor=after[0].sensor,
-        bands=before[1].index or "natural",
+    if with_swir:
+        contents = drawn_alike(swirs, outline, limit=min(PICTURE_BYTES, part))
+        made += [(shot, "swir", content) for shot, content in zip(shots, contents, strict=True)]
+    return tuple(
+        Picture(
+            moment=shot.moment, bands=bands, day=shot.record.day, sensor=shot.record.sensor, content=content
+        )
+        for shot, bands, content in made
     )
 
 
 def _best(
     seen: Seen,
-    tile: str,
-    candidates: Sequence[SceneRecord],
-    bounds: tuple[float, float, float, float],
+    view: View,
     scenes: Mapping[str, Scene],
     site: Site,
-) -> tuple[SceneRecord, Window] | None:
-    """The nearest observation of the finest sensor that shows the ground; the clearest where none shows it
-    all.
-    """
-    ranked: list[tuple[bool, float, float, int, SceneRecord]] = []
-    finest = min((SENSORS[one.sensor].resolution for one in candidates), default=0)
-    for number, record in enumerate(candidates[: 4 * TRIED]):
-        share, resolution = _clear_share(seen, tile, record, bounds), SENSORS[record.sensor].resolution
-        hidden = share < CLEAR
-        ranked.append((hidden, -share if hidden else 0.0, resolution, number, record))
-        if not hidden and resolution == finest:
+    moment: str,
+    records: Sequence[SceneRecord],
+    day: int,
+) -> _Shot | None:
+    """The observation that shows the ground best near a day; None where each is hidden or cannot be read."""
+    finest = min((SENSORS[one.sensor].resolution for one in records), default=0)
+    asked: list[Candidate] = []
+    for record in nearest_first(records, day)[:ASKED]:
+        inside, around = clear_shares(seen, record, view)
+        resolution = SENSORS[record.sensor].resolution
+        asked.append(Candidate(record=record, resolution=resolution, inside=inside, around=around))
+        if asked[-1].least >= CLEAR and abs(record.day - day) > NEAR_DAYS:
             break
-    for hidden, less, _, _, record in sorted(ranked, key=lambda row: row[:4])[:TRIED]:
-        if hidden and less == 0:
-            return None
-        window = _window(scenes[record.scene_id], bounds, site)
-        if window is not None:
-            return record, window
+        if asked[-1].least >= (1 + CLEAR) / 2 and resolution == finest:
+            break
+    for candidate in best_first(asked, day)[:TRIED]:
+        shot = _shot(moment, candidate.record, scenes[candidate.record.scene_id], view, site)
+        if shot is not None:
+            return shot
     return None
 
 
-def _clear_share(
-    seen: Seen, tile: str, record: SceneRecord, bounds: tuple[float, float, float, float]
-) -> float:
-    """Share of the ground within bounds that an observation shows; none outside its file or where damaged."""
-    try:
-        transform, columns, bits = seen(tile, record.stream, record.day)
-    except DamagedError as error:
-        log.warning("no picture is chosen by a damaged observation: %s", error)
-        return 0.0
-    window = from_bounds(*bounds, transform).round_offsets().round_lengths()
-    top, left = int(window.row_off), int(window.col_off)
-    rows = bits[max(0, top) : max(0, top + int(window.height))]
-    clear = np.unpackbits(rows, axis=1, count=columns)[:, max(0, left) : max(0, left + int(window.width))]
-    area = int(window.height) * int(window.width)
-    return int(clear.sum()) / area if area else 0.0
-
-
 def _seen(store: Store, tile: str, stream: str, day: int) -> tuple[Affine, int, np.ndarray]:
-    """Transform and columns of an observation's file, and (y, x) where it is clear, eight pixels a byte."""
-    with opened(observation_path(store.observations(tile), stream, day)) as file:
-        return file.transform, file.width, np.packbits(file.read(1) != NODATA, axis=1)
+    return clear_pixels_of(observation_path(store.observations(tile), stream, day))
 
 
-def _window(scene: Scene, bounds: tuple[float, float, float, float], site: Site) -> Window | None:
+def _shot(moment: str, record: SceneRecord, scene: Scene, view: View, site: Site) -> _Shot | None:
+    """What a scene shows of the ground; None where it cannot be read, or a third of the picture is cloud."""
     bands = picture_bands(scene)
+    wanted = tuple(dict.fromkeys((*bands, *SWIR_BANDS))) if shows_swir(scene) else bands
     step = float(SENSORS[scene.sensor].resolution)
     try:
-        values = read_window(scene, bounds, site.grid.crs, bands)
+        values = read_window(scene, view.bounds, site.grid.crs, wanted)
     except SceneError as error:
         log.info("no picture from %s: %s", scene.id, error)
         return None
-    return Window(
-        values=values if len(bands) == 3 else values[0],
+    by_band = dict(zip(wanted, values, strict=True))
+    if clouded_share(np.stack([by_band[band] for band in bands])) > HIDDEN:
+        return None
+    plain = Window(
+        values=np.stack([by_band[band] for band in bands]) if len(bands) == 3 else values[0],
         index="" if len(bands) == 3 else bands[0],
-        transform=Affine(step, 0, bounds[0], 0, -step, bounds[3]),
+        transform=Affine(step, 0, view.bounds[0], 0, -step, view.bounds[3]),
         caption=f"{to_date(scene.day).isoformat()} {scene.sensor}",
+    )
+    if wanted == bands:
+        return _Shot(moment, record, plain, None)
+    swir = np.stack([by_band[band] for band in SWIR_BANDS])
+    return _Shot(
+        moment,
+        record,
+        plain,
+        replace(plain, values=swir, natural=False, index="", caption=f"{plain.caption} SWIR"),
     )
 
 

@@ -43,7 +43,7 @@ from selvawatch.write.bulletin.bulletin_model import (
     Coverage,
     Headline,
     LayerVintage,
-    Pictures,
+    Picture,
     Reference,
     headline,
     loss_table,
@@ -84,7 +84,7 @@ def content_of(
     states: Mapping[str, TileState],
     findings: Sequence[Findings],
     coverage: Coverage,
-    pictures: Mapping[str, Pictures],
+    pictures: Mapping[str, tuple[Picture, ...]],
 ) -> RunContent:
     """All that a run gives out, before the tiers."""
     site, name = context.site, context.plan.area

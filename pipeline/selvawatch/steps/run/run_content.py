@@ -12,7 +12,7 @@ from selvawatch.steps.run.findings import Findings
 from selvawatch.steps.tile.mend import committed_state, sound_state
 from selvawatch.store.run_plan import RunContext
 from selvawatch.store.tile_state import TileState
-from selvawatch.write.bulletin.bulletin_model import Coverage, Headline, Pictures
+from selvawatch.write.bulletin.bulletin_model import Coverage, Headline, Picture
 from selvawatch.write.run_provenance import Run
 
 
@@ -72,8 +72,8 @@ class RunContent:
     findings: Mapping[Tier, Findings]
     """What each published tier may learn of."""
     coverage: Coverage
-    pictures: Mapping[str, Pictures]
-    """Pictures before and after, by alert."""
+    pictures: Mapping[str, tuple[Picture, ...]]
+    """Pictures by alert id."""
     method: str
     reviews: Mapping[Tier, KnownReviews]
     """What people answered on the alerts of each tier, as far as it may know of it."""

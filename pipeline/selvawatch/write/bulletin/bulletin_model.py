@@ -239,19 +239,27 @@ class LayerVintage:
     """Whether the site calls that too old."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pictures:
-    """The ground of an alert before and after."""
+MOMENTS = ("before", "after", "now")
+"""When a picture of an alert is from: before the loss, near its confirmation, now where it grew since."""
 
-    before: bytes
-    """JPEG, at most 40 kB."""
-    after: bytes
-    before_day: int
-    after_day: int
-    before_sensor: str
-    after_sensor: str
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Picture:
+    """The ground of an alert at a moment."""
+
+    moment: str
+    """Of `MOMENTS`."""
     bands: str
-    """`natural`, `false-colour`, or the name of an index."""
+    """`natural`, `swir` (short-wave infrared), or the name of an index."""
+    day: int
+    sensor: str
+    content: bytes = b""
+    """JPEG, at most 40 kB; empty: kept elsewhere."""
+
+    @property
+    def side(self) -> str:
+        """What tells it from the other pictures of its alert, in names of files."""
+        return f"{self.moment}-swir" if self.bands == "swir" else self.moment
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -281,7 +289,7 @@ class Bulletin:
     tables: tuple[LossTable, ...]
     coverage: Coverage
     layers: tuple[LayerVintage, ...] = ()
-    pictures: Mapping[str, Pictures] = field(default_factory=dict)
+    pictures: Mapping[str, tuple[Picture, ...]] = field(default_factory=dict)
     """By alert id; printed only where the tier may see the column `before_picture`."""
     references: tuple[Reference, ...] = ()
     delay_days: int = 0

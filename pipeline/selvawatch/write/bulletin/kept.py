@@ -4,19 +4,19 @@ import dataclasses
 import enum
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import shapely
 
 from selvawatch.errors import TableError
 from selvawatch.write.bulletin.bulletin_changes import Changes
-from selvawatch.write.bulletin.bulletin_model import Bulletin, Pictures
+from selvawatch.write.bulletin.bulletin_model import Bulletin, Picture
 from selvawatch.write.tiers import Released
 
 _OTHERWISE = ("alerts", "changes", "pictures")
 """Fields of a bulletin that are kept otherwise, or made anew."""
-_BYTES = ("before", "after")
 
 
 def content_to_json(content: Bulletin) -> dict[str, Any]:
@@ -24,13 +24,12 @@ def content_to_json(content: Bulletin) -> dict[str, Any]:
     names = [field.name for field in dataclasses.fields(Bulletin) if field.name not in _OTHERWISE]
     values = {name: _encoded(getattr(content, name)) for name in names}
     pictures = {
-        alert: {
-            field.name: getattr(made, field.name)
-            for field in dataclasses.fields(made)
-            if field.name not in _BYTES
-        }
+        alert: [_encoded(replace(one, content=b"")) for one in made]
         for alert, made in sorted(content.pictures.items())
     }
+    for made in pictures.values():
+        for about in made:
+            del about["content"]
     return {**values, "pictures": pictures}
 
 
@@ -38,11 +37,11 @@ def content_from_json(
     values: Mapping[str, Any],
     alerts: Released,
     changes: Changes | None,
-    images: Mapping[str, tuple[bytes, bytes]],
+    image_of: Callable[[str, str], bytes | None],
 ) -> Bulletin:
     """The bulletin that `content_to_json` was given, with other rows; pictures without bytes are left out.
 
-    images: bytes before and after, by alert id.
+    image_of: JPEG of an alert id and a `Picture.side`; None: there is none, and the picture is left out.
 
     Raises
     ------
@@ -55,17 +54,24 @@ def content_from_json(
             name: _decoded(hints[name], value) for name, value in values.items() if name not in _OTHERWISE
         }
         pictures = {
-            alert: Pictures(before=images[alert][0], after=images[alert][1], **about)
-            for alert, about in values["pictures"].items()
-            if alert in images
+            alert: found
+            for alert, made in values["pictures"].items()
+            if (found := _with_content(alert, [Picture(**about) for about in made], image_of))
         }
-    except (KeyError, TypeError, ValueError, shapely.errors.ShapelyError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError, shapely.errors.ShapelyError) as error:
         raise TableError(
             "what the bulletin says cannot be read",
             got=repr(error),
             do="run `selvawatch monitor` with this version",
         ) from error
     return Bulletin(alerts=alerts, changes=changes, pictures=pictures, **fields)
+
+
+def _with_content(
+    alert: str, made: list[Picture], image_of: Callable[[str, str], bytes | None]
+) -> tuple[Picture, ...]:
+    contents = [(one, image_of(alert, one.side)) for one in made]
+    return tuple(replace(one, content=content) for one, content in contents if content is not None)
 
 
 def _encoded(value: Any) -> Any:

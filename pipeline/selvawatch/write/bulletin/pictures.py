@@ -1,5 +1,6 @@
-"""Small pictures of an alert before and after: one stretch for both, outline, date and scale bar drawn in."""
+"""Small pictures of an alert: one stretch for all moments; outline, date and scale bar drawn in."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from io import BytesIO
@@ -17,6 +18,10 @@ _OUTLINE = (255, 214, 10)
 _NOT_SEEN = (58, 62, 66)
 _DARK_FOREST = np.array([0.02, 0.035, 0.016])
 """Red, green and blue reflectance of shaded forest without haze: what is darker in no pixel is haze."""
+_BRIGHT, _WHITE = 0.18, 0.09
+"""Least reflectance of a cloud in each colour, and most difference between its colours."""
+_LEAST_SEEN = 1 / 3
+"""Share of a picture that must have been seen at all: at an archive's edge much is not."""
 _FORMS = {
     "ndvi": (0.0, 0.9),
     "nbr": (-0.3, 0.8),
@@ -50,14 +55,30 @@ class Window:
             raise ValueError(f"index is {self.index!r}, need one of {', '.join(_FORMS)}")
 
 
-def pair(before: Window, after: Window, outline: shapely.Geometry, *, side: int = 360) -> tuple[bytes, bytes]:
-    """JPEGs before and after with one stretch, each at most `PICTURE_BYTES`; equal inputs, equal bytes.
+def drawn_alike(
+    windows: Sequence[Window], outline: shapely.Geometry, *, side: int = 360, limit: int = PICTURE_BYTES
+) -> tuple[bytes, ...]:
+    """A JPEG of each window, all with one stretch, each at most so many bytes; equal inputs, equal bytes.
 
     outline: in the windows' CRS. side: width and height of a picture, pixels.
     """
-    stretch = _stretch(before, after)
-    first, second = (_jpeg(_drawn(window, outline, stretch, side)) for window in (before, after))
-    return first, second
+    stretch = _stretch(windows)
+    return tuple(_jpeg(_drawn(window, outline, stretch, side), limit) for window in windows)
+
+
+def clouded_share(values: np.ndarray) -> float:
+    """Share of what a picture shows that is cloud, 0-1: bright in red, green and blue, and nearly white.
+
+    values: (band, y, x) reflectance as red, green, blue, NaN = not seen; of one band none is cloud. 1 where
+    next to nothing was seen. Bare sand is as bright and not white: its blue is darker than its red.
+    """
+    seen = np.isfinite(values).all(axis=0)
+    if seen.mean() < _LEAST_SEEN:
+        return 1.0
+    if len(values) < 3:
+        return 0.0
+    shown = values[:, seen]
+    return float(((shown.min(axis=0) > _BRIGHT) & (np.ptp(shown, axis=0) < _WHITE)).mean())
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,22 +90,22 @@ class _Stretch:
     lift: float
 
 
-def _stretch(before: Window, after: Window) -> _Stretch:
-    """One stretch for both windows.
+def _stretch(windows: Sequence[Window]) -> _Stretch:
+    """One stretch for all windows.
 
     Natural colours have a fixed range above the haze, the dark lifted: forest and sand are both seen. Other
     bands are shown between percentiles.
     """
-    colours = [window.values.reshape(3, -1) for window in (before, after) if not window.index]
+    colours = [window.values.reshape(3, -1) for window in windows if not window.index]
     values = np.concatenate(colours, axis=1) if colours else np.zeros((3, 0), np.float32)
     values = values[:, np.isfinite(values).all(axis=0)]
     if not values.size:
         return _Stretch(np.zeros(3, np.float32), np.ones(3, np.float32), 0.0)
-    if before.natural and after.natural:
+    if all(window.natural for window in windows):
         haze = np.clip(np.percentile(values, 1, axis=1) - _DARK_FOREST, 0, 0.1).astype(np.float32)
         return _Stretch(haze, haze + np.float32(0.36), 14.0)
-    low, high = np.percentile(values, (2, 98), axis=1).astype(np.float32)
-    return _Stretch(low, np.maximum(high, low + np.float32(0.05)), 0.0)
+    low, high = np.percentile(values, (1, 99.5), axis=1).astype(np.float32)
+    return _Stretch(low, np.maximum(high, low + np.float32(0.25)), 0.0)
 
 
 def _painted(window: Window, stretch: _Stretch) -> np.ndarray:
@@ -166,7 +187,7 @@ def _round_length(metres: float) -> float:
     return float(max(step * power for step in (1, 2, 5) if step * power <= metres))
 
 
-def _jpeg(image: Image.Image, limit: int = PICTURE_BYTES) -> bytes:
+def _jpeg(image: Image.Image, limit: int) -> bytes:
     """A JPEG within the limit: quality goes down first, then size."""
     while True:
         for quality in (85, 75, 65, 55, 45, 35):

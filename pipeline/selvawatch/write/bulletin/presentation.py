@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from selvawatch.core.schema import Tier
-from selvawatch.write.bulletin.bulletin_model import Bulletin, LossRow, LossTable, Pictures
+from selvawatch.write.bulletin.bulletin_model import MOMENTS, Bulletin, LossRow, LossTable, Picture
 from selvawatch.write.bulletin.mapping.marks import ink_on, shape_of
 from selvawatch.write.bulletin.whereabouts import (
     NAME_LENGTH,
@@ -32,6 +32,17 @@ class PictureView:
     address: str
     """`data:` address."""
     caption: str
+    words: str
+    """What stands for the picture where it is not seen."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PictureRow:
+    """Pictures of the same bands, side by side."""
+
+    title: str
+    """What the colours are; empty: those of the eye."""
+    pictures: tuple[PictureView, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +97,7 @@ class AlertView:
     coordinates: str
     coordinates_note: str
     withdrawn: str
-    pictures: tuple[PictureView, ...]
+    pictures: tuple[PictureRow, ...]
 
 
 def alert_views(content: Bulletin, language: Language) -> list[AlertView]:
@@ -97,7 +108,7 @@ def alert_views(content: Bulletin, language: Language) -> list[AlertView]:
     number = 0
     for _, row in frame.iterrows():
         number += row["status"] != "withdrawn"
-        pictures = content.pictures.get(row["alert_id"]) if shown else None
+        pictures = content.pictures.get(row["alert_id"], ()) if shown else ()
         views.append(_alert_view(content, language, number, row, pictures))
     return views
 
@@ -108,7 +119,7 @@ def _shows_pictures(content: Bulletin) -> bool:
 
 
 def _alert_view(
-    content: Bulletin, language: Language, number: int, row: pd.Series, pictures: Pictures | None
+    content: Bulletin, language: Language, number: int, row: pd.Series, pictures: Sequence[Picture]
 ) -> AlertView:
     coordinates, note = coordinates_of(content, language, row)
     today = row_text(row, "combination_today")
@@ -154,7 +165,7 @@ def _alert_view(
         withdrawn=word(language, "withdrawn", row_text(row, "withdrawn_reason"))
         if row_text(row, "withdrawn_reason")
         else "",
-        pictures=_picture_views(language, pictures),
+        pictures=_picture_rows(language, pictures),
     )
 
 
@@ -171,17 +182,24 @@ def _bounds(language: Language, low: float, high: float) -> str:
     return language.text(N_("%(low)s to %(high)s ha")) % ends
 
 
-def _picture_views(language: Language, pictures: Pictures | None) -> tuple[PictureView, ...]:
-    if pictures is None:
-        return ()
-    views = []
-    for data, day, sensor, message in (
-        (pictures.before, pictures.before_day, pictures.before_sensor, N_("Before")),
-        (pictures.after, pictures.after_day, pictures.after_sensor, N_("After")),
-    ):
-        caption = f"{language.text(message)} · {language.day(day)} · {word(language, 'sensor', sensor)}"
-        views.append(PictureView(address=data_address(data), caption=caption))
-    return tuple(views)
+_MOMENTS = dict(zip(MOMENTS, (N_("Before"), N_("After"), N_("Now")), strict=True))
+_SWIR = N_("Short-wave infrared (SWIR): forest green, bare ground pink, water blue to black")
+
+
+def _picture_rows(language: Language, pictures: Sequence[Picture]) -> tuple[PictureRow, ...]:
+    rows = []
+    for bands in dict.fromkeys(one.bands for one in pictures):
+        title = language.text(_SWIR) if bands == "swir" else ""
+        views = []
+        for one in pictures:
+            if one.bands != bands:
+                continue
+            moment = language.text(_MOMENTS[one.moment])
+            caption = f"{moment} · {language.day(one.day)} · {word(language, 'sensor', one.sensor)}"
+            words = f"{caption} · {title}" if title else caption
+            views.append(PictureView(address=data_address(one.content), caption=caption, words=words))
+        rows.append(PictureRow(title=title, pictures=tuple(views)))
+    return tuple(rows)
 
 
 def data_address(data: bytes) -> str:
