@@ -26,7 +26,7 @@ NOWHERE = "http://127.0.0.1:9"
 @pytest.fixture(autouse=True)
 def _hurry(monkeypatch):
     monkeypatch.setattr(retry, "RULE", retry.RetryRule(tries=2, wait_s=0.01))
-    for name in ("EARTH_SEARCH_URL", "PLANETARY_COMPUTER_URL"):
+    for name in ("EARTH_SEARCH_URL", "PLANETARY_COMPUTER_URL", "ASF_OPERA_URL", "COPERNICUS_URL"):
         monkeypatch.setenv(name, NOWHERE)
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", "")
 

@@ -37,6 +37,8 @@ class Profile:
     """Whether the first page is empty and leads on."""
     overlap: int = 0
     """Items of a page that the next lists again."""
+    ends_early: bool = False
+    """Whether the pages of more than 12 days end half-way, though they count everything."""
     html: int = 0
     """Searches, from the first, that are answered by a page of HTML with status 200."""
 
@@ -55,7 +57,11 @@ CMR = Profile(name="asf-opera", most_items=250, has_fields=False, empty_first=Tr
 """Pages above 250 items are refused (https://github.com/nasa/cmr-stac/issues/152); a page may be empty and
 lead on (https://github.com/stac-utils/pystac-client/issues/648).
 """
-PROFILES = (EARTH_SEARCH, PLANETARY_COMPUTER, CMR)
+COPERNICUS = Profile(name="copernicus", most_items=1_000, a_second=4, busy=429)
+"""A limit of 1,000 items, and 429 above a number of requests that its quotas page gives
+(https://documentation.dataspace.copernicus.eu/Quotas.html).
+"""
+PROFILES = (EARTH_SEARCH, PLANETARY_COMPUTER, CMR, COPERNICUS)
 
 
 @dataclass
@@ -103,9 +109,11 @@ def serve(profile: Profile, items: Sequence[Mapping[str, Any]]) -> Iterator[Serv
         listed = [item for item in items if _is_asked(item, words)]
         is_empty = profile.empty_first and "token" not in words
         end = first if is_empty else first + limit
+        if profile.ends_early and _days_of(words) > 12:
+            end = min(end, len(listed) // 2)
         part = listed[max(0, first - profile.overlap) : end]
         page: dict[str, Any] = {"type": "FeatureCollection", "features": [_cut(item, words) for item in part]}
-        follows = end < len(listed) or is_empty
+        follows = (end == first + limit and end < len(listed)) or is_empty
         body = {**words, "token": end}
         link = {"rel": "next", "href": f"{asked.base}/search", "method": "POST", "body": body}
         page |= {"links": [link] if follows else []}
@@ -119,6 +127,11 @@ def serve(profile: Profile, items: Sequence[Mapping[str, Any]]) -> Iterator[Serv
     with hostile_server.serve(answers) as address:
         served.address = f"{address}/"
         yield served
+
+
+def _days_of(words: Mapping[str, Any]) -> int:
+    first, last = (dt.date.fromisoformat(text[:10]) for text in words["datetime"].split("/"))
+    return (last - first).days + 1
 
 
 def _is_asked(item: Mapping[str, Any], words: Mapping[str, Any]) -> bool:

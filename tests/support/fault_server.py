@@ -35,6 +35,12 @@ class Served:
     signed_only: bool = False
     token: str = TOKEN
     """The only signature that it takes, and the one that it gives."""
+    bearer: str = ""
+    """The only bearer token that it takes; empty: it asks for none."""
+    authorizations: list[str | None] = field(default_factory=list)
+    """Header `Authorization` of every request for a file."""
+    redirect_to: str = ""
+    """Where requests with the token are redirected to, the path kept."""
     refuses_all: bool = False
     """Whether it takes no signature at all."""
     tokens_fail: int = 0
@@ -117,6 +123,15 @@ class _Handler(BaseHTTPRequestHandler):
             return
         if served.refuses_all or (served.signed_only and parts.query != served.token):
             self._status(403)
+            return
+        authorization = self.headers.get("Authorization")
+        with _guard:
+            served.authorizations.append(authorization)
+        if served.bearer and authorization != f"Bearer {served.bearer}":
+            self._status(401)
+            return
+        if served.redirect_to:
+            self._status(302, {"Location": f"{served.redirect_to}{parts.path}"})
             return
         fault = next((kind for pattern, kind in served.faults.items() if re.search(pattern, parts.path)), "")
         if fault == "flaky" and count <= 2:

@@ -59,9 +59,10 @@ def _archive(sensor: str, source: str) -> Finding:
         return fine(f"source of {sensor}: {source}, no key needed")
     if os.environ.get(variable):
         return fine(f"source of {sensor}: {source}, its key is set ({variable})")
+    until = "its scenes are listed and not read" if ARCHIVES[source].finds_without else "it is not searched"
     return doubtful(
         f"source of {sensor}: {source}, its key is not set ({variable})",
-        f"get one from {source} and set {variable}; until then {sensor} is not searched",
+        f"get one from {source} and set {variable}; until then {until}",
     )
 
 

@@ -16,6 +16,7 @@ KNOWN = (
     "earth-search",
     "planetary-computer",
     "asf-opera",
+    "copernicus",
     "earthengine",
     "earthengine-opera",
     "stac:URL",

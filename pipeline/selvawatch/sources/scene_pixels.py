@@ -51,6 +51,8 @@ Bytes = LocalBytes | RemoteFile
 """Where a file's bytes come from."""
 _ON_WEB = ("http", "https", PREFIX.rstrip(":"))
 _REMOTE = "remote.tif"
+_JP2 = b"\0\0\0\x0cjP  \r\n\x87\n"
+"""First bytes of a JPEG 2000 file (ISO/IEC 15444-1, annex I.5.1)."""
 _NEAR_S = 0.05
 """Seconds within which the heads of a scene's files come from a server that is near."""
 _FEW = 1
@@ -301,7 +303,9 @@ def bytes_of(href: str) -> Bytes:
 def opened(data: Bytes, header: bool = False) -> Iterator[Any]:
     """The open dataset of a file's bytes; header: no pixel will be read of it."""
     if isinstance(data, LocalBytes):
-        with rasterio.open(data.path, driver="GTiff") as file:
+        with data.path.open("rb") as raw:
+            driver = _driver(raw.read(len(_JP2)))
+        with rasterio.open(data.path, driver=driver) as file:
             yield file
         return
     if header and holds_header(data.head):
@@ -315,8 +319,13 @@ def opened(data: Bytes, header: bool = False) -> Iterator[Any]:
             raise FileNotFoundError(path)
         return on_web.again()
 
-    with rasterio.open(_REMOTE, driver="GTiff", opener=opener) as file:
+    with rasterio.open(_REMOTE, driver=_driver(data.head), opener=opener) as file:
         yield file
+
+
+def _driver(head: bytes) -> str:
+    """GDAL's driver for a file that begins so: TIFF, or JPEG 2000 as Copernicus Data Space keeps."""
+    return "JP2OpenJPEG" if head.startswith(_JP2) else "GTiff"
 
 
 def check_file(scene: Scene, asset: Asset, file: Any, name: str) -> None:

@@ -5,5 +5,5 @@ body_of, check_json, parsed_json), `retry` (PassingError, RetryRule, StatusError
 UnreachableError, UnsentError, is_passing, reason_of, retried), `range_file` (PATIENCE, RemoteFile, fetch),
 `throttle` (AT_ONCE, turn_at, wait_gap), `traffic` (add_received, received_bytes), `addresses` (remote),
 `guarded` (PrivateHostError, open_socket, trust), `signing` (PREFIX, address_of, renewed, to_be_signed),
-`tokens` (EARTHDATA_VARIABLE, direct).
+`tokens` (COPERNICUS_VARIABLE, EARTHDATA_VARIABLE, direct).
 """

@@ -204,7 +204,7 @@ def fetch(address: str, first: int, end: int, patience: Patience) -> tuple[bytes
                 return _content(reply, first, end, patience)
         except StatusError as error:
             if error.status in _REFUSALS and needs_token(address):
-                raise UnreachableError(refusal()) from None
+                raise UnreachableError(refusal(address)) from None
             raise
 
     return retried(request, patience.rule, urlsplit(address).hostname or "")

@@ -5,6 +5,7 @@ import math
 import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 import numpy as np
 import shapely
@@ -211,7 +212,7 @@ def _assets(address: str, item: Item, entries: Item, sensor: Sensor, resolve: Re
         if key is None:
             continue
         entry = entries[key]
-        href = entry.get("href") if isinstance(entry, Mapping) else None
+        href = _href_of(entry) if isinstance(entry, Mapping) else None
         if not isinstance(href, str) or not href:
             raise UnusableError("missing-asset", f"asset {key} has no href")
         if len(href) > _MOST_TEXT:
@@ -225,6 +226,18 @@ def _assets(address: str, item: Item, entries: Item, sensor: Sensor, resolve: Re
         except (TypeError, ValueError, KeyError) as error:
             raise UnusableError("item", f"asset {key}: its metadata cannot be read ({error})") from error
     return assets
+
+
+def _href_of(entry: Item) -> object:
+    """Address of an asset: where it lies in a store that wants keys, that of its alternates on the web (STAC
+    extension `alternate-assets`).
+    """
+    href, alternates = entry.get("href"), entry.get("alternate")
+    if not isinstance(href, str) or urlsplit(href).scheme != "s3" or not isinstance(alternates, Mapping):
+        return href
+    others = [other.get("href") for other in alternates.values() if isinstance(other, Mapping)]
+    on_web = (one for one in others if isinstance(one, str) and urlsplit(one).scheme in ("http", "https"))
+    return next(on_web, href)
 
 
 def _asset(href: str, entry: Item, properties: Item) -> Asset:

@@ -5,7 +5,9 @@ Earth Search keeps Sentinel-2 Collection 1 open to all (baseline 05.00 on, offse
 pays. Planetary Computer's addresses are signed by their host when they are opened (`web.signing`); the key
 of an account is sent where it is set, and nothing needs it. ASF keeps OPERA RTC-S1 in CMR-STAC
 (https://cmr.earthdata.nasa.gov/stac/ASF/collections/OPERA_L2_RTC-S1_V1_1); anybody may search, files want a
-token of Earthdata Login (`web.tokens`).
+token of Earthdata Login (`web.tokens`). Copernicus Data Space keeps every product first, as JPEG 2000
+(https://documentation.dataspace.copernicus.eu/APIs/STAC.html): it is searched by anybody, so that a site
+learns which acquisitions the mirrors miss, and read with a token.
 """
 
 import os
@@ -15,7 +17,7 @@ from dataclasses import dataclass
 from selvawatch.errors import SourceError
 from selvawatch.sources.catalogues.stac_api import PAGE, StacSource
 from selvawatch.sources.sensors.sensor_table import SENSORS
-from selvawatch.web.tokens import EARTHDATA_VARIABLE
+from selvawatch.web.tokens import COPERNICUS_VARIABLE, EARTHDATA_VARIABLE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +35,8 @@ class Archive:
     """
     keys: Mapping[str, str]
     """Variable of the environment without which a sensor cannot be read, by sensor."""
+    finds_without: bool = False
+    """Whether it is searched without them too."""
 
 
 ARCHIVES: Mapping[str, Archive] = {
@@ -56,6 +60,14 @@ ARCHIVES: Mapping[str, Archive] = {
             url="https://cmr.earthdata.nasa.gov/stac/ASF",
             url_variable="ASF_OPERA_URL",
             keys={"sentinel-1": EARTHDATA_VARIABLE},
+        ),
+        Archive(
+            name="copernicus",
+            url="https://stac.dataspace.copernicus.eu/v1",
+            url_variable="COPERNICUS_URL",
+            page=100,
+            keys={"sentinel-2": COPERNICUS_VARIABLE},
+            finds_without=True,
         ),
     )
 }
@@ -91,7 +103,7 @@ def open_archive(name: str, family: str) -> StacSource:
             needed=" or ".join(collections),
         )
     variable = archive.keys.get(family, "")
-    if variable and not os.environ.get(variable):
+    if variable and not archive.finds_without and not os.environ.get(variable):
         raise SourceError(
             f"{family} needs the token of an account",
             where=f"source {name}",

@@ -170,13 +170,16 @@ def _is_complete(file: Any, size: int) -> bool:
 
 
 def find_blocks(file: Any, data: Bytes, band: int, window: Window) -> Blocks | None:
-    """The blocks of a window of an open file; None where only GDAL can read how it keeps them.
+    """The blocks of a window of an open file; None where only GDAL can read how it keeps them, as of one that
+    is no TIFF.
 
     Raises
     ------
     OSError
         When the file does not hold them.
     """
+    if file.driver != "GTiff":
+        return None
     found = locations(file, data.size, band, window)
     listed = [location for row in found for location in row if location is not None]
     if not _is_plain(file, data, band):

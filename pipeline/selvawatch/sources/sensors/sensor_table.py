@@ -99,7 +99,11 @@ SENTINEL_2 = Sensor(
         "COPERNICUS/S2_SR_HARMONIZED",
         "COPERNICUS-S2_SR_HARMONIZED",
     ),
-    archives={"earth-search": ("sentinel-2-c1-l2a",), "planetary-computer": ("sentinel-2-l2a",)},
+    archives={
+        "earth-search": ("sentinel-2-c1-l2a",),
+        "planetary-computer": ("sentinel-2-l2a",),
+        "copernicus": ("sentinel-2-l2a",),
+    },
     platforms=("sentinel-2a", "sentinel-2b", "sentinel-2c", "sentinel-2d", "sentinel-2"),
     bands=_reflectance(
         0,
