@@ -30,10 +30,11 @@ class Pieces:
     or after the loss), and its own `geometry`."""
     members: pd.DataFrame
     """One row for each piece and register row over it, in force or not, apart from what only touches another
-    one there (`Faces.touching`): `piece` (position in `frame`),
+    one there on all of its days (`Faces.touching`): `piece` (position in `frame`),
     `right` (position in the register), and its state (`register.IN_FORCE` ...) on the day of loss, the
-    earliest and the latest possible day, and today: `at_loss`, `earliest`, `latest`, `today`; and
-    `between_0` ... on the days between on which any right over the piece began or ended."""
+    earliest and the latest possible day, and today: `at_loss`, `earliest`, `latest`, `today`; whether another
+    one that it only touches stands there on the day of loss, so that the ground is that one's (`gives_way`);
+    and `between_0` ... on the days between on which any right over the piece began or ended."""
     today: int
     """The day called today."""
     register_version: str
@@ -190,6 +191,7 @@ def _giving_way(members: pd.DataFrame, entry: np.ndarray, faces: Faces) -> pd.Da
 
     entry: position of each row in `Faces.members`, int (rows,).
     """
+    members = members.assign(gives_way=False)
     row = np.flatnonzero(np.isin(entry, faces.touching[:, 0]))
     if not len(row):
         return members
@@ -198,14 +200,16 @@ def _giving_way(members: pd.DataFrame, entry: np.ndarray, faces: Faces) -> pd.Da
     )
     row = pairs["row"].to_numpy()
     stays = row + (pairs["stays"] - pairs["yields"]).to_numpy()
-    days = [str(name) for name in members if name not in ("piece", "right")]
+    days = [str(name) for name in members if name not in ("piece", "right", "gives_way")]
     states = members[days].to_numpy()
+    gives_way = np.zeros(len(members), bool)
+    gives_way[row[states[stays, days.index("at_loss")] != NOT_IN_FORCE]] = True
     left = states.copy()
     which, day = np.nonzero(states[stays] != NOT_IN_FORCE)
     left[row[which], day] = NOT_IN_FORCE
     gone = np.zeros(len(members), bool)
     gone[row] = (left[row] == NOT_IN_FORCE).all(axis=1) & (states[row] != NOT_IN_FORCE).any(axis=1)
-    members = members.assign(**{name: left[:, at] for at, name in enumerate(days)})
+    members = members.assign(gives_way=gives_way, **{name: left[:, at] for at, name in enumerate(days)})
     return members[~gone].reset_index(drop=True)
 
 
@@ -223,7 +227,7 @@ def _changed(members: pd.DataFrame, register: Register, count: int) -> np.ndarra
     held = members[tells[right]]
     right = held["right"].to_numpy()
     state = pd.factorize(pd.MultiIndex.from_frame(rights[["right_id", "type"]]))[0]
-    days = held.drop(columns=["piece", "right", "today"])
+    days = held.drop(columns=["piece", "right", "today", "gives_way"])
     days = days.groupby([held["piece"].to_numpy(), state[right]]).max()
     moved = days.drop(columns="at_loss").ne(days["at_loss"], axis=0).any(axis=1).to_numpy()
     found = np.zeros(count, bool)

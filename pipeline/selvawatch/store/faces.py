@@ -28,7 +28,7 @@ from selvawatch.store.seal import open_sealed
 
 log = logging.getLogger(__name__)
 
-EDITION = 3
+EDITION = 4
 """Raised when the same register would give other faces."""
 
 KEPT = 3

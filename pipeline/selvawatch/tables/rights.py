@@ -98,6 +98,7 @@ def _loss_on_rights(inputs: TableInputs, options: TableOptions, keys: list[str])
     """Loss of each piece on each right over it, once by the keys, however many versions lie there."""
     members, frame = inputs.pieces.members, inputs.pieces.frame
     kept = counted_pieces(inputs, options)[members["piece"].to_numpy()]
+    kept &= ~members["gives_way"].to_numpy(bool)
     rights = inputs.register.rights
     rows = members[kept & (rights["kind"] == "right").to_numpy()[members["right"].to_numpy()]]
     state = rows["at_loss"].to_numpy()

@@ -50,6 +50,26 @@ def test_pairs_of_rights_that_touch_are_no_conflict():
     assert len(build("overlap_conflicts", made.inputs(*two(1.2)), TableOptions())) == 1
 
 
+@pytest.mark.parametrize(
+    ("early", "late"),
+    [
+        ({}, {}),
+        ({"first": "2000-01-01", "last": "2025-12-01"}, {"first": "2000-01-01"}),
+        ({"first": "2000-01-01"}, {"first": "1990-01-01", "last": "2005-12-31"}),
+        ({"first": "2000-01-01"}, {"first": "2025-12-01"}),
+    ],
+)
+def test_a_sliver_on_which_the_smaller_right_stands_at_the_loss_is_no_loss_of_the_larger(early, late):
+    loss, rights = two(SLIVER, early=early, late=late)
+    found = build("loss_by_right", made.inputs(loss, rights), TableOptions()).set_index("type")
+    parts = found[["loss_in_force", "loss_unknown", "loss_out_of_time"]].sum(axis=1)
+    assert parts.tolist() == pytest.approx(found["ha"].tolist(), abs=1e-12)
+    assert found["ha"].sum() == pytest.approx(loss["ha"].sum(), abs=1e-9)
+    is_late = "last" in late or late.get("first") == "2025-12-01"
+    assert found["loss_out_of_time"]["brazil_nut"] == (found["ha"]["brazil_nut"] if is_late else 0)
+    assert found["loss_out_of_time"]["timber"] == 0
+
+
 def test_the_tolerance_is_of_a_pair_and_not_of_the_faces_that_cut_its_ground():
     strips = [
         {"type": "ecotourism", "geometry": made.box(90, south, 1_000, south + 20)}
