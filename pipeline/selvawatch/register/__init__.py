@@ -3,7 +3,7 @@
 Public: `register` (IN_FORCE, NOT_IN_FORCE, Register, UNKNOWN, Validity, validity), `manifest` (Manifest,
 References, Snapshot, read_register, site_snapshots), `entries` (LayerEntry, RoadMark,
 columns_by_role), `layer_rows` (read_layer), `dating.date_forms` (DateRule, DateSpans, LANDSAT_BEGAN,
-read_date_columns, read_dates), `dating.timelines` (EVER, Timelines, dated_by_application, of_titles,
+read_date_columns, read_dates), `dating.timelines` (EVER, Timelines, dated_by_application, last_rows,
 runs, timelines),
 `snapshots` (ACCEPTED, Origin, SnapshotRecord,
 accept, keep, read_record, records, stored_snapshots), `snapshot_index` (INDEX, add_to_index, indexed),

@@ -15,15 +15,16 @@ from selvawatch.attribute.loss.loss_checks import (
     areas_of,
     dating_remarks,
 )
-from selvawatch.attribute.loss.loss_days import LossDays, days_of_loss
+from selvawatch.attribute.loss.loss_days import days_of_loss
+from selvawatch.attribute.loss.rights_together import with_rights_together
 from selvawatch.core.days import day_numbers
 from selvawatch.core.hectares import hectares
 from selvawatch.core.schema import Column, Table, Tier, column
 from selvawatch.core.tables import RIGHTS
 from selvawatch.errors import LayerError
 from selvawatch.provenance import code_digest, code_version
-from selvawatch.register.dating.timelines import of_titles
-from selvawatch.register.register import IN_FORCE, NOT_IN_FORCE, Register, validity
+from selvawatch.register.dating.timelines import last_rows
+from selvawatch.register.register import Register
 from selvawatch.register.vector_files import Repair, split_layer
 from selvawatch.steps.loss_layer import LossLayer, fields_read, loss_remarks, parts_digest, read_of_user
 from selvawatch.write.formats.format_table import Content, format_for, write_rows
@@ -40,8 +41,6 @@ ZONE_ADDED = {
 
 SUMMED = ("overlap_ha", "attributed_ha")
 """Columns that sums by other columns hold, in hectares."""
-
-_STATES = {IN_FORCE: "in_force", NOT_IN_FORCE: "not_in_force"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +87,7 @@ def attribute_file(
     ----------
     zones
         Vector files, as FILE[:layer], or a register: what the tier may be told of it (`register_of_tier`);
-        where the loss is dated each row then says `zone_validity` on that day.
+        where the loss is dated each row then says `zone_validity` on that day (`with_rights_together`).
     out
         File in a format that attributions go out in (`write.formats.format_table`).
 
@@ -105,10 +104,11 @@ def attribute_file(
     declared = areas_of(lost, loss.area_field, loss.file)
     register = register_of_tier(zones, options.tier) if isinstance(zones, Register) else None
     files = () if isinstance(zones, Register) else tuple(zones)
-    layers, repairs = _zone_layers(files, register, crs, options.tier, loss.repair)
+    held = None if register is None else register_layers(register, options.tier, at_loss=days is not None)
+    layers, repairs = _zone_layers(files, held, crs, options.tier, loss.repair)
     result = attribute_layer(lost, layers, equal_area=equal_area, area_field=loss.area_field)
     if register is not None:
-        result = _with_validity(result, register, days)
+        result = with_rights_together(result, register, days, equal_area, by_area=declared is not None)
     ha = hectares(lost.geometry.to_numpy(), crs, equal_area)
     total_ha = float((ha if declared is None else declared).sum())
     outside_ha = float(result.loc[result["zone_layer"].isna(), "attributed_ha"].sum())
@@ -123,6 +123,7 @@ def attribute_file(
     day = int(day_numbers(days.last).max(initial=0)) if days is not None else 0
     released = release_attributed(table, rows, options.tier, day, register=register)
     provenance = _provenance(loss, files, register) | {"by": " ".join(options.by)}
+    provenance |= {"crs": crs, "hectares_crs": equal_area.srs}
     write_rows(out, released, provenance, language("es"), Content.ATTRIBUTION)
     return AttributedFile(
         path=out,
@@ -156,16 +157,16 @@ def _sums(
 
 
 def _zone_layers(
-    files: Sequence[str], register: Register | None, crs: str, tier: Tier, repair: bool
+    files: Sequence[str], held: dict[str, gpd.GeoDataFrame] | None, crs: str, tier: Tier, repair: bool
 ) -> tuple[dict[str, gpd.GeoDataFrame], tuple[Repair, ...]]:
-    """Zones by layer: of the register where there is one, else of files, and what was repaired of those.
+    """Zones by layer: those held by the register where there is one, else of files, and what was repaired.
 
     Raises
     ------
     LayerError
         Where there are none, or they cannot be used.
     """
-    if register is None:
+    if held is None:
         if not files:
             raise LayerError("no zones", do="name a file with --zones, or a site with layers in zones.toml")
         found: dict[str, gpd.GeoDataFrame] = {}
@@ -176,43 +177,25 @@ def _zone_layers(
             found[name] = zone.set_geometry(gpd.GeoSeries(outlines, zone.index, crs=zone.crs))
             repairs += mended
         return found, tuple(repairs)
-    layers = register_layers(register, tier)
-    if not layers:
+    if not held:
         raise LayerError(
             f"the site's register has no layer for the {tier.name.lower()} tier",
             do="take some in with `selvawatch zones fetch` or `zones import`, or give --zones",
         )
-    return layers, ()
+    return held, ()
 
 
-def register_layers(register: Register, tier: Tier) -> dict[str, gpd.GeoDataFrame]:
+def register_layers(register: Register, tier: Tier, *, at_loss: bool) -> dict[str, gpd.GeoDataFrame]:
     """The register's layers as zones, with the columns that a tier may see and the position of each row.
 
-    What a title says of its own application is a state of the same ground, and no zone beside it.
+    at_loss: whether the loss is dated, so that any version of a right may have stood; else each right is
+    there once, in its last state.
     """
     names = [one.name for one in RIGHTS.columns if one.tier <= tier and one.dtype != "geometry"]
     frame = register.rights[[*names, "geometry"]].assign(_row=np.arange(len(register)))
-    frame = frame[((frame["kind"] != "place") & ~of_titles(register.rights)).to_numpy()]
+    last = np.isin(np.arange(len(register)), last_rows(register.rights))
+    frame = frame[(frame["kind"] != "place").to_numpy() & (last | at_loss)]
     return {str(layer): part.drop(columns="layer") for layer, part in frame.groupby("layer", sort=True)}
-
-
-def _with_validity(result: gpd.GeoDataFrame, register: Register, days: LossDays | None) -> gpd.GeoDataFrame:
-    """The rows with `zone_validity` on the days of loss instead of the register position.
-
-    Where the validity is not the same on the first and on the last possible day it is unknown.
-    """
-    rows = result["zone__row"].to_numpy(np.float64)
-    found = np.full(len(result), "", object)
-    if days is not None:
-        inside = ~np.isnan(rows)
-        feature = result["_feature"].to_numpy(np.int64)[inside]
-        right, dates = rows[inside].astype(np.int64), validity(register.rights)
-        first = dates.states(right, day_numbers(days.first)[feature])
-        last = dates.states(right, day_numbers(days.last)[feature])
-        words = np.array([_STATES.get(int(state), "unknown") for state in first], object)
-        dated = np.isin(days.dating[feature], ("day", "span"))
-        found[inside] = np.where(dated & (first == last), words, "unknown")
-    return result.assign(zone__row=found).rename(columns={"zone__row": "zone_validity"})
 
 
 def _named(zones: Sequence[str]) -> dict[str, str]:

@@ -7,9 +7,10 @@ from selvawatch.attribute.accountings import OWNED_TYPES
 from selvawatch.core.schema import Tier, column, columns
 from selvawatch.core.table_options import TableOptions
 from selvawatch.core.tables import AREAS_OF_RIGHTS
+from selvawatch.register.dating.timelines import last_rows
 from selvawatch.register.register import NOT_IN_FORCE, UNKNOWN
 from selvawatch.tables.base import PublicForm, TableInputs, TableSpec, counted_pieces, district_of
-from selvawatch.tables.rights_by_face import REGISTER, THREE, described_rights, last_rows, of_register
+from selvawatch.tables.rights_by_face import REGISTER, THREE, described_rights, of_register
 from selvawatch.tables.single_rights import (
     DISTRICT,
     OTHER_DISTRICTS,

@@ -11,7 +11,14 @@ from selvawatch.core.days import day_numbers, to_date
 from selvawatch.core.schema import column
 from selvawatch.core.tables import AREAS_OF_RIGHTS
 from selvawatch.errors import TableError
-from selvawatch.register.dating.timelines import EVER, Timelines, dated_by_application, runs, timelines
+from selvawatch.register.dating.timelines import (
+    EVER,
+    Timelines,
+    dated_by_application,
+    last_rows,
+    runs,
+    timelines,
+)
 from selvawatch.register.register import NOT_IN_FORCE, Validity, validity
 from selvawatch.tables.base import LAYER_DATES, NO_DISTRICT, TableInputs, layer_dates
 
@@ -72,14 +79,6 @@ def faces_of_rows(inputs: TableInputs, faces: Faces, rows: np.ndarray) -> pd.Dat
             "area": area[face],
         }
     )
-
-
-def last_rows(rights: pd.DataFrame) -> np.ndarray:
-    """Position of each right's last state, int64: its latest row that speaks for any day, else its latest."""
-    line = timelines(rights)
-    ids = rights["right_id"].to_numpy(object)
-    frame = pd.DataFrame({"id": ids, "speaks": line.starts < line.ends, "start": line.starts})
-    return frame.sort_values(["id", "speaks", "start"], kind="stable").groupby("id").tail(1).index.to_numpy()
 
 
 def grants(rights: pd.DataFrame) -> pd.DataFrame:

@@ -242,6 +242,84 @@ def test_on_the_register_each_row_says_whether_the_right_was_in_force_and_no_id_
     assert "zone_right_id" in attributed_columns(rights)
 
 
+def versions(*rows_of_years, **rest):
+    """A register of snapshots on the first day of some years, each of rows of one key."""
+    made_of = [
+        made.snapshot([{"key": "A", **row}], date=dt.date(year, 1, 1), applied_column="asked",
+                      status_column="status", **rest)
+        for year, row in rows_of_years
+    ]  # fmt: skip
+    return register_of(made_of, crs=made.CRS)
+
+
+def lost(tmp_path, *days):
+    """A file of loss of one hectare on each of some days; its path and the layer that is read from it."""
+    frame = gpd.GeoDataFrame({"day": list(days)}, geometry=[box(0, 0, 100, 100)] * len(days), crs=made.CRS)
+    path = tmp_path / "lost.gpkg"
+    frame.to_file(path)
+    return path
+
+
+def rows_on(rights, path, out, *, dated=True):
+    loss = LossLayer(file=str(path), dates=DateFields(field="day") if dated else DateFields())
+    attribute_file(loss, rights, out, crs=made.CRS, equal_area=made.EQUAL_AREA)
+    return pd.read_csv(out)
+
+
+def right(west, east, *, first="2000-01-01", asked=None, status="A"):
+    return {
+        "type": "mining",
+        "geometry": box(west, 0, east, 100),
+        "first": first,
+        "asked": asked,
+        "status": status,
+    }
+
+
+@pytest.mark.parametrize("dated", [True, False])
+def test_a_right_whose_status_changed_is_one_row_of_a_loss(tmp_path, dated):
+    rights = versions((2010, right(0, 100)), (2020, right(0, 100, status="B")))
+    path = lost(tmp_path, "2005-06-01", "2022-06-01")
+    rows = rows_on(rights, path, tmp_path / "o.csv", dated=dated)
+    assert rows["zone_validity"].astype(object).fillna("").tolist() == (
+        ["in_force"] * 2 if dated else [""] * 2
+    )
+    assert rows["zone_status"].tolist() == (["A", "B"] if dated else ["B", "B"])
+    assert rows["attributed_ha"].sum() == pytest.approx(2.0, rel=1e-3)
+
+
+def test_ground_that_a_right_had_at_the_loss_is_told_from_what_it_got_later_and_counts_once(tmp_path):
+    rights = versions((2010, right(0, 40)), (2020, right(20, 80)))
+    rows = rows_on(rights, lost(tmp_path, "2005-06-01", "2022-06-01"), tmp_path / "o.csv")
+    found = rows.fillna({"zone_validity": ""}).pivot_table(
+        index="day", columns="zone_validity", values="attributed_ha", aggfunc="sum"
+    )
+    assert found["in_force"].tolist() == pytest.approx([0.4, 0.6], rel=1e-3)
+    assert found["not_in_force"].tolist() == pytest.approx([0.4, 0.2], rel=1e-3)
+    assert rows["attributed_ha"].sum() == pytest.approx(2.0, rel=1e-3)
+    assert rows["overlap_ha"].tolist() == pytest.approx(rows["attributed_ha"].tolist(), rel=1e-9)
+
+
+def test_loss_without_dates_lies_on_the_last_outline_of_a_right(tmp_path):
+    rights = versions((2010, right(0, 40)), (2020, right(20, 80)))
+    rows = rows_on(rights, lost(tmp_path, "2005-06-01"), tmp_path / "o.csv", dated=False)
+    assert rows["zone_type"].fillna("").tolist() == ["mining", ""]
+    assert rows["attributed_ha"].tolist() == pytest.approx([0.6, 0.4], rel=1e-3)
+
+
+def test_loss_between_application_and_title_lies_on_the_application(tmp_path):
+    rights = versions((2020, right(0, 100, first="2010-02-01", asked="2003-05-01")))
+    rows = rows_on(rights, lost(tmp_path, "2001-01-01", "2006-01-01", "2012-01-01"), tmp_path / "o.csv")
+    assert rows["zone_validity"].tolist() == ["not_in_force", "in_force", "in_force"]
+    assert rows["zone_type"].tolist() == ["mining", "mining_application", "mining"]
+
+
+def test_an_attribution_names_the_crs_of_its_outlines_and_of_its_hectares(tmp_path):
+    rows_on(versions((2020, right(0, 100))), lost(tmp_path, "2021-01-01"), tmp_path / "o.csv")
+    told = json.loads((tmp_path / "o-procedencia.json").read_text(encoding="utf-8"))
+    assert told["crs"] == made.CRS and told["hectares_crs"] == made.EQUAL_AREA.srs
+
+
 def guarded(*, sensitive):
     """A register of one timber concession, and of a reserve that lies half over it in a layer of its own."""
     reserve = [
@@ -333,7 +411,7 @@ def test_a_register_without_layers_is_an_error_and_not_all_outside(files, tmp_pa
 
 
 def attributed_columns(rights):
-    (layer,) = register_layers(rights, Tier.RESTRICTED).values()
+    (layer,) = register_layers(rights, Tier.RESTRICTED, at_loss=True).values()
     return [f"zone_{name}" for name in layer.columns]
 
 

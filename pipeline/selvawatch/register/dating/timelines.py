@@ -48,13 +48,6 @@ def with_applications(rights: pd.DataFrame, exact: np.ndarray) -> pd.DataFrame:
     return pd.concat([rights, asked], ignore_index=True)
 
 
-def of_titles(rights: pd.DataFrame) -> pd.Series:
-    """Whether a row is the application of a title that stands beside it (`with_applications`); bool."""
-    snapshot = pd.MultiIndex.from_frame(rights[["right_id", "recorded_from"]])
-    titles = snapshot[(rights["type"] == "mining").to_numpy()]
-    return (rights["type"] == APPLICATION) & snapshot.isin(titles)
-
-
 def dated_by_application(rights: pd.DataFrame) -> np.ndarray:
     """Whether the first day of each row is that of its application, for want of its own; bool (rows,)."""
     same = (rights["valid_from"] == rights["applied_on"]).to_numpy(bool)
@@ -86,6 +79,14 @@ def timelines(rights: pd.DataFrame) -> Timelines:
             for row in range(start, end):
                 found.add(row, start)
     return Timelines(starts=found.starts, ends=found.ends, known=found.known)
+
+
+def last_rows(rights: pd.DataFrame) -> np.ndarray:
+    """Position of each right's last state, int64: its latest row that speaks for any day, else its latest."""
+    line = timelines(rights)
+    ids = rights["right_id"].to_numpy(object)
+    frame = pd.DataFrame({"id": ids, "speaks": line.starts < line.ends, "start": line.starts})
+    return frame.sort_values(["id", "speaks", "start"], kind="stable").groupby("id").tail(1).index.to_numpy()
 
 
 class _Lines:
