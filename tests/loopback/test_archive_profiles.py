@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 import rasterio
 import shapely
-from affine import Affine
 
 import archive_profiles
 import fault_server
+import opera_bursts
 import stac_folder
 from packaged import RECIPE
 from selvawatch.core.days import to_day
@@ -89,32 +89,10 @@ def _copernicus(root: Path, day: str) -> list[Item]:
     return [item]
 
 
-def _opera(root: Path, day: str) -> list[Item]:
-    """Two bursts of a pass, 10 m here, the north one with a strip of shadow."""
-    items, power = [], _ground(day).astype(np.float32)
-    for number, rows in ((271498, slice(0, 26)), (271499, slice(22, 48))):
-        stamp = day.replace("-", "")
-        name = f"OPERA_L2_RTC-S1_T127-{number}-IW2_{stamp}T100000Z_{stamp}T200000Z_S1A_30_v1.0"
-        place = Affine(10, 0, WEST, 0, -10, NORTH - 10 * rows.start)
-        folder = stac_folder.item_folder(root, "OPERA_L2_RTC-S1_V1_1", name)
-        shadow = np.zeros((26, 48), np.uint8)
-        shadow[:, :8] = 1 if number == 271498 else 0
-        layers = {"0_VV": power[rows], "0_VH": power[rows] / 5, "0_mask": shadow}
-        assets = {
-            key: stac_folder.make_asset(folder, key, values, "EPSG:32719", place)
-            for key, values in layers.items()
-        }
-        item = stac_folder.make_item(name, "OPERA_L2_RTC-S1_V1_1", f"{day}T10:00:00Z", assets, {})
-        for key, asset in item["assets"].items():
-            asset["href"] = f"/OPERA_L2_RTC-S1_V1_1/{name}/{key}.tif"
-        items.append(item)
-    return items
-
-
 MAKERS: dict[str, Callable[[Path, str], list[Item]]] = {
     "earth-search": _earth_search,
     "planetary-computer": _planetary_computer,
-    "asf-opera": _opera,
+    "asf-opera": lambda root, day: opera_bursts.bursts(root, day, _ground(day), WEST, NORTH),
     "copernicus": _copernicus,
 }
 

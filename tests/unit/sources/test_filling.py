@@ -35,13 +35,15 @@ class Shelf:
     """A source whose scenes are one value where they lie; those that are broken cannot be read."""
 
     name = "shelf"
+    silent: frozenset[str] = frozenset()
 
     def __init__(self, values, broken, masks=None):
         self.values, self.broken, self.masks = values, broken, masks or {}
 
     def read(self, scene, tile, bands, halo_px=0):
         if scene.id in self.broken:
-            raise SceneError("no", reason="unreadable", where=scene.id)
+            reason = "unreachable" if scene.id in self.silent else "unreadable"
+            raise SceneError("no", reason=reason, where=scene.id)
         box = around(tile, halo_px)
         values = np.full(box.shape, self.values[scene.id], np.float32)
         north, south = (scene.footprint.intersects(half) for half in (NORTH_POINT, SOUTH_POINT))
@@ -120,6 +122,22 @@ def test_bursts_of_one_pass_are_one_observation_without_shadow_and_layover():
     whole = daily(parts)
     assert whole.clear_share == 0.5 + parts[0].clear[:24].mean() / 2 and whole.scene_ids == ("n", "s")
     assert whole.values["vv"][20, 0] > whole.values["vv"][-1, 0]
+
+
+def test_a_scene_that_a_silent_host_may_still_give_is_left_for_the_next_run():
+    scenes, duplicates = merged([[WHOLE], BURSTS], TILE.lonlat_outline)
+    shelf = Shelf(VALUES, {"whole", "s"})
+    shelf.silent = frozenset({"s"})
+    with pytest.raises(SceneError, match="does not answer now") as caught:
+        filling_reader(shelf, scenes, duplicates)(WHOLE, TILE, ("vv",))
+    assert caught.value.reason == "unreachable"
+
+
+def test_bursts_at_the_ends_of_a_slice_are_of_its_pass():
+    slow = replace(WHOLE, time=BURSTS[0].time + dt.timedelta(seconds=17))
+    assert len(merged([[slow], BURSTS], TILE.lonlat_outline)[1]) == 2
+    other = replace(WHOLE, time=BURSTS[0].time + dt.timedelta(seconds=90))
+    assert merged([[other], BURSTS], TILE.lonlat_outline)[1] == []
 
 
 def _archive(root, name):

@@ -20,6 +20,7 @@ from selvawatch.site import SiteFile
 from selvawatch.sources.catalogues.filling import filling_reader
 from selvawatch.sources.catalogues.ordered import merged, with_known_first
 from selvawatch.sources.open import open_source
+from selvawatch.sources.sensors.sensor_table import stream_of
 from selvawatch.web import retry
 
 EVERYWHERE = shapely.box(-75, -20, -60, 0)
@@ -186,12 +187,24 @@ def _packaged_items():
             archive_profiles.LANDSAT_ASSETS, **{"platform": "landsat-9"},
         )
     )  # fmt: skip
+    there.append(
+        archive_profiles.make_item(
+            "S1A_IW_GRDH_1SDV_20240106T100214_20240106T100239_052000_064000_rtc", "sentinel-1-rtc",
+            "2024-01-06T10:02:26Z", bounds, ("vv", "vh"),
+            **{"platform": "SENTINEL-1A", "sar:product_type": "GRD", "sat:orbit_state": "descending",
+               "sat:relative_orbit": 127, "proj:epsg": 32719},
+        )
+    )  # fmt: skip
     return here, there
 
 
 @pytest.mark.parametrize("down", ["", "earth-search", "planetary-computer"])
-def test_the_packaged_site_finds_optical_scenes_with_either_archive_down(monkeypatch, down):
+def test_the_packaged_site_finds_every_sensor_without_a_key_and_optical_ones_with_either_archive_down(
+    monkeypatch, down
+):
     monkeypatch.setattr(retry, "RULE", retry.RetryRule(tries=1))
+    for name in ("PC_SDK_SUBSCRIPTION_KEY", "EARTHDATA_TOKEN", "COPERNICUS_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
     here, there = _packaged_items()
     nowhere = "http://127.0.0.1:9/"
     with (
@@ -208,7 +221,10 @@ def test_the_packaged_site_finds_optical_scenes_with_either_archive_down(monkeyp
     collection = "sentinel-2-l2a" if down == "earth-search" else "sentinel-2-c1-l2a"
     assert {scene.collection for scene in optical} == {collection}
     assert len(found.duplicates) == (0 if down else len(here))
-    assert ("landsat" in found.unsearched) == (down == "planetary-computer")
+    alone = () if down == "planetary-computer" else ("landsat", "sentinel-1")
+    assert set(found.unsearched) == {"landsat", "sentinel-1"} - set(alone)
+    streams = {stream_of(scene) for scene in found.scenes}
+    assert streams == {"sentinel-2", *(["landsat", "sentinel-1-descending-t127"] if alone else [])}
     assert found.found == len(found.scenes) + len(found.duplicates)
 
 

@@ -43,20 +43,29 @@ class FillingReader:
         Raises
         ------
         SceneError
-            That of the scene itself, when no source can be read.
+            That of the scene itself, when no source can be read; `unreachable` where one may be later.
         """
         try:
             return self.source.read(scene, tile, bands, halo_px)
         except SceneError as error:
+            silent = error.reason == "unreachable"
             for pieces in self.others.get(scene.item_key, ()):
                 try:
                     read = self._other(scene, pieces, tile, bands, halo_px)
                 except SceneError as second:
+                    silent |= second.reason == "unreachable"
                     log.info("%s cannot be read as %s either: %s", scene.id, pieces[0].id, second)
                     continue
                 log.info("%s was read as %s of %s: %s", scene.id, pieces[0].id, pieces[0].collection, error)
                 return read
-            raise
+            if not silent or error.reason == "unreachable":
+                raise
+            raise SceneError(
+                "it cannot be read, and what else shows it does not answer now",
+                reason="unreachable",
+                where=f"scene {scene.id}",
+                got=str(error),
+            ) from error
 
     def _other(
         self, scene: Scene, pieces: Sequence[Scene], tile: Tile, bands: Sequence[str], halo_px: int

@@ -25,6 +25,8 @@ datatake, and no satellite comes back within half an orbit.
 """
 _OF_OTHERS_S = 15.0
 """The same where no tile is stated."""
+_OF_PASS_S = 60.0
+"""The same of radar in other pieces: a slice of 25 s, which states the time of its middle, and its bursts."""
 SHARED = 0.8
 """Least share of the ground of a scene that another one shows of it where both are one acquisition."""
 
@@ -150,7 +152,9 @@ def is_pass_of(scene: Scene, other: Scene) -> bool:
     if all(tiles) and tiles[0] != tiles[1]:
         return False
     apart_s = abs((scene.time - other.time).total_seconds())
-    return apart_s <= (_OF_TILE_S if all(tiles) else _OF_OTHERS_S)
+    if all(tiles):
+        return apart_s <= _OF_TILE_S
+    return apart_s <= (_OF_OTHERS_S if scene.sensor == other.sensor else _OF_PASS_S)
 
 
 def with_known_first(
