@@ -95,8 +95,8 @@ def export_formats() -> dict[str, Format]:
     """The formats that alerts go out in, by what `alerts export` and subscriptions call them."""
     by_ending = (*formats_of(Content.ALERTS), *formats_of(Content.DEMAND))
     known = {form.suffix.removeprefix("."): form for form in by_ending}
-    by_name = (*formats_of(Content.PEOPLE), *formats_of(Content.FIELD))
-    return known | {form.name: form for form in by_name}
+    by_name = (*formats_of(Content.PEOPLE), *formats_of(Content.WORDED), *formats_of(Content.FIELD))
+    return known | {form.name: form for form in by_name if form not in by_ending}
 
 
 def export_format(given: str | None, out: Path) -> str:

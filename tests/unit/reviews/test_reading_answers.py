@@ -286,6 +286,25 @@ def test_a_file_of_no_form_is_one_line(tmp_path, name, content):
     assert "\n" not in str(raised.value) and name in str(raised.value)
 
 
+def test_half_a_character_in_an_answer_is_no_character_and_the_rest_goes_in(tmp_path, alerts):
+    half = chr(92) + "ud83d"
+    answers = [
+        {"alert_id": FIRST, "note": half},
+        {"alert_id": SECOND, half: "x"},
+        {"alert_id": f"X{half}"},
+        {"alert_id": OVERLAPPED},
+    ]
+    entries = [
+        {"type": "Feature", "geometry": None, "properties": {"verdict": "mining", **answer}}
+        for answer in answers
+    ]
+    text = json.dumps({"type": "FeatureCollection", "features": entries}).replace(chr(92) * 2, chr(92))
+    done = judged(tmp_path, alerts, text, "answers.geojson")
+    assert len(done.reviews) == 3 and done.unused == 1
+    json.dumps([asdict(review) for review in done.reviews]).encode()
+    assert all(line.encode() and "\n" not in line for line in (*done.problems, *done.remarks))
+
+
 def test_what_a_file_calls_things_can_be_declared(tmp_path, alerts):
     text = f"caso,hallazgo\n{FIRST},draga activa\n"
     done = judged(

@@ -65,6 +65,20 @@ def _read(content: bytes, where: str) -> tuple[str, list[Entry]]:
 
 def _json(content: bytes, where: str) -> Any:
     try:
-        return json.loads(content.decode("utf-8-sig"), parse_constant=lambda _: None)
+        return _mended(json.loads(content.decode("utf-8-sig"), parse_constant=lambda _: None))
     except (ValueError, RecursionError) as error:
         raise LayerError("the file is no JSON", where=where, got=error, needed=_NEEDED) from error
+
+
+def _mended(value: Any) -> Any:
+    r"""The value with halves of characters (`\ud83d` without its other half) in its texts as U+FFFD.
+
+    JSON may hold them, and nothing that is kept or printed may.
+    """
+    if isinstance(value, str):
+        return value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    if isinstance(value, list):
+        return [_mended(one) for one in value]
+    if isinstance(value, dict):
+        return {_mended(name): _mended(one) for name, one in value.items()}
+    return value

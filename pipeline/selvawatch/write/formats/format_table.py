@@ -41,6 +41,8 @@ class Content(StrEnum):
     """`alerts export` alone, by the format's name: alerts for one tool that people take to the field."""
     PEOPLE = "people"
     """Every run, and commands that are given a language: rows as people read them, in their words."""
+    WORDED = "worded"
+    """Commands that are given a language, and deliveries, by name: alerts in their words, of no run."""
     DEMAND = "demand"
     """`alerts export` and deliveries, by the file's ending too: alerts as no run writes them by itself."""
 
@@ -58,6 +60,7 @@ COMPANIONS: Mapping[Content, frozenset[Companion]] = {
     Content.ATTRIBUTION: frozenset({Companion.PROVENANCE}),
     Content.FIELD: frozenset(),
     Content.DEMAND: frozenset(),
+    Content.WORDED: frozenset(),
     Content.PEOPLE: frozenset({Companion.PROVENANCE}),
 }
 """What stands in another file where the format does not hold it; a run has its dictionary and catalogue."""
@@ -189,7 +192,7 @@ _ENTRIES = (
         suffix=".gpkg",
         media_type="application/geopackage+sqlite3",
         stem="alertas",
-        contents=frozenset({Content.PEOPLE}),
+        contents=frozenset({Content.WORDED}),
         holds=frozenset(Companion),
         speaks=True,
         write=write_people_gpkg,
@@ -198,7 +201,6 @@ _ENTRIES = (
         name="qgis",
         suffix=".qgz",
         media_type="application/x-qgis-project",
-        stem="alertas",
         contents=frozenset({Content.PEOPLE, Content.DEMAND}),
         holds=frozenset(Companion),
         speaks=True,

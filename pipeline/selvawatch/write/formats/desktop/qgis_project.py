@@ -11,7 +11,7 @@ from pyproj import CRS
 
 from selvawatch.core.files import write_checked
 from selvawatch.errors import TableError
-from selvawatch.write.formats.desktop.gpkg import write_people_gpkg
+from selvawatch.write.formats.desktop.gpkg import write_gpkg
 from selvawatch.write.formats.desktop.layer_style import QGIS_VERSION, STYLES, is_styled, style_elements
 from selvawatch.write.language.i18n import N_, Language
 from selvawatch.write.tiers import Released
@@ -23,6 +23,8 @@ _MARGIN_M = 1000.0
 
 def write_qgis(path: Path, released: Released, provenance: Mapping[str, str], lang: Language) -> Path:
     """Write a project (QGZ) and, beside it under the same name, the GeoPackage that it shows; the project.
+
+    The project holds the style, so that the GeoPackage is the one for programs, with one layer.
 
     Raises
     ------
@@ -36,7 +38,7 @@ def write_qgis(path: Path, released: Released, provenance: Mapping[str, str], la
             needed="geometry, status and cause",
             do="write GeoPackage",
         )
-    data = write_people_gpkg(path.with_suffix(".gpkg"), released, provenance, lang)
+    data = write_gpkg(path.with_suffix(".gpkg"), released, provenance)
     text = ElementTree.tostring(_project(released, data.name, lang), encoding="unicode")
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
