@@ -94,6 +94,7 @@ def test_a_qgis_project_opens_the_geopackage_beside_it_wherever_the_two_are_move
     west, south, east, north = (float(extent.findtext(side)) for side in ("xmin", "ymin", "xmax", "ymax"))
     assert shapely.box(west, south, east, north).contains(shapely.box(*back.total_bounds))
     assert layer.find("renderer-v2").get("attr") == "cause"
+    assert write_qgis(tmp_path / "alertas.qgs", released(), PROVENANCE, SPANISH).read_text("utf-8") == text
 
 
 @pytest.mark.parametrize("tier", [Tier.PUBLIC, Tier.RESTRICTED])

@@ -55,8 +55,8 @@ def test_names_and_suffixes_stand_once_and_each_content_keeps_its_formats():
         Content.TABLE: {".parquet", ".csv", ".xlsx"},
         Content.ATTRIBUTION: {".parquet", ".csv", ".gpkg", ".xlsx"},
         Content.FIELD: {".csv", ".json"},
-        Content.DEMAND: {".kmz", ".shp", ".qgz"},
-        Content.PEOPLE: {".csv", ".xlsx", ".qgz"},
+        Content.DEMAND: {".kmz", ".shp", ".qgs", ".qgz"},
+        Content.PEOPLE: {".csv", ".xlsx", ".qgs"},
         Content.WORDED: {".gpkg"},
     }
 

@@ -9,22 +9,25 @@ from xml.etree import ElementTree
 import geopandas as gpd
 from pyproj import CRS
 
-from selvawatch.core.files import write_checked
+from selvawatch.core.files import write_checked, write_text
 from selvawatch.errors import TableError
 from selvawatch.write.formats.desktop.gpkg import write_gpkg
 from selvawatch.write.formats.desktop.layer_style import QGIS_VERSION, STYLES, is_styled, style_elements
 from selvawatch.write.language.i18n import N_, Language
 from selvawatch.write.tiers import Released
 
+PACKED = ".qgz"
+"""Suffix of a project that is a ZIP."""
 _LAYER = "alerts_selvawatch"
 _MARGIN_M = 1000.0
 """Ground around the alerts that the map shows when it is opened, metres."""
 
 
 def write_qgis(path: Path, released: Released, provenance: Mapping[str, str], lang: Language) -> Path:
-    """Write a project (QGZ) and, beside it under the same name, the GeoPackage that it shows; the project.
+    """Write a project and, beside it under the same name, the GeoPackage that it shows; the project.
 
-    The project holds the style, so that the GeoPackage is the one for programs, with one layer.
+    A path that ends in `.qgz` is a ZIP with the project (QGS). The project holds the style, so that the
+    GeoPackage is the one for programs, with one layer.
 
     Raises
     ------
@@ -40,11 +43,14 @@ def write_qgis(path: Path, released: Released, provenance: Mapping[str, str], la
         )
     data = write_gpkg(path.with_suffix(".gpkg"), released, provenance)
     text = ElementTree.tostring(_project(released, data.name, lang), encoding="unicode")
+    project = f"<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>\n{text}\n"
+    if path.suffix.lower() != PACKED:
+        return write_text(path, project)
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
         entry = zipfile.ZipInfo(f"{path.stem}.qgs")
         entry.compress_type, entry.external_attr = zipfile.ZIP_DEFLATED, 0o644 << 16
-        archive.writestr(entry, f"<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>\n{text}\n")
+        archive.writestr(entry, project)
     return write_checked(path, content.getvalue())
 
 
