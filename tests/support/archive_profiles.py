@@ -147,7 +147,7 @@ def _cut(item: Mapping[str, Any], words: Mapping[str, Any]) -> Mapping[str, Any]
     if "fields" not in words:
         return item
     wanted = words["fields"]["include"]
-    assets = {key: one for key, one in item["assets"].items() if f"assets.{key}" in wanted}
+    assets = {key: one for key, one in (item["assets"] or {}).items() if f"assets.{key}" in wanted}
     return {**{key: item[key] for key in wanted if key in item}, "assets": assets}
 
 

@@ -26,6 +26,8 @@ class Problem:
     """What is wrong, for people."""
     source: str = ""
     """Which source lists it, where a sensor has several: each of them may list the same one."""
+    sensor: str = ""
+    """Stream of the sensor that it is of; empty: nothing of it tells."""
 
     @property
     def order(self) -> tuple[str, str, str, str]:

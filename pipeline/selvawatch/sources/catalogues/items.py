@@ -81,13 +81,11 @@ def collect(
         try:
             scene = _wanted(address, item, geometry, first_day, last_day, resolve)
         except UnusableError as error:
-            problems.append(
-                Problem(scene_id=_label(address, item), reason=error.reason, text=_line(str(error)))
-            )
+            problems.append(_problem(address, item, error.reason, str(error)))
             continue
         except MALFORMED as error:
             why = f"its metadata cannot be read ({type(error).__name__})"
-            problems.append(Problem(scene_id=_label(address, item), reason="item", text=why))
+            problems.append(_problem(address, item, "item", why))
             continue
         if scene is None:
             continue
@@ -104,13 +102,8 @@ def collect(
             if version_of(candidate[1]) > version_of(other):
                 older.append(Superseded(scene=other, by=scene.id))
             else:
-                problems.append(
-                    Problem(
-                        scene_id=scene.id,
-                        reason="duplicate",
-                        text=f"collection {scene.collection} has it twice",
-                    )
-                )
+                why = f"collection {scene.collection} has it twice"
+                problems.append(_problem(address, item, "duplicate", why))
         scenes[key] = candidate
     kept, replaced = without_superseded(scene for _, scene in scenes.values())
     return SearchResult(
@@ -377,6 +370,25 @@ def _digest(item: Item, entries: Item, sensor: Sensor) -> str:
         )
     except (TypeError, ValueError) as error:
         raise UnusableError("item", f"its metadata cannot be written down ({error})") from error
+
+
+def _problem(address: str, item: object, reason: str, text: str) -> Problem:
+    """The problem of an item, with its sensor where that can be told."""
+    return Problem(scene_id=_label(address, item), reason=reason, text=_line(text), sensor=_stream_of(item))
+
+
+def _stream_of(item: object) -> str:
+    """Stream of the sensor of an item that cannot be used; empty where nothing tells it."""
+    if not isinstance(item, Mapping):
+        return ""
+    try:
+        properties, name = item["properties"], str(item.get("id") or "")
+        platform = platform_of(properties, name) or radar_products.platform_of(name)
+        constellation = str(properties.get("constellation") or "")
+        sensor = recognise(collection_of(item), platform, constellation, by_band_name(item["assets"]))
+    except MALFORMED:
+        return ""
+    return sensor.stream if sensor is not None else ""
 
 
 def _label(address: str, item: object) -> str:

@@ -110,7 +110,8 @@ def resolve_offsets(
         try:
             return decided(scene, rule)
         except SceneError as error:
-            return Problem(scene_id=scene.id, reason=error.reason, text=str(error))
+            stream = sensor_of(scene).stream
+            return Problem(scene_id=scene.id, reason=error.reason, text=str(error), sensor=stream)
 
     with ThreadPoolExecutor(_WORKERS) as pool:
         found = list(pool.map(resolve, scenes))

@@ -135,7 +135,7 @@ def _unsearched(row: SceneRow, inputs: SceneInputs) -> bool:
 
 
 def scene_balance(context: RunContext, states: Mapping[str, TileState]) -> dict[str, dict[str, int]]:
-    """Scenes by term, by sensor; of what no sensor is known of (unusable items), by an empty name.
+    """Scenes by term, by sensor; of what no sensor is known of (some unusable items), by an empty name.
 
     found = read + cloud + off_tiles + track + late + superseded + duplicates + unread. read: on a tile at
     least. cloud: more than the site reads. off_tiles: over the area and none of its tiles. duplicates: of an
@@ -159,7 +159,7 @@ def scene_balance(context: RunContext, states: Mapping[str, TileState]) -> dict[
         missing = "unread:tile-failed" if scene.key in on_tiles else "off_tiles"
         found[sensor_of(scene).stream, scene.item_key] = terms.get(scene.key, missing)
     for number, problem in enumerate(inputs.problems):
-        found["", (problem.scene_id, problem.reason, str(number))] = f"unread:{problem.reason}"
+        found[problem.sensor, (problem.scene_id, problem.reason, str(number))] = f"unread:{problem.reason}"
     balance: dict[str, dict[str, int]] = {}
     for (sensor, _), term in found.items():
         counts = balance.setdefault(sensor, {"found": 0, **dict.fromkeys(TERMS, 0)})
