@@ -82,7 +82,7 @@ def digest_text(content: DigestContent, lang: Language) -> str:
     tail = [
         lang.text(N_("Absence of an alert is not absence of mining.")),
         lang.text(N_("Possible causes; a holder is not thereby the author.")),
-        f"run {content.run_id[:12]}",
+        f"{lang.text(N_('Run'))} {content.run_id[:12]}",
     ]
     lines: list[str] = []
     for number, line in enumerate(content.lines, 1):

@@ -315,3 +315,23 @@ def test_a_run_on_a_site_whose_days_were_edited_is_refused_at_the_plan(small_run
     line = command(*replace(small_run, site=tmp_path / "site").words("2024-09-30")).error
     assert "history_from 2022-12-02, the store has 2022-12-01" in line and "site.toml" in line
     assert (store / "site.json").is_file()
+
+
+def test_a_file_for_people_has_the_words_of_the_language_that_is_asked_for(store, command, tmp_path):
+    export = ["alerts", "export", "--store", store, "--out"]
+    heads = {}
+    for lang in ("es", "en"):
+        assert command(*export, tmp_path / f"{lang}.xlsx", "--lang", lang).code == 0
+        book = openpyxl.load_workbook(tmp_path / f"{lang}.xlsx")
+        heads[lang] = book.worksheets[0]["C1"].value
+        assert command(*export, tmp_path / f"{lang}.kml", "--lang", lang).code == 0
+        assert command(*export, tmp_path / f"{lang}.gpkg", "--lang", lang).code == 0
+        names = [str(name) for name, _ in pyogrio.list_layers(tmp_path / f"{lang}.gpkg")]
+        assert names == ["alerts", "layer_styles"]
+    assert heads == {"es": "Estado", "en": "Status"}
+    texts = [(tmp_path / f"{lang}.kml").read_text(encoding="utf-8") for lang in ("es", "en")]
+    assert "posible minería" in texts[0] and "possible mining" in texts[1]
+    line = command(*export, tmp_path / "x.parquet", "--lang", "es").error
+    assert "the format has no words" in line and "--format parquet" in line
+    assert "unknown language" in command(*export, tmp_path / "x.csv", "--lang", "qu").error
+    assert not list(tmp_path.glob("x.*"))

@@ -22,7 +22,7 @@ from selvawatch.write.formats.xlsx import TEXTS, set_up_print
 from selvawatch.write.language.i18n import N_, Language
 from selvawatch.write.language.labels import column_label, table_title
 from selvawatch.write.language.sanitise import cell
-from selvawatch.write.language.vocabulary import combination, word, words
+from selvawatch.write.language.vocabulary import CODES, LISTS, column_word, combination, word, words
 from selvawatch.write.tiers import Released
 
 FIRST = (
@@ -40,34 +40,6 @@ PLACES = ("lat", "lon", "utm_e", "utm_n")
 """Coordinates: below the restricted tier they are those of a square, which nobody is to go to."""
 SHARES = ("mining_probability", "exclusive_share", "share", "exact_share", "observed_share")
 """Columns of 0-1 that are given in percent."""
-_LISTS = {
-    "cause_reasons": "cause_reason",
-    "rank_reasons": "rank_reason",
-    "sensors": "sensor",
-    "zones": "type",
-    "concession_type": "type",
-    "holder_types": "holder",
-}
-"""Vocabulary of a column that holds codes separated by spaces."""
-_CODES = {
-    **dict.fromkeys(("status", "status_then", "status_now"), "status"),
-    **dict.fromkeys(("cause", "cause_then", "cause_now"), "cause"),
-    **dict.fromkeys(("type", "zone", "zone_other", "type_senior", "type_junior", "exclusive_class"), "type"),
-    **dict.fromkeys(("exclusive_class_today",), "type"),
-    **dict.fromkeys(("corridor", "protected", "in_native_community", "oil_lot", "remining"), "answer"),
-    **dict.fromkeys(("isolated_peoples", "mining_title_later", "site_category", "ci_method"), "answer"),
-    **dict.fromkeys(("measure", "watched", "additive", "coexisted", "order_known"), "answer"),
-    **dict.fromkeys(("holder_type", "holder_senior", "holder_junior"), "holder"),
-    "confidence": "confidence",
-    "change": "change",
-    "withdrawn_reason": "withdrawn",
-    "legal_context": "legal_context",
-    "near_water": "near_water",
-    "review": "review",
-    "accounting": "accounting",
-    "clock": "clock",
-}
-"""Vocabulary of a column that holds one code."""
 _COMBINATIONS = ("combination", "combination_today", "overlap_types", "class")
 _LIMIT, _WIDEST = 300, 40
 _GREEN = "#e7efe3"
@@ -178,11 +150,9 @@ def _words_of(name: str, value: str, lang: Language) -> str:
         return ""
     if name in _COMBINATIONS:
         return combination(lang, value)
-    if name in _LISTS:
-        return "; ".join(words(lang, _LISTS[name], value))
-    if name == "near_water" and value in ("far", "unknown"):
-        return word(lang, "answer", value)
-    return word(lang, _CODES[name], value) if name in _CODES else value
+    if name in LISTS:
+        return "; ".join(words(lang, LISTS[name], value))
+    return column_word(lang, name, value) if name in CODES else value
 
 
 def _csv_text(column: _ReadColumn, value: Any) -> str:

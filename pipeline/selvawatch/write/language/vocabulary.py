@@ -180,6 +180,36 @@ SENTENCES: dict[str, Mapping[str, str]] = {
 """Sentences kept where their codes are made, by vocabulary (their context in the catalogues) and code."""
 
 
+LISTS: Mapping[str, str] = {
+    "cause_reasons": "cause_reason",
+    "rank_reasons": "rank_reason",
+    "sensors": "sensor",
+    "zones": "type",
+    "concession_type": "type",
+    "holder_types": "holder",
+}
+"""Vocabulary of a column that holds codes separated by spaces."""
+CODES: Mapping[str, str] = {
+    **dict.fromkeys(("status", "status_then", "status_now"), "status"),
+    **dict.fromkeys(("cause", "cause_then", "cause_now"), "cause"),
+    **dict.fromkeys(("type", "zone", "zone_other", "type_senior", "type_junior", "exclusive_class"), "type"),
+    **dict.fromkeys(("exclusive_class_today",), "type"),
+    **dict.fromkeys(("corridor", "protected", "in_native_community", "oil_lot", "remining"), "answer"),
+    **dict.fromkeys(("isolated_peoples", "mining_title_later", "site_category", "ci_method"), "answer"),
+    **dict.fromkeys(("measure", "watched", "additive", "coexisted", "order_known"), "answer"),
+    **dict.fromkeys(("holder_type", "holder_senior", "holder_junior"), "holder"),
+    "confidence": "confidence",
+    "change": "change",
+    "withdrawn_reason": "withdrawn",
+    "legal_context": "legal_context",
+    "near_water": "near_water",
+    "review": "review",
+    "accounting": "accounting",
+    "clock": "clock",
+}
+"""Vocabulary of a column that holds one code."""
+
+
 def word(language: Language, vocabulary: str, code: str) -> str:
     """The words for a code; an unknown code comes back readable: underscores as spaces, on one line."""
     if sentence := SENTENCES.get(vocabulary, {}).get(code):
@@ -208,3 +238,10 @@ def combination(language: Language, codes: str) -> str:
         text = word(language, "type", code.strip().removesuffix("?").strip())
         parts.append(f"{text} ({doubt})" if code.strip().endswith("?") else text)
     return " + ".join(parts)
+
+
+def column_word(language: Language, name: str, code: str) -> str:
+    """The words for a code in a column of CODES: of its vocabulary, else a short answer."""
+    vocabulary = CODES[name]
+    known = code in VOCABULARIES.get(vocabulary, {}) or code in SENTENCES.get(vocabulary, {})
+    return word(language, vocabulary if known else "answer", code)

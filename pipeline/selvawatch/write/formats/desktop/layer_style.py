@@ -7,7 +7,7 @@ from selvawatch.core.schema import Column, Table
 from selvawatch.core.tables import CAUSES, STATUSES
 from selvawatch.write.language.i18n import Language
 from selvawatch.write.language.labels import column_label
-from selvawatch.write.language.vocabulary import CAUSE, STATUS, VOCABULARIES, word
+from selvawatch.write.language.vocabulary import CAUSE, CODES, STATUS, column_word, word
 from selvawatch.write.legend import CAUSE_COLOURS, LEGENDS
 
 QGIS_VERSION = "3.34.0"
@@ -15,24 +15,13 @@ QGIS_VERSION = "3.34.0"
 STYLES = ("cause", "status")
 """Columns by whose codes there is a style each; the first is the default."""
 _LABEL_FROM_SCALE = 50_000
-_WORDS = {"status": "status", "cause": "cause", "confidence": "confidence", "change": "change"}
-_WORDS |= {"legal_context": "legal_context", "near_water": "near_water", "review": "review"}
-_ANSWERS = (
-    *("corridor", "protected", "in_native_community", "oil_lot", "remining", "mining_title_later"),
-    *("isolated_peoples", "site_category", "ci_method", "near_water"),
-)
 
 
 def code_words(column: Column, lang: Language) -> dict[str, str]:
     """The words for each code that a column may have; empty where it has no codes."""
-    return {code: _code_word(column.name, code, lang) for code in column.choices}
-
-
-def _code_word(name: str, code: str, lang: Language) -> str:
-    vocabulary = _WORDS.get(name, "")
-    if code in VOCABULARIES.get(vocabulary, {}):
-        return word(lang, vocabulary, code)
-    return word(lang, "answer", code) if name in _ANSWERS else word(lang, vocabulary, code)
+    if column.name not in CODES:
+        return dict(zip(column.choices, column.choices, strict=True))
+    return {code: column_word(lang, column.name, code) for code in column.choices}
 
 
 def labels_of(table: Table, lang: Language) -> dict[str, str]:
