@@ -48,6 +48,7 @@ def _lists(made):
     older["properties"]["s2:processing_baseline"] = "05.00"
     broken = copy.deepcopy(clear[4])
     broken |= {"id": "broken", "geometry": None}
+    clear[8]["properties"]["eo:cloud_cover"] = 99
     earth.remove(clear[5])
     computer.remove(there[_day(clear[6])])
     nothing = {**copy.deepcopy(clear[7]), "id": "nothing", "assets": None}

@@ -282,6 +282,12 @@ def test_every_source_is_told_by_whether_it_can_be_opened(source, state, told):
     assert finding.state == state and told in finding.line and "pass@" not in finding.line, finding.line
 
 
+def test_an_archive_that_is_searched_without_a_key_says_what_the_key_is_for(monkeypatch):
+    monkeypatch.delenv("COPERNICUS_TOKEN", raising=False)
+    finding = setup_findings.source_finding("sentinel-2", "copernicus")
+    assert finding.state == "warn" and "listed and not read" in finding.line
+
+
 def test_credentials_of_earth_engine_are_told_by_whether_they_are_there(tmp_path, monkeypatch):
     monkeypatch.setenv("CLOUDSDK_CONFIG", str(tmp_path))
     for name in ("GOOGLE_APPLICATION_CREDENTIALS", "EARTHENGINE_PROJECT", "GOOGLE_CLOUD_PROJECT"):

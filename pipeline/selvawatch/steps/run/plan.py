@@ -217,16 +217,27 @@ def _search(
     found = with_known_first(found, before, {name.partition("=")[0] for name in found.silent}, aoi)
     if not found.scenes:
         _explain_nothing(source, aoi, area, until_day, first, found.problems)
-    limit = site.search.max_cloud_percent
+    limit, least = site.search.max_cloud_percent, _least_cloud(found)
     return SceneInputs(
-        scenes=tuple(scene for scene in found.scenes if (scene.cloud_percent or 0) <= limit),
+        scenes=tuple(scene for scene in found.scenes if least[scene.item_key] <= limit),
         problems=found.problems,
-        skipped=tuple(scene for scene in found.scenes if (scene.cloud_percent or 0) > limit),
+        skipped=tuple(scene for scene in found.scenes if least[scene.item_key] > limit),
         superseded=found.superseded,
         unsearched=found.unsearched,
         duplicates=found.duplicates,
         stopped=_stopped(site, found, until_day),
     )
+
+
+def _least_cloud(found: SearchResult) -> dict[tuple[str, str, str], float]:
+    """The least cloud that any source states of a scene's acquisition, percent, by `item_key`; 0: one states
+    none. So which source is named first decides no scene.
+    """
+    least = {scene.item_key: scene.cloud_percent or 0.0 for scene in found.scenes}
+    for duplicate in found.duplicates:
+        if duplicate.of in least:
+            least[duplicate.of] = min(least[duplicate.of], duplicate.scene.cloud_percent or 0.0)
+    return least
 
 
 def _stopped(site: Site, found: SearchResult, until_day: int) -> tuple[str, ...]:
