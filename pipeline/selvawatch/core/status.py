@@ -9,7 +9,7 @@ class Status(IntEnum):
     NONE = 0
     """No sign of loss."""
     PROVISIONAL = 1
-    """Evidence passed the first threshold."""
+    """Evidence passed the first threshold, and is of the kind that is confirmed more often than not."""
     CONFIRMED = 2
     """Enough evidence on at least two separate days."""
     WITHDRAWN = 3
@@ -21,7 +21,7 @@ class Status(IntEnum):
 
 
 MOVES: dict[Status, frozenset[Status]] = {
-    Status.NONE: frozenset({Status.PROVISIONAL}),
+    Status.NONE: frozenset({Status.PROVISIONAL, Status.CONFIRMED}),
     Status.PROVISIONAL: frozenset({Status.CONFIRMED, Status.WITHDRAWN}),
     Status.CONFIRMED: frozenset({Status.CLOSED}),
     Status.WITHDRAWN: frozenset({Status.PROVISIONAL}),

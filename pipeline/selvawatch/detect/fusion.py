@@ -176,6 +176,7 @@ def layers(state: xr.Dataset) -> xr.Dataset:
     """
     flags = state["flags"].to_numpy()
     code = flags & kernels.STATUS_BITS
+    code = np.where(code == kernels.SUSPECT, Status.NONE, code)
     reason = (flags >> kernels.REASON_SHIFT) & kernels.REASON_BITS
     raised = (code == Status.PROVISIONAL) | (code == Status.CONFIRMED) | (code == Status.CLOSED)
     concluded = (code == Status.CONFIRMED) | (code == Status.CLOSED)
@@ -245,6 +246,7 @@ class _Steps:
         self._pixels = self._shape[0] * self._shape[1]
         self._distance = support_px(model, float(state.attrs["resolution"]))
         self._limits, self._levels = _units(model)
+        self._shares = np.array([model.rim.least_share, model.promise.least_fall / model.rim.full])
         self._rule = EvidenceRule(model, baselines)
         self._shared = None if rule is None else SharedParts(model, baselines, rule, corner)
         self._slow = None if rule is None else SlowFalls(model, rule, corner, arrays, self._shape)
@@ -340,7 +342,7 @@ class _Steps:
             day,
             self._model.close_after_days,
             self._model.buffer_days,
-            self._model.rim.least_share,
+            self._shares,
             self._levels,
             self._active,
             self._arrays["flags"],
@@ -365,7 +367,7 @@ def _units(model: Model) -> tuple[np.ndarray, np.ndarray]:
     """Limits and levels of the three sums in whole units, as the kernels take them."""
     sums = (model.optical, model.radar, model.joint)
     limits = np.zeros((3, 4), np.int16)
-    levels = np.zeros((3, 4), np.int64)
+    levels = np.zeros((3, 5), np.int64)
     for row, level in enumerate(sums):
         low, high, provisional, withdrawn, confirmed, alone = (
             model.in_units(nats)
@@ -379,6 +381,7 @@ def _units(model: Model) -> tuple[np.ndarray, np.ndarray]:
             )
         )
         limits[row, :3] = (low, high, provisional)
-        levels[row] = (withdrawn, provisional, confirmed, alone)
+        levels[row, :4] = (withdrawn, provisional, confirmed, alone)
+    levels[1, 4] = model.in_units(model.promise.radar)
     limits[2, 3] = model.in_units(model.radar_low_in_joint)
     return limits, levels

@@ -1,7 +1,7 @@
 """What a detector knows before it looks: streams, baselines, evidence rules and thresholds, as numbers."""
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -344,6 +344,24 @@ class Rim:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Promise:
+    """Which pixels of a provisional sum are told of before they are confirmed; 0 and 0: all.
+
+    Where the running fall of `Rim` is not known, as for radar alone, all are.
+    """
+
+    least_fall: float = 0.0
+    """Running fall from which a pixel is provisional, in units of the index of `Rim`."""
+    radar: float = 0.0
+    """Radar sum from which it is all the same, nats."""
+
+    def __post_init__(self) -> None:
+        """Refuse a negative fall."""
+        _need(self.least_fall >= 0, "least_fall", self.least_fall, "0 or more")
+        _need(self.radar >= 0, "radar", self.radar, "0 or more")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Forest:
     """What a history of forest looks like in one index."""
 
@@ -378,6 +396,7 @@ class Model:
     forest: tuple[Forest, ...]
     """Indices that decide what was forest; the first optical stream that has one decides."""
     streams: tuple[StreamModel, ...]
+    promise: Promise = field(default_factory=Promise)
     lead_days: int = 0
     """Last days of the history that are watched as well, so that what fell in them is not new; 0: none."""
 

@@ -9,11 +9,16 @@ import numba as nb
 import numpy as np
 
 from selvawatch.core.status import Status
+from selvawatch.detect.kernels.slow import WHOLE
 
 NONE, PROVISIONAL, CONFIRMED, WITHDRAWN, CLOSED = (
     int(status)
     for status in (Status.NONE, Status.PROVISIONAL, Status.CONFIRMED, Status.WITHDRAWN, Status.CLOSED)
 )
+
+SUSPECT = 5
+"""Status of a pixel whose sum stands at its provisional level, and that is not promising yet: nobody is told.
+"""
 
 STATUS_BITS = 7
 REASON_SHIFT = 3
@@ -196,6 +201,7 @@ def add_day(
             above = (by_o[p] >= level_o) | (by_r[p] >= level_r) | (by_j[p] >= level_j)
             status = flag[p] & status_bits
             undecided = (status == np.uint8(PROVISIONAL)) | (status == np.uint8(CONFIRMED))
+            undecided |= status == np.uint8(SUSPECT)
             moving = (joint[p] != MISSING) & (above | undecided)
             activity[p] = (np.uint8(ABOVE) if above else np.uint8(0)) | (
                 np.uint8(OPEN) if moving else np.uint8(0)
@@ -203,8 +209,8 @@ def add_day(
 
 
 @nb.njit(
-    "void(int64, int64, int64, int64, int64, int64, int64, int64, int64, float64, int64[:,::1], uint8[::1],"
-    f" uint8[::1], {_SLOT}, {_SLOT}, {_SLOT}, uint16[::1], uint16[::1], uint16[::1], uint8[::1],"
+    "void(int64, int64, int64, int64, int64, int64, int64, int64, int64, float64[::1], int64[:,::1],"
+    f" uint8[::1], uint8[::1], {_SLOT}, {_SLOT}, {_SLOT}, uint16[::1], uint16[::1], uint16[::1], uint8[::1],"
     " uint16[::1])",
     nogil=True,
     cache=True,
@@ -220,7 +226,7 @@ def decide(
     day: int,
     close_after: int,
     again_within: int,
-    least_share: float,
+    shares: np.ndarray,
     levels: np.ndarray,
     active: np.ndarray,
     flags: np.ndarray,
@@ -249,11 +255,12 @@ def decide(
     kept in the place of the joint run. What is provisional again within `again_within` days of its withdrawal
     keeps its `detected_on`.
 
-    A pixel that fell by less than `least_share` of what a neighbour above its level fell is not confirmed
-    while optical speaks of it.
+    A pixel that fell by less than shares[0] of what a neighbour above its level fell is not confirmed while
+    optical speaks of it. One whose running fall is known is provisional only from a fall of shares[1], or a
+    radar sum of levels[1, 4], on; before that it is `SUSPECT`, and may be confirmed all the same.
 
-    levels: (3, 4) int64, whole units of evidence; all others (rows * columns,) of the types of
-    `detect.fusion.STATE`, active uint8; fall: uint8 and fall_on: uint16, see `kernels.slow.keep_fall`.
+    shares: (2,) float64; levels: (3, 5) int64, whole units of evidence; all others (rows * columns,) of the
+    types of `detect.fusion.STATE`, active uint8; fall: uint8, fall_on: uint16: `kernels.slow.keep_fall`.
     """
     # pixels that may move today, a block at a time
     stop = last * columns
@@ -269,8 +276,15 @@ def decide(
             p = moving[number]
             flag = flags[p]
             status = flag & STATUS_BITS
-            # none or withdrawn: provisional
+            promising = fall_on[p] == 0 or fall[p] >= shares[1] * WHOLE or sum_r[p] >= levels[1, 4]
+            # none or withdrawn: provisional where it is promising, else suspect
             if status == NONE or status == WITHDRAWN:  # noqa: SIM109 (numba compiles no `in` on a tuple as fast)
+                if not promising and status == NONE:
+                    flags[p] = (flag & (REASON_BITS << REASON_SHIFT)) | SUSPECT
+                    continue
+                sure = sum_o[p] >= least[0] or sum_r[p] >= least[1] or sum_j[p] >= least[2]
+                if not (promising or sure):
+                    continue
                 flags[p] = (flag & (REASON_BITS << REASON_SHIFT)) | PROVISIONAL
                 if status == NONE or day - decided_on[p] > again_within:
                     detected_on[p] = day
@@ -279,12 +293,13 @@ def decide(
                 continue
             if status == CLOSED:
                 continue
-            # provisional and calm: withdrawn
-            provisional = status == PROVISIONAL
+            # calm: a provisional pixel is withdrawn, and a suspect one is nothing
+            suspect = status == SUSPECT
+            provisional = suspect or status == PROVISIONAL
             calm = sum_o[p] <= levels[0, 0] and sum_r[p] <= levels[1, 0] and sum_j[p] <= levels[2, 0]
             if provisional and calm:
-                flags[p] = (flag & (REASON_BITS << REASON_SHIFT)) | WITHDRAWN
-                decided_on[p] = day
+                flags[p] = (flag & (REASON_BITS << REASON_SHIFT)) | (NONE if suspect else WITHDRAWN)
+                decided_on[p] = 0 if suspect else day
                 continue
             # a sum at its confirmation: how many neighbours stand with it
             news_o = sum_o[p] >= least[0] and flag & OPTICAL_BIT == 0
@@ -300,14 +315,13 @@ def decide(
                                 near += active[q] & ABOVE
                                 if active[q] & ABOVE and fall[q] > core:
                                     core = fall[q]
-                # a rim that optical sees, of what fell far more: not yet
-                if provisional and sum_o[p] > 0 and fall_on[p] > 0 and fall[p] < least_share * core:
-                    continue
+                # a rim that optical sees, of what fell far more: not yet; else
                 # confirmed, with the run that confirmed in the place of the joint one
+                rim = provisional and sum_o[p] > 0 and fall_on[p] > 0 and fall[p] < shares[0] * core
                 at = 2 if near >= neighbours else 3
-                by_o = sum_o[p] >= levels[0, at]
-                by_r = sum_r[p] >= levels[1, at]
-                by_j = sum_j[p] >= levels[2, at]
+                by_o = sum_o[p] >= levels[0, at] and not rim
+                by_r = sum_r[p] >= levels[1, at] and not rim
+                by_j = sum_j[p] >= levels[2, at] and not rim
                 if by_o:
                     flag |= OPTICAL_BIT
                 if by_r:
@@ -315,10 +329,16 @@ def decide(
                 if provisional and (by_o or by_r or by_j):
                     flag = (flag & (0xFF ^ STATUS_BITS)) | CONFIRMED
                     decided_on[p] = day
+                    if suspect:
+                        detected_on[p] = provisional_on[p] = day
                     if by_o:
                         since_j[p], gap_j[p], count_j[p] = since_o[p], gap_o[p], count_o[p]
                     elif not by_j:
                         since_j[p], gap_j[p], count_j[p] = since_r[p], gap_r[p], count_r[p]
+            # suspect and promising by now: provisional
+            if suspect and promising and flag & STATUS_BITS == SUSPECT:
+                flag = (flag & (0xFF ^ STATUS_BITS)) | PROVISIONAL
+                detected_on[p] = provisional_on[p] = day
             # confirmed long ago: closed
             if status == CONFIRMED and close_after > 0 and day - decided_on[p] >= close_after:
                 flag = (flag & (0xFF ^ STATUS_BITS)) | CLOSED
