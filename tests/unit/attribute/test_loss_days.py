@@ -93,3 +93,18 @@ def test_a_product_covers_its_first_to_its_last_day_where_nobody_declares_it():
 def test_a_column_that_is_not_there_is_named_with_those_that_are(fields):
     with pytest.raises(LayerError, match="no such .* field; got z; needed one of .'a'."):
         read({"a": [2019]}, **fields)
+
+
+@pytest.mark.parametrize(
+    ("values", "until", "message"),
+    [
+        (["si", "no", "maybe"], "2018-12-31", "yes or no in some rows alone.*'maybe'.*correct"),
+        ([1, 0, 2], "2018-12-31", "yes or no in some rows alone.*'2'"),
+        (["2017-05-01", "2019-05-01", None], "2018-12-31", "after --stock-until.*row 1.*2019-05-01"),
+    ],
+)
+def test_a_column_of_the_stock_that_says_two_things_is_refused_with_what_it_says(values, until, message):
+    frame = pd.DataFrame({"d": ["2019-01-01"] * 3, "s": values})
+    fields = DateFields(field="d", stock_field="s", stock_until=dt.date.fromisoformat(until))
+    with pytest.raises(LayerError, match=message):
+        days_of_loss(frame, fields)

@@ -176,11 +176,12 @@ def _stock(
         by_then = (last <= declared).to_numpy()
         dated = bool(fields.field) or first.notna().any()
         return (by_then if dated else np.ones(len(loss), bool)), last.where(by_then, declared)
-    flags = _flags(loss[fields.stock_field])
+    flags = _flags(loss[fields.stock_field], f"{where}, {fields.stock_field}")
     if flags is None:
         days = read_dates(
             loss[fields.stock_field], DateRule(form=fields.form), where=f"{where}, {fields.stock_field}"
         )
+        _check_until(days.last, declared, f"{where}, {fields.stock_field}")
         return ~days.missing, days.last
     until = last.fillna(declared)
     late = np.flatnonzero(flags & (until > declared).to_numpy())
@@ -199,14 +200,42 @@ def _stock(
     return flags, until
 
 
-def _flags(values: pd.Series) -> np.ndarray | None:
-    """Yes or no of each row, blank being no; None where the column says something else."""
+def _check_until(days: pd.Series, declared: pd.Series, where: str) -> None:
+    """Refuse days of a stock after the one that was declared for all of it."""
+    late = np.flatnonzero((days > declared).to_numpy())
+    if len(late):
+        raise LayerError(
+            "days of the stock are after --stock-until",
+            where=where,
+            got=f"{len(late)} of {len(days)}, {listed_rows(late)}: {days.iloc[late[0]].date()}",
+            needed=f"{declared.iloc[late[0]].date()} or before",
+            do="leave --stock-until out, since the column says the day of each row, or correct them",
+        )
+
+
+def _flags(values: pd.Series, where: str) -> np.ndarray | None:
+    """Yes or no of each row, blank being no; None where the column says something else.
+
+    Raises
+    ------
+    LayerError
+        For yes or no in some rows, and something else in others.
+    """
     texts = [
         "" if value is None or (not isinstance(value, str) and pd.isna(value)) else str(value).strip().lower()
         for value in values.tolist()
     ]
     plain = [text.removesuffix(".0") for text in texts]
-    if not set(plain) <= _YES | _NO:
+    strange = sorted(set(plain) - _YES - _NO)
+    if strange and set(plain) & (_YES | _NO) - {""}:
+        raise LayerError(
+            "the column of the stock says yes or no in some rows alone",
+            where=where,
+            got=", ".join(map(repr, strange[:_LISTED])),
+            needed="yes or no (1, 0, si, no, true, false, blank) in all rows, or a day in all of the stock",
+            do="correct these values",
+        )
+    if strange:
         return None
     return np.array([text in _YES for text in plain], bool)
 
