@@ -107,9 +107,11 @@ def export_format(given: str | None, out: Path) -> str:
     TableError
         For an ending of no format, or of another one than the given.
     """
-    endings = {name: form.suffix for name, form in export_formats().items()}
-    others = {FORM: ".xlsx", MAP: ".mbtiles"} | dict.fromkeys(ENCODINGS, ".tif")
-    return format_of_file(given, out, endings | others, "gpkg")
+    known = export_formats()
+    meant = {name: form.suffix for name, form in known.items() if form.suffix == f".{name}"}
+    named = {name: form.suffix for name, form in known.items()} | dict.fromkeys(ENCODINGS, ".tif")
+    endings = meant | {MAP: ".mbtiles"}
+    return format_of_file(given, out, endings if given is None else endings | named | {FORM: ".xlsx"}, "gpkg")
 
 
 def copy_alerts(store: str, tier: str, name: str, out: Path, words: str = "") -> Path:

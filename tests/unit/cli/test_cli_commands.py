@@ -4,6 +4,7 @@ import itertools
 import json
 import shutil
 import sys
+import zipfile
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -87,6 +88,23 @@ def test_alerts_export_writes_the_product_of_the_tier(small_run, store, command,
         openpyxl.load_workbook(out, read_only=True).close()
 
 
+def test_files_that_no_run_writes_are_made_on_demand(small_run, store, command, tmp_path):
+    alerts = gpd.read_parquet(small_run.products / "restricted" / "alerts.parquet")
+    count = len(alerts)
+    for name in ("a.kmz", "a.shp", "a.qgz", "b.qgs"):
+        words = ["--store", store, "--tier", "restricted", "--out", tmp_path / name]
+        assert command("alerts", "export", *words).code == 0
+    layers = [name for name, _ in pyogrio.list_layers(tmp_path / "a.kmz")]
+    assert sum(len(pyogrio.read_dataframe(tmp_path / "a.kmz", layer=name)) for name in layers) == count
+    with zipfile.ZipFile(tmp_path / "a.kmz") as archive:
+        pictures = {name for name in archive.namelist() if name.endswith(".jpg")}
+    named = {*alerts["before_picture"].dropna(), *alerts["after_picture"].dropna()}
+    assert pictures == {name.replace("pictures/", "files/") for name in named} != set()
+    assert len(pyogrio.read_dataframe(tmp_path / "a.shp")) == count
+    assert (tmp_path / "a.gpkg").read_bytes() == (tmp_path / "b.gpkg").read_bytes()
+    assert len(pyogrio.read_dataframe(tmp_path / "a.gpkg")) == count
+
+
 def test_export_and_bulletin_give_the_public_tier_unless_asked(small_run, store, command, tmp_path):
     command("alerts", "export", "--store", store, "--out", tmp_path / "out.gpkg")
     command("bulletin", "--store", store, "--out", tmp_path / "out.html")
@@ -111,6 +129,9 @@ def test_an_unknown_format_is_answered_with_the_known_ones(store, command, tmp_p
     assert "got dxf" in line and "gpkg" in line and "gfw" in line
     line = command(*export).error
     assert "got .dxf" in line and ".gpkg" in line and not (tmp_path / "x.dxf").exists()
+    for name in ("x.json", "x.tif"):  # of several formats, none of them the one that is meant
+        line = command("alerts", "export", "--store", store, "--out", tmp_path / name).error
+        assert "no format has the ending" in line and "--format" in line
 
 
 @pytest.mark.parametrize(
