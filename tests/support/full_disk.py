@@ -18,7 +18,8 @@ from selvawatch.core.tables import ALERTS, Tier
 from selvawatch.errors import SelvawatchError
 from selvawatch.sources.clip import _write
 from selvawatch.write import tiers
-from selvawatch.write.bulletin.plots import draw_bars
+from selvawatch.write.charts.bars import draw_bars
+from selvawatch.write.charts.drawing import About
 from selvawatch.write.formats.companions import write_dictionary, write_provenance
 from selvawatch.write.formats.format_table import FORMATS
 from selvawatch.write.formats.raster import write_layers
@@ -46,7 +47,7 @@ def writers(folder: Path) -> dict[str, Callable[[], object]]:
         "crs": rasterio.crs.CRS.from_epsg(32719),
     }
     profile |= {"transform": HERE, "nodata": None}
-    bars = {"labels": ["a", "b"], "title": "t", "unit": "ha"}
+    bars = {"labels": ["a", "b"], "about": About(title="t", lines=()), "unit": "ha"}
     bars |= {name: np.array([1.0, 2.0]) for name in ("values", "low", "high")}
 
     def streamed() -> None:

@@ -208,6 +208,14 @@ def bulletin(
             " default: since the run before. Printed unless --out is given."
         ),
     ] = None,
+    charts: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Write charts into a folder instead, SVG and PNG in both languages: loss by month, by type"
+            " and period, advance of fronts, how soon loss was found.",
+        ),
+    ] = None,
     site: PublishedSiteOption = None,
 ) -> None:
     """The bulletin of the current run, with what people answered since."""
@@ -216,6 +224,13 @@ def bulletin(
     from selvawatch.write.formats.endings import format_of_file
 
     _check_site(site, store)
+    if charts is not None:
+        if out is not None or since is not None or form is not None:
+            raise StoreError(
+                "charts are files of their own", got="--charts", do="leave --out, --since, --format out"
+            )
+        _write_charts(store, tier, charts, site)
+        return
     form = format_of_file(form, out, _BULLETIN_ENDINGS, "html") if out is not None else form or "html"
     if since is not None or form == "json":
         from selvawatch.steps.bulletins import written_since
@@ -231,3 +246,15 @@ def bulletin(
         return
     name = f"bulletin-{lang}-message.txt" if form == "message" else f"bulletin-{lang}.{form}"
     typer.echo(bulletin_now(store, tier, name, out))
+
+
+def _write_charts(store: str, tier: str, folder: Path, site: Path | None) -> None:
+    from selvawatch.steps.products import alerts_now
+    from selvawatch.steps.store_site import site_of_store
+    from selvawatch.steps.tables import charts_of
+    from selvawatch.store.folders import open_store
+
+    opened = open_store(store)
+    with site_of_store(opened, site) as loaded:
+        for path in charts_of(loaded, opened, alerts_now(store, tier).released, folder):
+            typer.echo(str(path))

@@ -84,7 +84,7 @@ def table(
     with site_of_store(opened, site) as loaded:
         made = make_table(loaded, opened, request)
     if plot is not None:
-        typer.echo(str(plot_table(plot, made.released, request)), err=as_json)
+        typer.echo(str(plot_table(plot, made, request, lang)), err=as_json)
     if out is not None or plot is None:
         _give_out(made, out, as_json, lang)
 

@@ -359,3 +359,26 @@ def test_pictures_are_of_the_days_of_their_alert_and_one_of_now_is_newer(restric
         assert files == sides
         for path in restricted.glob(f"pictures/{alert}-*.jpg"):
             assert path.stat().st_size <= 40_000
+
+
+def test_charts_of_a_run_are_drawn_in_both_languages_and_say_where_they_are_from(
+    small_run, command, tmp_path
+):
+    words = ["--store", small_run.store, "--tier", "restricted", "--charts", tmp_path / "charts"]
+    done = command("bulletin", *words, "--site", small_run.site)
+    assert done.code == 0, done
+    names = {
+        f"{chart}-{code}{suffix}"
+        for chart in ("months", "types", "fronts", "promptness")
+        for code in ("es", "en")
+        for suffix in (".svg", ".png")
+    }
+    assert {path.name for path in (tmp_path / "charts").iterdir()} == names
+    run = small_run.products.name[:12]
+    for path in (tmp_path / "charts").glob("*.svg"):
+        svg = path.read_text(encoding="utf-8")
+        assert (
+            run in svg and "La Pampa" in svg and not re.search("<!-- (in_force|none|outside|mining) -->", svg)
+        )
+    refused = command("bulletin", *words, "--format", "html")
+    assert refused.code == 1 and "files of their own" in refused.err

@@ -16,7 +16,7 @@ from selvawatch.core.schema import Table
 from selvawatch.core.table_options import TableRequest
 from selvawatch.core.tier import Tier
 from selvawatch.errors import TableError
-from selvawatch.steps.tables import plot_table
+from selvawatch.steps.tables import MadeTable, plot_table
 from selvawatch.tables import TABLES, TableOptions, build
 from selvawatch.write.tiers import Gate, TierRule, apply
 
@@ -199,5 +199,7 @@ def test_a_chart_says_where_there_is_no_number_instead_of_drawing_zero_alone(tmp
         frame,
         Gate(tier=Tier.RESTRICTED, rule=rule, data_day=made.TODAY),
     )
-    drawn = plot_table(tmp_path / "p.svg", shown, TableRequest(name="loss_by_period"))
+    drawn = plot_table(
+        tmp_path / "p.svg", MadeTable(released=shown, provenance={}), TableRequest(name="loss_by_period")
+    )
     assert drawn.read_text(encoding="utf-8").count("sin dato") == int(frame["ha"].isna().sum()) > 0

@@ -142,10 +142,11 @@ def _read_value(column: Column, value: Any, kind: str, lang: Language) -> Any:
         return round(float(value), 0 if column.unit == "m" else 2)
     if isinstance(value, bool):
         return word(lang, "answer", "yes" if value else "no")
-    return _words_of(column.name, value, lang) if isinstance(value, str) else value
+    return words_of(column.name, value, lang) if isinstance(value, str) else value
 
 
-def _words_of(name: str, value: str, lang: Language) -> str:
+def words_of(name: str, value: str, lang: Language) -> str:
+    """Words for a text cell of a column: those of its codes, or the text as it is."""
     if not value:
         return ""
     if name in _COMBINATIONS:
