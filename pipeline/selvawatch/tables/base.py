@@ -372,7 +372,7 @@ def added(
     """Hectares of weighted pieces by keys; the dimensions of `options.by` come first among the keys.
 
     By year or month a piece stands in each that it may belong to (see `loss_in_periods.rows_in_periods`); a
-    weight that is no number leaves hectares empty where nothing else adds to them.
+    weight that is no number leaves hectares, and how many events there are, empty where nothing else adds.
     A dimension that is a column of `rows` is shown as it stands there.
     """
     frame = inputs.pieces.frame
@@ -410,7 +410,9 @@ def added(
         groups, table["_all"] = ["_all"], "all"
     grouped = table.groupby(groups, dropna=False, sort=True)
     summed = grouped[sums].sum(min_count=1)
-    summed["events_n"] = grouped["event"].nunique()
+    events = grouped["event"].nunique()
+    unsure = summed["ha"].isna() & (events == 0)
+    summed["events_n"] = events.astype("Int64").mask(unsure) if unsure.any() else events
     return summed.reset_index().drop(columns="_all", errors="ignore")
 
 

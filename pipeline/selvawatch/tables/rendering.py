@@ -101,7 +101,7 @@ def with_every_step(
     more.loc[unseen, numbers] = np.nan
     full = pd.concat([part for part in (table, more) if len(part)], ignore_index=True)[list(table.columns)]
     if "events_n" in full:
-        full["events_n"] = full["events_n"].astype("Int64" if unseen.any() else "int64")
+        full["events_n"] = full["events_n"].astype("Int64" if full["events_n"].isna().any() else "int64")
     return full.sort_values(keys, kind="stable", ignore_index=True)
 
 

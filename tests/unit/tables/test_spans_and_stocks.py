@@ -46,6 +46,15 @@ def product(days, *, cause="mining", areas=(), **fields):
     )
 
 
+@pytest.mark.parametrize("accounting", ["exclusive", "combination"])
+def test_without_a_layer_of_zones_two_products_have_no_row_outside_all_zones(accounting):
+    rights = made.register([{"type": "timber", "geometry": square(0)}], types={"timber": "timber"})
+    first, other = (made.inputs(made.cells([square(at)]), rights) for at in (0, 1))
+    compared = dataclasses.replace(first, other=other, other_label="other")
+    found = table(compared, "products_compared", accounting=accounting)
+    assert set(found["class"]) == {"unknown"} and found["ha"].sum() > 0
+
+
 def table(inputs, name="loss_by_period", **options):
     return build(name, inputs, TableOptions(**options))
 
@@ -54,7 +63,8 @@ def test_a_yearly_loss_is_empty_in_every_month_and_stands_once_across():
     found = table(product([2019]), periods="month").set_index("period")
     months = found.drop("across")
     assert list(months.index) == [f"2019-{month:02d}" for month in range(1, 13)]
-    assert months["ha"].isna().all() and months["share"].isna().all()
+    assert months["ha"].isna().all() and months["share"].isna().all() and months["events_n"].isna().all()
+    assert found["events_n"]["across"] == 1
     assert set(months["ha_lo"]) == {0.0} and set(months["ha_hi"]) == {1.0}
     assert found.loc["across", ["ha", "ha_lo", "ha_hi", "share"]].tolist() == [1.0, 1.0, 1.0, 1.0]
     assert table(product([2019]), periods="year")["ha"].tolist() == [1.0]

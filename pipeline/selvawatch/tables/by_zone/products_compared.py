@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from selvawatch.attribute.accountings import OUTSIDE
+from selvawatch.attribute.accountings import NOT_KNOWN, OUTSIDE, class_of_nothing
 from selvawatch.attribute.loss.loss_in_periods import BESIDE_PERIODS, STOCK
 from selvawatch.attribute.periods import PeriodSet, calendar
 from selvawatch.core.schema import column, columns
@@ -97,11 +97,12 @@ def _periods(both: Sequence[TableInputs], options: TableOptions) -> PeriodSet:
 
 def _zones(inputs: TableInputs, options: TableOptions) -> set[tuple[str, str]]:
     """Zones and validity that have a row though neither product lost anything there."""
-    if options.accounting == "combination":
-        return {(OUTSIDE, "")}
-    present = types_shown(inputs)
     counted = scale_of(inputs, options).counted("zone")
-    return {(OUTSIDE, ""), *((kind, "in_force") for kind in counted if kind in present)}
+    nothing = (class_of_nothing(inputs.register, counted), "")
+    if options.accounting == "combination":
+        return {nothing}
+    present = types_shown(inputs)
+    return {nothing, *((kind, "in_force") for kind in counted if kind in present)}
 
 
 def _of_product(inputs: TableInputs, options: TableOptions, periods: PeriodSet) -> pd.DataFrame:
@@ -128,7 +129,7 @@ def _shown(
     after = inputs.pieces.today + 1
     ends = {name: np.array([start, max(start, min(end, after) - 1)]) for name, (start, end) in bounds.items()}
     told = {
-        (name, kind): kind == OUTSIDE or inputs.register.could_hold(kind, days).any()
+        (name, kind): kind in (OUTSIDE, NOT_KNOWN) or inputs.register.could_hold(kind, days).any()
         for name, days in ends.items()
         for kind in set(full["class"])
     }
