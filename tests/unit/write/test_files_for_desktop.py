@@ -18,7 +18,7 @@ from selvawatch.register.vector_files import read_vector
 from selvawatch.write import tiers
 from selvawatch.write.formats.desktop.gpkg import write_gpkg, write_people_gpkg
 from selvawatch.write.formats.desktop.qgis_project import write_qgis
-from selvawatch.write.formats.desktop.shapefile import FIELDS, write_shapefile
+from selvawatch.write.formats.desktop.shapefile import FIELDS, _bytes_of, write_shapefile
 from selvawatch.write.language.i18n import language
 from write_data import DATA_DAY, OPEN_RULE, PROVENANCE, alerts, hostile_alerts, real_alerts
 
@@ -103,6 +103,7 @@ def test_a_shapefile_is_read_back_with_short_names_real_dates_and_the_texts_as_t
     path = write_shapefile(tmp_path / "a.shp", out, PROVENANCE)
     parts = {"a.shp", "a.shx", "a.dbf", "a.prj", "a.cpg", "a-procedencia.json"}
     assert {one.name for one in tmp_path.iterdir()} == parts
+    assert path.stat().st_size == _bytes_of(out.frame.geometry.to_numpy())
     back = gpd.read_file(path)
     assert len(back) == len(out.frame) and back.crs == out.frame.crs
     names = [name for name in back.columns if name != "geometry"]

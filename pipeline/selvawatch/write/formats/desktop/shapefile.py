@@ -10,10 +10,11 @@ import geopandas as gpd
 import numpy as np
 import pyarrow as pa
 import pyogrio
+import pyogrio.errors
 import shapely
 
 from selvawatch.core.days import to_date
-from selvawatch.core.files import write_checked
+from selvawatch.core.files import disk_error, write_checked
 from selvawatch.core.schema import Column
 from selvawatch.errors import TableError
 from selvawatch.write.formats.companions import write_provenance
@@ -43,6 +44,12 @@ FIELDS: Mapping[str, str] = {
 """Columns that go into a shapefile, and what they are called in it."""
 PARTS = (".shp", ".shx", ".dbf", ".prj", ".cpg")
 _TEXT_BYTES = 254
+_FAULTS = (
+    pyogrio.errors.DataSourceError,
+    pyogrio.errors.DataLayerError,
+    pyogrio.errors.FeatureError,
+    pyogrio.errors.FieldError,
+)
 
 
 def write_shapefile(path: Path, released: Released, provenance: Mapping[str, str]) -> Path:
@@ -54,6 +61,8 @@ def write_shapefile(path: Path, released: Released, provenance: Mapping[str, str
     ------
     TableError
         For rows without geometry.
+    DiskError
+        When the disk is full or fails; nothing is put there.
     """
     frame = released.frame
     if not isinstance(frame, gpd.GeoDataFrame):
@@ -69,20 +78,29 @@ def write_shapefile(path: Path, released: Released, provenance: Mapping[str, str
     rows = pa.Table.from_arrays([*arrays, outlines], schema=pa.schema([*fields, kind]))
     with TemporaryDirectory() as folder:
         made = Path(folder) / f"{path.stem}.shp"
-        pyogrio.write_arrow(
-            rows,
-            made,
-            driver="ESRI Shapefile",
-            geometry_name="geometry",
-            geometry_type="Polygon",
-            crs=frame.crs.to_wkt(),
-            encoding="UTF-8",
-        )
+        try:
+            pyogrio.write_arrow(
+                rows,
+                made,
+                driver="ESRI Shapefile",
+                geometry_name="geometry",
+                geometry_type="Polygon",
+                crs=frame.crs.to_wkt(),
+                encoding="UTF-8",
+            )
+        except (*_FAULTS, RuntimeError) as error:
+            raise disk_error(path, str(error).rsplit(": ", 1)[-1], _bytes_of(shapes)) from error
         for part in reversed(PARTS):  # the one that readers ask for last
             content = made.with_suffix(part).read_bytes()
             write_checked(path.with_suffix(part), _dated(content, released) if part == ".dbf" else content)
     write_provenance(path, provenance)
     return path
+
+
+def _bytes_of(shapes: np.ndarray) -> int:
+    """Size of the `.shp` of these polygons: a head, and for each its own head, rings and vertices."""
+    rings = (1 + shapely.get_num_interior_rings(shapely.get_parts(shapes))).sum()
+    return int(100 + 52 * len(shapes) + 4 * rings + 16 * shapely.get_num_coordinates(shapes).sum())
 
 
 def _array(column: Column, cells: Iterable[Any]) -> pa.Array:
