@@ -25,6 +25,7 @@ from selvawatch.write.bulletin.bulletin_model import (
     TileCoverage,
     UnreadScene,
     headline,
+    shown_in_full,
 )
 from selvawatch.write.bulletin.pictures import Window, drawn_alike
 from selvawatch.write.run_provenance import Run
@@ -225,7 +226,7 @@ def bulletin(
                 old=True,
             ),
         ),
-        pictures={alert_id: pictures(n) for n, alert_id in enumerate(frame["alert_id"])},
+        pictures={alert_id: pictures(n) for n, alert_id in enumerate(shown_in_full(frame))},
         references=(
             Reference(kind="road", name=evil[3] or "Interoceánica Sur", geometry=road),
             Reference(kind="river", name="Malinowski", geometry=river),

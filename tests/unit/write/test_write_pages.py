@@ -10,9 +10,18 @@ from selvawatch.core.days import to_day
 from selvawatch.core.schema import Tier
 from selvawatch.core.tables import ALERTS, CELLS
 from selvawatch.errors import TableError
+from selvawatch.steps.run.pictures import PAGE_BYTES
 from selvawatch.write import tiers
 from selvawatch.write.bulletin.bulletin import MESSAGE_LENGTH, html, message, text, write_bulletin
-from selvawatch.write.bulletin.bulletin_model import ListedSensor, headline, loss_table, shown_in_full
+from selvawatch.write.bulletin.bulletin_model import (
+    MOMENTS,
+    ListedSensor,
+    Picture,
+    headline,
+    largest_mines,
+    loss_table,
+    shown_in_full,
+)
 from selvawatch.write.bulletin.cautions import DISCLAIMER
 from selvawatch.write.bulletin.map_page import Backdrop, map_page, write_map
 from selvawatch.write.bulletin.pdf import write_pdf
@@ -128,6 +137,26 @@ def test_a_bulletin_is_under_100_kb_without_its_pictures():
     for code in LANGUAGES:
         made = html(content, language(code))
         assert len(re.sub(r"data:image/[^\"]+", "", made).encode()) < 100_000
+
+
+def test_a_bulletin_of_200_events_is_under_2_mb_with_the_largest_pictures_there_may_be():
+    content = bulletin(Tier.RESTRICTED, count=200)
+    shown = shown_in_full(content.alerts.frame, content.top)
+    part = PAGE_BYTES // len(shown) // 9
+    most = {
+        alert: tuple(
+            Picture(moment=moment, bands=bands, day=DATA_DAY, sensor="sentinel-2", content=bytes(size))
+            for bands, size in (("natural", 2 * part), ("swir", part))
+            for moment in MOMENTS
+        )
+        for alert in shown
+    }
+    page = html(replace(content, pictures=most), language("es"))
+    assert page.count("data:image/jpeg") == 6 * len(shown) and len(shown) >= 12
+    assert 1_500_000 < len(page.encode()) <= 2_000_000
+    largest = set(largest_mines(content.alerts.frame)["alert_id"])
+    assert len(largest) == 10 and all(alert in page for alert in largest)
+    assert len(map_page(content, language("es")).encode()) <= 2_000_000
 
 
 @pytest.mark.parametrize("tier", [Tier.PUBLIC, Tier.PARTNER])
