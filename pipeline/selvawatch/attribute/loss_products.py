@@ -242,7 +242,8 @@ def loss_cells(
     """
     declared = areas_of(loss, area_field, product.name)
     outlines = loss.geometry.to_numpy()
-    ha = hectares(outlines, str(loss.crs), equal_area) if declared is None else declared
+    measured = hectares(outlines, str(loss.crs), equal_area, points_alone=True)
+    ha = measured if declared is None else declared
     shapes, _ = polygons(outlines, [str(row) for row in range(len(loss))])
     kept = np.array([shape is not None for shape in shapes], bool)
     if (ha[~kept] > _VANISHING_HA).any():

@@ -17,15 +17,18 @@ def equal_area_crs(lon: float, lat: float) -> CRS:
     return CRS.from_proj4(f"+proj=laea +lat_0={lat:.6f} +lon_0={lon:.6f} +datum=WGS84 +units=m +no_defs")
 
 
-def hectares(geometries: np.ndarray, crs: str | CRS, equal_area: CRS) -> np.ndarray:
+def hectares(
+    geometries: np.ndarray, crs: str | CRS, equal_area: CRS, *, points_alone: bool = False
+) -> np.ndarray:
     """Equal-area hectares of geometries given in `crs`; float64, one each, 0 for an empty geometry.
 
     Edges are straight in a CRS in metres, and bend with it. In degrees only the points are moved: a line
-    between them may have been drawn in any CRS.
+    between them may have been drawn in any CRS; so too where `points_alone`, as other programs measure what
+    a user brings.
     """
     transformer = Transformer.from_crs(crs, equal_area, always_xy=True)
     shapes = np.asarray(geometries, object)
-    if CRS.from_user_input(crs).is_projected:
+    if not points_alone and CRS.from_user_input(crs).is_projected:
         shapes = shapely.segmentize(shapes, LONGEST_EDGE_M)
     moved = shapely.transform(shapes, lambda x, y: transformer.transform(x, y), interleaved=False)
     return np.asarray(shapely.area(moved), np.float64) / M2_PER_HA

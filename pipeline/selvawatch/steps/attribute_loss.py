@@ -109,7 +109,7 @@ def attribute_file(
     result = attribute_layer(lost, layers, equal_area=equal_area, area_field=loss.area_field)
     if register is not None:
         result = with_rights_together(result, register, days, equal_area, by_area=declared is not None)
-    ha = hectares(lost.geometry.to_numpy(), crs, equal_area)
+    ha = hectares(lost.geometry.to_numpy(), crs, equal_area, points_alone=True)
     total_ha = float((ha if declared is None else declared).sum())
     outside_ha = float(result.loc[result["zone_layer"].isna(), "attributed_ha"].sum())
     remarks = [*features.remarks, *(days.remarks if days is not None else ())]

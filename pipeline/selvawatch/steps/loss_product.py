@@ -77,7 +77,7 @@ def loss_product(
             ("ha", f"{cells['ha'][cells['dating'] == dating].sum():.6f}"),
         )
     }
-    ha = hectares(lost.geometry.to_numpy(), crs, equal_area)
+    ha = hectares(lost.geometry.to_numpy(), crs, equal_area, points_alone=True)
     remarks = [
         *features.remarks,
         *days.remarks,

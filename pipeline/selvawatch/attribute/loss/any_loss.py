@@ -72,7 +72,7 @@ def attribute_layer(
     table = table.sort_values(["_loss", "_layer", "_order"], kind="stable").reset_index(drop=True)
     index = table["_loss"].to_numpy(np.int64)
     shared = table["_shared"].to_numpy(object)
-    table["overlap_ha"] = hectares(shared, loss.crs, equal_area)
+    table["overlap_ha"] = hectares(shared, loss.crs, equal_area, points_alone=True)
     share = shapely.area(shared) / area[index]
     table["attributed_ha"] = table["overlap_ha"] if declared is None else declared[index] * share
     loss_columns = loss.drop(columns="geometry")

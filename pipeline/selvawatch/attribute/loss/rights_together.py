@@ -109,7 +109,8 @@ def _apart(rows: gpd.GeoDataFrame, measure: _Measure) -> gpd.GeoDataFrame:
             continue
         of = rows[rows["_best"] >= state] if state != _NOT else rows[rows["_best"] == _NOT]
         row, shape = of.tail(1), shapely.union_all(solid)
-        ha = float(hectares(np.array([shape], object), measure.crs, measure.equal_area)[0])
+        outline = np.array([shape], object)
+        ha = float(hectares(outline, measure.crs, measure.equal_area, points_alone=True)[0])
         share = shapely.area(shape) / float(row.geometry.area.iloc[0])
         attributed = float(row["attributed_ha"].iloc[0]) * share if measure.by_area else ha
         row = row.assign(overlap_ha=ha, attributed_ha=attributed, zone_validity=_WORDS[state])
