@@ -21,7 +21,7 @@ class Status(IntEnum):
 
 
 MOVES: dict[Status, frozenset[Status]] = {
-    Status.NONE: frozenset({Status.PROVISIONAL, Status.CONFIRMED}),
+    Status.NONE: frozenset({Status.PROVISIONAL, Status.CONFIRMED, Status.NODATA}),
     Status.PROVISIONAL: frozenset({Status.CONFIRMED, Status.WITHDRAWN}),
     Status.CONFIRMED: frozenset({Status.CLOSED}),
     Status.WITHDRAWN: frozenset({Status.PROVISIONAL}),

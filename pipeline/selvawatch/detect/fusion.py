@@ -170,9 +170,10 @@ def layers(state: xr.Dataset) -> xr.Dataset:
     pixel's run is over: its onset is the day it became provisional, its earliest onset is not known. A pixel
     that is provisional again within `buffer_days` of its withdrawal keeps the day it was detected on.
 
-    A confirmed pixel whose onset lies before the monitoring is not monitored: `Reason.LOST_BEFORE`, with the
-    onset and its bounds and no other day. Until it is decided such a pixel has no status, and one that was
-    provisional before the monitoring and is withdrawn never had one.
+    A pixel whose sum passed the first threshold before the monitoring has no status until it is decided, and
+    none where it is withdrawn. Confirmed with a run that began before, it is not monitored:
+    `Reason.LOST_BEFORE`, with the onset and its bounds and no other day. No onset of an alert is earlier than
+    the monitoring.
     """
     flags = state["flags"].to_numpy()
     code = flags & kernels.STATUS_BITS
@@ -187,17 +188,19 @@ def layers(state: xr.Dataset) -> xr.Dataset:
         leads = open_run & (state[f"sum_{name}"].to_numpy() > 0)
         run = {part: np.where(leads, state[f"{part}_{name}"].to_numpy(), run[part]) for part in run}
     since = int(state.attrs.get("monitored_from", 0))
-    provisional_on, decided_on = state["provisional_on"].to_numpy(), state["decided_on"].to_numpy()
-    known_on = np.maximum(provisional_on, since)
-    detected_on = state["detected_on"].to_numpy()
-    detected_on = np.where(detected_on < since, known_on, detected_on)
-    before = raised & (run["since"] < since)
-    undecided = (before & open_run) | (withdrawn & (provisional_on < since))
-    reason = np.where((reason == Reason.MONITORED) & before & ~open_run, Reason.LOST_BEFORE, reason)
+    passed_on, decided_on = state["provisional_on"].to_numpy(), state["decided_on"].to_numpy()
+    suspected = (passed_on > 0) & (passed_on < since)
+    before = suspected & concluded & (run["since"] < since)
+    undecided = suspected & (open_run | withdrawn)
+    reason = np.where((reason == Reason.MONITORED) & before, Reason.LOST_BEFORE, reason)
     raised, withdrawn, open_run = (which & ~undecided for which in (raised, withdrawn, open_run))
     code = np.where(undecided, Status.NONE, code)
     dated = (raised | withdrawn) & (reason == Reason.MONITORED)
-    onset = np.where(raised, run["since"], np.where(withdrawn, provisional_on, 0))
+    detected_on = state["detected_on"].to_numpy()
+    detected_on = np.where(detected_on < since, np.where(suspected, decided_on, passed_on), detected_on)
+    provisional_on = np.maximum(passed_on, detected_on)
+    began = np.where(before, run["since"], np.maximum(run["since"], since))
+    onset = np.where(raised, began, np.where(withdrawn, provisional_on, 0))
     bounded = raised & (run["gap"] > 0) & (run["gap"] < 255)
     both = (flags & kernels.OPTICAL_BIT > 0) & (flags & kernels.RADAR_BIT > 0)
     confidence = np.select(
@@ -213,7 +216,7 @@ def layers(state: xr.Dataset) -> xr.Dataset:
         "onset_earliest": np.where(bounded, run["since"] - run["gap"].astype(np.uint16), 0),
         "onset_latest": onset,
         "detected_on": np.where(dated, detected_on, 0),
-        "provisional_on": np.where(dated, known_on, 0),
+        "provisional_on": np.where(dated, provisional_on, 0),
         "confirmed_on": np.where(dated & concluded, decided_on, 0),
         "withdrawn_on": np.where(dated & withdrawn, decided_on, 0),
         "looks": np.where(raised, run["looks"], 0),

@@ -79,3 +79,40 @@ def test_observations_of_the_history_are_not_counted_among_those_of_the_monitori
 def test_a_negative_number_of_watched_days_is_refused():
     with pytest.raises(ValueError, match="lead_days"):
         replace(MODEL, lead_days=-1)
+
+
+def state_of(**values):
+    """The state of one pixel, made up: what is not given is 0."""
+    state = fusion.start(MODEL, monitored((1, 1)), resolution=30.0, monitored_from=START)
+    return state.assign(
+        {name: (("y", "x"), np.full((1, 1), value, state[name].dtype)) for name, value in values.items()}
+    )
+
+
+def test_an_alert_that_was_told_of_stays_one_whatever_run_confirms_it():
+    days = {"since_joint": START - 10, "gap_joint": 5, "provisional_on": START + 3, "detected_on": START + 3}
+    run = {"since_optical": START + 3, "sum_optical": 60, "sum_joint": 80}
+    told = fusion.layers(state_of(**days, **run, flags=int(Status.PROVISIONAL)))
+    assert (int(told["status"][0, 0]), int(told["onset"][0, 0])) == (Status.PROVISIONAL, START + 3)
+    without = fusion.layers(state_of(**days, sum_joint=80, flags=int(Status.PROVISIONAL)))
+    assert (int(without["status"][0, 0]), int(without["onset"][0, 0])) == (Status.PROVISIONAL, START)
+    found = fusion.layers(state_of(**days, **run, decided_on=START + 8, flags=int(Status.CONFIRMED)))
+    assert (int(found["status"][0, 0]), int(found["onset"][0, 0])) == (Status.CONFIRMED, START)
+    assert int(found["onset_earliest"][0, 0]) == START - 15
+
+
+def test_what_was_suspect_in_the_history_and_fell_in_the_monitoring_is_an_alert_of_the_day_it_was_confirmed():
+    days = {"provisional_on": START - 9, "detected_on": START - 9, "decided_on": START + 30}
+    layers = fusion.layers(state_of(**days, since_joint=START + 20, flags=int(Status.CONFIRMED)))
+    assert int(layers["status"][0, 0]) == Status.CONFIRMED
+    assert [int(layers[name][0, 0]) for name in ("onset", "detected_on", "confirmed_on")] == [
+        START + 20,
+        START + 30,
+        START + 30,
+    ]
+
+
+def test_what_was_suspect_in_the_history_is_never_shown_as_withdrawn():
+    days = {"provisional_on": START - 9, "detected_on": START - 9, "decided_on": START + 9}
+    layers = fusion.layers(state_of(**days, flags=int(Status.WITHDRAWN)))
+    assert int(layers["status"][0, 0]) == Status.NONE and not layers["withdrawn_on"].any()

@@ -257,7 +257,8 @@ def decide(
 
     A pixel that fell by less than shares[0] of what a neighbour above its level fell is not confirmed while
     optical speaks of it. One whose running fall is known is provisional only from a fall of shares[1], or a
-    radar sum of levels[1, 4], on; before that it is `SUSPECT`, and may be confirmed all the same.
+    radar sum of levels[1, 4], on; before that it is `SUSPECT` since
+    its `provisional_on`, and may be confirmed all the same; `detected_on` is the day it is told of.
 
     shares: (2,) float64; levels: (3, 5) int64, whole units of evidence; all others (rows * columns,) of the
     types of `detect.fusion.STATE`, active uint8; fall: uint8, fall_on: uint16: `kernels.slow.keep_fall`.
@@ -281,6 +282,7 @@ def decide(
             if status == NONE or status == WITHDRAWN:  # noqa: SIM109 (numba compiles no `in` on a tuple as fast)
                 if not promising and status == NONE:
                     flags[p] = (flag & (REASON_BITS << REASON_SHIFT)) | SUSPECT
+                    provisional_on[p] = day
                     continue
                 sure = sum_o[p] >= least[0] or sum_r[p] >= least[1] or sum_j[p] >= least[2]
                 if not (promising or sure):
@@ -299,7 +301,10 @@ def decide(
             calm = sum_o[p] <= levels[0, 0] and sum_r[p] <= levels[1, 0] and sum_j[p] <= levels[2, 0]
             if provisional and calm:
                 flags[p] = (flag & (REASON_BITS << REASON_SHIFT)) | (NONE if suspect else WITHDRAWN)
-                decided_on[p] = 0 if suspect else day
+                if suspect:
+                    provisional_on[p] = 0
+                else:
+                    decided_on[p] = day
                 continue
             # a sum at its confirmation: how many neighbours stand with it
             news_o = sum_o[p] >= least[0] and flag & OPTICAL_BIT == 0
@@ -330,7 +335,7 @@ def decide(
                     flag = (flag & (0xFF ^ STATUS_BITS)) | CONFIRMED
                     decided_on[p] = day
                     if suspect:
-                        detected_on[p] = provisional_on[p] = day
+                        detected_on[p] = day
                     if by_o:
                         since_j[p], gap_j[p], count_j[p] = since_o[p], gap_o[p], count_o[p]
                     elif not by_j:
@@ -338,7 +343,7 @@ def decide(
             # suspect and promising by now: provisional
             if suspect and promising and flag & STATUS_BITS == SUSPECT:
                 flag = (flag & (0xFF ^ STATUS_BITS)) | PROVISIONAL
-                detected_on[p] = provisional_on[p] = day
+                detected_on[p] = day
             # confirmed long ago: closed
             if status == CONFIRMED and close_after > 0 and day - decided_on[p] >= close_after:
                 flag = (flag & (0xFF ^ STATUS_BITS)) | CLOSED

@@ -22,7 +22,8 @@ from selvawatch.prepare.observation_keys import ObservationKey, observation_keys
 from selvawatch.site import Site
 from selvawatch.steps.tile.masks import forest_mask, inner_window, inside_areas
 from selvawatch.steps.tile.observations import STATE_VERSION, WORKERS, stack_of
-from selvawatch.store.contents import BASELINES, REASON
+from selvawatch.steps.tile.tile_sums import beginning
+from selvawatch.store.contents import BASELINES, BEGINNING, REASON
 from selvawatch.store.folders import free_name, new_folder
 from selvawatch.store.run_plan import RunContext
 from selvawatch.store.tile_state import save_arrays
@@ -71,9 +72,12 @@ def fit_baseline(context: RunContext, tile: Tile, scene_records: Sequence[SceneR
     ).compute()
     reason = forest_reason(site.model, baselines, forest)
     reason = reason.where(inside_areas(site, tile, halo), np.uint8(Reason.OUTSIDE)).astype(np.uint8)
+    baselines = baselines.assign_attrs(halo=halo, levels=canonical_json(levels))
+    state = beginning(context, tile, baselines, reason, keys)
     with new_folder(folder / name) as part:
-        save_arrays(baselines.assign_attrs(halo=halo, levels=canonical_json(levels)), part / BASELINES)
+        save_arrays(baselines, part / BASELINES)
         save_arrays(reason.to_dataset(name="reason"), part / REASON)
+        save_arrays(state, part / BEGINNING)
     return TileBaseline(name=name, rule=rule)
 
 

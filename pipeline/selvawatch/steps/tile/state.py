@@ -1,7 +1,7 @@
 """A tile's state: continued by new observations, or replayed where some came late."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 
 import xarray as xr
@@ -9,24 +9,23 @@ import xarray as xr
 from selvawatch.core.files import canonical_json, digest
 from selvawatch.core.grid import Tile
 from selvawatch.detect import fusion
-from selvawatch.detect.shift_rule import Corner
 from selvawatch.detect.track_levels import TrackLevels
 from selvawatch.errors import DamagedError
 from selvawatch.prepare.ingest import SceneRecord
 from selvawatch.prepare.observation_keys import ObservationKey, observation_keys
-from selvawatch.site import Site
 from selvawatch.steps.tile.baseline import TileBaseline
 from selvawatch.steps.tile.composite import composites_of
-from selvawatch.steps.tile.observations import STATE_VERSION, WORKERS, observations_of
+from selvawatch.steps.tile.observations import STATE_VERSION
+from selvawatch.steps.tile.tile_sums import added
 from selvawatch.steps.tile.track_records import track_levels, with_unused_tracks
 from selvawatch.store.checkpoints import Checkpoint, checkpoint, keep, kept, newest_checkpoint
 from selvawatch.store.contents import (
     ACCUMULATORS,
     BASELINES,
+    BEGINNING,
     COMPOSITE,
     DELAYED,
     LAYERS,
-    REASON,
     STATE_FILE,
 )
 from selvawatch.store.folders import free_name, new_folder
@@ -34,8 +33,6 @@ from selvawatch.store.run_plan import RunContext
 from selvawatch.store.tile_state import TileState, inner_pixels, load_arrays, save_arrays
 
 log = logging.getLogger(__name__)
-
-_Step = Callable[..., xr.Dataset]
 
 
 def advance_state(
@@ -75,8 +72,7 @@ def advance_state(
         scene_records=scene_records,
         delayed_until=delayed_until,
     )
-    lead = observation_keys(scene_records, *_lead_days(context.site))
-    sums = _Sums(context, tile, baseline.name, baselines, tracks, lead)
+    sums = _Sums(context, tile, baseline.name, baselines, tracks)
     states = {"": (tile_state, _state(sums, keys, before))}
     if delayed_until:
         states[DELAYED] = (tile_state.delayed, _delayed(sums, tile_state.delayed.observations, before))
@@ -97,12 +93,6 @@ def advance_state(
             save_arrays(composite, part / (which + COMPOSITE))
         (part / STATE_FILE).write_text(canonical_json(tile_state.as_json()) + "\n", encoding="utf-8")
     return name
-
-
-def _lead_days(site: Site) -> tuple[int, int]:
-    """First and last day of the end of the history that is watched; none: a last day before the first."""
-    first, last = site.days.history or (0, -1)
-    return max(first, last + 1 - site.model.lead_days), last
 
 
 def state_name(
@@ -130,49 +120,21 @@ class _Sums:
     """How the sums of a tile and its halo are made: by which baseline, and from where they go on."""
 
     def __init__(
-        self,
-        context: RunContext,
-        tile: Tile,
-        baseline: str,
-        baselines: xr.Dataset,
-        tracks: TrackLevels,
-        lead: Sequence[ObservationKey],
+        self, context: RunContext, tile: Tile, baseline: str, baselines: xr.Dataset, tracks: TrackLevels
     ) -> None:
-        self.context, self.tile, self.baseline, self._lead = context, tile, baseline, tuple(lead)
+        self.context, self.tile, self.baseline = context, tile, baseline
         self._baselines, self._tracks = baselines, tracks
 
-    def add(
-        self, state: xr.Dataset, some: Sequence[ObservationKey], step: _Step = fusion.advance
-    ) -> xr.Dataset:
-        """The sums after some more observations. step: `fusion.advance` or `fusion.lead_in`."""
-        site, tile = self.context.site, self.tile
-        side, halo = tile.grid.tile_px, site.halo_px
-        corner = Corner(row=-(tile.row + 1) * side - halo, column=tile.column * side - halo)
-        observations = (
-            observation
-            for read in observations_of(self.context.store.observations(tile.id), some)
-            if (observation := self._tracks.levelled(read)) is not None
-        )
-        return step(
-            site.model,
-            self._baselines,
-            state,
-            observations,
-            rule=site.common_shift,
-            corner=corner,
-            workers=WORKERS,
-        )
+    def add(self, state: xr.Dataset, some: Sequence[ObservationKey]) -> xr.Dataset:
+        """The sums after some more observations."""
+        return added(self.context, self.tile, self._baselines, self._tracks, state, some)
 
     def at(self, base: Checkpoint | None) -> xr.Dataset:
         """The sums of a checkpoint; of none those before any observation of the monitoring."""
-        site, store = self.context.site, self.context.store
+        store = self.context.store
         if base is not None:
             return kept(store, self.tile.id, base)
-        reason = load_arrays(store.baseline(self.tile.id, self.baseline), REASON)["reason"]
-        state = fusion.start(
-            site.model, reason, resolution=site.grid.resolution, monitored_from=site.days.first_day
-        )
-        return self.add(state, self._lead, fusion.lead_in)
+        return load_arrays(store.baseline(self.tile.id, self.baseline), BEGINNING)
 
     def newest(self, keys: Sequence[ObservationKey]) -> tuple[Checkpoint | None, int]:
         """The newest checkpoint that these observations would give again, and its day."""
