@@ -1,18 +1,21 @@
-"""A small world in 24 runs: what each bulletin says is new balances, and the days of every alert agree."""
+"""A year in 24 runs: what each bulletin says is new balances, and the days of every alert agree."""
 
 import datetime as dt
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import geopandas as gpd
 import pandas as pd
 import pytest
 
 from selvawatch.core.tier import Tier
+from selvawatch.demo.layout import prepare_demo
 from selvawatch.steps.bulletins import bulletin_since
 from selvawatch.write.bulletin.bulletin_model import largest_mines
 from selvawatch.write.bulletin.changes_view import changes_json
 from selvawatch.write.language.i18n import language
+from small_site import Place
 
 pytestmark = pytest.mark.faults
 
@@ -32,9 +35,24 @@ def confirmed_ha(rows: pd.DataFrame) -> float:
     return float(rows.loc[rows["status"].isin(["confirmed", "closed"]), "ha"].sum())
 
 
-def test_a_year_in_24_runs_balances_in_each_tier(small_run, small_plan, tmp_path):
-    place = replace(small_run, store=tmp_path / "store")
-    last = small_plan.last_day
+def world_of(name: str, request: pytest.FixtureRequest, folder: Path) -> Place:
+    """The small archive, or the demo's, before any run."""
+    if name == "small":
+        return replace(request.getfixturevalue("small_run"), store=folder / "store")
+    layout = prepare_demo(folder / "demo")
+    return Place(
+        site=layout.site,
+        archive=layout.simulated.catalog.parent,
+        store=layout.store,
+        until=layout.until,
+        tile=layout.tile,
+    )
+
+
+@pytest.mark.parametrize("name", ["small", "demo"])
+def test_a_year_in_24_runs_balances_in_each_tier(name, request, tmp_path):
+    place = world_of(name, request, tmp_path)
+    last = dt.date.fromisoformat(place.until)
     before: dict[Tier, gpd.GeoDataFrame] = {}
     new: dict[Tier, list[str]] = {Tier.PUBLIC: [], Tier.RESTRICTED: []}
     for number in range(RUNS):
@@ -59,5 +77,6 @@ def test_a_year_in_24_runs_balances_in_each_tier(small_run, small_plan, tmp_path
                 assert name in page and name in plain
             assert len((folder / "bulletin-es-message.txt").read_text(encoding="utf-8")) <= 1000
             before[tier] = rows
+        print(f"run {number + 1}: {report.events} events, {report.events_confirmed} confirmed", flush=True)
     for tier, names in new.items():
         assert names and len(names) == len(set(names)), tier
