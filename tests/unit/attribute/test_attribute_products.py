@@ -307,6 +307,15 @@ def test_loss_without_dates_lies_on_the_last_outline_of_a_right(tmp_path):
     assert rows["attributed_ha"].tolist() == pytest.approx([0.6, 0.4], rel=1e-3)
 
 
+def test_loss_beside_all_rights_has_the_columns_of_the_register_and_no_validity(tmp_path):
+    rights = versions((2010, right(500, 600)))
+    touched = rows_on(versions((2010, right(0, 40))), lost(tmp_path, "2015-06-01"), tmp_path / "t.csv")
+    rows = rows_on(rights, lost(tmp_path, "2015-06-01"), tmp_path / "o.csv")
+    assert list(rows.columns) == list(touched.columns)
+    assert rows["attributed_ha"].tolist() == pytest.approx([1.0], rel=1e-3)
+    assert rows[["zone_layer", "zone_type", "zone_validity"]].isna().all(axis=None)
+
+
 def test_loss_between_application_and_title_lies_on_the_application(tmp_path):
     rights = versions((2020, right(0, 100, first="2010-02-01", asked="2003-05-01")))
     rows = rows_on(rights, lost(tmp_path, "2001-01-01", "2006-01-01", "2012-01-01"), tmp_path / "o.csv")

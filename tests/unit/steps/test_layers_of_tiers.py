@@ -175,6 +175,19 @@ def test_maps_and_dates_below_restricted_know_no_sensitive_layer_and_no_reserve(
     assert zones_of_tier(zones, Tier.RESTRICTED) is zones and zones.isolated is not None
 
 
+def test_a_place_without_a_name_has_none_on_maps():
+    places = gpd.GeoDataFrame(
+        {"name": pd.Series(["Town", None], dtype="str"), "layer": "towns"},
+        geometry=[shapely.Point(1, 1), shapely.Point(2, 2)],
+        crs=made.CRS,
+    )
+    rights = made.register([{"type": "corridor", "geometry": box(0, 0, 9, 9), "name": None}])
+    zones = Zones(
+        register=rights, references=dataclasses.replace(no_references(made.CRS), settlements=places)
+    )
+    assert sorted(one.name for one in shown_references(zones, made.TAKEN, Tier.PUBLIC)) == ["", "", "Town"]
+
+
 def test_a_public_map_shows_no_single_native_community():
     rights = made.register([{"type": "native_community", "geometry": box(0, 0, 9, 9), "name": "Comunidad"}])
     zones = Zones(register=rights, references=no_references(made.CRS))

@@ -361,6 +361,14 @@ def test_pictures_are_of_the_days_of_their_alert_and_one_of_now_is_newer(restric
             assert path.stat().st_size <= 40_000
 
 
+def test_what_the_public_bulletin_keeps_names_no_alert_that_is_not_public(small_run):
+    kept = (small_run.products / "bulletins" / "public" / "bulletin.json").read_text()
+    public = set(alerts_of(small_run.products / "public")["alert_id"])
+    withheld = set(alerts_of(small_run.products / "restricted")["alert_id"]) - public
+    assert withheld and not [alert for alert in withheld if alert in kept]
+    assert json.loads(kept)["pictures"] == {}
+
+
 def test_charts_of_a_run_are_drawn_in_both_languages_and_say_where_they_are_from(
     small_run, command, tmp_path
 ):

@@ -68,7 +68,7 @@ def attribute_layer(
         rows = rows.assign(zone_layer=name, _loss=feature, _shared=shared, _order=row, _layer=len(parts))
         parts.append(rows)
     parts.append(_outside(loss, outlines, shapes, equal_area, len(parts)))
-    table = pd.concat([part for part in parts if len(part)] or parts, ignore_index=True)
+    table = _joined(parts)
     table = table.sort_values(["_loss", "_layer", "_order"], kind="stable").reset_index(drop=True)
     index = table["_loss"].to_numpy(np.int64)
     shared = table["_shared"].to_numpy(object)
@@ -83,6 +83,15 @@ def attribute_layer(
     ]
     joined = pd.concat([loss_columns, table[zone_columns], table[list(ADDED)]], axis=1).assign(_feature=index)
     return gpd.GeoDataFrame(joined, geometry=shared, crs=loss.crs)
+
+
+def _joined(parts: list[pd.DataFrame]) -> pd.DataFrame:
+    """The rows of all parts, with the columns of those too that have no row."""
+    table = pd.concat([part for part in parts if len(part)] or parts, ignore_index=True)
+    for part in parts:
+        for name in part.columns.difference(table.columns, sort=False):
+            table[name] = part[name].reindex(table.index)
+    return table[list(dict.fromkeys(name for part in parts for name in part.columns))]
 
 
 def _outside(

@@ -265,7 +265,7 @@ def _bulletin(site: Site, content: RunContent, tier: Tier, released: _TierConten
         tables=tuple(loss_table(name, _build(released.inputs, name), titles) for name in TABLE_NAMES),
         coverage=content.coverage,
         layers=_vintages(zones, day, site.tables.old_layer_days),
-        pictures=content.pictures,
+        pictures=content.pictures if tier is Tier.RESTRICTED else {},
         references=within(
             shown_references(zones, to_date(day), tier),
             window_of(content.area, [tile.outline for tile in content.coverage.tiles]),
@@ -403,16 +403,21 @@ def shown_references(zones: Zones, today: dt.date, tier: Tier) -> tuple[Referenc
     if tier >= Tier.PARTNER:
         kinds["native_community"] = "community"
     found = [
-        Reference(kind=kinds[row.type], name=row.name_ or "", geometry=lonlat(row.geometry))
+        Reference(kind=kinds[row.type], name=_name(row.name_), geometry=lonlat(row.geometry))
         for row in rights[rights["type"].isin(kinds)].rename(columns={"name": "name_"}).itertuples()
     ]
     lines = (("road", zones.references.roads), ("river", zones.references.rivers))
     for kind, frame in (*lines, ("settlement", zones.references.settlements)):
         found += [
-            Reference(kind=kind, name=str(row.name_ or ""), geometry=lonlat(row.geometry))
+            Reference(kind=kind, name=_name(row.name_), geometry=lonlat(row.geometry))
             for row in frame.rename(columns={"name": "name_"}).itertuples()
         ]
     return tuple(found)
+
+
+def _name(value: object) -> str:
+    """A name of a layer; empty for a missing one, whatever stands for it."""
+    return value if isinstance(value, str) else ""
 
 
 def _period_titles(site: Site) -> dict[str, str]:
