@@ -152,11 +152,18 @@ def export(
     """Write the alerts in a format for other programs."""
     from selvawatch.detect.encodings import ENCODINGS
     from selvawatch.errors import StoreError
-    from selvawatch.steps.products import copy_alerts, export_format
+    from selvawatch.steps.products import PROJECTS, copy_alerts, export_format
 
     if form is None:
         form = export_format(form, out)
     if form in ENCODINGS:
+        if lang:
+            raise StoreError(
+                "the format has no words",
+                got=f"--format {form}",
+                needed=f"no --lang {lang}",
+                do="leave it out",
+            )
         from selvawatch.steps.encode import write_encoded
         from selvawatch.steps.store_site import site_of_store
         from selvawatch.store.folders import open_store
@@ -175,7 +182,10 @@ def export(
                 typer.echo(path)
         return
     _check_site(site, store, site_file)
-    typer.echo(copy_alerts(store, tier, form, out, lang))
+    written = copy_alerts(store, tier, form, out, lang)
+    typer.echo(written)
+    if form in PROJECTS:
+        typer.echo(written.with_suffix(".gpkg"))
 
 
 def _check_site(site: Path | None, store: str, site_file: str = DEFAULT_SITE_FILE) -> None:

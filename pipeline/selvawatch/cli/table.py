@@ -55,10 +55,18 @@ def table(
 
     An option that the table does not use is refused.
     """
+    from selvawatch.errors import TableError
     from selvawatch.steps.store_site import site_of_store
     from selvawatch.steps.tables import make_table, plot_table
     from selvawatch.store.folders import open_store
 
+    if lang and out is None and plot is None:
+        raise TableError(
+            "what is printed has codes, no words",
+            got=f"--lang {lang}",
+            needed="--out or --plot with it",
+            do="give one of them, or leave --lang out",
+        )
     if name == "list":
         _print_list()
         return

@@ -69,6 +69,16 @@ def disk_error(path: Path, why: str, needed: int | None = None) -> DiskError:
     )
 
 
+def is_disk_fault(why: str, folder: Path, needed: int) -> bool:
+    """Whether what a library says is a fault of the disk: it names one, or the bytes needed are not free."""
+    if any(os.strerror(code) in why for code in _DISK):
+        return True
+    try:
+        return shutil.disk_usage(folder).free < needed
+    except OSError:
+        return False
+
+
 def write_checked(path: Path, content: bytes, *, private: bool = False) -> Path:
     """Write bytes, read them back, put them in their place, and return the path.
 

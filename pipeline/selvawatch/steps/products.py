@@ -31,7 +31,8 @@ from selvawatch.store.ledger import RunRow
 from selvawatch.store.run_files import read_tracked
 from selvawatch.store.seal import SealedFolder, read_seal
 from selvawatch.write.bulletin.pdf import write_pdf
-from selvawatch.write.formats.endings import format_of_file
+from selvawatch.write.formats.desktop.qgis_project import data_of_project
+from selvawatch.write.formats.endings import format_of_file, path_of_parts
 from selvawatch.write.formats.field.field_rows import field_alerts
 from selvawatch.write.formats.field.mbtiles import PlacedPicture, write_mbtiles
 from selvawatch.write.formats.field.xlsform import write_xlsform
@@ -43,6 +44,9 @@ PEOPLE = "people"
 """What the formats with heads and words in a language are called before their ending."""
 FORM, MAP = "xlsform", "mbtiles"
 """Formats of `alerts export` that are no rows: the form for answers, and the pictures as a map."""
+PROJECTS = ("qgs", "qgz")
+"""Formats with a GeoPackage of the same name."""
+_OF_PARTS = (*PROJECTS, "shp")
 TIERS = (PUBLIC, RESTRICTED)
 """Tiers that every run publishes."""
 
@@ -146,6 +150,10 @@ def copy_alerts(store: str, tier: str, name: str, out: Path, words: str = "") ->
             do="give --tier restricted, and do not publish the file",
         )
     export_format(name, out)
+    if name in _OF_PARTS:
+        out = path_of_parts(out, known[name].suffix)
+    if name in PROJECTS:
+        data_of_project(out)
     alerts = alerts_now(store, tier)
     if name == MAP:
         return _write_map(store, alerts, out)

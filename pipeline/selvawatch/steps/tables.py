@@ -135,7 +135,7 @@ def write_table(out: Path, made: MadeTable, words: str = "") -> Path:
     TableError
         For the suffix of another format.
     """
-    content = Content.PEOPLE if words else Content.TABLE
+    content = Content.SHEET if words else Content.TABLE
     return write_rows(out, made.released, made.provenance, language(words or "es"), content)
 
 

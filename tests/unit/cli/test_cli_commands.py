@@ -355,4 +355,8 @@ def test_a_file_for_people_has_the_words_of_the_language_that_is_asked_for(store
     line = command(*export, tmp_path / "x.parquet", "--lang", "es").error
     assert "the format has no words" in line and "--format parquet" in line
     assert "unknown language" in command(*export, tmp_path / "x.csv", "--lang", "qu").error
+    encoded = command(*export, tmp_path / "x.tif", "--format", "gfw", "--tier", "restricted", "--lang", "es")
+    assert encoded.code == 1 and "the format has no words" in encoded.error
+    printed = command("table", "loss_by_type", "--store", store, "--lang", "es")
+    assert printed.code == 1 and "what is printed has codes, no words" in printed.error
     assert not list(tmp_path.glob("x.*"))

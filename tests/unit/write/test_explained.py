@@ -28,6 +28,7 @@ def test_each_sentence_of_a_table_is_told_in_spanish_and_english_is_its_twin(col
     assert explained(language("en"), column, text) == text
     spanish = explained(language("es"), column, text)
     assert spanish != text and area in spanish and "%(" not in spanish
+    assert "loss_all" not in spanish
     assert not {"of", "the", "none:", "same", "year", "corridor"} & set(spanish.replace(",", "").split())
 
 

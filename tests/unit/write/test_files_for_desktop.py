@@ -17,8 +17,9 @@ from selvawatch.errors import TableError
 from selvawatch.register.vector_files import read_vector
 from selvawatch.write import tiers
 from selvawatch.write.formats.desktop.gpkg import write_gpkg, write_people_gpkg
-from selvawatch.write.formats.desktop.qgis_project import write_qgis
+from selvawatch.write.formats.desktop.qgis_project import data_of_project, write_qgis
 from selvawatch.write.formats.desktop.shapefile import FIELDS, _bytes_of, write_shapefile
+from selvawatch.write.formats.endings import path_of_parts
 from selvawatch.write.language.i18n import language
 from write_data import DATA_DAY, OPEN_RULE, PROVENANCE, alerts, hostile_alerts, real_alerts
 
@@ -67,8 +68,11 @@ def test_a_geopackage_for_people_has_styles_for_qgis_and_is_read_without_naming_
     assert geometry == ("geom",)
     style = ElementTree.fromstring(styles[0][4].split("\n", 1)[1])
     categories = {one.get("value"): one.get("label") for one in style.iter("category")}
-    assert set(categories) == set(CAUSES) and categories["mining"] == "posible minería"
-    assert {one.get("name") for one in style.iter("symbol")} == {str(n) for n in range(len(CAUSES))}
+    assert set(categories) == {*CAUSES, "withdrawn"} and categories["mining"] == "posible minería"
+    assert {one.get("name") for one in style.iter("symbol")} == {str(n) for n in range(len(categories))}
+    for text in (row[4] for row in styles):
+        made = list(ElementTree.fromstring(text.split("\n", 1)[1]).iter("category"))
+        assert [one.get("value") for one in made if one.get("render") == "false"] == ["withdrawn"]
     assert {one.get("field"): one.get("name") for one in style.iter("alias")}["ha"] == "Área"
     assert len(pyogrio.read_dataframe(path, layer="alerts")) == 8
     assert len(read_vector(path, crs="EPSG:32719")) == 8
@@ -93,7 +97,10 @@ def test_a_qgis_project_opens_the_geopackage_beside_it_wherever_the_two_are_move
     extent = project.find("mapcanvas/extent")
     west, south, east, north = (float(extent.findtext(side)) for side in ("xmin", "ymin", "xmax", "ymax"))
     assert shapely.box(west, south, east, north).contains(shapely.box(*back.total_bounds))
-    assert layer.find("renderer-v2").get("attr") == "cause"
+    drawn_by = layer.find("renderer-v2").get("attr")
+    assert drawn_by == """CASE WHEN "status" = 'withdrawn' THEN 'withdrawn' ELSE "cause" END"""
+    rendering = layer.find("labeling/settings/rendering")
+    assert (rendering.get("scaleMin"), rendering.get("scaleMax")) == ("0", "50000")
     assert write_qgis(tmp_path / "alertas.qgs", released(), PROVENANCE, SPANISH).read_text("utf-8") == text
 
 
@@ -129,6 +136,32 @@ def test_desktop_files_take_hostile_texts_and_no_rows_and_equal_inputs_give_equa
         assert folder_digests(tmp_path / name / "a") == folder_digests(tmp_path / name / "b")
         assert len(gpd.read_file(tmp_path / name / "a" / "c.shp")) == len(frame)
         assert len(pyogrio.read_dataframe(tmp_path / name / "a" / "b.gpkg", layer="alerts")) == len(frame)
+
+
+def test_a_geopackage_of_somebody_else_is_not_replaced_and_that_of_a_project_is(tmp_path):
+    path = tmp_path / "a.qgz"
+    (tmp_path / "a.gpkg").write_text("mine")
+    with pytest.raises(TableError, match="would replace another file.*a.gpkg without a project"):
+        data_of_project(path)
+    (tmp_path / "a.qgs").write_text("project")
+    assert data_of_project(path) == tmp_path / "a.gpkg"
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"), [("a", "a.shp"), ("a.shp", "a.shp"), ("a.SHP", "a.shp"), ("a.2026", "a.2026.shp")]
+)
+def test_a_file_of_parts_is_called_what_its_parts_are(tmp_path, given, meant):
+    assert path_of_parts(tmp_path / given, ".shp") == tmp_path / meant
+
+
+def test_a_fault_of_a_shapefile_that_is_not_the_disks_is_not_called_one(tmp_path, monkeypatch):
+    def refused(*_given, **_more):
+        raise pyogrio.errors.FieldError("no such type of field")
+
+    monkeypatch.setattr(pyogrio, "write_arrow", refused)
+    with pytest.raises(TableError, match="a shapefile cannot hold these rows.*no such type of field"):
+        write_shapefile(tmp_path / "a.shp", released(), PROVENANCE)
+    assert not list(tmp_path.iterdir())
 
 
 def test_rights_have_no_style_and_no_project(tmp_path):

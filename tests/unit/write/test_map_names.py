@@ -67,6 +67,13 @@ def test_every_line_of_a_map_is_in_its_legend_and_every_name_is_text(make):
     assert HOSTILE[0] not in page
 
 
+@pytest.mark.parametrize("make", [html, map_page])
+def test_names_of_settlements_are_no_line_of_the_legend(make):
+    place = Reference(kind="settlement", name="Town", geometry=shapely.Point(-70.2, -12.8))
+    page = make(replace(bulletin(Tier.PUBLIC), references=(place,)), language("en"))
+    assert "other line" not in page and "border of the area" in page
+
+
 @pytest.mark.parametrize(
     ("tier", "linked"), [(Tier.PUBLIC, False), (Tier.PARTNER, False), (Tier.RESTRICTED, True)]
 )

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from selvawatch.core import tables
-from selvawatch.core.schema import Table, Tier
+from selvawatch.core.schema import Column, Table, Tier
 from selvawatch.core.tables import ALERTS
 from selvawatch.tables import TABLES
 from selvawatch.write import tiers
@@ -80,7 +80,7 @@ def test_no_code_and_no_head_of_a_program_is_left_in_what_people_read(tmp_path):
 def test_every_code_of_every_column_of_choices_has_words():
     for column in (one for one in ALERTS.columns if one.choices and one.name not in reading_sheets.MACHINE):
         for code in column.choices:
-            words = reading_sheets._words_of(column.name, code, SPANISH)
+            words = reading_sheets.words_of(column.name, code, SPANISH)
             if column.name != "site_category":
                 assert words != code or code in ("provisional", "no"), (column.name, code)
 
@@ -138,6 +138,41 @@ def test_a_table_for_people_has_words_too_and_keeps_what_it_was_made_from(tmp_pa
     book = book_of(write_rows(tmp_path / "t.xlsx", out, PROVENANCE, SPANISH, Content.PEOPLE))
     about = {row[0]: row[1] for row in book["léame"].iter_rows(values_only=True)}
     assert about["version"] == "0.1.0"
+
+
+def test_texts_are_whole_and_shares_are_not_rounded_to_nothing_or_all(tmp_path):
+    columns = (
+        Column(name="rule", dtype="text", description="The rule cited."),
+        Column(name="share", dtype="float", description="Share."),
+        Column(name="share_other", dtype="float", description="Other share."),
+    )
+    table = Table(name="made", description="Made up.", columns=columns)
+    frame = pd.DataFrame({"rule": ["a" * 2000] * 2, "share": [0.004, 0.9996], "share_other": [0.5, 1.0]})
+    out = tiers.apply(table, frame, tiers.Gate(tier=Tier.PUBLIC, rule=OPEN_RULE, data_day=DATA_DAY))
+    text = write_people_csv(tmp_path / "a.csv", out, SPANISH).read_text(encoding="utf-8-sig")
+    rows = list(csv.reader(io.StringIO(text)))[1:]
+    assert rows == [["a" * 2000, "<\u00a01%", "50%"], ["a" * 2000, "99%", "100%"]]
+    sheet = book_of(write_people_xlsx(tmp_path / "a.xlsx", out, PROVENANCE, SPANISH)).worksheets[0]
+    assert [one.value for one in sheet[2]] == ["a" * 2000, 0.004, 0.5]
+    assert {sheet[3][1].number_format, sheet[3][2].number_format} == {"0.0%"}
+
+
+@pytest.mark.parametrize(
+    ("column", "code", "words"),
+    [
+        ("watched", "partly", "en parte"),
+        ("period", "no_period", "fuera de estos periodos"),
+        ("period", "across", "en un lapso que abarca varios"),
+        ("period", "undated", "sin fecha"),
+        ("period", "stock", "perdido hasta un día, de ningún periodo"),
+        ("area", "none", "ninguno"),
+        ("clock", "none", "ninguno"),
+        ("period", "after_2012", "after_2012"),
+        ("area", "before", "before"),
+    ],
+)
+def test_codes_that_stand_where_a_name_would_have_words_and_names_stay(column, code, words):
+    assert reading_sheets.words_of(column, code, SPANISH) == words
 
 
 def _plain(column):

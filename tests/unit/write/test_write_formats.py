@@ -57,6 +57,7 @@ def test_names_and_suffixes_stand_once_and_each_content_keeps_its_formats():
         Content.FIELD: {".csv", ".json"},
         Content.DEMAND: {".kmz", ".shp", ".qgs", ".qgz"},
         Content.PEOPLE: {".csv", ".xlsx", ".qgs"},
+        Content.SHEET: {".csv", ".xlsx"},
         Content.WORDED: {".gpkg"},
     }
 

@@ -90,6 +90,7 @@ def common_values(content: Bulletin, lang: Language) -> dict[str, Any]:
 
 def _lines(content: Bulletin, lang: Language) -> list[tuple[str, dict[str, str]]]:
     """Legend of the lines that a map of it has: words, SVG style."""
-    kinds = {one.kind if one.kind in _LINE_WORDS else "other" for one in content.references}
+    drawn = (one.kind for one in content.references if one.kind != "settlement")
+    kinds = {kind if kind in _LINE_WORDS else "other" for kind in drawn}
     lines = [(lang.text(_LINE_WORDS[kind]), LINES[kind]) for kind in _LINE_WORDS if kind in kinds]
     return [(lang.text(N_("border of the area")), AREA_LINE), *lines]

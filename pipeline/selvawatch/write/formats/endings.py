@@ -6,6 +6,13 @@ from pathlib import Path
 from selvawatch.errors import TableError
 
 
+def path_of_parts(out: Path, suffix: str) -> Path:
+    """The path of a file whose parts share its name: with this suffix, written small."""
+    if out.suffix.lower() == suffix:
+        return out.with_suffix(suffix)
+    return out.with_name(f"{out.name}{suffix}")
+
+
 def format_of_file(given: str | None, out: Path, endings: Mapping[str, str], default: str) -> str:
     """The name of the format of a file.
 

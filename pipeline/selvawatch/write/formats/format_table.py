@@ -41,6 +41,8 @@ class Content(StrEnum):
     """`alerts export` alone, by the format's name: alerts for one tool that people take to the field."""
     PEOPLE = "people"
     """Every run, and commands that are given a language: rows as people read them, in their words."""
+    SHEET = "sheet"
+    """`table --out` in a language: rows without geometry, in words."""
     WORDED = "worded"
     """Commands that are given a language, and deliveries, by name: alerts in their words, of no run."""
     DEMAND = "demand"
@@ -62,6 +64,7 @@ COMPANIONS: Mapping[Content, frozenset[Companion]] = {
     Content.DEMAND: frozenset(),
     Content.WORDED: frozenset(),
     Content.PEOPLE: frozenset({Companion.PROVENANCE}),
+    Content.SHEET: frozenset({Companion.PROVENANCE}),
 }
 """What stands in another file where the format does not hold it; a run has its dictionary and catalogue."""
 
@@ -173,7 +176,7 @@ _ENTRIES = (
         suffix=".csv",
         media_type="text/csv",
         stem="alertas",
-        contents=frozenset({Content.PEOPLE}),
+        contents=frozenset({Content.PEOPLE, Content.SHEET}),
         speaks=True,
         write=_in_language(write_people_csv),
     ),
@@ -182,7 +185,7 @@ _ENTRIES = (
         suffix=".xlsx",
         media_type="application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
         stem="alertas",
-        contents=frozenset({Content.PEOPLE}),
+        contents=frozenset({Content.PEOPLE, Content.SHEET}),
         holds=frozenset(Companion),
         speaks=True,
         write=write_people_xlsx,

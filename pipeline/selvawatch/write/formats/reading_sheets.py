@@ -22,7 +22,7 @@ from selvawatch.write.formats.xlsx import TEXTS, set_up_print
 from selvawatch.write.language.i18n import N_, Language
 from selvawatch.write.language.labels import column_label, table_title
 from selvawatch.write.language.sanitise import cell
-from selvawatch.write.language.vocabulary import CODES, LISTS, column_word, combination, word, words
+from selvawatch.write.language.vocabulary import CODES, LISTS, MIXED, column_word, combination, word, words
 from selvawatch.write.tiers import Released
 
 FIRST = (
@@ -38,10 +38,10 @@ MACHINE = (
 """Columns of alerts that are for programs alone."""
 PLACES = ("lat", "lon", "utm_e", "utm_n")
 """Coordinates: below the restricted tier they are those of a square, which nobody is to go to."""
-SHARES = ("mining_probability", "exclusive_share", "share", "exact_share", "observed_share")
+SHARES = ("mining_probability", "exclusive_share", "share", "exact_share", "observed_share", "share_other")
 """Columns of 0-1 that are given in percent."""
 _COMBINATIONS = ("combination", "combination_today", "overlap_types", "class")
-_LIMIT, _WIDEST = 300, 40
+_WIDEST = 40
 _GREEN = "#e7efe3"
 _DAYS = {"es": "dd/mm/yyyy", "en": "yyyy-mm-dd"}
 _SQUARES = N_("In this tier places are squares of a grid; no coordinate is listed.")
@@ -68,7 +68,7 @@ def write_people_csv(path: Path, released: Released, lang: Language) -> Path:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\r\n")
     writer.writerow([cell(column.head) for column in columns])
-    texts = [[_csv_text(column, value) for value in column.values] for column in columns]
+    texts = [[_csv_text(column, value, lang) for value in column.values] for column in columns]
     writer.writerows(zip(*texts, strict=True))
     return write_checked(path, b"\xef\xbb\xbf" + text.getvalue().encode())
 
@@ -135,7 +135,7 @@ def _read_value(column: Column, value: Any, kind: str, lang: Language) -> Any:
     if kind == "date":
         return dt.date.fromisoformat(value)
     if kind == "share":
-        return round(float(value), 2)
+        return float(value)
     if kind == "coordinate":
         return round(float(value), 5)
     if kind == "float":
@@ -151,28 +151,30 @@ def words_of(name: str, value: str, lang: Language) -> str:
         return ""
     if name in _COMBINATIONS:
         return combination(lang, value)
+    if name in MIXED:
+        return word(lang, "answer", value) if value in MIXED[name] else value
     if name in LISTS:
         return "; ".join(words(lang, LISTS[name], value))
     return column_word(lang, name, value) if name in CODES else value
 
 
-def _csv_text(column: _ReadColumn, value: Any) -> str:
+def _csv_text(column: _ReadColumn, value: Any, lang: Language) -> str:
     if value is None:
         return ""
     if column.kind == "date":
         return str(value.isoformat())
     if column.kind == "share":
-        return f"{100 * value:.0f}%"
+        return lang.percent(value)
     if column.kind == "float":
         return f"{value:.2f}".removesuffix(".00") if value == int(value) else f"{value:.2f}"
-    return cell(value, _LIMIT) if isinstance(value, str) else str(value)
+    return cell(value) if isinstance(value, str) else str(value)
 
 
 def _sheet(book: Any, name: str, columns: Sequence[_ReadColumn], lang: Language, title: str) -> None:
     head = book.add_format(
         {"bold": True, "bottom": 1, "text_wrap": True, "valign": "top", "bg_color": _GREEN}
     )
-    numbers = {"float": "#,##0.00", "int": "0", "share": "0%", "coordinate": "0.00000"}
+    numbers = {"float": "#,##0.00", "int": "0", "share": "0.0%", "coordinate": "0.00000"}
     formats = {
         kind: book.add_format({"num_format": pattern, "valign": "top"})
         for kind, pattern in {**numbers, "date": _DAYS[lang.code]}.items()
@@ -188,7 +190,7 @@ def _sheet(book: Any, name: str, columns: Sequence[_ReadColumn], lang: Language,
             if column.kind == "date":
                 sheet.write_datetime(line, position, dt.datetime.combine(value, dt.time()), formats["date"])
             elif isinstance(value, str):
-                sheet.write_string(line, position, cell(value, _LIMIT), formats["text"])
+                sheet.write_string(line, position, cell(value), formats["text"])
             else:
                 sheet.write_number(line, position, value, formats[column.kind])
     rows = len(columns[0].values) if columns else 0

@@ -9,7 +9,7 @@ from selvawatch.tables.base import by_columns
 from selvawatch.tables.wording.explanations import ALL_GROUND, EXPLAINED
 from selvawatch.write.language.i18n import N_, Language, language
 from selvawatch.write.language.labels import column_label
-from selvawatch.write.language.vocabulary import word
+from selvawatch.write.language.vocabulary import ANSWER, word
 
 _NARROWED = r"(?P<area_>, in (?P<area>.+?))?(?P<same>(?:, of the same \w+)*)"
 """What `explanations.narrowed` puts behind a sentence."""
@@ -64,6 +64,8 @@ def _in_words(lang: Language, field: str, value: str) -> str:
     if field == "types":
         others = {"other rights": lang.text(N_("other rights"))}
         return ", ".join(others.get(code) or word(lang, "type", code) for code in value.split(", "))
+    if field == "measure" and value in ANSWER:
+        return word(lang, "answer", value)
     return value
 
 

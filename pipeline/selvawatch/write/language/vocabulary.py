@@ -140,6 +140,20 @@ ANSWER = {
     "undetermined": N_("not determined"),
     "not_estimated": N_("not estimated"),
     "stratified": N_("of a stratified sample"),
+    "partly": N_("in part"),
+    "none": N_("none"),
+    "no_period": TYPE["no_period"],
+    "across": N_("in a span over several"),
+    "undated": N_("without a date"),
+    "stock": N_("lost by a day, of no period"),
+    "before": N_("earlier than all of them"),
+    "after": N_("later than all of them"),
+    "in_force": N_("listed as in force"),
+    "inside": N_("inside"),
+    "outside": N_("outside"),
+    "stated": N_("as stated"),
+    "computed": N_("computed"),
+    "inferred": N_("inferred"),
     "loss_all": N_("all loss"),
     "loss_mining": N_("loss of possible mining"),
     "loss_mining_expected": N_("loss weighted by the probability of mining"),
@@ -197,6 +211,8 @@ CODES: Mapping[str, str] = {
     **dict.fromkeys(("corridor", "protected", "in_native_community", "oil_lot", "remining"), "answer"),
     **dict.fromkeys(("isolated_peoples", "mining_title_later", "site_category", "ci_method"), "answer"),
     **dict.fromkeys(("measure", "watched", "additive", "coexisted", "order_known"), "answer"),
+    **dict.fromkeys(("watched_other", "coverage", "state", "in_force", "flag", "sernanp_opinion"), "answer"),
+    **dict.fromkeys(("validity", "type_validity", "zone_validity", "side"), "answer"),
     **dict.fromkeys(("holder_type", "holder_senior", "holder_junior"), "holder"),
     "confidence": "confidence",
     "change": "change",
@@ -208,6 +224,12 @@ CODES: Mapping[str, str] = {
     "clock": "clock",
 }
 """Vocabulary of a column that holds one code."""
+MIXED: Mapping[str, frozenset[str]] = {
+    "period": frozenset({"no_period", "across", "undated", "stock", "before", "after"}),
+    **dict.fromkeys(("year", "month"), frozenset({"no_period", "across", "undated", "stock"})),
+    **dict.fromkeys(("area", "district", "blocking_steps"), frozenset({"none"})),
+}
+"""Columns of names that may hold a code of `ANSWER` in their place, and which."""
 
 
 def word(language: Language, vocabulary: str, code: str) -> str:

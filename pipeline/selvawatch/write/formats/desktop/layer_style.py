@@ -14,7 +14,11 @@ QGIS_VERSION = "3.34.0"
 """Version of QGIS whose elements these are; later ones read them."""
 STYLES = ("cause", "status")
 """Columns by whose codes there is a style each; the first is the default."""
-_LABEL_FROM_SCALE = 50_000
+_LABEL_TO_SCALE = 50_000
+"""Denominator of the smallest scale with labels; QGIS calls it the largest (`scaleMax`)."""
+_WITHDRAWN = "withdrawn"
+_CAUSE_OF_LIVE = f"CASE WHEN \"status\" = '{_WITHDRAWN}' THEN '{_WITHDRAWN}' ELSE \"cause\" END"
+"""What rows are coloured by in the style of causes: withdrawn ones are apart, and are not drawn."""
 
 
 def code_words(column: Column, lang: Language) -> dict[str, str]:
@@ -45,10 +49,19 @@ def style_xml(table: Table, by: str, lang: Language) -> str:
 
 
 def style_elements(table: Table, by: str, lang: Language) -> list[ElementTree.Element]:
-    """Renderer, labels, aliases and words for codes, as a style and a layer of a project have them."""
+    """Renderer, labels, aliases and words for codes, as a style and a layer of a project have them.
+
+    What was withdrawn is a category of its own, which is not drawn until it is ticked.
+    """
     of_column = CAUSES if by == "cause" else STATUSES
     codes = [(code, _colour(by, code), word(lang, by, code)) for code in of_column]
-    return [_renderer(by, codes), _labeling(table), *_fields(table, lang)]
+    if by == "cause":
+        codes.append((_WITHDRAWN, _colour("status", _WITHDRAWN), word(lang, "status", _WITHDRAWN)))
+    return [
+        _renderer(_CAUSE_OF_LIVE if by == "cause" else by, codes),
+        _labeling(table),
+        *_fields(table, lang),
+    ]
 
 
 def _colour(by: str, code: str) -> str:
@@ -70,7 +83,10 @@ def _renderer(by: str, codes: Sequence[tuple[str, str, str]]) -> ElementTree.Ele
         ElementTree.SubElement(
             categories,
             "category",
-            {"value": code, "label": label, "symbol": str(number), "render": "true", "type": "string"},
+            {
+                **{"value": code, "label": label, "symbol": str(number), "type": "string"},
+                "render": "false" if code == _WITHDRAWN else "true",
+            },
         )
         symbol = ElementTree.SubElement(
             symbols, "symbol", {"type": "fill", "name": str(number), "alpha": "1", "clip_to_extent": "1"}
@@ -108,7 +124,7 @@ def _labeling(table: Table) -> ElementTree.Element:
     ElementTree.SubElement(
         settings,
         "rendering",
-        {"drawLabels": "1", "scaleVisibility": "1", "scaleMin": str(_LABEL_FROM_SCALE), "scaleMax": "0"},
+        {"drawLabels": "1", "scaleVisibility": "1", "scaleMin": "0", "scaleMax": str(_LABEL_TO_SCALE)},
     )
     return labeling
 

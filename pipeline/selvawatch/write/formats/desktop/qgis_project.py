@@ -54,6 +54,25 @@ def write_qgis(path: Path, released: Released, provenance: Mapping[str, str], la
     return write_checked(path, content.getvalue())
 
 
+def data_of_project(path: Path) -> Path:
+    """The GeoPackage that the project of this path shows.
+
+    Raises
+    ------
+    TableError
+        For one that is there without such a project, and would be replaced.
+    """
+    data = path.with_suffix(".gpkg")
+    if data.exists() and not any(path.with_suffix(suffix).exists() for suffix in (".qgs", PACKED)):
+        raise TableError(
+            "the GeoPackage of the project would replace another file",
+            where=path,
+            got=f"{data.name} without a project",
+            do="give another name, or move that file away",
+        )
+    return data
+
+
 def _project(released: Released, file: str, lang: Language) -> ElementTree.Element:
     """The project; its one layer lies in a file beside it."""
     title, crs = f"selvawatch · {lang.text(N_('alerts'))}", CRS.from_user_input(released.frame.crs)

@@ -14,7 +14,7 @@ import pyogrio.errors
 import shapely
 
 from selvawatch.core.days import to_date
-from selvawatch.core.files import disk_error, write_checked
+from selvawatch.core.files import disk_error, is_disk_fault, write_checked
 from selvawatch.core.schema import Column
 from selvawatch.errors import TableError
 from selvawatch.write.formats.companions import write_provenance
@@ -60,7 +60,7 @@ def write_shapefile(path: Path, released: Released, provenance: Mapping[str, str
     Raises
     ------
     TableError
-        For rows without geometry.
+        For rows without geometry, or with values that a shapefile cannot hold.
     DiskError
         When the disk is full or fails; nothing is put there.
     """
@@ -89,7 +89,11 @@ def write_shapefile(path: Path, released: Released, provenance: Mapping[str, str
                 encoding="UTF-8",
             )
         except (*_FAULTS, RuntimeError) as error:
-            raise disk_error(path, str(error).rsplit(": ", 1)[-1], _bytes_of(shapes)) from error
+            if is_disk_fault(str(error), made.parent, needed := _bytes_of(shapes)):
+                raise disk_error(path, str(error).rsplit(": ", 1)[-1], needed) from error
+            raise TableError(
+                "a shapefile cannot hold these rows", where=path, got=error, do="write GeoPackage"
+            ) from error
         for part in reversed(PARTS):  # the one that readers ask for last
             content = made.with_suffix(part).read_bytes()
             write_checked(path.with_suffix(part), _dated(content, released) if part == ".dbf" else content)
