@@ -12,6 +12,7 @@ import shapely
 from selvawatch.core.days import to_day
 
 _SQUARE = re.compile(r"(?:^|[_.])T?(\d{2}[C-X][A-Z]{2})(?:[_.]|$)")
+_PATH_ROW = re.compile(r"(?:^|_)L[CEMOT]\d{2}_(?:[A-Z0-9]{4}_)?(\d{6})_\d{8}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,8 +88,8 @@ class Scene:
     @property
     def square(self) -> str:
         """MGRS square, or path and row of Landsat, as the item or its id states it; empty: neither does."""
-        stated = str(self.properties.get("grid:code", "")).removeprefix("MGRS-")
-        found = _SQUARE.search(self.id)
+        stated = re.sub("^(MGRS|WRS2)-", "", str(self.properties.get("grid:code", "")))
+        found = _SQUARE.search(self.id) or _PATH_ROW.search(self.id)
         return stated or (found[1] if found else "")
 
     @property

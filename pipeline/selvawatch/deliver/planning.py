@@ -124,7 +124,8 @@ class Planner:
         recipient, earlier = self.recipient(subscription), self._without_tier(subscription)
         reader = self._digest_of(recipient, subscription)
         last = ledger.last_digest(reader) or ledger.last_digest(self._digest_of(earlier, subscription))
-        known = [*ledger.deliveries(earlier), *ledger.deliveries(recipient)]
+        rows = tuple(rows)
+        known = [*self._of_ledgers_before(subscription, rows, ledger), *ledger.deliveries(recipient)]
         found = new_versions(rows, subscription, known, self._in_other_tiers(subscription, ledger))
         urgent = [one for one in found if is_urgent(one)] if subscription.at_once else []
         if urgent:
@@ -143,6 +144,20 @@ class Planner:
                 alerts=planned.alerts,
                 digest=(reader, digest),
             )
+
+    def _of_ledgers_before(
+        self, subscription: Subscription, rows: Sequence[Row], ledger: DeliveryLedger
+    ) -> list[DeliveryRow]:
+        """What a recipient got by a ledger of an earlier version, which holds no tiers apart.
+
+        Below the restricted tier only of what that tier lists or merged: the rest may be of another.
+        """
+        known = ledger.deliveries(self._without_tier(subscription))
+        if tier_named(subscription.tier) is Tier.RESTRICTED:
+            return list(known)
+        merged = (name for row in rows for name in str(row.get("merged_from") or "").split())
+        listed = {*(row["event_id"] for row in rows), *merged}
+        return [one for one in known if one.event_id in listed]
 
     def _digest_of(self, recipient: str, subscription: Subscription) -> str:
         """What tells a subscription's digests in the ledger."""

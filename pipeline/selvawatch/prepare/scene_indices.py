@@ -15,7 +15,7 @@ from selvawatch.core.scene import Scene
 from selvawatch.core.stack import NODATA, encode
 from selvawatch.errors import SceneError
 from selvawatch.prepare.indices import INDICES, stored, stored_without_halo, without_halo
-from selvawatch.prepare.mask import LOWEST_REFLECTANCE, SCREENED_BANDS, Screening, clear_pixels
+from selvawatch.prepare.mask import SCREENED_BANDS, Screening, clear_pixels
 from selvawatch.prepare.pixel_kernels import box_mean, hide
 from selvawatch.sources.scene_pixels import BLOCKS
 from selvawatch.sources.sensors.quality import QualityThresholds
@@ -26,10 +26,8 @@ Reader = Callable[[Scene, Tile, Sequence[str], int], xr.Dataset]
 """How a scene is read: `Source.read`, or `sources.scene_pixels.read_scene`."""
 
 
-_UNSTATED = QualityThresholds(cloud_score=0.60)
-"""Thresholds that a digest does not state: observations kept from before they could be set were made with
-them, and are found by it.
-"""
+_EDITION = 2
+"""Edition of how the numbers are used; 2: overlapping pieces of one day are laid in the order of squares."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,12 +63,8 @@ class Recipe:
 
     @property
     def digest(self) -> str:
-        """Digest of all its numbers."""
-        stated = {} if self.quality == _UNSTATED else {"quality": asdict(self.quality)}
-        screening = asdict(self.screening)
-        if self.screening.lowest_reflectance == LOWEST_REFLECTANCE:
-            del screening["lowest_reflectance"]
-        return digest({"screening": screening, **asdict(self.index_rule), **stated})
+        """Digest of all its numbers, and of how they are used."""
+        return digest({"edition": _EDITION, **asdict(self)})
 
     def indices(self, scene: Scene) -> tuple[str, ...]:
         """Indices that are made of a scene, in the order of `INDICES`."""

@@ -9,6 +9,7 @@ stream_of),
 `sensors.sensor` (Sensor), `sensors.quality` (QualityThresholds), `sensors.reasons` (SCENE_REASONS),
 `catalogues.public_archives` (ARCHIVES, collections_of, open_archive),
 `catalogues.earth_engine` (EarthEngineSource), `catalogues.offsets` (DarkTargets, ArchiveRule,
-resolve_offsets), `catalogues.ordered` (with_known_first), `catalogues.filling` (filling_reader),
+resolve_offsets), `catalogues.ordered` (readable, with_known_first, with_least_cloud),
+`catalogues.filling` (filling_reader),
 `catalogues.superseded` (superseded_since), `catalogues.volume` (expected_bytes, measured_rate).
 """

@@ -13,6 +13,7 @@ from selvawatch.core.scene import Scene
 from selvawatch.errors import SceneError
 from selvawatch.progress import Counter
 from selvawatch.site import Site
+from selvawatch.sources.catalogues.ordered import with_least_cloud
 from selvawatch.sources.catalogues.volume import expected_bytes
 from selvawatch.sources.clip import is_here, keep_scene, write_catalogue
 from selvawatch.steps.scenes import SceneQuery, TransferRate
@@ -75,7 +76,7 @@ def mirror(
     SourceError
         When the source cannot be searched.
     """
-    aoi, found = query.outline(site), query.search(site)
+    aoi, found = query.outline(site), with_least_cloud(query.search(site))
     limit = site.search.max_cloud_percent
     wanted = [scene for scene in found.scenes if (scene.cloud_percent or 0) <= limit]
     rate = rate or TransferRate()

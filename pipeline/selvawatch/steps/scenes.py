@@ -10,6 +10,7 @@ import shapely
 from selvawatch.core.days import to_date
 from selvawatch.core.scene import Scene
 from selvawatch.site import Site
+from selvawatch.sources.catalogues.ordered import with_least_cloud
 from selvawatch.sources.catalogues.volume import expected_bytes, measured_rate
 from selvawatch.sources.open import open_source
 from selvawatch.sources.source import Problem, SearchResult
@@ -73,12 +74,13 @@ def list_scenes(site: Site, query: SceneQuery, rate: TransferRate | None = None)
 
     Columns: sensor, month, searched, found (scenes that can be tried), superseded (products that newer ones
     replace), duplicates (acquisitions that a source named before theirs has too), skipped (more cloud than
-    the site reads), cloud_percent (mean), covered and missing (shares of the area's ground that the month's
+    the site reads), cloud_percent (mean
+    of the least that any source states), covered and missing (shares of the area's ground that the month's
     readable scenes show and do not show, 0-1), megabytes (what reading takes, about), declared (whether the
     catalogue states the size of every file), hours (at the rate). Of a sensor that could not be searched the
     numbers are empty.
     """
-    aoi, found = query.outline(site), query.search(site)
+    aoi, found = query.outline(site), with_least_cloud(query.search(site))
     rate_mb_s = (rate or TransferRate()).of(found.scenes)
     limit = site.search.max_cloud_percent
     months = list(_months(query.first_day, query.last_day))

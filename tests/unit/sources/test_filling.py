@@ -158,6 +158,21 @@ def test_a_scene_that_is_gone_from_its_archive_is_read_from_a_mirror_of_it(tmp_p
     assert np.isfinite(reader(found.scenes[0], TILE, ("red",))["red"].values).all()
 
 
+@pytest.mark.parametrize(
+    ("name", "code", "square"),
+    [
+        ("LC08_L2SP_002069_20240601_02_T1", "", "002069"),
+        ("LC08_002069_20240601", "", "002069"),
+        ("LC08_L2SP_002069_20240601_20240611_02_T1_SR", "WRS2-002069", "002069"),
+        ("S2A_MSIL2A_20240601T144731_N0510_R039_T19LCF_20240601T200000", "", "19LCF"),
+        ("a", "MGRS-19LCF", "19LCF"),
+        ("S1A_IW_GRDH_1SDV_20240601T101112_20240601T101137_054127_069541_rtc", "", ""),
+    ],
+)
+def test_a_square_is_stated_alike_by_an_item_and_by_an_id_and_an_orbit_is_none(name, code, square):
+    assert replace(WHOLE, id=name, properties={"grid:code": code}).square == square
+
+
 def test_pieces_of_a_day_are_laid_in_one_order_whatever_their_archive_calls_them():
     later, earlier = (
         replace(WHOLE, id=name, properties={"grid:code": f"MGRS-19L{square}"})

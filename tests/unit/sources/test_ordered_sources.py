@@ -18,9 +18,10 @@ from selvawatch.errors import SelvawatchError, SourceError
 from selvawatch.prepare.ingest import ingest_scenes
 from selvawatch.site import SiteFile
 from selvawatch.sources.catalogues.filling import filling_reader
-from selvawatch.sources.catalogues.ordered import merged, with_known_first
+from selvawatch.sources.catalogues.ordered import merged, readable, with_known_first, with_least_cloud
 from selvawatch.sources.open import open_source
 from selvawatch.sources.sensors.sensor_table import stream_of
+from selvawatch.sources.source import SearchResult
 from selvawatch.web import retry
 
 EVERYWHERE = shapely.box(-75, -20, -60, 0)
@@ -253,3 +254,29 @@ def test_a_track_that_one_archive_does_not_state_is_no_other_acquisition():
     stated, silent = _radar("a", here, "sentinel-1"), _radar("b", here, "sentinel-1", track="")
     assert len(merged([[stated], [silent]])[1]) == 1
     assert merged([[stated], [_radar("b", here, "sentinel-1", track="25")]])[1] == []
+
+
+def _clouds(primary, second):
+    """A search of two sources that state such clouds of one acquisition; None: the second is silent."""
+    first = replace(_radar("a", EVERYWHERE, "sentinel-2", "", ""), cloud_percent=primary)
+    other = replace(first, id="b", collection="other", cloud_percent=second)
+    scenes, duplicates = merged([[first], [other]])
+    return SearchResult(scenes=tuple(scenes), duplicates=tuple(duplicates))
+
+
+def test_a_scene_that_was_read_for_the_cloud_of_a_source_that_is_silent_now_stays_read():
+    both = _clouds(75.0, 55.0)
+    key = both.scenes[0].item_key
+    assert readable(both, 60.0) == {key}
+    silent = replace(both, duplicates=(), silent=("sentinel-2=other",))
+    assert readable(silent, 60.0, both.scenes) == {key}
+    assert readable(silent, 60.0) == readable(replace(silent, silent=()), 60.0, both.scenes) == set()
+
+
+@pytest.mark.parametrize(
+    ("primary", "second", "least"),
+    [(75.0, 55.0, 55.0), (55.0, 75.0, 55.0), (None, 75.0, None), (75.0, None, None)],
+)
+def test_a_scene_states_the_least_cloud_of_any_source_and_none_where_one_states_none(primary, second, least):
+    (scene,) = with_least_cloud(_clouds(primary, second)).scenes
+    assert scene.cloud_percent == least

@@ -186,6 +186,23 @@ def test_a_ledger_of_an_earlier_version_sends_nothing_again(made, monkeypatch):
     assert len(texts(made)) == 1
 
 
+def test_what_a_ledger_of_an_earlier_version_holds_of_another_tier_is_not_told_as_withdrawn(
+    made, monkeypatch
+):
+    made.subscribe(DROP + drop(made))
+    with monkeypatch.context() as before:
+        before.setattr(planning.Planner, "recipient", planning.Planner._without_tier)
+        assert states(made.deliver()) == [DELIVERED]
+    made.wait(8)
+    made.run(events({"status": "confirmed", "version": 2}, {"status": "confirmed", "ha": 12.3}))
+    made.subscribe(DROP + drop(made, 'cadence = "each-run"').replace("restricted", "public"))
+    (public,) = made.deliver(dry_run=True).planned
+    made.subscribe(DROP + drop(made, 'cadence = "each-run"'))
+    (exact,) = made.deliver(dry_run=True).planned
+    ids = [{one.alert_id for one in planned.alerts} for planned in (public, exact)]
+    assert ids == [{"EV-0.v2"}, {"EV-0.v2", "EV-2.v1.withdrawn"}]
+
+
 def words_of(page):
     return html.unescape(re.sub(r"<[^>]+>", " ", re.sub(r"<head>.*?</head>", "", page, flags=re.S))).split()
 

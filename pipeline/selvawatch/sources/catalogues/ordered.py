@@ -19,6 +19,9 @@ from selvawatch.sources.source import Duplicate, SearchResult, Source
 
 log = logging.getLogger(__name__)
 
+ItemKey = tuple[str, str, str]
+"""`Scene.item_key`."""
+
 _OF_TILE_S = 3_000.0
 """Seconds between two times of one acquisition of a tile: archives give the time of the tile or that of the
 datatake, and no satellite comes back within half an orbit.
@@ -114,6 +117,36 @@ def merged(
         sorted(kept, key=lambda scene: scene.order),
         sorted(duplicates, key=lambda duplicate: duplicate.order),
     )
+
+
+def least_cloud(found: SearchResult) -> dict[ItemKey, float | None]:
+    """The least cloud that any source states of a scene's acquisition, percent, by `item_key`; None: one
+    states none. So which source is named first decides no scene.
+    """
+    least = {scene.item_key: scene.cloud_percent for scene in found.scenes}
+    for duplicate in found.duplicates:
+        cloud, other = least.get(duplicate.of), duplicate.scene.cloud_percent
+        if cloud is not None:
+            least[duplicate.of] = None if other is None else min(cloud, other)
+    return least
+
+
+def with_least_cloud(found: SearchResult) -> SearchResult:
+    """A search whose scenes state `least_cloud`."""
+    least = least_cloud(found)
+    scenes = (replace(scene, cloud_percent=least[scene.item_key]) for scene in found.scenes)
+    return replace(found, scenes=tuple(scenes))
+
+
+def readable(found: SearchResult, limit: float, before: Iterable[Scene] = ()) -> set[ItemKey]:
+    """`item_key` of the scenes with at most so much cloud, percent (`least_cloud`).
+
+    before: scenes of the run before. They stay where a source of their sensor could not be searched: it may
+    be the one that states less cloud.
+    """
+    streams = {name.partition("=")[0] for name in found.silent}
+    kept = {scene.item_key for scene in before if sensor_of(scene).stream in streams}
+    return {key for key, cloud in least_cloud(found).items() if key in kept or (cloud or 0.0) <= limit}
 
 
 def _shown_by(scene: Scene, near: Sequence[Scene], searched: shapely.Geometry | None) -> Scene | None:

@@ -13,7 +13,7 @@ from selvawatch.errors import SourceError, StoreError
 from selvawatch.provenance import code_digest
 from selvawatch.site import Site
 from selvawatch.sources.catalogues.offsets import ArchiveRule, resolve_offsets
-from selvawatch.sources.catalogues.ordered import with_known_first
+from selvawatch.sources.catalogues.ordered import readable, with_known_first
 from selvawatch.sources.catalogues.superseded import superseded_since
 from selvawatch.sources.open import open_source
 from selvawatch.sources.sensors.sensor_table import STREAMS, sensor_of
@@ -217,27 +217,16 @@ def _search(
     found = with_known_first(found, before, {name.partition("=")[0] for name in found.silent}, aoi)
     if not found.scenes:
         _explain_nothing(source, aoi, area, until_day, first, found.problems)
-    limit, least = site.search.max_cloud_percent, _least_cloud(found)
+    clear = readable(found, site.search.max_cloud_percent, before)
     return SceneInputs(
-        scenes=tuple(scene for scene in found.scenes if least[scene.item_key] <= limit),
+        scenes=tuple(scene for scene in found.scenes if scene.item_key in clear),
         problems=found.problems,
-        skipped=tuple(scene for scene in found.scenes if least[scene.item_key] > limit),
+        skipped=tuple(scene for scene in found.scenes if scene.item_key not in clear),
         superseded=found.superseded,
         unsearched=found.unsearched,
         duplicates=found.duplicates,
         stopped=_stopped(site, found, until_day),
     )
-
-
-def _least_cloud(found: SearchResult) -> dict[tuple[str, str, str], float]:
-    """The least cloud that any source states of a scene's acquisition, percent, by `item_key`; 0: one states
-    none. So which source is named first decides no scene.
-    """
-    least = {scene.item_key: scene.cloud_percent or 0.0 for scene in found.scenes}
-    for duplicate in found.duplicates:
-        if duplicate.of in least:
-            least[duplicate.of] = min(least[duplicate.of], duplicate.scene.cloud_percent or 0.0)
-    return least
 
 
 def _stopped(site: Site, found: SearchResult, until_day: int) -> tuple[str, ...]:
