@@ -23,10 +23,11 @@ from selvawatch.web.retry import (
     RefusedError,
     RetryRule,
     StatusError,
+    TokenError,
     UnreachableError,
     retried,
 )
-from selvawatch.web.tokens import authorization, needs_token, refusal
+from selvawatch.web.tokens import authorization, lacks_token, needs_token, refusal
 from selvawatch.web.traffic import add_received
 
 _HEAD_BYTES = 16_384
@@ -190,12 +191,17 @@ def fetch(address: str, first: int, end: int, patience: Patience) -> tuple[bytes
     Raises
     ------
     UnreachableError
-        After all tries; the text names no address.
+        After all tries; the text names no address. `TokenError` where the host refuses the token.
+    RefusedError
+        At once, and without a request, where its host wants a token and none is set.
     OSError
         At once, where another try would change nothing.
     """
     if end - first > patience.most_bytes:
         raise LimitError(f"the file wants a piece of {end - first} bytes, at most {patience.most_bytes}")
+
+    if lacks_token(address):
+        raise RefusedError(refusal(address))
 
     def request() -> tuple[bytes, int]:
         headers = {"Range": f"bytes={first}-{end - 1}", **authorization(address)}
@@ -204,7 +210,7 @@ def fetch(address: str, first: int, end: int, patience: Patience) -> tuple[bytes
                 return _content(reply, first, end, patience)
         except StatusError as error:
             if error.status in _REFUSALS and needs_token(address):
-                raise UnreachableError(refusal(address)) from None
+                raise TokenError(refusal(address)) from None
             raise
 
     return retried(request, patience.rule, urlsplit(address).hostname or "")

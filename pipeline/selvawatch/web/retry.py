@@ -25,6 +25,10 @@ class UnreachableError(OSError):
         """Status of the last answer; None: there was none."""
 
 
+class TokenError(UnreachableError):
+    """A host that refuses the token that is held for it: worth another run once it is renewed."""
+
+
 class RefusedError(OSError):
     """A host that gives this to others, or with another token or signature: status 401 or 403."""
 

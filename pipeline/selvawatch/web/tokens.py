@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from selvawatch.web.addresses import plain_host
-from selvawatch.web.retry import UnreachableError
+from selvawatch.web.retry import TokenError
 
 EARTHDATA_VARIABLE = "EARTHDATA_TOKEN"
 """Variable of the environment that holds a bearer token of Earthdata Login."""
@@ -68,7 +68,7 @@ def authorization(address: str) -> dict[str, str]:
 
     Raises
     ------
-    UnreachableError
+    TokenError
         When what the variable holds is no token; its text does not show it.
     """
     account = _account_of(address)
@@ -85,18 +85,24 @@ def secret_in(variable: str) -> str:
 
     Raises
     ------
-    UnreachableError
+    TokenError
         Where it holds line breaks or other marks that no header may: a client would show it in its own error.
     """
     text = os.environ.get(variable, "").strip()
     if text and not _SECRET.fullmatch(text):
-        raise UnreachableError(f"{variable} holds blanks, line breaks or other marks that no token has")
+        raise TokenError(f"{variable} holds blanks, line breaks or other marks that no token has")
     return text
 
 
 def needs_token(address: str) -> bool:
     """Whether an address's host gives files to holders of a token only."""
     return _account_of(address) is not None
+
+
+def lacks_token(address: str) -> bool:
+    """Whether an address's host gives files to holders of a token only, and none is set."""
+    account = _account_of(address)
+    return account is not None and not secret_in(account.variable)
 
 
 def direct(href: str) -> str:

@@ -18,7 +18,9 @@ from selvawatch.prepare.scene_indices import daily, observe_scene
 from selvawatch.sources.catalogues.filling import filling_reader
 from selvawatch.sources.catalogues.ordered import merged
 from selvawatch.sources.open import open_source
-from selvawatch.sources.scene_pixels import dataset
+from selvawatch.sources.scene_pixels import BLOCKS, dataset
+from selvawatch.sources.source import Duplicate
+from selvawatch.web.retry import TokenError
 
 EVERYWHERE = shapely.box(-75, -20, -60, 0)
 YEAR = (to_day("2024-01-01"), to_day("2024-12-31"))
@@ -133,6 +135,29 @@ def test_a_scene_that_a_silent_host_may_still_give_is_left_for_the_next_run():
     assert caught.value.reason == "unreachable"
 
 
+def test_a_second_source_that_refuses_its_token_leaves_no_broken_scene_for_every_run():
+    class Closed(Shelf):
+        def read(self, scene, tile, bands, halo_px=0):
+            if scene.id == "s":
+                raise SceneError("no", reason="unreachable", where="s") from TokenError(
+                    "renew EARTHDATA_TOKEN"
+                )
+            return super().read(scene, tile, bands, halo_px)
+
+    scenes, duplicates = merged([[WHOLE], BURSTS], TILE.lonlat_outline)
+    with pytest.raises(SceneError, match=r"whole.*got whole: no; s: no") as caught:
+        filling_reader(Closed(VALUES, {"whole"}), scenes, duplicates)(WHOLE, TILE, ("vv",))
+    assert caught.value.reason == "unreadable"
+
+
+def test_pieces_that_only_touch_what_is_needed_leave_the_scene_unread():
+    far = [replace(one, footprint=shapely.box(-60, 1, -59, 2)) for one in BURSTS]
+    edge = replace(WHOLE, footprint=shapely.box(-72, 1, -71, 2))
+    duplicates = [Duplicate(scene=one, of=edge.item_key, sensor=edge.sensor) for one in far]
+    with pytest.raises(SceneError, match="0 of 2 pieces"):
+        filling_reader(Shelf(VALUES, {"whole"}), [edge], duplicates)(edge, TILE, ("vv",))
+
+
 def test_bursts_at_the_ends_of_a_slice_are_of_its_pass():
     slow = replace(WHOLE, time=BURSTS[0].time + dt.timedelta(seconds=17))
     assert len(merged([[slow], BURSTS], TILE.lonlat_outline)[1]) == 2
@@ -155,7 +180,8 @@ def test_a_scene_that_is_gone_from_its_archive_is_read_from_a_mirror_of_it(tmp_p
     assert found.found == 2 and len(found.scenes) == len(found.duplicates) == 1
     (first / "sentinel-2-c1-l2a" / "S2A_T19LCF_20240601" / "red.tif").unlink()
     reader = filling_reader(source, found.scenes, found.duplicates)
-    assert np.isfinite(reader(found.scenes[0], TILE, ("red",))["red"].values).all()
+    read = reader(found.scenes[0], TILE, ("red",))
+    assert np.isfinite(read["red"].values).all() and BLOCKS not in read.attrs
 
 
 @pytest.mark.parametrize(
