@@ -45,6 +45,8 @@ class Setting:
     code_version: str | None = None
     guarding: Register | None = None
     """Register whose reserves of isolated peoples are guarded; None: `register`."""
+    lacking: tuple[str, ...] = ()
+    """Names of the layers of the site that are not at hand, of those that the reader may be told of."""
 
 
 def describe(events: gpd.GeoDataFrame, cells: gpd.GeoDataFrame, setting: Setting) -> pd.DataFrame:
@@ -78,7 +80,8 @@ def describe(events: gpd.GeoDataFrame, cells: gpd.GeoDataFrame, setting: Setting
     lag = pd.Series(later["days_to_mining_application"]).groupby(position).min()
     table["days_to_mining_application"] = lag.reindex(range(len(ids))).astype("Int64").to_numpy()
     dates = {**setting.register.layer_dates(), **{n: d.isoformat() for n, d in setting.references.dates}}
-    table["layer_dates"] = " ".join(f"{name}={date}" for name, date in sorted(dates.items()))
+    named = [*sorted(dates.items()), *((name, "none") for name in setting.lacking)]
+    table["layer_dates"] = " ".join(f"{name}={date}" for name, date in named)
     table["register_version"] = setting.register.version
     references = setting.references
     table["remining"] = remining(events, references.scars, setting.rules.remining)

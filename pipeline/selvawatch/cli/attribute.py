@@ -148,12 +148,17 @@ def _keep(layer: "LossLayer", product: "Product", site: "Site", store: str, *, r
     from selvawatch.steps.loss_product import check_new_product, loss_product
     from selvawatch.store.lock import exclusive
     from selvawatch.store.loss_products import keep_product
+    from selvawatch.store.site_copy import keep_site_copy
+    from selvawatch.store.site_guard import refuse_foreign_site
 
     around = extent_of_areas(site.areas)
     near = None if around is None else around.near
     with exclusive(store, "selvawatch attribute --register-as") as held:
         check_new_product(held.store, product, replace=replace)
+        refuse_foreign_site(site, held.store)
         made = loss_product(layer, product, crs=site.grid.crs, equal_area=site.equal_area, near=near)
+        if held.store.ledger.current() is None:
+            keep_site_copy(held.store, site)
         kept = keep_product(held.store, made.product, made.cells)
     _print_remarks(made.remarks, made.repairs)
     form = made.product.source.get("date_form", "")

@@ -460,7 +460,11 @@ ALERTS = Table(
         ),
         column("authority", "text", "Bodies competent for the ground by law, joined by `; `.", nullable=True),
         column("authority_verified", "bool", "Whether a person checked the norm of every body named."),
-        column("layer_dates", "text", "Date of each layer used, as layer=date."),
+        column(
+            "layer_dates",
+            "text",
+            "Date of each layer, as layer=date; layer=none: named by the site, and not at hand.",
+        ),
         column("register_version", "text", "Digest (sha256) of the register that the row was made with."),
         column(
             "before_picture",

@@ -18,7 +18,8 @@ def site_of_store(store: Store, given: Path | None, file: str = SITE_FILE) -> It
     """The site that a store is told by, for as long as it is used.
 
     It is the site given; else that of the current folder; else the copy that the store keeps of the site of
-    its last run; else, where the store keeps none, the packaged one.
+    its last run (before the first, of its last loss product); else, where the store keeps none, the packaged
+    one.
 
     Raises
     ------

@@ -39,7 +39,7 @@ class SiteFileCopy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SiteCopy:
-    """The site copy of a store: its site as of its last run."""
+    """The site copy of a store: its site as of its last run, or of its last loss product before any."""
 
     deciding: Mapping[str, Mapping[str, Any]]
     """What would make other events of the same observations if it were edited: values by key, by table of the

@@ -16,8 +16,9 @@ from selvawatch.site import Site
 from selvawatch.store.contents import ALERTS_FILE, EVENTS_FILE, INTERNAL, RESTRICTED
 from selvawatch.store.folders import Store
 from selvawatch.store.ledger import RunRow
+from selvawatch.store.loss_products import product_names
 from selvawatch.store.seal import read_seal
-from selvawatch.store.site_copy import SiteCopy, deciding_of, read_site_copy
+from selvawatch.store.site_copy import SiteCopy, deciding_of, read_site_copy, site_copy_path
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +31,8 @@ def refuse_other_site(site: Site, store: Store) -> None:
 
     Everything else may be edited: layers, rules, tables, tiers, ranks; an area may be added, and may grow. In
     a store without events days, name, centre and outlines may be edited too. Where the store keeps no copy of
-    its site, or a damaged one, the site is held against what its last run says of itself.
+    its site, or a damaged one, the site is held against what its last run says of itself. In a store that has
+    loss products and no run nothing that decides events may be edited, as `refuse_foreign_site`.
 
     Raises
     ------
@@ -41,6 +43,7 @@ def refuse_other_site(site: Site, store: Store) -> None:
     """
     current = store.ledger.current()
     if current is None:
+        refuse_foreign_site(site, store)
         return
     kept = _kept(store)
     wrong = list(_edits(site, kept) if kept is not None else _contradictions(site, store, current))
@@ -59,7 +62,7 @@ def refuse_other_site(site: Site, store: Store) -> None:
 
 def refuse_foreign_site(site: Site, store: Store) -> None:
     """Refuse to tell of a store by another site: with another name, `[grid]`, `[centre]` or `[days]`, or with
-    another outline of an area that has events.
+    another outline of an area that has events; in a store of loss products without a run, of any area.
 
     Raises
     ------
@@ -69,9 +72,9 @@ def refuse_foreign_site(site: Site, store: Store) -> None:
         Where neither the store's copy of its site nor its last run can be read.
     """
     current = store.ledger.current()
-    if current is None:
+    if current is None and not product_names(store):
         return
-    kept = _kept(store)
+    kept = _kept(store) if current is not None else _kept_with_products(store)
     wrong = list(_edits(site, kept) if kept is not None else _contradictions(site, store, current))
     if kept is not None and not wrong:
         wrong = list(_edited_outlines(site, store, current, kept))
@@ -80,8 +83,8 @@ def refuse_foreign_site(site: Site, store: Store) -> None:
             f"this is not the site of the store {store.folder}",
             where=site.folder / site.file,
             got="; ".join(f"{table}: {edits}" for table, edits in wrong[:2]),
-            do="give the store's own by --site; where neither --site nor the current folder names a site, the"
-            " store's copy of it is used",
+            do="give the store's own by --site; where neither --site nor the current folder names a site,"
+            " what is told of a store is told by its copy of it; or begin anew with another --store",
         )
 
 
@@ -90,7 +93,8 @@ def site_edits(site: Site, store: Store) -> str:
 
     A layer that comes with the site is told as `layers`.
     """
-    kept = _kept(store) if store.ledger.current() is not None else None
+    known = store.ledger.current() is not None or product_names(store)
+    kept = _kept(store) if known else None
     if kept is None:
         return "unknown"
     if kept.digest == site.digest:
@@ -103,8 +107,12 @@ def site_edits(site: Site, store: Store) -> str:
     return " ".join(sorted(role for role in roles if now.get(role) != before.get(role))) or "layers"
 
 
-def _edited_outlines(site: Site, store: Store, current: RunRow, kept: SiteCopy) -> Iterator[tuple[str, str]]:
-    """Areas with events whose outline is not the store's, and how: hectares beside the store's."""
+def _edited_outlines(
+    site: Site, store: Store, current: RunRow | None, kept: SiteCopy
+) -> Iterator[tuple[str, str]]:
+    """Areas with events, or of a store without a run, whose outline is not the store's, and how: hectares
+    beside the store's.
+    """
     now = {area.name: area.geometry for area in site.areas}
     changed = {
         name: outline
@@ -114,10 +122,10 @@ def _edited_outlines(site: Site, store: Store, current: RunRow, kept: SiteCopy) 
     if not changed:
         return
     crs = site.grid.crs
-    events = _events(store, current)
+    events = None if current is None else _events(store, current).geometry
     for name, outline in sorted(changed.items()):
         before = _projected(outline, crs)
-        if (events.geometry.intersection(before).area >= site.grid.resolution**2 / 2).any():
+        if events is None or (events.intersection(before).area >= site.grid.resolution**2 / 2).any():
             ha = f"{_projected(now[name], crs).area / 1e4:.1f} ha" if name in now else "no such area"
             yield f"area {name}", f"{ha}, the store has another outline of {before.area / 1e4:.1f} ha"
 
@@ -129,6 +137,19 @@ def _kept(store: Store) -> SiteCopy | None:
     except DamagedError as error:
         log.warning("the store's copy of its site is made anew at the next commit: %s", error)
         return None
+
+
+def _kept_with_products(store: Store) -> SiteCopy | None:
+    """The copy that a store without a run keeps of the site of its loss products; None: there is none."""
+    try:
+        return read_site_copy(store)
+    except DamagedError as error:
+        raise DamagedError(
+            "nothing tells which site the loss products of the store are of",
+            where=site_copy_path(store),
+            got=error,
+            do="remove the file, and register the products again with `selvawatch attribute --register-as`",
+        ) from error
 
 
 def _edits(site: Site, kept: SiteCopy) -> Iterator[tuple[str, str]]:
@@ -172,8 +193,10 @@ def _refuse_lost_outlines(site: Site, store: Store, current: RunRow, kept: SiteC
             )
 
 
-def _contradictions(site: Site, store: Store, current: RunRow) -> Iterator[tuple[str, str]]:
+def _contradictions(site: Site, store: Store, current: RunRow | None) -> Iterator[tuple[str, str]]:
     """What the last run says that is not true of the site, as `_edits`; for a store without a copy."""
+    if current is None:
+        return
     made = _provenance(store, current)
     if made.get("parameters_sha256") == site.digest:
         return

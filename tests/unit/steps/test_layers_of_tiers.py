@@ -4,6 +4,7 @@ import dataclasses
 import datetime as dt
 import json
 import shutil
+from types import SimpleNamespace
 
 import geopandas as gpd
 import numpy as np
@@ -16,14 +17,17 @@ from hypothesis import strategies as st
 import attribute_made as made
 import made_decade
 from attribute_made import box, cells
+from selvawatch.core.days import to_day
 from selvawatch.core.tables import Tier
 from selvawatch.register.manifest import no_references
 from selvawatch.register.register import register_of
 from selvawatch.site import Site
 from selvawatch.steps.register import import_zone
+from selvawatch.steps.run import attribute_events, findings
 from selvawatch.steps.run.attribute_events import Zones, zones_of_tier
 from selvawatch.steps.run.publish import shown_references
 from selvawatch.store.folders import Store
+from selvawatch.store.run_files import read_tracked
 from selvawatch.tables.registry import TABLES as SPECS
 from selvawatch.write.tiers import TierRule, loss_of_tier
 
@@ -98,6 +102,30 @@ def test_the_restricted_table_names_the_sensitive_layer_and_counts_it(stores, co
     assert "hidden-camps=2026-01-02" in table["layer_dates"].iloc[0]
     provenance = json.loads((tmp_path / "t-procedencia.json").read_text(encoding="utf-8-sig"))
     assert "hidden-paths" in json.dumps(provenance)
+
+
+@pytest.mark.parametrize("tier", [Tier.PUBLIC, Tier.RESTRICTED])
+def test_alerts_of_a_run_name_the_layers_that_are_not_at_hand_and_hidden_ones_in_the_restricted_tier(
+    stores, monkeypatch, tier
+):
+    folder, place, _ = stores
+    site, store = Site.load(folder), Store(place)
+    run = store.run(store.ledger.current().run_id)
+    tracked = read_tracked(run, Tier.RESTRICTED)
+    monkeypatch.setattr(findings, "detected_pixels", lambda *_: None)
+    monkeypatch.setattr(findings, "track_events", lambda *_, **__: tracked)
+    monkeypatch.setattr(
+        attribute_events, "river_water_of", lambda *_: no_references("EPSG:32719").river_water
+    )
+    plan = SimpleNamespace(until_day=to_day(dt.date(2026, 3, 1)))
+    context = SimpleNamespace(site=site, store=store, plan=plan)
+    context.until = lambda day: SimpleNamespace(site=site, store=store, plan=SimpleNamespace(until_day=day))
+    found = findings.findings_of(context, {}, attribute_events.read_zones(site, store), tier)
+    (dates,) = found.attributed.alerts["layer_dates"].unique()
+    assert "mining-cadastre=2026-01-01" in dates.split() and "rivers=none" in dates.split()
+    assert dates.count("mining-cadastre=") == 1
+    hidden = {"hidden-camps=none", "hidden-paths=none"} & set(dates.split())
+    assert len(hidden) == (2 if tier is Tier.RESTRICTED else 0) and ("hidden" in dates) is bool(hidden)
 
 
 @pytest.mark.parametrize("tier", ["public", "partner"])

@@ -5,16 +5,21 @@ import os
 import shutil
 from dataclasses import replace
 
+import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pytest
 import shapely
 
+import made_decade
 import selvawatch
 from conftest import ROOT
 from selvawatch.core.files import read_checked_json, write_checked_json
 from selvawatch.errors import SiteError
-from selvawatch.store.site_copy import site_copy_path
+from selvawatch.site import Site
+from selvawatch.store.folders import Store
+from selvawatch.store.loss_products import product_names
+from selvawatch.store.site_copy import read_site_copy, site_copy_path
 from small_site import write_area
 
 
@@ -150,3 +155,99 @@ def test_a_copy_that_cannot_be_laid_out_says_what_to_give(place, command):
     said = command("table", "loss_by_type", "--store", place.store)
     assert said.code == 1 and "copy of its site cannot be used" in said.error and "no such file" in said.error
     assert "give the site's folder by --site" in said.error and "\n" not in said.error
+
+
+@pytest.fixture
+def kept_product(command, tmp_path):
+    """A site, and a store that holds one loss product of it and no run."""
+    site, store = made_decade.write_site(tmp_path / "site"), tmp_path / "store"
+    west, south = made_decade.WEST + 6_000, made_decade.SOUTH + 6_000
+    shape = shapely.box(west, south, west + 1_000, south + 1_000)
+    frame = gpd.GeoDataFrame({"day": ["2020-05-01"]}, geometry=[shape], crs="EPSG:32719")
+    frame.to_parquet(tmp_path / "loss.parquet")
+    said = register_loss(command, site, store, "made")
+    assert said.code == 0, said.error
+    return site, store
+
+
+def register_loss(command, site, store, name):
+    words = ["--loss", site.parent / "loss.parquet", "--date-field", "day", "--register-as", name]
+    return command("attribute", *words, "--site", site, "--store", store)
+
+
+OF_PRODUCTS = [
+    ('name = "madre-de-dios"', 'name = "pampa"', "name pampa, the store has madre-de-dios"),
+    ("EPSG:32719", "EPSG:32718", "[grid]: crs EPSG:32718, the store has EPSG:32719"),
+    ("lon = -70.3", "lon = -71.3", "[centre]: lon -71.3, the store has -70.3"),
+    ("monitoring_from = 2016-01-01", "monitoring_from = 2016-02-01", "monitoring_from 2016-02-01"),
+    ("smaller", "", "area la-pampa: "),
+    ("renamed", "", "area la-pampa: no such area, the store has another outline"),
+]
+
+
+def other_site(site, old, new):
+    """A copy of a site with one edit of its site file, or of the outline or name of one area."""
+    folder = site.parent / "another"
+    shutil.copytree(site, folder)
+    path = folder / "aoi" / ("site.toml" if new else "areas.geojson")
+    text = path.read_text("utf-8")
+    if not new:
+        areas = json.loads(text)
+        (area,) = (one for one in areas["features"] if one["properties"]["name"] == "la-pampa")
+        if old == "renamed":
+            area["properties"]["name"] = "pampa"
+        else:
+            outline = shapely.from_geojson(json.dumps(area["geometry"])).buffer(-0.001)
+            area["geometry"] = json.loads(shapely.to_geojson(outline))
+    assert not new or old in text
+    path.write_text(text.replace(old, new) if new else json.dumps(areas), "utf-8")
+    return folder
+
+
+@pytest.mark.parametrize(("old", "new", "both"), OF_PRODUCTS, ids=lambda one: one[:12])
+def test_a_store_of_products_without_a_run_refuses_another_site(kept_product, command, old, new, both):
+    site, store = kept_product
+    other = other_site(site, old, new)
+    before = site_copy_path(Store(store)).read_bytes()
+    run = ["--source", site.parent, "--until", "2026-02-01"]
+    said = [
+        command("table", "loss_by_type", "--product", "made", "--site", other, "--store", store),
+        register_loss(command, other, store, "second"),
+        command("monitor", *run, "--site", other, "--store", store),
+    ]
+    for one in said:
+        assert one.code == 1 and "not the site of the store" in one.error and both in one.error, one
+        assert "\n" not in one.error
+    with pytest.raises(SiteError, match="not the site of the store"):
+        selvawatch.table("loss_by_type", site=other, store=store, product="made")
+    assert product_names(Store(store)) == ["made"]
+    assert site_copy_path(Store(store)).read_bytes() == before
+
+
+def test_a_store_of_products_is_told_by_its_copy_and_by_its_site_with_other_edits(
+    kept_product, command, tmp_path, monkeypatch
+):
+    site, store = kept_product
+    (tmp_path / "away").mkdir()
+    monkeypatch.chdir(tmp_path / "away")
+    by_copy = selvawatch.table("loss_by_type", store=store, product="made", tier="restricted")
+    assert by_copy["ha"].sum() == pytest.approx(100.0, rel=2e-3)
+    assert by_copy.attrs["provenance"]["site_edits"] == "none"
+    edit = other_site(site, "grid_m = 1000.0", "grid_m = 2000.0")
+    by_edit = selvawatch.table("loss_by_type", site=edit, store=store, product="made", tier="restricted")
+    assert by_edit.attrs["provenance"]["site_edits"] == "site"
+    assert register_loss(command, edit, store, "second").code == 0
+    assert read_site_copy(Store(store)).digest == Site.load(edit).digest
+
+
+def test_a_store_of_products_whose_copy_is_damaged_says_what_to_do_and_is_helped_by_it(kept_product, command):
+    site, store = kept_product
+    path = site_copy_path(Store(store))
+    path.write_bytes(b"{}")
+    words = ["table", "loss_by_type", "--product", "made", "--site", site, "--store", store]
+    said = command(*words)
+    assert said.code == 1 and "remove the file" in said.error and "\n" not in said.error
+    path.unlink()
+    assert command(*words).code == 0
+    assert register_loss(command, site, store, "second").code == 0
+    assert command(*words).code == 0 and read_site_copy(Store(store)) is not None

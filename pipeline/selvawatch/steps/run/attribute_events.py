@@ -217,12 +217,12 @@ def zones_of_run(site: Site, store: Store) -> Zones:
 
 
 def attribute_run(
-    context: RunContext, states: Mapping[str, TileState], zones: Zones, tracked: Tracked
+    context: RunContext, states: Mapping[str, TileState], zones: Zones, tracked: Tracked, tier: Tier
 ) -> Attributed:
-    """Alerts and pieces of a run's events, with the river water that its tiles show."""
+    """Alerts and pieces of a run's events for a tier, with the river water that its tiles show."""
     water = river_water_of(context, states, tracked.events, zones.references)
     zones = with_river_water(zones, water)
-    return attribute_events(context.site, zones, tracked, context.plan.until_day, context.store)
+    return attribute_events(context.site, zones, tracked, context.plan.until_day, context.store, tier)
 
 
 def attribute_events(
@@ -246,6 +246,7 @@ def attribute_events(
     setting = Setting(
         register=register,
         guarding=guarding,
+        lacking=layers_lacking(site, zones, tier),
         faces=faces,
         scale=next(iter(site.priorities.by_name.values())),
         rules=site.rules,

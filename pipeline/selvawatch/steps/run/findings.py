@@ -50,7 +50,7 @@ def findings_of(context: RunContext, states: Mapping[str, TileState], zones: Zon
     pixels = detected_pixels(store, site.grid, seen)
     guard = None if tier is Tier.RESTRICTED else zones.guard(site.config.tiers)
     tracked = track_events(then, seen, pixels, known.references, tier=tier, guard=guard)
-    attributed = attribute_run(then, seen, known, tracked)
+    attributed = attribute_run(then, seen, known, tracked, tier)
     return Findings(tier=tier, pixels=pixels, tracked=tracked, attributed=attributed)
 
 
