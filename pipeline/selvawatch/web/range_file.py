@@ -191,9 +191,8 @@ def fetch(address: str, first: int, end: int, patience: Patience) -> tuple[bytes
     Raises
     ------
     UnreachableError
-        After all tries; the text names no address. `TokenError` where the host refuses the token.
-    RefusedError
-        At once, and without a request, where its host wants a token and none is set.
+        After all tries; the text names no address. `TokenError` where the host refuses the token,
+        and at once, without a request, where none is set.
     OSError
         At once, where another try would change nothing.
     """
@@ -201,7 +200,7 @@ def fetch(address: str, first: int, end: int, patience: Patience) -> tuple[bytes
         raise LimitError(f"the file wants a piece of {end - first} bytes, at most {patience.most_bytes}")
 
     if lacks_token(address):
-        raise RefusedError(refusal(address))
+        raise TokenError(refusal(address))
 
     def request() -> tuple[bytes, int]:
         headers = {"Range": f"bytes={first}-{end - 1}", **authorization(address)}

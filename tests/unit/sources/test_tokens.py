@@ -6,7 +6,7 @@ import pytest
 
 from selvawatch.web import tokens
 from selvawatch.web.range_file import RemoteFile
-from selvawatch.web.retry import RefusedError, UnreachableError
+from selvawatch.web.retry import UnreachableError
 
 SECRET = "a-token-that-must-not-be-told"
 CONTENT = bytes(range(256)) * 8
@@ -80,7 +80,7 @@ def test_a_missing_token_is_asked_for_by_name_and_nothing_of_its_host(account):
     account.delenv(tokens.EARTHDATA_VARIABLE)
     with (
         server(lambda _: (401, {})) as (archive, seen),
-        pytest.raises(RefusedError, match="set EARTHDATA_TOKEN"),
+        pytest.raises(UnreachableError, match="set EARTHDATA_TOKEN"),
     ):
         RemoteFile(archive)
     assert seen == []
