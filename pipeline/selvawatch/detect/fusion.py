@@ -143,23 +143,9 @@ def advance(
     return xr.Dataset(advanced, coords=state.coords, attrs={**state.attrs, "until": until})
 
 
-def lead_in(
-    model: Model,
-    baselines: xr.Dataset,
-    state: xr.Dataset,
-    observations: Iterable[Observation],
-    *,
-    rule: CommonShift | None = None,
-    corner: Corner | None = None,
-    workers: int = 1,
-) -> xr.Dataset:
-    """The state with which the monitoring begins: after observations of before it, none of them counted.
-
-    What falls in the last days of a history is robustly left out of its baseline and would be confirmed in
-    the first days of the monitoring as new. Parameters and errors as for `advance`.
-    """
-    warm = advance(model, baselines, state, observations, rule=rule, corner=corner, workers=workers)
-    return warm.assign({name: xr.zeros_like(warm[name]) for name in ("last_look", "looks_total")})
+def uncounted(state: xr.Dataset) -> xr.Dataset:
+    """The state as if its observations had come before the monitoring: its sums stand, none is counted."""
+    return state.assign({name: xr.zeros_like(state[name]) for name in ("last_look", "looks_total")})
 
 
 def layers(state: xr.Dataset) -> xr.Dataset:

@@ -15,7 +15,7 @@ from selvawatch.core.status import Reason
 from selvawatch.detect.baseline import fit_baselines, forest_reason
 from selvawatch.detect.charts.chart_models import ChartDetector, Detector, base_of
 from selvawatch.detect.evidence import EvidenceRule
-from selvawatch.detect.fusion import advance, layers, lead_in, start
+from selvawatch.detect.fusion import advance, layers, start, uncounted
 from selvawatch.detect.model import Model
 from selvawatch.detect.shared_parts import SharedParts
 from selvawatch.detect.shift_rule import CommonShift
@@ -57,7 +57,7 @@ class Manner:
     scored: bool = True
     """False leaves all scores at 0, which is faster."""
     lead: Sequence[Observation] = ()
-    """Last observations of the history, watched as well (`fusion.lead_in`); a chart has no use for them."""
+    """Last observations of the history, watched as well; a chart has no use for them."""
     monitored_from: int = 0
     """First day of the monitoring, days since 1970-01-01."""
 
@@ -85,10 +85,10 @@ def watch(
     model, shared, workers = detector, manner.shared, manner.workers
     state = start(model, reason, resolution=manner.resolution, monitored_from=manner.monitored_from)
     if manner.lead:
-        state = lead_in(model, baselines, state, manner.lead, rule=shared, workers=workers)
+        state = uncounted(advance(model, baselines, state, manner.lead, rule=shared, workers=workers))
     if not manner.scored:
         state = advance(model, baselines, state, observations, rule=shared, workers=workers)
-        return _watched(state, reason, np.zeros((reason.sizes["y"], reason.sizes["x"])))
+        return _watched(state, np.zeros((reason.sizes["y"], reason.sizes["x"])))
     shape = (reason.sizes["y"], reason.sizes["x"])
     score, best_day = np.zeros(shape), np.full(shape, NODATA)
     limits = (model.optical, model.radar, model.joint)
@@ -104,7 +104,7 @@ def watch(
             reached = state[f"sum_{kind}"].to_numpy() * (model.unit / limit.confirmed_alone)
             np.maximum(score, reached, out=score)
     least = np.minimum(best_day * (model.unit / model.joint.confirmed_alone), 0)
-    return _watched(state, reason, np.where(score > 0, score, least))
+    return _watched(state, np.where(score > 0, score, least))
 
 
 def _watch_chart(
@@ -156,11 +156,12 @@ def _watch_chart(
     )
 
 
-def _watched(state: xr.Dataset, reason: xr.DataArray, score: np.ndarray) -> Watched:
+def _watched(state: xr.Dataset, score: np.ndarray) -> Watched:
+    found = layers(state)
     return Watched(
-        confirmed_on=layers(state)["confirmed_on"].to_numpy().astype(np.int64),
+        confirmed_on=found["confirmed_on"].to_numpy().astype(np.int64),
         score=score,
-        watched=reason.to_numpy() == Reason.MONITORED,
+        watched=found["reason"].to_numpy() == Reason.MONITORED,
         last_day=int(state.attrs["until"]),
     )
 

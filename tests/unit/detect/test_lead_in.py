@@ -21,7 +21,7 @@ def layers_of(lost_from, lost_until=1_000, lead=LEAD):
         return [observation(START + day, **(SOIL if lost_from <= day < lost_until else {})) for day in days]
 
     state = fusion.start(MODEL, monitored((1, 1)), resolution=30.0, monitored_from=START)
-    state = fusion.lead_in(MODEL, quiet_baselines((1, 1)), state, seen(lead))
+    state = fusion.uncounted(fusion.advance(MODEL, quiet_baselines((1, 1)), state, seen(lead)))
     layers = fusion.layers(fusion.advance(MODEL, quiet_baselines((1, 1)), state, seen(WATCHED)))
     return {name: int(layers[name][0, 0]) for name in layers}
 
@@ -63,7 +63,9 @@ def test_a_loss_after_what_was_suspect_in_the_history_is_dated_in_the_monitoring
         for days in (LEAD, WATCHED)
     )
     layers = fusion.layers(
-        fusion.advance(MODEL, baselines, fusion.lead_in(MODEL, baselines, state, lead), watched)
+        fusion.advance(
+            MODEL, baselines, fusion.uncounted(fusion.advance(MODEL, baselines, state, lead)), watched
+        )
     )
     assert int(layers["status"][0, 0]) == Status.CONFIRMED
     assert int(layers["onset"][0, 0]) == int(layers["detected_on"][0, 0]) == START + 44
@@ -72,7 +74,7 @@ def test_a_loss_after_what_was_suspect_in_the_history_is_dated_in_the_monitoring
 def test_observations_of_the_history_are_not_counted_among_those_of_the_monitoring():
     state = fusion.start(MODEL, monitored((2, 2)), resolution=30.0, monitored_from=START)
     looks = [observation(START + day, shape=(2, 2)) for day in LEAD]
-    layers = fusion.layers(fusion.lead_in(MODEL, quiet_baselines((2, 2)), state, looks))
+    layers = fusion.layers(fusion.uncounted(fusion.advance(MODEL, quiet_baselines((2, 2)), state, looks)))
     assert not np.any(layers["looks_total"]) and not np.any(layers["last_look"])
 
 

@@ -1,6 +1,6 @@
 """Observations added to the sums of a tile and its halo."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import xarray as xr
 
@@ -22,11 +22,10 @@ def added(
     tracks: TrackLevels,
     state: xr.Dataset,
     some: Sequence[ObservationKey],
-    step: Callable[..., xr.Dataset] = fusion.advance,
 ) -> xr.Dataset:
     """The sums after some more observations of a tile, brought to the level of their tracks.
 
-    baselines, state: (y, x) with halo. step: `fusion.advance` or `fusion.lead_in`.
+    baselines, state: (y, x) with halo.
     """
     site, halo = context.site, context.site.halo_px
     side = tile.grid.tile_px
@@ -37,7 +36,9 @@ def added(
         if (observation := tracks.levelled(read)) is not None
     )
     rule = site.common_shift
-    return step(site.model, baselines, state, observations, rule=rule, corner=corner, workers=WORKERS)
+    return fusion.advance(
+        site.model, baselines, state, observations, rule=rule, corner=corner, workers=WORKERS
+    )
 
 
 def beginning(
@@ -58,7 +59,7 @@ def beginning(
     if not lead:
         return state
     tracks = track_levels(context, tile.id, baselines, ())
-    return added(context, tile, baselines, tracks, state, lead, fusion.lead_in)
+    return fusion.uncounted(added(context, tile, baselines, tracks, state, lead))
 
 
 def _last_day(site: Site) -> int:
