@@ -12,7 +12,7 @@ import pytest
 from conftest import ROOT
 from every_byte import VECTORS, corners, parts, texts
 from made_deliveries import MadeStore, events
-from post_office import SECRET, TOKEN, hook_server, mail_server
+from post_office import every_channel, hook_server, mail_server
 from selvawatch.core.days import to_day
 from selvawatch.core.schema import Tier
 from selvawatch.core.tables import ALERTS
@@ -156,23 +156,9 @@ def made(tmp_path, monkeypatch):
 def test_no_byte_of_any_channel_tells_what_the_public_tier_may_not_see(made):
     (made.folder / "drop").mkdir()
     with mail_server(made.folder) as box, hook_server() as hook:
-        mail = "\n".join(f'{key} = "{text}"' for key, text in box.settings().items())
         made.subscribe(
             f"""
-[channels.mail]
-kind = "email"
-{mail}
-[channels.hook]
-kind = "webhook"
-secret = "{SECRET}"
-private_host = "127.0.0.1"
-[channels.bot]
-kind = "telegram"
-token = "{TOKEN}"
-api = "{hook.address}"
-private_host = "127.0.0.1"
-[channels.drop]
-kind = "folder"
+{every_channel(box, hook)}
 [[subscription]]
 name = "mail"
 channel = "mail"

@@ -333,3 +333,24 @@ def hook_server(faults: Faults = no_fault) -> Iterator[Received]:
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+def every_channel(box: Mailbox, hook: Received) -> str:
+    """Settings of a channel of each kind (`mail`, `hook`, `bot`, `drop`) that reach servers on loopback."""
+    mail = "\n".join(f'{key} = "{text}"' for key, text in box.settings().items())
+    return f"""
+[channels.mail]
+kind = "email"
+{mail}
+[channels.hook]
+kind = "webhook"
+secret = "{SECRET}"
+private_host = "127.0.0.1"
+[channels.bot]
+kind = "telegram"
+token = "{TOKEN}"
+api = "{hook.address}"
+private_host = "127.0.0.1"
+[channels.drop]
+kind = "folder"
+"""

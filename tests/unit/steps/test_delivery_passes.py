@@ -16,7 +16,7 @@ import pytest
 
 from conftest import ROOT
 from made_deliveries import BEGIN, MadeStore, events
-from post_office import PASSWORD, SECRET, TOKEN, hook_server, mail_server
+from post_office import PASSWORD, SECRET, TOKEN, every_channel, hook_server, mail_server
 from selvawatch.core.days import to_date
 from selvawatch.deliver import planning
 from selvawatch.deliver.delivery_ledger import DELIVERED, PENDING, REFUSED, UNCERTAIN
@@ -405,22 +405,9 @@ def test_a_trial_says_what_would_go_and_writes_nothing(made, command):
 def everywhere(made):
     """Subscriptions by every channel, against servers that take everything."""
     with mail_server(made.folder) as box, hook_server() as hook:
-        mail = "\n".join(f'{key} = "{text}"' for key, text in box.settings().items())
         made.subscribe(
             f"""
-[channels.mail]
-kind = "email"
-{mail}
-[channels.hook]
-kind = "webhook"
-secret = "{SECRET}"
-private_host = "127.0.0.1"
-[channels.bot]
-kind = "telegram"
-token = "{TOKEN}"
-api = "{hook.address}"
-private_host = "127.0.0.1"
-{DROP}
+{every_channel(box, hook)}
 [[subscription]]
 name = "by-mail"
 channel = "mail"
