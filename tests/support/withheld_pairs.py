@@ -2,7 +2,7 @@
 
 import datetime as dt
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from unittest import mock
@@ -21,9 +21,10 @@ from selvawatch.core.status import Confidence, Reason, Status
 from selvawatch.core.table_options import TableOptions, TableRequest
 from selvawatch.detect.baseline import name_of
 from selvawatch.prepare.ingest import SceneRecord
+from selvawatch.register.manifest import Snapshot, read_register
 from selvawatch.site import Site
 from selvawatch.steps.register import import_zone
-from selvawatch.steps.run import publish
+from selvawatch.steps.run import attribute_events, publish
 from selvawatch.steps.run.monitor import conclude
 from selvawatch.steps.run.plan import register_facts
 from selvawatch.steps.run.run_content import Published, RunContent, TileResults
@@ -362,6 +363,23 @@ def pairs(rng: np.random.Generator) -> Iterator[Pair]:
     yield Pair("confirmed lately", sure, unsure, (Tier.PUBLIC,))
 
 
+def remembered(read: Callable[..., object]) -> Callable[..., object]:
+    """A function that reads each set of snapshots once, for stores whose layers are the same."""
+    known: dict[object, object] = {}
+
+    def register(manifest: object, snapshots: Sequence[Snapshot], **settings: object):
+        key = tuple((one.layer, one.date, one.sha256, one.order, one.confirmed) for one in snapshots)
+        if key not in known:
+            known[key] = read(manifest, snapshots, **settings)
+        return known[key]
+
+    return register
+
+
+READ_ONCE = remembered(read_register)
+"""Every store here begins as a copy of one: its register is read once for all of them."""
+
+
 def published(folder: Path, blank: tuple[Site, Store], history: History) -> tuple[Site, Store]:
     """A copy of an empty store in which the three runs of a history were committed.
 
@@ -379,13 +397,16 @@ def published(folder: Path, blank: tuple[Site, Store], history: History) -> tupl
 
 def differences(folder: Path, blank: tuple[Site, Store], pair: Pair, tables: tuple[str, ...]) -> list[str]:
     """Tier and name of every file that tells the histories of a pair apart; empty where nothing does."""
-    stores = []
-    for name, history in (("mine", pair.mine), ("other", pair.other)):
-        (folder / name).mkdir(parents=True)
-        stores.append(published(folder / name, blank, history)[1])
-    found = []
-    for tier in pair.tiers:
-        mine, other = (given_out(blank[0], store, folder / "out", tier, tables) for store in stores)
+    stores, found = [], []
+    with mock.patch.object(attribute_events, "read_register", READ_ONCE):
+        for name, history in (("mine", pair.mine), ("other", pair.other)):
+            (folder / name).mkdir(parents=True)
+            stores.append(published(folder / name, blank, history)[1])
+        given = [
+            [given_out(blank[0], store, folder / "out", tier, tables) for store in stores]
+            for tier in pair.tiers
+        ]
+    for tier, (mine, other) in zip(pair.tiers, given, strict=True):
         found += [
             f"{pair.kind}: {tier.name.lower()} {name}"
             for name in sorted(mine.keys() | other.keys())
