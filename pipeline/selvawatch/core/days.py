@@ -62,3 +62,10 @@ def day_numbers(values: pd.Series | np.ndarray, missing: int = NO_DAY) -> np.nda
         values.to_numpy("datetime64[D]") if isinstance(values, pd.Series) else values.astype("datetime64[D]")
     )
     return np.where(np.isnat(dates), missing, dates.astype(np.int64))
+
+
+def calendar(days: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Days since the first of January and of the month, int64, of int days, in their shape."""
+    dates = np.asarray(days, np.int64).astype("datetime64[D]")
+    of_year, of_month = (dates - dates.astype(unit) for unit in ("datetime64[Y]", "datetime64[M]"))
+    return of_year.astype(np.int64), of_month.astype(np.int64)

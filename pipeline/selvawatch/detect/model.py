@@ -1,7 +1,7 @@
 """What a detector knows before it looks: streams, baselines, evidence rules and thresholds, as numbers."""
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -228,6 +228,23 @@ class Haze:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Composites:
+    """What changes where observations are composites of many days: few a year, each the clearest of its days,
+    so that falls have to be told from fewer values, and what years differ by weighs more than haze.
+    """
+
+    centre: float
+    """Fall at which a composite speaks for neither, in sigmas of its index."""
+    sigma_floor: float
+    """Smallest sigma, units of the index."""
+
+    def __post_init__(self) -> None:
+        """Refuse composites that speak for loss where nothing fell."""
+        _need(self.centre > 0, "centre", self.centre, "more than 0")
+        _need(self.sigma_floor > 0, "sigma_floor", self.sigma_floor, "more than 0")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StreamModel:
     """One stream of observations."""
 
@@ -251,6 +268,8 @@ class StreamModel:
     indices: tuple[IndexModel, ...]
     haze: Haze | None = None
     """How haze is told from loss; None: it is not."""
+    composites: Composites | None = None
+    """What changes where observations are composites of many days; None: nothing."""
 
     def __post_init__(self) -> None:
         """Refuse a stream without evidence, or with haze of indices that it does not read."""
@@ -269,6 +288,16 @@ class StreamModel:
             _need(len(scales) == 1, "scales of the indices of haze", sorted(scales), "one")
         else:
             _need(all(index.counts for index in self.indices), "indices", names, "all counting, without haze")
+
+    def of_composites(self) -> "StreamModel":
+        """The stream where its observations are composites of many days."""
+        if (rule := self.composites) is None:
+            return self
+        indices = tuple(
+            replace(index, evidence=replace(index.evidence, centre=rule.centre, sigma_floor=rule.sigma_floor))
+            for index in self.indices
+        )
+        return replace(self, indices=indices)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -447,6 +476,10 @@ class Model:
         """Whether the model reads that stream, whatever its track."""
         name = without_track(name)
         return any(stream.stream == name for stream in self.streams)
+
+    def of_composites(self) -> "Model":
+        """The model where the observations of every stream are composites of many days."""
+        return replace(self, streams=tuple(stream.of_composites() for stream in self.streams))
 
     def pairs(self) -> Iterator[tuple[StreamModel, IndexModel]]:
         """Every index of every stream, in the model's order."""

@@ -10,11 +10,15 @@ import xarray as xr
 from selvawatch.core.days import iso
 from selvawatch.core.observation import Observation
 from selvawatch.core.stack import NODATA
+from selvawatch.core.status import Reason
 from selvawatch.detect.baseline import fit_baselines, forest_reason
 from selvawatch.detect.charts.chart_models import Detector, base_of
+from selvawatch.detect.model import Model
+from selvawatch.detect.spatial_reference import forest_level
 from selvawatch.errors import LayerError
 from selvawatch.prepare.indices import INDICES
 from selvawatch.prepare.mask import SCREENED_BANDS, Screening, screen
+from selvawatch.validate.composites import prepared
 from selvawatch.validate.detection import Manner, Watched, histories, known_to, method_of, watch
 from selvawatch.validate.report import ValidationReport
 from selvawatch.validate.scoring import DAYS_PER_YEAR, Judgements, degree_blocks, judge, watched_years
@@ -88,11 +92,11 @@ def validate_series(
     LayerError
         For tables that cannot be used, a label that no point has, or when nothing is left to judge.
     """
-    series = read_series(series_path)
+    series, reading, prepared_notes = prepared(read_series(series_path), detector)
     indices, share = clear_indices(series_path, series, screening)
     stream = sensor or ("sentinel-2" if series.bands else "landsat")
-    observations = known_to(base_of(detector), observations_of(series.days, stream, indices))
-    result = _watched(detector, observations, history_years, scored=bool(labels.positive))
+    observations = known_to(base_of(reading), observations_of(series.days, stream, indices))
+    result = _watched(reading, observations, history_years, scored=bool(labels.positive))
     points = read_points(points_path, series.pids, labels.exclude)
     lost, judged = _labelled(points_path, points, labels)
     confirmed_on = result.watched.confirmed_on[0, ::GAP]
@@ -100,7 +104,7 @@ def validate_series(
     years = np.where(
         monitored, watched_years(confirmed_on, result.first_day[0, ::GAP], result.watched.last_day), 0
     )
-    notes = [*result.notes]
+    notes = [*prepared_notes, *result.notes]
     if series.bands:
         notes.append(f"{100 * share:.1f} % of the observations are usable after screening from bands alone")
     if unwatched := int((judged & ~monitored).sum()):
@@ -228,6 +232,8 @@ def _without_history(detector: Detector, observations: Sequence[Observation], *,
     start = [_kept(observation, where) for observation, where in zip(observations, first, strict=True)]
     baselines = fit_baselines(model, histories(model, start), forest=points)
     reason = forest_reason(model, baselines, points)
+    judged = _judged_together(model, observations, points.to_numpy())
+    reason = xr.where(judged, reason, np.uint8(Reason.SHORT_HISTORY))
     watched = watch(
         detector, baselines, reason, observations, Manner(resolution=model.support.distance, scored=scored)
     )
@@ -239,6 +245,35 @@ def _without_history(detector: Detector, observations: Sequence[Observation], *,
     return _Result(
         watched=watched, first_day=np.full(observations[0].shape, observations[0].day), notes=notes
     )
+
+
+def _judged_together(model: Model, observations: Sequence[Observation], points: np.ndarray) -> np.ndarray:
+    """(y, x) bool: points observed on a day on which enough others were, so that the fallback can judge them.
+
+    Raises
+    ------
+    LayerError
+        Where that is true of none.
+    """
+    judged, most, needed = np.zeros(points.shape, bool), 0, ""
+    for observation in observations:
+        for index in model.stream(observation.stream).indices:
+            if not index.counts or index.reference is None or index.index not in observation.values:
+                continue
+            rule, values = index.reference, observation.values[index.index]
+            needed = f"{rule.minimum_pixels} points, and {rule.minimum_share:.0%} of all that are given"
+            most = max(most, int((values[points] != NODATA).sum()))
+            if np.isfinite(forest_level(values, points, rule)):
+                judged |= values != NODATA
+    if not judged.any():
+        raise LayerError(
+            "without a history the fallback cannot judge these points: it holds each against the others"
+            " of its day, and too few share one",
+            got=f"at most {most} of {int(points.sum())} points on one day",
+            needed=needed,
+            do="give history years, or the points of one period",
+        )
+    return judged
 
 
 def _kept(observation: Observation, where: np.ndarray) -> Observation:
