@@ -11,7 +11,7 @@ import pytest
 
 from selvawatch.core.tier import Tier
 from selvawatch.demo.layout import prepare_demo
-from selvawatch.steps.bulletins import bulletin_since
+from selvawatch.steps.published.current_bulletin import bulletin_since
 from selvawatch.write.bulletin.bulletin_model import largest_mines
 from selvawatch.write.bulletin.changes_view import changes_json
 from selvawatch.write.language.i18n import language
@@ -61,7 +61,7 @@ def test_a_year_in_24_runs_balances_in_each_tier(name, request, tmp_path):
             folder = place.products / tier.name.lower()
             rows = gpd.read_parquet(folder / "alerts.parquet")
             assert_days_agree(rows, report.until)
-            content = bulletin_since(str(place.store), tier)
+            content = bulletin_since(str(place.store), tier).content
             found = json.loads(changes_json(content, language("es")))
             earlier = before.get(tier, rows.iloc[:0])
             events = [row["event_id"] for row in found["events"]]

@@ -178,7 +178,7 @@ def bulletin(
         area_title=evil[0] or "La Pampa",
         area=area,
         alerts=released,
-        headline=headline(released, kept, to_day("2026-01-01"), DATA_DAY),
+        headline=headline(released, pd.DataFrame(kept.frame), to_day("2026-01-01"), DATA_DAY),
         tables=(
             loss(
                 "loss_by_type",

@@ -243,7 +243,7 @@ def bulletin(
         return
     form = format_of_file(form, out, _BULLETIN_ENDINGS, "html") if out is not None else form or "html"
     if since is not None or form == "json":
-        from selvawatch.steps.bulletins import written_since
+        from selvawatch.steps.published.current_bulletin import written_since
 
         if form == "pdf" and out is None:
             raise StoreError("a PDF is made where it is asked for", got="no --out", do="give --out FILE.pdf")

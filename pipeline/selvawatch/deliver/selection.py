@@ -1,5 +1,6 @@
 """Which alerts a subscription gets now, and what is new of each since its recipient got it last."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -10,6 +11,7 @@ import pandas as pd
 from selvawatch.deliver.delivery_ledger import DeliveryRow, DigestRow
 from selvawatch.deliver.subscriptions import CADENCES, Subscription
 from selvawatch.events.comparison import compare
+from selvawatch.reviews.review import SAYS_NOTHING
 
 Row = Mapping[str, Any]
 """A row of ALERTS, as its tier has it."""
@@ -22,13 +24,15 @@ class NewVersion:
     row: Row
     """Row of ALERTS; of an event that the run does not have any more, what the recipient got of it."""
     group: str
-    """One of `events.comparison.GROUPS`; `open`: something else changed of it."""
+    """One of `events.comparison.GROUPS`; `open`: something else changed of it; `reviewed`: nothing did, but
+    people answered on it."""
     change_ha: float = 0.0
     """Hectares more than when the recipient got it last."""
     goes_on_as: str = ""
     """Id of the event that a merged one goes on in."""
     delivery_id: str
-    """What tells the version in the ledger: its alert id, or a text of its own of an event that has gone."""
+    """What tells the version in the ledger: its alert id, with what people answered on it where somebody did;
+    or a text of its own of an event that has gone."""
 
 
 def is_wanted(row: Row, subscription: Subscription) -> bool:
@@ -46,10 +50,11 @@ def is_wanted(row: Row, subscription: Subscription) -> bool:
 
 
 def is_urgent(version: NewVersion) -> bool:
-    """Whether it goes at once: a change in a protected core that is confirmed."""
+    """Whether it goes at once: a change in a protected core that is confirmed, and not denied by people."""
     row = version.row
     return (
         row.get("protected") == "core"
+        and row.get("review") != "no-loss"
         and row["status"] == "confirmed"
         and version.group in ("new", "back", "confirmed", "grown")
     )
@@ -65,15 +70,17 @@ def new_versions(
 
     rows: ALERTS of the current run. known: what the recipient got, in that order. An alert that it
     got once is followed to its end, also where it no longer is as the subscription asks, where it merged into
-    another or is not listed any more. What ended before it was ever sent is not sent.
+    another or is not listed any more. What ended before it was ever sent is not sent. What people answered on
+    an alert that it got is news once.
 
     elsewhere: by event, what the recipient got last of it in another tier. Its versions here are others and
     are sent, but the event is not told as new again.
     """
     by_event = {row["event_id"]: row for row in rows}
     sent, last = {row.alert_id for row in known}, {row.event_id: row for row in known}
+    versions = {_SUFFIX.sub("", name) for name in sent}
     held = {event for event, row in last.items() if row.status != "withdrawn"}
-    if sent.issuperset(row["alert_id"] for row in by_event.values()) and held == {
+    if sent.issuperset(_delivery_id(row) for row in by_event.values()) and held == {
         event for event, row in by_event.items() if event in last and row["status"] != "withdrawn"
     }:
         return []  # nothing changed since: not compared, for there may be many subscriptions
@@ -85,10 +92,13 @@ def new_versions(
         group = _group_of(each["group"], row, elsewhere.get(event))
         if group in _ENDED and last.get(event, _NEVER).status in ("", "withdrawn"):
             continue
-        returned = group == "back" and row is not None and row["alert_id"] in sent
-        is_old = row is not None and row["alert_id"] in sent and not returned
+        is_known = row is not None and row["alert_id"] in versions
+        returned = group == "back" and is_known
+        is_old = row is not None and _delivery_id(row) in sent and not returned
         if is_old or not (row is None or event in followed or is_wanted(row, subscription)):
             continue
+        if is_known and not returned:
+            group = "reviewed"
         found.append(
             NewVersion(
                 row=_state(last[event]) | {"withdrawn_reason": each["withdrawn_reason"]}
@@ -97,10 +107,18 @@ def new_versions(
                 group=group,
                 change_ha=float(each["change_ha"]),
                 goes_on_as=each["goes_on_as"],
-                delivery_id=f"{last[event].alert_id}.{group}" if row is None or returned else row["alert_id"],
+                delivery_id=f"{last[event].alert_id}.{group}"
+                if row is None or returned
+                else _delivery_id(row),
             )
         )
     return found
+
+
+def _delivery_id(row: Row) -> str:
+    """What tells an alert version in the ledger, with the answer that says something of it."""
+    review = row.get("review")
+    return f"{row['alert_id']}.{review}" if review and review != SAYS_NOTHING else str(row["alert_id"])
 
 
 def _group_of(group: str, row: Row | None, elsewhere: DeliveryRow | None) -> str:
@@ -111,6 +129,8 @@ def _group_of(group: str, row: Row | None, elsewhere: DeliveryRow | None) -> str
 
 
 _ENDED = ("withdrawn", "withdrawn_before", "passing", "merged")
+_SUFFIX = re.compile(r"(?<=\d)\.[a-z_-]+(\.[a-z_-]+)*$")
+"""What stands in the ledger behind an alert id."""
 _NEVER = DeliveryRow(recipient="", alert_id="", event_id="", version=0, status="", ha=0.0)
 _COMPARED = ("event_id", "version", "status", "ha", "merged_from", "withdrawn_reason")
 

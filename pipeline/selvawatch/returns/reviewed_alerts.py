@@ -30,6 +30,10 @@ class ReviewedAlerts:
     released: Released
     provenance: Mapping[str, str]
     known: KnownReviews
+    judged_by_run: frozenset[str]
+    """Events that had a review when the run was made."""
+    is_newer: bool
+    """Whether the reviews are others than those that the run was made with."""
 
     @property
     def is_reviewed(self) -> bool:
@@ -50,10 +54,13 @@ def reviewed_alerts_of(store: Store, run: RunRow, tier: Tier, day: int) -> Revie
     rows = gpd.read_parquet(io.BytesIO(body))
     known = known_reviews(store, tier, day).of_events(rows["event_id"])
     provenance = json.loads(kept.get(b"selvawatch", b"{}"))
+    judged = rows.loc[rows["review"].notna(), "event_id"] if "review" in rows else ()
     return ReviewedAlerts(
         released=release_reviewed(rows, tier, run.until_day, known.deciding),
         provenance=provenance | ({"reviews_sha256": known.digest} if known.digest else {}),
         known=known,
+        judged_by_run=frozenset(judged),
+        is_newer=known.digest != provenance.get("reviews_sha256", ""),
     )
 
 

@@ -24,6 +24,7 @@ from selvawatch.returns.reviewed_alerts import (
 )
 from selvawatch.site import Site
 from selvawatch.steps.ended_alerts import going_on
+from selvawatch.steps.published.current_bulletin import bulletin_since, keeps_bulletin
 from selvawatch.steps.run.pictures import picture_square
 from selvawatch.store.contents import ALERTS_FILE, PUBLIC, RESTRICTED, picture_path
 from selvawatch.store.folders import Store, open_store
@@ -217,9 +218,9 @@ def bulletin_now(store: str, tier: str, name: str, out: Path | None = None) -> P
     """
     path = product_path(store, tier, name)
     alerts = alerts_now(store, tier)
-    if not alerts.is_reviewed:
+    if not alerts.is_newer:
         return path if out is None else copy_product(store, tier, name, out)
-    content = reviewed_page(read_file(path), name, alerts)
+    content = _page_now(store, tier, name, path, alerts)
     if out is not None:
         return write_checked(out, content)
     opened, current = _current(store)
@@ -235,9 +236,18 @@ def write_bulletin_pdf(store: str, tier: str, lang: str, out: Path) -> Path:
         When the extra `pdf` is not installed.
     """
     name = f"bulletin-{lang}.html"
-    page, alerts = product_path(store, tier, name), alerts_now(store, tier)
-    content = reviewed_page(read_file(page), name, alerts)
-    return write_pdf(out, content.decode(), page.parent.parent.name)
+    path, alerts = product_path(store, tier, name), alerts_now(store, tier)
+    page = _page_now(store, tier, name, path, alerts) if alerts.is_newer else read_file(path)
+    return write_pdf(out, page.decode(), path.parent.parent.name)
+
+
+def _page_now(store: str, tier: str, name: str, path: Path, alerts: ReviewedAlerts) -> bytes:
+    """A bulletin (`bulletin-es.html`, `-es.txt`, `-es-message.txt`) with other reviews than its run had."""
+    if not keeps_bulletin(read_seal(path.parents[1]), tier_named(tier)):  # a run of an earlier version
+        return reviewed_page(read_file(path), name, alerts)
+    form = "message" if name.endswith("-message.txt") else name.rpartition(".")[2]
+    made = bulletin_since(store, tier_named(tier))
+    return made.written(form, language(name.removeprefix("bulletin-")[:2])).encode()
 
 
 def read_alerts(store: str, tier: str) -> list[dict[str, Any]]:

@@ -153,14 +153,18 @@ def _of_source(product: Product, cells: pd.DataFrame) -> dict[str, str]:
 
 
 def of_run(
-    site: Site, store: Store, now: Zones, request: TableRequest
+    site: Site, store: Store, now: Zones, request: TableRequest, *, today: int | None = None
 ) -> tuple[TableInputs, int, dict[str, str], Zones]:
-    """Inputs of the run asked for; an earlier one with the register that it saw, where that is at hand."""
+    """Inputs of the run asked for; an earlier one with the register that it saw, where that is at hand.
+
+    today: day whose reviews count; None: today (UTC).
+    """
     current = store.ledger.current()
     if current is None:
         raise StoreError("the store has no run", where=store.folder, do="run `selvawatch monitor` first")
     earlier: RunRow | None = None
-    run, zones, until = current, now, to_day(dt.datetime.now(dt.UTC))
+    run, zones = current, now
+    until = to_day(dt.datetime.now(dt.UTC)) if today is None else today
     if request.as_of:
         day = to_day(request.as_of)
         rows = [row for row in store.ledger.runs() if row.until_day <= day]
@@ -238,13 +242,18 @@ def _source_of(
 
 def _zones_then(site: Site, store: Store, now: Zones, run: RunRow) -> Zones:
     """The zones that a run saw; those of now, with a warning, where they are no longer at hand."""
-    folder = store.run(run.run_id)
-    version = _of_the_run(folder, run.run_id).get("run_zones_sha256", "")
-    found = zones_of_version(site, store, now, version, read_seen(folder))
+    found = zones_then(site, store, now, run)
     if found is None:
         log.warning("the register of run %s is not at hand: today's is used", run.run_id)
         return now
     return found
+
+
+def zones_then(site: Site, store: Store, now: Zones, run: RunRow) -> Zones | None:
+    """The zones that a run saw; None where they are no longer at hand."""
+    folder = store.run(run.run_id)
+    version = _of_the_run(folder, run.run_id).get("run_zones_sha256", "")
+    return zones_of_version(site, store, now, version, read_seen(folder))
 
 
 def _run_pieces(

@@ -29,7 +29,7 @@ class DigestLine:
     row: Mapping[str, Any]
     """Row of ALERTS, as its tier has it."""
     group: str
-    """One of `events.comparison.GROUPS`; `open`: something else changed of it."""
+    """One of `events.comparison.GROUPS`; `open`: something else changed; `reviewed`: people answered."""
     change_ha: float = 0.0
     """Hectares more than the reader knew."""
     goes_on_as: str = ""
@@ -131,6 +131,8 @@ def _change(line: DigestLine, lang: Language) -> str:
     """What is new of an alert, in words."""
     if line.group == "back":
         return lang.text(N_("back"))
+    if line.group == "reviewed":
+        return lang.text(N_("reviewed by people"))
     codes = {"open": str(line.row.get("change") or "stable"), "shrunk": "reduced"}
     return word(lang, "change", codes.get(line.group, line.group))
 
@@ -160,6 +162,8 @@ def _line(line: DigestLine, tier: Tier, lang: Language) -> str:
         for name in ("protected_name", "native_community", "district")
         if row.get(name)
     ]
+    if row.get("review"):
+        parts.append(f"{lang.text(N_('What people saw'))}: {word(lang, 'review', str(row['review']))}")
     if zones := words(lang, "type", row.get("zones")):
         parts.append(", ".join(zones))
     if tier is Tier.RESTRICTED and row.get("lat") is not None and row.get("lon") is not None:

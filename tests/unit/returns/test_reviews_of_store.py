@@ -12,26 +12,30 @@ import rasterio
 
 from selvawatch.core.days import to_day
 from selvawatch.core.files import folder_digests, read_checked_json, write_checked_json
-from selvawatch.core.tier import Tier
+from selvawatch.core.tier import Tier, tier_named
 from selvawatch.errors import DamagedError, StoreError
 from selvawatch.returns.known_reviews import known_reviews
 from selvawatch.returns.reviewed_alerts import reviewed_alerts_of
 from selvawatch.returns.reviewing import Options, import_reviews, review_alert
+from selvawatch.steps.published.current_bulletin import bulletin_since
 from selvawatch.store.folders import Store
 from selvawatch.store.inspection import inspect_store
 from selvawatch.store.returned.review_batches import read_reviews
 from selvawatch.store.site_copy import SITE_COPY
 from selvawatch.write.formats.geojson import feature_collection
+from selvawatch.write.language.i18n import language
 
 pytestmark = pytest.mark.slow
+TIERS = ("public", "restricted")
 NOW = dt.datetime(2026, 7, 1, 12, tzinfo=dt.UTC)
 
 
 @pytest.fixture
 def store(small_run, tmp_path):
-    """A copy of the small run's store; its files are linked, and none of them is written into."""
+    """A copy of the small run's store, with its site beside it."""
     folder = tmp_path / "store"
     shutil.copytree(small_run.store, folder)
+    shutil.copytree(small_run.site, tmp_path / small_run.site.name)
     return folder
 
 
@@ -53,48 +57,84 @@ def delayed(store, days):
     assert "delay_days = 0" in text
     values["files"]["site"]["text"] = text.replace("delay_days = 0", f"delay_days = {days}")
     write_checked_json(store / SITE_COPY, values)
+    site = store.parent / "site" / values["site_file"]
+    site.write_text(site.read_text().replace("delay_days = 0", f"delay_days = {days}"))
 
 
-def test_answers_change_at_once_and_no_file_of_the_run_does(small_run, store, command):
-    event, before = mining_event(store), folder_digests(store / "runs")
-    table = (
-        "table",
-        "loss_by_type",
-        "--store",
-        store,
-        "--tier",
-        "restricted",
-        "--json",
-        "--site",
-        small_run.site,
-    )
-    first = pd.DataFrame(command(*table).json)["loss_all"].sum()
+def answers_of(store, folder, tier, command, event):
+    """Everything that commands answer of a store in a tier, as bytes by command."""
+    folder.mkdir()
+    found = {}
+    common = ("--store", store, "--tier", tier)
+    asked = [("alerts", "list"), ("alerts", "show", event), ("table", "loss_by_type", "--json")]
+    for words in asked:
+        said = command(*words, *common, "--site", store.parent / "site")
+        assert said.code == 0, said.error
+        found[" ".join(words)] = said.out.encode()
+    for form in ("geojson", "people.csv"):
+        out = folder / f"alerts.{form}"
+        said = command("alerts", "export", "--format", form, "--out", out, *common)
+        assert said.code == 0, said.error
+        found[f"export {form}"] = out.read_bytes()
+    for form, ending in (("message", "txt"), ("json", "json")):
+        out = folder / f"bulletin-{form}.{ending}"
+        said = command("bulletin", "--format", form, "--lang", "en", "--out", out, *common)
+        assert said.code == 0, said.error
+        found[f"bulletin {form}"] = out.read_bytes()
+    return found
+
+
+def loss_of(answers):
+    return pd.DataFrame(json.loads(answers["table loss_by_type --json"]))["loss_all"].sum()
+
+
+def test_every_command_answers_with_a_review_at_once_and_no_file_of_the_run_changes(store, tmp_path, command):
+    event, files = mining_event(store), folder_digests(store / "runs")
+    before = {tier: answers_of(store, tmp_path / tier, tier, command, event["event_id"]) for tier in TIERS}
     said = command(
         "alerts", "review", event["event_id"], "--as", "no-loss", "--by", "ranger", "--store", store
     )
     assert said.code == 0 and said.out.startswith(f"{event['event_id']}.v")
-    listed = command("alerts", "list", "--store", store, "--tier", "restricted", "--json").json
-    assert {row["event_id"]: row["review"] for row in listed}[event["event_id"]] == "no-loss"
-    shown = command("alerts", "show", event["event_id"], "--store", store, "--json").json
-    assert (shown["review"], shown["review_version"]) == ("no-loss", None)
-    exact = ("--tier", "restricted", "--store", store, "--json")
-    known = command("alerts", "show", event["event_id"], *exact).json
-    assert (known["review"], known["review_version"]) == ("no-loss", event["version"])
-    assert shown["review_date"] == dt.datetime.now(dt.UTC).date().isoformat()
-    second = pd.DataFrame(command(*table).json)["loss_all"].sum()
-    assert second < first
-    restricted = alerts_of(store).set_index("event_id")
-    assert first - second == pytest.approx(restricted.loc[event["event_id"], "ha"], rel=1e-6)
-    for name in ("es", "en"):
-        path = command("bulletin", "--lang", name, "--store", store).out.strip()
-        page = Path(path).read_text(encoding="utf-8")
+    for tier in TIERS:
+        after = answers_of(store, tmp_path / f"{tier} after", tier, command, event["event_id"])
+        assert [name for name, found in after.items() if found == before[tier][name]] == []
+        made = bulletin_since(str(store), tier_named(tier))
+        page, text = (made.written(form, language("en")) for form in ("html", "txt"))
         assert event["event_id"] in page.split("</section>")[0] and 'class="plain reviews"' in page
-    message = command("bulletin", "--format", "message", "--lang", "en", "--store", store).out.strip()
-    text = Path(message).read_text(encoding="utf-8")
-    assert "What people saw: no loss there: 1" in text and len(text) <= 1000
-    assert folder_digests(store / "runs") == before
+        assert "no longer count alerts where people found no loss" in page and "no longer count" in text
+        assert "What people saw: no loss there: 1" in after["bulletin message"].decode()
+        assert len(after["bulletin message"].decode()) <= 1000
+        spans = [json.loads(found["bulletin json"])["spans"][0] for found in (before[tier], after)]
+        gone = loss_of(before[tier]) - loss_of(after)
+        assert gone == pytest.approx(float(event["ha"]), rel=1e-6)
+        assert spans[0]["loss_ha"] - spans[1]["loss_ha"] == pytest.approx(gone, abs=1e-6)
+        assert made.counts_reviews and made.content.headline.loss_ha == pytest.approx(loss_of(after))
+        by_type = next(table for table in made.content.tables if table.name == "loss_by_type")
+        assert sum(row.loss_ha for row in by_type.rows) == pytest.approx(loss_of(after))
+        shown = command("alerts", "show", event["event_id"], "--tier", tier, "--store", store, "--json").json
+        version = event["version"] if tier == "restricted" else None
+        assert (shown["review"], shown["review_version"]) == ("no-loss", version)
+        assert shown["review_date"] == dt.datetime.now(dt.UTC).date().isoformat()
+    assert folder_digests(store / "runs") == files
+    path = command("bulletin", "--store", store).out.strip()
+    assert "cache/bulletins" in path and "Lo que se vio" in Path(path).read_text(encoding="utf-8")
     assert inspect_store(Store(store), deep=True).damages == ()
     assert inspect_store(Store(store), deep=True).unknown == ()
+
+
+def test_a_bulletin_made_anew_without_reviews_is_the_one_that_the_run_wrote(store):
+    for tier in TIERS:
+        made = bulletin_since(str(store), tier_named(tier))
+        (folder,) = store.glob(f"runs/*/{tier}")
+        assert made.written("html", language("en")) == (folder / "bulletin-en.html").read_text("utf-8")
+
+
+def test_a_bulletin_without_the_copy_of_its_site_says_that_its_figures_hold_the_alert_still(store):
+    review_alert(str(store), mining_event(store)["event_id"], "no-loss", "ranger", now=NOW)
+    write_checked_json(store / SITE_COPY, read_checked_json(store / SITE_COPY) | {"folder": ""})
+    made = bulletin_since(str(store), Tier.RESTRICTED, day=to_day("2026-07-02"))
+    assert not made.counts_reviews
+    assert "still hold" in made.written("txt", language("en"))
 
 
 def test_exports_hold_the_review_and_are_the_run_s_own_bytes_without(store, tmp_path, command):
@@ -130,25 +170,10 @@ def test_the_public_tier_learns_of_a_review_when_its_delay_has_passed(store):
 
 def test_every_public_answer_has_the_same_bytes_until_the_delay_has_passed(store, tmp_path, command):
     delayed(store, 45)
-    event = mining_event(store)
-
-    def public(name):
-        files = {}
-        for form in ("csv", "geojson", "parquet"):
-            out = tmp_path / name / f"alerts.{form}"
-            out.parent.mkdir(exist_ok=True)
-            command("alerts", "export", "--format", form, "--out", out, "--store", store)
-            files[form] = out.read_bytes()
-        for form in ("html", "txt", "message"):
-            out = tmp_path / name / f"bulletin.{form}"
-            command("bulletin", "--format", form, "--out", out, "--store", store)
-            files[f"bulletin {form}"] = out.read_bytes()
-        files["list"] = command("alerts", "list", "--store", store, "--json").out
-        return files
-
-    before = public("before")
-    command("alerts", "review", event["event_id"], "--as", "no-loss", "--by", "ranger", "--store", store)
-    assert public("after") == before
+    event = mining_event(store)["event_id"]
+    before = answers_of(store, tmp_path / "before", "public", command, event)
+    command("alerts", "review", event, "--as", "no-loss", "--by", "ranger", "--store", store)
+    assert answers_of(store, tmp_path / "after", "public", command, event) == before
     listed = command("alerts", "list", "--store", store, "--tier", "restricted", "--json").json
     assert "no-loss" in {row["review"] for row in listed}
 
@@ -256,3 +281,10 @@ def test_the_next_run_lists_what_came_in_as_a_revision(small_run, store, command
     assert "What people saw" not in public  # the run's data day lies before the day it came in
     assert json.loads((store / "runs" / report.run_id / "report.json").read_text())["reviews"] == 1
     assert command("doctor", "--store", store, "--site", small_run.site).out
+    when, run_before = to_day("2026-08-01"), "2024-09-04"
+    kept = bulletin_since(str(store), Tier.RESTRICTED, run_before, day=when)
+    assert kept.counts_reviews and kept.content.headline.loss_ha == pytest.approx(report.loss_ha)
+    review_alert(str(store), event["event_id"], "mining", "ranger", now=NOW + dt.timedelta(days=1))
+    back = bulletin_since(str(store), Tier.RESTRICTED, run_before, day=when)
+    gained = back.content.headline.loss_ha - kept.content.headline.loss_ha
+    assert back.counts_reviews and gained == pytest.approx(float(judged["ha"]), rel=1e-6)

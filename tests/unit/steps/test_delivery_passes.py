@@ -1,6 +1,7 @@
 """From committed runs to what each subscriber gets: new once, in its tier, and no recipient anywhere."""
 
 import contextlib
+import datetime as dt
 import html
 import io
 import json
@@ -9,13 +10,14 @@ import re
 import shutil
 import sqlite3
 import zipfile
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import geopandas as gpd
+import pandas as pd
 import pytest
 
 from conftest import ROOT
-from made_deliveries import BEGIN, MadeStore, events
+from made_deliveries import BEGIN, DAY_S, MadeStore, events
 from post_office import PASSWORD, SECRET, TOKEN, every_channel, hook_server, mail_server
 from selvawatch.core.days import to_date
 from selvawatch.deliver import planning
@@ -26,6 +28,7 @@ from selvawatch.deliver.recipients import key_path
 from selvawatch.errors import DeliveryError, SelvawatchError, StoreError
 from selvawatch.health.delivery_findings import delivery_findings
 from selvawatch.health.store_findings import store_findings
+from selvawatch.returns.reviewing import review_alert
 from selvawatch.site import Site
 from selvawatch.steps.delivery import attached_files, deliveries
 from selvawatch.steps.delivery.deliveries import deliver_after_run, send_notice, tell_of_failure
@@ -109,10 +112,38 @@ def test_a_confirmed_change_in_a_core_goes_at_once_and_is_not_in_the_digest_agai
     assert [one.alert_id for one in digest.alerts] == ["EV-4.v1"]
 
 
+def test_what_people_answered_goes_with_a_message_and_is_news_once_where_the_alert_was_sent_before(made):
+    names = ("SEEN-260701-AAAAAA", "GONE-260701-BBBBBB", "FAR-260701-CCCCCC")
+    rows = [{"event_id": name, "ha": ha} for name, ha in zip(names, (1.0, 12.3, 3.0), strict=True)]
+    made.run(events(*rows))
+    made.subscribe(DROP + drop(made, 'formats = ["csv"]'))
+
+    def review(event, verdict):
+        now = dt.datetime.fromtimestamp(made.now_s, dt.UTC)
+        review_alert(str(made.store.folder), event, verdict, "ranger", now=now)
+
+    review(names[0], "no-loss")
+    assert states(made.deliver()) == [DELIVERED]
+    assert re.search(rf"{names[0]}\.v1 · new .* What people saw: no loss there", *texts(made))
+    (folder,) = (made.folder / "drop").iterdir()
+    sent = pd.read_csv(next(folder.glob("*.csv")), encoding="utf-8-sig").set_index("event_id")
+    assert sent.loc[names[0], "review"] == "no-loss" and sent["review"].notna().sum() == 1
+    made.wait(8)
+    review(names[1], "mining")
+    review(names[2], "not-reached")
+    made.run(events(*rows))
+    (told,) = told_of(made.deliver()).items()
+    assert told[0] == f"{names[1]}.v1.mining" and f"{names[1]}.v1 · reviewed by people · 12.3" in told[1]
+    made.wait(8)
+    made.run(events(*rows))
+    assert [one.alerts for one in made.deliver().planned] == [()]
+
+
 def told_of(done):
     """Each alert version that a pass tells of, and in which words."""
     (planned,) = done.planned
-    return {one.alert_id: line_of(planned.message.text, one.alert_id) for one in planned.alerts}
+    versions = {one.alert_id: f"{one.event_id}.v{one.version}" for one in planned.alerts}
+    return {name: line_of(planned.message.text, version) for name, version in versions.items()}
 
 
 def line_of(text, alert_id):
@@ -336,6 +367,20 @@ def test_a_subscription_to_what_is_not_there_is_one_line_and_nothing_is_sent_to_
     assert texts(made) == [] and not made.ledger.is_there
 
 
+@dataclass(frozen=True)
+class MadePage:
+    """A bulletin that says what it was asked for."""
+
+    text: str
+
+    def written(self, form, lang):
+        return f"{self.text} as {form} in {lang.code}"
+
+
+def made_page(_, tier, since, day):
+    return MadePage(f"{tier.name} since {since} on {to_date(day)}")
+
+
 def test_the_bulletins_page_goes_to_who_asks_for_all_since_the_last_digest(made, monkeypatch):
     made.wait(1)
     made.run(events({"status": "confirmed"}))
@@ -347,10 +392,12 @@ def test_the_bulletins_page_goes_to_who_asks_for_all_since_the_last_digest(made,
     made.wait(8)
     made.run(events({"status": "confirmed"}, {"status": "confirmed"}))
     monkeypatch.setattr(attached_files, "keeps_bulletin", lambda *_: True)
-    monkeypatch.setattr(attached_files, "bulletin_since", lambda _, tier, since: f"{tier.name} since {since}")
-    monkeypatch.setattr(attached_files, "html", lambda content, lang: f"{content} in {lang.code}")
+    monkeypatch.setattr(attached_files, "bulletin_since", made_page)
     (planned,) = made.deliver(dry_run=True).planned
-    assert planned.message.attachments[0].content == b"RESTRICTED since run2 in en"
+    assert (
+        planned.message.attachments[0].content
+        == f"RESTRICTED since run2 on {to_date(int(made.now_s // DAY_S))} as html in en".encode()
+    )
     made.subscribe(DROP + drop(made, 'formats = ["html"]\nleast_ha = 0.1'))
     with pytest.raises(DeliveryError, match="tells of every alert of its tier; got html"):
         made.deliver()

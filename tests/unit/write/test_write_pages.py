@@ -232,11 +232,11 @@ def test_headline_hectares_are_those_of_cells_in_the_period_and_not_of_whole_eve
         status=["confirmed", "confirmed", "confirmed", "withdrawn"],
         onset=pd.to_datetime(["2026-02-01", "2025-02-01", "2026-03-01", "2026-03-01"]),
     )
-    released = (
+    released = [
         tiers.apply(table, one, tiers.Gate(tier=Tier.RESTRICTED, rule=OPEN_RULE, data_day=DATA_DAY))
         for table, one in ((ALERTS, frame), (CELLS, loss))
-    )
-    told = headline(*released, to_day("2026-01-01"), DATA_DAY)
+    ]
+    told = headline(released[0], pd.DataFrame(released[1].frame), to_day("2026-01-01"), DATA_DAY)
     assert (told.loss_ha, told.mining_ha, told.mining_expected_ha) == (5.0, 1.0, 2.0)
     assert (told.loss_ha_lo, told.loss_ha_hi, told.mining_ha_hi) == (2.5, 10.0, 2.0)
 

@@ -5,8 +5,6 @@ from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import geopandas as gpd
-
 from selvawatch.core.days import iso
 from selvawatch.core.tables import ALERTS
 from selvawatch.core.tier import tier_named
@@ -14,12 +12,12 @@ from selvawatch.deliver import Attachment
 from selvawatch.deliver.planning import RunFacts
 from selvawatch.deliver.selection import NewVersion
 from selvawatch.deliver.subscriptions import Subscription
+from selvawatch.returns.reviewed_alerts import ReviewedAlerts
 from selvawatch.site import Site
-from selvawatch.steps.bulletins import bulletin_since, keeps_bulletin
 from selvawatch.steps.products import export_formats
+from selvawatch.steps.published.current_bulletin import bulletin_since, keeps_bulletin
 from selvawatch.store.folders import Store
 from selvawatch.store.seal import read_seal
-from selvawatch.write.bulletin.bulletin import html
 from selvawatch.write.formats.format_table import Content, Format
 from selvawatch.write.language.i18n import language
 from selvawatch.write.tiers import Gate, apply
@@ -29,7 +27,7 @@ PAGE = "html"
 
 
 def attachments(
-    frame: gpd.GeoDataFrame,
+    alerts: ReviewedAlerts,
     subscription: Subscription,
     found: Sequence[NewVersion],
     site: Site,
@@ -37,14 +35,16 @@ def attachments(
 ) -> tuple[Attachment, ...]:
     """The alert versions of a digest in each format that is asked for.
 
-    frame: ALERTS as the tier has them; they pass its gate once more, which changes nothing of them.
+    alerts: as the tier has them; they pass its gate once more, which changes nothing of them.
     """
-    known = {one.row["alert_id"] for one in found}
+    known, frame = {one.row["alert_id"] for one in found}, alerts.released.frame
     kept = frame[frame["alert_id"].isin(known)].reset_index(drop=True)
     table = replace(ALERTS, columns=tuple(one for one in ALERTS.columns if one.name in kept.columns))
     gate = Gate(tier=tier_named(subscription.tier), rule=site.config.tiers, data_day=run.until_day)
     released = apply(table, kept, gate)
     provenance = {"run_id": run.run_id, "data_date": iso(run.until_day)}
+    if alerts.known.digest:
+        provenance["reviews_sha256"] = alerts.known.digest
     files: dict[str, Attachment] = {}
     with TemporaryDirectory() as folder:
         for name in dict.fromkeys(name for name in subscription.formats if name != PAGE):
@@ -60,21 +60,21 @@ def attachments(
 
 
 def bulletin_page(
-    store: Store, subscription: Subscription, run: RunFacts, since: str
+    store: Store, subscription: Subscription, run: RunFacts, since: str, day: int
 ) -> tuple[Attachment, ...]:
-    """The bulletin's page as a file, of what is new since the run that the subscriber got last; none where
-    nobody asks for it.
+    """The bulletin's page as a file, of what is new since the run that the subscriber got last, with what
+    people answered until a day; none where nobody asks for it.
 
-    since: id of that run; empty: there was none, and the page is the one that the run wrote. So it is of a
-    run of an earlier version, which kept nothing to make another of.
+    since: id of that run; empty: there was none, and the page is that of the run. Of a run of an earlier
+    version, which kept nothing to make another of, it is the one that the run wrote.
     """
     if PAGE not in subscription.formats:
         return ()
     sealed = read_seal(store.run(run.run_id))
     content = sealed.read(f"{subscription.tier}/bulletin-{subscription.language}.html")
-    if since and keeps_bulletin(sealed, tier_named(subscription.tier)):
-        made = bulletin_since(str(store.folder), tier_named(subscription.tier), since)
-        content = html(made, language(subscription.language)).encode()
+    if keeps_bulletin(sealed, tier_named(subscription.tier)):
+        made = bulletin_since(str(store.folder), tier_named(subscription.tier), since, day=day)
+        content = made.written("html", language(subscription.language)).encode()
     return (Attachment(name=f"bulletin-{iso(run.until_day)}.html", media_type="text/html", content=content),)
 
 

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import geopandas as gpd
 import pandas as pd
 
+from selvawatch.core.days import to_day
+from selvawatch.core.tier import tier_named
 from selvawatch.deliver import Attachment
 from selvawatch.deliver.delivery_ledger import DELIVERED, DeliveryLedger, MessageRow
 from selvawatch.deliver.dispatch import close, recover, send_again, send_due
@@ -20,16 +21,14 @@ from selvawatch.deliver.selection import NewVersion
 from selvawatch.deliver.subscriptions import FILE, Subscription, read_subscriptions
 from selvawatch.errors import SelvawatchError, StoreError
 from selvawatch.health.operator_notices import notices_of
+from selvawatch.returns.reviewed_alerts import reviewed_alerts_of
 from selvawatch.site import Site
 from selvawatch.steps.delivery.attached_files import attachments, bulletin_page
 from selvawatch.steps.delivery.checked_subscriptions import check_asked
 from selvawatch.steps.store_site import SITE_FILE, site_of_store
-from selvawatch.store.contents import ALERTS_FILE
 from selvawatch.store.folders import Store, open_store
 from selvawatch.store.ledger import RunRow
 from selvawatch.store.lock import sending
-from selvawatch.store.run_files import read_parquet
-from selvawatch.store.seal import read_seal
 
 log = logging.getLogger(__name__)
 
@@ -204,23 +203,22 @@ def _plans(
     facts = RunFacts(run_id=run.run_id, area=run.area, until_day=run.until_day)
     today = dt.datetime.fromtimestamp(planner.now_s, dt.UTC).date()
     yield from planner.for_operators(notices_of(store, today))
-    sealed = read_seal(store.run(run.run_id))
     tiers = sorted({one.tier for one in planner.asked.subscriptions})
-    frames = {tier: read_parquet(sealed, f"{tier}/{ALERTS_FILE}") for tier in tiers}
-    rows = {tier: rows_of(frame) for tier, frame in frames.items()}
+    alerts = {tier: reviewed_alerts_of(store, run, tier_named(tier), to_day(today)) for tier in tiers}
+    rows = {tier: rows_of(of_tier.released.frame) for tier, of_tier in alerts.items()}
     for subscription in planner.asked.subscriptions:
         tier = subscription.tier
 
         def attach(
             wanted: Subscription, found: Sequence[NewVersion], since: str, tier: str = tier
         ) -> tuple[Attachment, ...]:
-            files = attachments(frames[tier], wanted, found, site, facts)
-            return files + bulletin_page(store, wanted, facts, since)
+            files = attachments(alerts[tier], wanted, found, site, facts)
+            return files + bulletin_page(store, wanted, facts, since, to_day(today))
 
         yield from planner.for_subscription(subscription, rows[tier], ledger, facts, attach)
 
 
-def rows_of(frame: gpd.GeoDataFrame) -> list[Mapping[str, Any]]:
+def rows_of(frame: pd.DataFrame) -> list[Mapping[str, Any]]:
     """Rows of alerts without their outlines, what is empty as None."""
     plain = pd.DataFrame(frame.drop(columns="geometry")).astype(object)
     plain = plain.where(plain.notna(), None)

@@ -245,7 +245,7 @@ def _for_tier(site: Site, content: RunContent, tier: Tier) -> _TierContent:
         alerts=alerts,
         cells=cells,
         inputs=replace(inputs, pieces=reviewed_pieces(inputs.pieces, counts)),
-        headline=headline(alerts, cells, run.since_day, run.data_day),
+        headline=headline(alerts, pd.DataFrame(cells.frame), run.since_day, run.data_day),
         zones=zones,
     )
 

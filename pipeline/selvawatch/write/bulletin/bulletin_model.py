@@ -324,14 +324,14 @@ class Bulletin:
         return self.alerts.tier
 
 
-def headline(alerts: Released, cells: Released, since_day: int, until_day: int) -> Headline:
-    """The numbers of a period from released rows of ALERTS and CELLS.
+def headline(alerts: Released, cells: pd.DataFrame, since_day: int, until_day: int) -> Headline:
+    """The numbers of a period from released rows of ALERTS, and the CELLS of them that figures count.
 
     Hectares are those of cells whose onset lies in the period, withdrawn ones left out; a cell's bounds keep
     the proportion that the bounds of its event have to the event's hectares.
     """
     events = pd.DataFrame(alerts.frame)
-    frame = pd.DataFrame(cells.frame)
+    frame = cells
     since, until = (pd.Timestamp(to_date(day)) for day in (since_day, until_day))
     frame = frame[(frame["onset"] >= since) & (frame["onset"] <= until) & (frame["status"] != "withdrawn")]
     ratios = events.drop_duplicates("event_id", keep="last").set_index("event_id")
