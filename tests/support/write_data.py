@@ -1,6 +1,7 @@
 """Made-up alerts for the tests of `write`: every column of the table, some texts meant to harm."""
 
 import datetime as dt
+from functools import cache
 
 import geopandas as gpd
 import numpy as np
@@ -115,6 +116,7 @@ def scenery(height: int = 60, seed: int = 3, cleared: float = 0.0) -> np.ndarray
     return np.stack([red, green, blue]).astype(np.float32)
 
 
+@cache
 def pictures(number: int) -> tuple[Picture, ...]:
     """Pictures before and after, every third time one of now, in both kinds of colours."""
     transform = Affine(10, 0, ORIGIN[0], 0, -10, ORIGIN[1])

@@ -1,5 +1,6 @@
 """The bulletin: one self-contained page, a long text, and a message short enough for a phone."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,18 +42,18 @@ UNREAD_SHOWN = 8
 def html(content: Bulletin, lang: Language) -> str:
     """The bulletin as one HTML page that loads nothing; under 100 kB without its pictures."""
     style = packaged_file("templates", "bulletin.css")
-    values = _values(content, lang)
-    values |= {
-        "style": style,
-        "policy": policy((style,)),
-        "map": Markup(_map(content, values["alerts"], lang)),  # noqa: S704  (built as XML, texts escaped there)
-    }
+    values = page_values(content, alert_views(content, lang), lang)
+    values |= {"style": style, "policy": policy((style,)), "map": area_map(content, values["alerts"], lang)}
     return environment(lang.code).get_template("bulletin.html.j2").render(values)
 
 
 def text(content: Bulletin, lang: Language) -> str:
     """The bulletin as plain text."""
-    return environment(lang.code, escape=False).get_template("bulletin.txt.j2").render(_values(content, lang))
+    return (
+        environment(lang.code, escape=False)
+        .get_template("bulletin.txt.j2")
+        .render(page_values(content, alert_views(content, lang), lang))
+    )
 
 
 def message(content: Bulletin, lang: Language) -> str:
@@ -117,8 +118,8 @@ def write_bulletin(folder: Path, content: Bulletin, stem: str = "bulletin") -> d
     return paths
 
 
-def _values(content: Bulletin, lang: Language) -> dict[str, Any]:
-    views = alert_views(content, lang)
+def page_values(content: Bulletin, views: Sequence[AlertView], lang: Language) -> dict[str, Any]:
+    """What the templates of a bulletin print, by name; views: of all its alerts, in the same language."""
     frame = pd.DataFrame(content.alerts.frame)
     shown = set(shown_in_full(frame, content.top))
     full = [view for view in views if view.key in shown]
@@ -131,6 +132,7 @@ def _values(content: Bulletin, lang: Language) -> dict[str, Any]:
         "warnings": warnings(content, lang),
         "causes": list(dict.fromkeys((view.cause, view.colour) for view in full)),
         "alerts": full,
+        "pages": {},
         "more": len(full) < (frame["status"] != "withdrawn").sum(),
         "total": int((frame["status"] != "withdrawn").sum()),
         "largest": [large[str(name)] for name in largest_mines(frame)["alert_id"]],
@@ -210,7 +212,10 @@ def _superseded(content: Bulletin, lang: Language) -> dict[str, Any]:
     return {"superseded": rows, "superseded_more": more}
 
 
-def _map(content: Bulletin, views: list[AlertView], lang: Language) -> str:
+def area_map(
+    content: Bulletin, views: Sequence[AlertView], lang: Language, pages: Mapping[str, str] | None = None
+) -> Markup:
+    """The drawing of the area with marks of some alerts; pages: addresses that marks lead to, by alert id."""
     marks = tuple(
         Mark(
             number=view.number,
@@ -218,9 +223,12 @@ def _map(content: Bulletin, views: list[AlertView], lang: Language) -> str:
             lat=view.latitude,
             colour=view.colour,
             status=view.status_code,
+            address=(pages or {}).get(view.key, ""),
+            words=f"{view.hectares} · {view.cause} · {view.status}",
         )
         for view in views
         if view.longitude is not None and view.latitude is not None
     )
     title = lang.text(N_("Map of %(area)s")) % {"area": content.area_title}
-    return overview_svg(content.area, content.coverage.tiles, content.references, marks, title)
+    drawn = overview_svg(content.area, content.coverage.tiles, content.references, marks, title)
+    return Markup(drawn)  # noqa: S704  (built as XML, texts escaped there)

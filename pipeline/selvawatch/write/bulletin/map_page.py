@@ -1,6 +1,7 @@
 """The map page: one self-contained file with Leaflet inside, alerts by tier, and no network."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,7 @@ _WORDS = {
     "here": N_("You are here, within %(metres)s m"),
     "nowhere": N_("Your position is not known to this device."),
     "locate": N_("Where am I"),
+    "more": N_("History and details"),
     "nearer": N_("Zoom in"),
     "farther": N_("Zoom out"),
     "count": N_("%(shown)s of %(total)s alerts shown"),
@@ -56,22 +58,35 @@ class Backdrop:
 
 
 def map_page(content: Bulletin, lang: Language, backdrop: Backdrop | None = None) -> str:
-    """The map page as one HTML text that loads nothing.
-
-    Layer texts travel as JSON that cannot close its element, and are shown as text, never as markup.
-    """
+    """The map page as one HTML text that loads nothing."""
     leaflet_js, leaflet_css = (
         packaged_file("assets", LEAFLET, f"leaflet.{suffix}") for suffix in ("js", "css")
     )
     script, style = packaged_file("templates", "map.js"), packaged_file("templates", "map.css")
-    alerts = _alerts(content, lang)
-    values = common_values(content, lang) | {
-        "alarms": short_alarms(content, lang),
+    values = map_values(content, lang, backdrop) | {
         "policy": policy((leaflet_css, style), (leaflet_js, script)),
         "leaflet_js": leaflet_js,
         "leaflet_css": leaflet_css,
         "script": script,
         "style": style,
+    }
+    return environment(lang.code).get_template("map.html.j2").render(values)
+
+
+def map_values(
+    content: Bulletin,
+    lang: Language,
+    backdrop: Backdrop | None = None,
+    pages: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
+    """What the template of the map page prints, by name.
+
+    Layer texts travel as JSON that cannot close its element, and are shown as text, never as markup.
+    pages: addresses of the pages of alerts, by alert id.
+    """
+    alerts = _alerts(content, lang, pages or {})
+    return common_values(content, lang) | {
+        "alarms": short_alarms(content, lang),
         "data": htmlsafe_json_dumps(_data(content, alerts, lang, backdrop), sort_keys=True),
         "alerts": alerts,
         "choices": _choices(alerts, lang),
@@ -79,7 +94,6 @@ def map_page(content: Bulletin, lang: Language, backdrop: Backdrop | None = None
         % {"side": lang.number(content.grid_m / 1000, 0 if content.grid_m % 1000 == 0 else 1)},
         "settlements": any(one.kind == "settlement" for one in content.references),
     }
-    return environment(lang.code).get_template("map.html.j2").render(values)
 
 
 def write_map(path: Path, content: Bulletin, lang: Language, backdrop: Backdrop | None = None) -> Path:
@@ -131,7 +145,7 @@ def _lines_within(content: Bulletin, window: shapely.Geometry) -> list[dict[str,
     return features
 
 
-def _alerts(content: Bulletin, lang: Language) -> list[dict[str, Any]]:
+def _alerts(content: Bulletin, lang: Language, pages: Mapping[str, str]) -> list[dict[str, Any]]:
     frame = content.alerts.frame
     if not isinstance(frame, gpd.GeoDataFrame) or frame.empty:
         return []
@@ -156,6 +170,7 @@ def _alerts(content: Bulletin, lang: Language) -> list[dict[str, Any]]:
             "facts": _facts(view, lang),
             "point": [view.latitude, view.longitude],
             "address": _address(view) if content.tier == Tier.RESTRICTED else "",
+            "page": pages.get(view.key, ""),
         }
         features.append(_feature(shapes[view.key], properties))
     return features

@@ -20,6 +20,7 @@ LINES = {
     "corridor": {"stroke": "#a08a2d", "stroke-width": "1.2", "stroke-dasharray": "8 3 2 3"},
     "district": {"stroke": "#5b5f66", "stroke-width": "1", "stroke-dasharray": "1 4"},
     "other": {"stroke": "#9a9a94", "stroke-width": "1"},
+    "shape": {"stroke": "#b02a30", "stroke-width": "2.5"},
 }
 """SVG style of a reference line, by kind."""
 AREA_LINE = {"stroke": "#16352a", "stroke-width": "2"}
@@ -35,6 +36,8 @@ NAME_INKS = {
     "other": "#4a4a46",
 }
 """Colour of a name on a map, by kind."""
+WIDTH = 560
+"""Width of a drawing, in its own units."""
 _NAMES = 4
 """Most names of a kind on the drawing."""
 _NAME_SIZE = 12
@@ -51,6 +54,10 @@ class Mark:
     """CSS colour, `#rrggbb`: the cause."""
     status: str = "confirmed"
     """Decides the shape."""
+    address: str = ""
+    """Page that the mark leads to; empty: none."""
+    words: str = ""
+    """What a link is called for those who do not see the mark."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +81,16 @@ def overview_svg(
     references: tuple[Reference, ...],
     marks: tuple[Mark, ...],
     title: str,
-    width: int = 560,
+    window: shapely.Geometry | None = None,
 ) -> str:
-    """An SVG drawing, `width` units wide, as text: plain shapes, no style sheet, no script."""
-    bounds = _padded(shapely.union_all([area, *(tile.outline for tile in tiles)]).bounds)
+    """An SVG drawing, `WIDTH` units wide, as text: plain shapes, no style sheet, no script.
+
+    window: the ground to draw, WGS 84; None: the area and its tiles. References of the kind `shape` are the
+    outline, or square, of an alert.
+    """
+    width = WIDTH
+    drawn = window if window is not None else shapely.union_all([area, *(tile.outline for tile in tiles)])
+    bounds = _padded(drawn.bounds)
     squeeze = math.cos(math.radians((bounds[1] + bounds[3]) / 2))
     bounds = _widened(bounds, squeeze)
     per_degree = width / ((bounds[2] - bounds[0]) * squeeze)
@@ -91,17 +104,17 @@ def overview_svg(
     for tile in sorted(tiles, key=lambda tile: tile.tile):
         shade = tile_shade(tile.lately_observed_share)
         _path(svg, frame, tile.outline, {"fill": shade, "stroke": "#ffffff", "stroke-width": "1"})
-    window = shapely.box(*bounds)
+    box = shapely.box(*bounds)
     for reference in sorted(references, key=lambda reference: (reference.kind, reference.name)):
         line = {"fill": "none", "stroke-linejoin": "round", **LINES.get(reference.kind, LINES["other"])}
         _path(
             svg,
             frame,
-            shapely.simplify(shapely.intersection(reference.geometry, window), 1 / per_degree / 2),
+            shapely.simplify(shapely.intersection(reference.geometry, box), 1 / per_degree / 2),
             line,
         )
     _path(svg, frame, area, {"fill": "none", "stroke-linejoin": "round", **AREA_LINE})
-    _names(svg, frame, references, shapely.box(*bounds), marks)
+    _names(svg, frame, references, box, marks)
     for mark in sorted(marks, key=lambda mark: -mark.number):
         _mark(svg, frame, mark)
     _scale(svg, width, height, 111_320 / per_degree)
@@ -149,6 +162,9 @@ def _path(
 
 
 def _mark(svg: ElementTree.Element, frame: _Frame, mark: Mark) -> None:
+    if mark.address:
+        words = single_line(f"{mark.number}: {mark.words}", 160)
+        svg = _add(svg, "a", href=mark.address, aria_label=words)
     ((x, y),) = frame.points(np.array([[mark.lon, mark.lat]]))
     shape = {"stroke": "#ffffff", "stroke-width": "2.5", "fill": mark.colour}
     moved = f"translate({x - 14:.1f} {y - 14:.1f}) scale(0.875)"

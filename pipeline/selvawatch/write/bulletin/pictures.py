@@ -63,7 +63,7 @@ def drawn_alike(
     outline: in the windows' CRS. side: width and height of a picture, pixels.
     """
     stretch = _stretch(windows)
-    return tuple(_jpeg(_drawn(window, outline, stretch, side), limit) for window in windows)
+    return tuple(within_bytes(_drawn(window, outline, stretch, side), limit) for window in windows)
 
 
 def clouded_share(values: np.ndarray) -> float:
@@ -187,8 +187,8 @@ def _round_length(metres: float) -> float:
     return float(max(step * power for step in (1, 2, 5) if step * power <= metres))
 
 
-def _jpeg(image: Image.Image, limit: int) -> bytes:
-    """A JPEG within the limit: quality goes down first, then size."""
+def within_bytes(image: Image.Image, limit: int) -> bytes:
+    """A JPEG of an image of at most so many bytes: quality goes down first, then size."""
     while True:
         for quality in (85, 75, 65, 55, 45, 35):
             stream = BytesIO()

@@ -2,8 +2,9 @@
 
 import base64
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -30,7 +31,7 @@ class PictureView:
     """One picture, ready to embed."""
 
     address: str
-    """`data:` address."""
+    """`data:` address, or that of its file."""
     caption: str
     words: str
     """What stands for the picture where it is not seen."""
@@ -100,26 +101,34 @@ class AlertView:
     pictures: tuple[PictureRow, ...]
 
 
-def alert_views(content: Bulletin, language: Language) -> list[AlertView]:
-    """Every alert of a bulletin, by rank; those not withdrawn are numbered from 1."""
+def alert_views(
+    content: Bulletin, language: Language, address_of: Callable[[str, Picture], str] | None = None
+) -> list[AlertView]:
+    """Every alert of a bulletin, by rank; those not withdrawn are numbered from 1.
+
+    address_of: address of a picture of an alert id; None: the picture itself as a `data:` address.
+    """
     frame = pd.DataFrame(content.alerts.frame).sort_values(["rank", "alert_id"], kind="stable")
-    shown = _shows_pictures(content)
+    shown = shows_pictures(content)
+    addresses = address_of or (lambda _alert, picture: data_address(picture.content))
     views = []
     number = 0
     for _, row in frame.iterrows():
         number += row["status"] != "withdrawn"
         pictures = content.pictures.get(row["alert_id"], ()) if shown else ()
-        views.append(_alert_view(content, language, number, row, pictures))
+        rows = _picture_rows(language, pictures, partial(addresses, row["alert_id"]))
+        views.append(_alert_view(content, language, number, row, rows))
     return views
 
 
-def _shows_pictures(content: Bulletin) -> bool:
+def shows_pictures(content: Bulletin) -> bool:
+    """Whether the tier of a bulletin may see the pictures of its alerts."""
     names = {column.name for column in content.alerts.table.columns}
     return "before_picture" in names
 
 
 def _alert_view(
-    content: Bulletin, language: Language, number: int, row: pd.Series, pictures: Sequence[Picture]
+    content: Bulletin, language: Language, number: int, row: pd.Series, pictures: tuple[PictureRow, ...]
 ) -> AlertView:
     coordinates, note = coordinates_of(content, language, row)
     today = row_text(row, "combination_today")
@@ -165,7 +174,7 @@ def _alert_view(
         withdrawn=word(language, "withdrawn", row_text(row, "withdrawn_reason"))
         if row_text(row, "withdrawn_reason")
         else "",
-        pictures=_picture_rows(language, pictures),
+        pictures=pictures,
     )
 
 
@@ -186,7 +195,9 @@ _MOMENTS = dict(zip(MOMENTS, (N_("Before"), N_("After"), N_("Now")), strict=True
 _SWIR = N_("Short-wave infrared (SWIR): forest green, bare ground pink, water blue to black")
 
 
-def _picture_rows(language: Language, pictures: Sequence[Picture]) -> tuple[PictureRow, ...]:
+def _picture_rows(
+    language: Language, pictures: Sequence[Picture], address_of: Callable[[Picture], str]
+) -> tuple[PictureRow, ...]:
     rows = []
     for bands in dict.fromkeys(one.bands for one in pictures):
         title = language.text(_SWIR) if bands == "swir" else ""
@@ -197,7 +208,7 @@ def _picture_rows(language: Language, pictures: Sequence[Picture]) -> tuple[Pict
             moment = language.text(_MOMENTS[one.moment])
             caption = f"{moment} · {language.day(one.day)} · {word(language, 'sensor', one.sensor)}"
             words = f"{caption} · {title}" if title else caption
-            views.append(PictureView(address=data_address(one.content), caption=caption, words=words))
+            views.append(PictureView(address=address_of(one), caption=caption, words=words))
         rows.append(PictureRow(title=title, pictures=tuple(views)))
     return tuple(rows)
 

@@ -20,6 +20,8 @@ from selvawatch.write.language.sanitise import single_line
 from selvawatch.write.language.vocabulary import word
 from selvawatch.write.legend import CAUSE_COLOURS
 
+PACKAGE = "selvawatch.write.bulletin"
+"""This package, whose templates other pages build on."""
 _LINE_WORDS = {
     "road": N_("road"),
     "river": N_("river"),
@@ -32,10 +34,14 @@ _LINE_WORDS = {
 
 
 @cache
-def environment(code: str, escape: bool = True) -> jinja2.Environment:
-    """The templates in a language; escaped unless they make plain text, and strict about missing values."""
+def environment(code: str, escape: bool = True, package: str = PACKAGE) -> jinja2.Environment:
+    """The templates in a language; escaped unless they make plain text, and strict about missing values.
+
+    package: whose folder `templates` is looked into before this package's.
+    """
+    loaders = [jinja2.PackageLoader(name, "templates") for name in dict.fromkeys((package, PACKAGE))]
     made = jinja2.Environment(
-        loader=jinja2.PackageLoader("selvawatch.write.bulletin", "templates"),
+        loader=jinja2.ChoiceLoader(loaders),
         autoescape=escape,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,

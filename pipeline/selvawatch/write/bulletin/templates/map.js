@@ -57,6 +57,11 @@ function popup(about) {
       fact.appendChild(text);
     }
   }
+  if (about.page) {
+    const link = box.appendChild(document.createElement("a"));
+    link.href = about.page;
+    link.textContent = data.words.more;
+  }
   return box;
 }
 
