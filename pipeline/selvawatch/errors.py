@@ -87,3 +87,7 @@ class DeliveryError(SelvawatchError):
 
 class EvidenceError(SelvawatchError):
     """A file of evidence is not whole, or says what it should not; nothing of it is used."""
+
+
+class WebsiteError(SelvawatchError):
+    """A static site cannot be laid into a folder; what lies there is as it was."""

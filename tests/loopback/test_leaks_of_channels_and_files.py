@@ -19,6 +19,9 @@ from selvawatch.core.tables import ALERTS
 from selvawatch.deliver.delivery_ledger import DELIVERED
 from selvawatch.site import Site
 from selvawatch.steps.delivery import deliveries
+from selvawatch.website.history import PublishedState, histories
+from selvawatch.website.pages import website_files
+from selvawatch.website.website_content import Website
 from selvawatch.write import tiers
 from selvawatch.write.bulletin.bulletin import write_bulletin
 from selvawatch.write.bulletin.map_page import write_map
@@ -135,6 +138,33 @@ def test_the_test_finds_in_every_format_what_is_planted_in_the_restricted_tier(t
         assert frame["event_id"].iloc[GUARDED] in leaks(held, words) or path.suffix == ".qgz", form.name
         if path.suffix in VECTORS:
             assert misplaced(path, frame, Tier.PUBLIC), form.name
+
+
+@pytest.mark.parametrize("tier", LOWER)
+def test_no_byte_of_a_static_site_tells_what_a_tier_may_not_see(tmp_path, tier):
+    frame = planted()
+    out, words = release(frame, tier), forbidden(frame, tier)
+    pictured = {
+        name: bulletin(Tier.RESTRICTED, count=1).pictures["mdd-7f3k00.v1"] for name in frame["alert_id"]
+    }
+    content = replace(bulletin(tier), alerts=out, pictures=pictured)
+    older = frame.assign(ha=frame["ha"] / 3, version=frame["version"] + 1, alert_id=frame["event_id"] + ".v9")
+    states = [PublishedState(DAY - 90, release(older, tier).frame), PublishedState(DAY, out.frame)]
+    told = {str(name): () for name in frame["event_id"]}
+    website = Website(bulletin=content, histories=histories(states, told), areas={"la-pampa": "La Pampa"})
+    for path, body in website_files(website).items():
+        if path.startswith("assets/"):
+            continue
+        assert leaks(texts(path, body), words) == [], path
+        assert not path.endswith(".jpg") and not leaks([path], words), path
+        if path.endswith(".geojson"):
+            (tmp_path / path).write_bytes(body)
+            assert not misplaced(tmp_path / path, frame, tier)
+    shown = website_files(website)["index.html"].decode()
+    assert ("YOUNG-EV-3" in shown) == (tier is Tier.PARTNER) and "OPEN-EV-0" in shown
+    every = replace(website, bulletin=replace(content, alerts=release(frame, Tier.RESTRICTED)))
+    planted_in = website_files(every)
+    assert leaks(texts("", planted_in["index.html"]), words) and "pictures" in str(list(planted_in))
 
 
 EVERY = json.dumps(

@@ -226,6 +226,14 @@ def bulletin(
             " and period, advance of fronts, how soon loss was found.",
         ),
     ] = None,
+    web: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Write a static site into a folder instead, in both languages: start page, map, a page for"
+            " each event, feeds, GeoJSON; it opens from the folder, and offline where it was seen once.",
+        ),
+    ] = None,
     site: PublishedSiteOption = None,
 ) -> None:
     """The bulletin of the current run, with what people answered since."""
@@ -234,6 +242,17 @@ def bulletin(
     from selvawatch.write.formats.endings import format_of_file
 
     _check_site(site, store)
+    if web is not None:
+        if any(given is not None for given in (out, since, form, charts)):
+            raise StoreError(
+                "a site is a folder of its own",
+                got="--web",
+                do="leave --out, --since, --format, --charts out",
+            )
+        from selvawatch.steps.published.website import write_site
+
+        typer.echo(str(write_site(store, tier, web)))
+        return
     if charts is not None:
         if out is not None or since is not None or form is not None:
             raise StoreError(

@@ -390,3 +390,35 @@ def test_charts_of_a_run_are_drawn_in_both_languages_and_say_where_they_are_from
         )
     refused = command("bulletin", *words, "--format", "html")
     assert refused.code == 1 and "files of their own" in refused.err
+
+
+@pytest.mark.parametrize("name", TIERS)
+def test_a_static_site_of_a_run_has_a_page_for_each_event_and_is_the_same_twice(
+    small_run, tmp_path, command, name
+):
+    words = ["bulletin", "--store", small_run.store, "--tier", name, "--web", tmp_path / "site"]
+    done = command(*words)
+    assert done.code == 0 and done.out.strip() == str(tmp_path / "site" / "index.html")
+    files = {path: path.read_bytes() for path in (tmp_path / "site").rglob("*") if path.is_file()}
+    events = set(alerts_of(small_run.products / name)["event_id"])
+    assert {path.stem for path in (tmp_path / "site" / "events").iterdir()} == events
+    page = (tmp_path / "site" / "events" / f"{sorted(events)[0]}.html").read_text()
+    assert "Todas las versiones publicadas" in page and "No se conservan" not in page
+    pictures = {path.name for path in files if path.suffix == ".jpg"}
+    assert bool(pictures) == (name == "restricted")
+    assert command(*words).code == 0
+    assert {path: path.read_bytes() for path in (tmp_path / "site").rglob("*") if path.is_file()} == files
+
+
+def test_a_static_site_is_refused_in_one_line(small_run, tmp_path, command):
+    def refused(*words):
+        return command("bulletin", "--store", small_run.store, *words).error
+
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "notes.txt").write_text("x")
+    assert "what no site wrote" in refused("--web", tmp_path / "mine")
+    assert (tmp_path / "mine" / "notes.txt").read_text() == "x"
+    assert "cannot lie in the store" in refused("--web", small_run.store / "site")
+    assert "the tier is not published" in refused("--web", tmp_path / "a", "--tier", "partner")
+    assert "a folder of its own" in refused("--web", tmp_path / "a", "--out", tmp_path / "b.html")
+    assert not (tmp_path / "a").exists()

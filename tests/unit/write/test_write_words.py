@@ -27,17 +27,18 @@ from selvawatch.write.language.vocabulary import SENTENCES, VOCABULARIES, combin
 from selvawatch.write.legend import CAUSE_COLOURS, LEGENDS
 
 WRITE = Path(str(resources.files("selvawatch.write")))
+WEBSITE = Path(str(resources.files("selvawatch.website")))
 KEYWORDS = {"N_": None, "text": None, "plural": (1, 2)}
 
 
 def messages() -> set[str | tuple[str, str]]:
-    """Every message in the code and the templates of `write`; singular and plural as a pair."""
+    """Every message in the code and the templates of `write` and `website`; singular and plural as a pair."""
     found = []
-    for path in sorted(WRITE.rglob("*.py")):
+    for path in sorted([*WRITE.rglob("*.py"), *WEBSITE.rglob("*.py")]):
         with path.open("rb") as source:
             found += [one for _, _, one, _ in extract_python(source, KEYWORDS, [], {})]
     environment = jinja2.Environment(extensions=["jinja2.ext.i18n"], trim_blocks=True)
-    for path in sorted(WRITE.rglob("*.j2")):
+    for path in sorted([*WRITE.rglob("*.j2"), *WEBSITE.rglob("*.j2")]):
         found += [one for _, _, one in environment.extract_translations(path.read_text("utf-8"))]
     pairs = [
         tuple(part for part in one if part) if isinstance(one, tuple) else (one,) for one in found if one
