@@ -26,7 +26,7 @@ def import_file(
         Path,
         typer.Argument(
             metavar="FILE",
-            help="CSV or XLSX (ODK, Kobo, a sheet), GeoJSON (CoMapeo, Mapeo), EarthRanger JSON, SMART XML.",
+            help="CSV, XLSX (ODK, Kobo, a sheet), GeoJSON (CoMapeo, Mapeo), JSON of EarthRanger, SMART, GPX.",
         ),
     ],
     column: Annotated[

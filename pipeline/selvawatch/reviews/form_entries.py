@@ -24,6 +24,10 @@ class Entry:
     lon: str = ""
     lat: str = ""
     """Degrees (WGS 84) as text; empty: the form has none, and fields may have them."""
+    more_points: Sequence[tuple[str, str]] = ()
+    """Longitude and latitude of further questions for a point."""
+    fault: str = ""
+    """Why nothing of the entry can be used; empty: nothing is wrong with its form."""
 
 
 ROLE_WORDS = {
@@ -80,6 +84,10 @@ ROLES_OF_FIELDS = {
     "point": ("location", "point", "geopoint", "gps", "ubicacion", "punto", "seen here"),
 }  # fmt: skip
 """Names of fields by what they say, folded, the first to be believed; the last part of a name counts too."""
+
+
+_OF_CHOICES = ("value", "display", "label")
+"""Members of an answer that some tools write as an object."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,9 +149,13 @@ def field_names(entry: Entry, role: str, naming: Naming) -> list[str]:
 
 
 def _parts(name: str) -> list[str]:
-    """A field's name and what is left of it behind the names of its groups, folded."""
-    last = re.split(r"[/.:]|-(?=[A-Za-z_])", name)[-1]
-    return list(dict.fromkeys((folded(name), folded(last))))
+    """A field's name and what is left of it behind the names of its groups, folded; of an answer that is an
+    object, the name of the question.
+    """
+    groups = [group for group in re.split(r"[/.:]|-(?=[A-Za-z_])", name) if group]
+    if len(groups) > 1 and folded(groups[-1]) in _OF_CHOICES:
+        groups.pop()
+    return list(dict.fromkeys((folded(name), folded(groups[-1] if groups else name))))
 
 
 def verdict_of(text: str, naming: Naming) -> str:
@@ -152,6 +164,15 @@ def verdict_of(text: str, naming: Naming) -> str:
     if value in naming.verdicts:
         return naming.verdicts[value]
     return next((verdict for verdict, words in VERDICT_WORDS.items() if value in words), "")
+
+
+def with_field(fields: dict[str, str], name: str, text: str) -> None:
+    """Add a field as read; a second one of its name, which would else be lost, as one of the group `2`."""
+    number = 2
+    key = name
+    while key in fields:
+        key, number = f"{number}/{name}", number + 1
+    fields[key] = text
 
 
 def role_of(text: str) -> str:

@@ -11,7 +11,7 @@ from selvawatch.errors import LayerError
 from selvawatch.reviews.form_entries import Entry, Naming, field_names, role_of, verdict_of
 from selvawatch.reviews.matching import Alerts, Match, match_entry, used_fields
 from selvawatch.reviews.readers.form_table import AnswerFile
-from selvawatch.reviews.review import TIME_REASONS, Review, review_key
+from selvawatch.reviews.review import ROLES, TIME_REASONS, Review, review_key
 from selvawatch.reviews.times import Moment, moment_of, utc_text
 
 NAMED_FIELDS = 12
@@ -39,7 +39,7 @@ class Judged:
     problems: tuple[str, ...]
     """One line for each entry that was not used, and for what of another could not be."""
     remarks: tuple[str, ...]
-    """Lines on the file: times without zone, fields that were not kept."""
+    """Lines on the file and its entries: points that say nothing, times without zone, what was not kept."""
     unused: int
     """Entries that were not used."""
 
@@ -51,31 +51,41 @@ def judge(answers: AnswerFile, alerts: Alerts, declared: Declared) -> Judged:
     are counted in one line. Raises nothing for an entry.
     """
     reviews: dict[str, Review] = {}
-    problems, reasons, dropped, others = [], dict[str, int](), dict[str, None](), 0
+    problems, remarks, others, nameless = list[str](), list[str](), 0, 0
+    reasons, dropped = dict[str, int](), dict[str, None]()
     for entry in answers.entries:
         for name in entry.fields.keys() - used_fields(entry, declared.naming):
             dropped[name] = None
-        if not field_names(entry, "verdict", declared.naming):
+        if not (entry.fault or field_names(entry, "verdict", declared.naming)):
             others += 1
             continue
         try:
+            if entry.fault:
+                raise LayerError(entry.fault, where=entry.where)
             match = match_entry(entry, alerts, declared.naming)
             review = _review(entry, match, alerts, declared, answers.form)
         except LayerError as error:
             problems.append(f"{answers.name}: {error}")
             continue
-        if match.remark:
-            problems.append(f"{answers.name}: {match.remark}")
+        remarks += [f"{answers.name}: {line}" for line in match.remarks]
+        nameless += _has_no_role(entry, declared.naming)
         if review.time_reason:
             reasons[review.time_reason] = reasons.get(review.time_reason, 0) + 1
         reviews.setdefault(review.review_id, review)
-    left = len([line for line in problems if "the review stands by its id" not in line])
+    left = len(problems)
+    if not answers.entries:
+        remarks.append(f"{answers.name}: the file holds no entry")
     if others:
         problems.append(_no_verdict(answers, others))
     return Judged(
         reviews=tuple(reviews.values()),
         problems=tuple(problems),
-        remarks=(*_time_lines(answers, reasons), *_dropped_lines(answers, sorted(dropped))),
+        remarks=(
+            *remarks,
+            *_time_lines(answers, reasons),
+            *_role_lines(answers, nameless),
+            *_dropped_lines(answers, sorted(dropped)),
+        ),
         unused=left + others,
     )
 
@@ -159,6 +169,22 @@ def _time_lines(answers: AnswerFile, reasons: Mapping[str, int]) -> list[str]:
         do = "; declare it, as `--zone -05:00`" if reason == "no-zone" else ""
         lines.append(f"{answers.name}: {count} reviews without a time ({reason}): {TIME_REASONS[reason]}{do}")
     return lines
+
+
+def _has_no_role(entry: Entry, naming: Naming) -> bool:
+    """Whether a field for a role holds something else, which may be a name."""
+    texts = [entry.fields[name] for name in field_names(entry, "role", naming)]
+    return bool(texts) and not any(map(role_of, texts))
+
+
+def _role_lines(answers: AnswerFile, count: int) -> list[str]:
+    if not count:
+        return []
+    known = ", ".join(ROLES)
+    return [
+        f"{answers.name}: {count} reviews without a role, since what stands for it is none of {known};"
+        " it may be a name, and was not kept"
+    ]
 
 
 def _dropped_lines(answers: AnswerFile, names: list[str]) -> list[str]:

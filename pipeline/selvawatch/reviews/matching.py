@@ -1,6 +1,7 @@
 """Which alert an entry is about: by its id first, by its point only where that lies in one outline alone."""
 
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -14,8 +15,14 @@ from selvawatch.core.days import NO_DAY, day_numbers
 from selvawatch.errors import LayerError
 from selvawatch.reviews.form_entries import Entry, Naming, field_names, folded
 
-_ID = re.compile(r"\b([A-Za-z][A-Za-z0-9-]{0,40}-\d{6}-[0-9A-Za-z]{6})(?:\.[vV](\d+))?\b")
-"""How an event id looks, and that of an alert with its version."""
+_ID = re.compile(
+    r"(?<![\w-])([A-Za-z][A-Za-z0-9-]{0,40}-\d{6}-[0-9A-Za-z]{6})(?:\.[vV](\d{1,9}))?(?![\w]|[.-]\w)"
+)
+"""How an event id looks, and that of an alert with its version; nothing else hangs on it."""
+
+_DASHES = re.compile("[\u2010-\u2015\u2212\ufe58\ufe63\uff0d]")
+_UNSEEN = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
+"""What word processors write for a hyphen, and marks that nobody sees."""
 
 _DEGREES = re.compile(r"[+-]?\d{1,3}(?:\.\d+)?")
 
@@ -28,8 +35,8 @@ class Match:
     version: int
     by: str
     """`id` or `coordinate`."""
-    remark: str = ""
-    """What of the entry could not be used, one line; empty: nothing."""
+    remarks: tuple[str, ...] = ()
+    """What of the entry could not be used, or changes nothing, a line each."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +62,14 @@ class Alerts:
         if len(rows) and int(rows.iloc[0]) == version:
             return self.data_day
         return self.earlier_days.get((event_id, version), NO_DAY)
+
+    def heir(self, event_id: str) -> str:
+        """The event of the current run that one has merged into; empty: none."""
+        merged = self.current.get("merged_from")
+        if merged is None or event_id in set(self.current["event_id"]):
+            return ""
+        names = zip(self.current["event_id"], merged, strict=True)
+        return next((str(event) for event, old in names if event_id in str(old or "").split()), "")
 
     def latest(self, event_id: str) -> int:
         """The version of an event that the current run published, else the last one that any run did."""
@@ -93,15 +108,16 @@ def match_entry(entry: Entry, alerts: Alerts, naming: Naming) -> Match:
     found = _ids(texts, alerts, entry) or _mentioned(entry, alerts)
     fault = ""
     inside: list[str] = []
+    points: list[shapely.Point] = []
     try:
-        point = _point(entry, naming)
-        inside = [] if point is None else _inside(point, alerts.current)
+        points = _points(entry, naming)
+        inside = sorted({event for point in points for event in _inside(point, alerts.current)})
     except LayerError as error:
-        point, fault = None, str(error)
+        fault = str(error)
     if not found:
         if fault:
             raise LayerError(fault)
-        return _by_point(entry, point, inside, alerts)
+        return _by_point(entry, points, inside, alerts)
     event, version = found
     if inside and event not in inside:
         raise LayerError(
@@ -110,15 +126,20 @@ def match_entry(entry: Entry, alerts: Alerts, naming: Naming) -> Match:
             got=f"{event}, and a point in {' '.join(inside)}",
             do="correct the id; nothing was kept of the entry",
         )
-    remark = f"{fault}; the review stands by its id" if fault else ""
-    return Match(event_id=event, version=version or alerts.latest(event), by="id", remark=remark)
+    remarks = [f"{fault}; the review stands by its id"] if fault else []
+    if heir := alerts.heir(event):
+        remarks.append(
+            f"{entry.where}: {event} has merged into {heir}; the review is kept of it, and changes nothing of"
+            f" {heir}: give that an answer of its own"
+        )
+    return Match(event_id=event, version=version or alerts.latest(event), by="id", remarks=tuple(remarks))
 
 
 def _ids(texts: list[str], alerts: Alerts, entry: Entry) -> tuple[str, int] | None:
     """Event and version (0: not named) of the texts of fields for ids; None where they are empty."""
     known = {event.upper(): event for event in alerts.versions}
     found: dict[str, int] = {}
-    for text in texts:
+    for text in map(_plain, texts):
         tokens = _ID.findall(text)
         for token, number in tokens:
             event = known.get(token.upper())
@@ -139,13 +160,18 @@ def _ids(texts: list[str], alerts: Alerts, entry: Entry) -> tuple[str, int] | No
     return next(iter(found.items()), None)
 
 
+def _plain(text: str) -> str:
+    """A text with plain letters, digits and hyphens where another program put its own."""
+    return _UNSEEN.sub("", _DASHES.sub("-", unicodedata.normalize("NFKC", text)))
+
+
 def _mentioned(entry: Entry, alerts: Alerts) -> tuple[str, int] | None:
     """Event and version that some other field mentions; unknown ids of the same kind are errors."""
     prefixes = {event.rsplit("-", 2)[0].upper() for event in alerts.versions}
     texts = [
         text
         for text in entry.fields.values()
-        if any(token.rsplit("-", 2)[0].upper() in prefixes for token, _ in _ID.findall(text))
+        if any(token.rsplit("-", 2)[0].upper() in prefixes for token, _ in _ID.findall(_plain(text)))
     ]
     return _ids(texts, alerts, entry) if texts else None
 
@@ -160,8 +186,8 @@ def _unknown(entry: Entry, got: str) -> LayerError:
     )
 
 
-def _by_point(entry: Entry, point: shapely.Point | None, inside: list[str], alerts: Alerts) -> Match:
-    if point is None:
+def _by_point(entry: Entry, points: list[shapely.Point], inside: list[str], alerts: Alerts) -> Match:
+    if not points:
         raise LayerError(
             "the entry names no alert and has no point",
             where=entry.where,
@@ -171,14 +197,14 @@ def _by_point(entry: Entry, point: shapely.Point | None, inside: list[str], aler
         raise LayerError(
             "its point lies in no outline of an alert" if not inside else "its point lies in several alerts",
             where=entry.where,
-            got=" ".join(inside) or f"{point.y:.5f} {point.x:.5f}",
+            got=" ".join(inside) or ", ".join(f"{point.y:.5f} {point.x:.5f}" for point in points),
             needed="a point inside one outline alone, or an id",
         )
     return Match(event_id=inside[0], version=alerts.latest(inside[0]), by="coordinate")
 
 
-def _point(entry: Entry, naming: Naming) -> shapely.Point | None:
-    """The point of an entry, WGS 84; None: it has none; LayerError for half of one, or an impossible one."""
+def _points(entry: Entry, naming: Naming) -> list[shapely.Point]:
+    """The points of an entry, WGS 84; LayerError for half of one, or an impossible one."""
     lat, lon = entry.lat, entry.lon
     if not (lat or lon):
         lat, lon = (_first(entry, role, naming) for role in ("lat", "lon"))
@@ -186,8 +212,11 @@ def _point(entry: Entry, naming: Naming) -> shapely.Point | None:
         parts = _first(entry, "point", naming).replace(",", " ").split()
         if len(parts) >= 2 and all(_DEGREES.fullmatch(part) for part in parts[:2]):
             lat, lon = parts[:2]
-    if not (lat or lon):
-        return None
+    pairs = [(lon, lat), *entry.more_points]
+    return [_point(x, y, entry) for x, y in pairs if x or y]
+
+
+def _point(lon: str, lat: str, entry: Entry) -> shapely.Point:
     if not (lat and lon):
         half = "latitude" if lat else "longitude"
         raise LayerError(

@@ -7,16 +7,18 @@ from typing import Any
 
 from selvawatch.core.files import content_digest, read_plain
 from selvawatch.errors import LayerError
-from selvawatch.reviews.form_entries import Entry
+from selvawatch.reviews.form_entries import Entry, with_field
 from selvawatch.reviews.readers.earthranger import is_event, read_event_entries
 from selvawatch.reviews.readers.geojson_answers import read_feature_entries
 from selvawatch.reviews.readers.sheets import read_csv_entries, read_xlsx_entries
 from selvawatch.reviews.readers.smart import read_patrol_entries
+from selvawatch.reviews.readers.waypoints import read_waypoint_entries
+from selvawatch.reviews.readers.xml_document import local_name, read_xml
 
-FORMS = ("csv", "xlsx", "geojson", "earthranger", "smart")
+FORMS = ("csv", "xlsx", "geojson", "earthranger", "smart", "gpx")
 MOST_BYTES = 256 * 1024 * 1024
 """Bytes of a file."""
-_NEEDED = "CSV or XLSX (ODK, Kobo, a sheet), GeoJSON (CoMapeo, Mapeo), EarthRanger JSON, or SMART XML"
+_NEEDED = "CSV or XLSX (ODK, Kobo, a sheet), GeoJSON (CoMapeo, Mapeo), EarthRanger JSON, SMART XML, or GPX"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +56,10 @@ def _read(content: bytes, where: str) -> tuple[str, list[Entry]]:
     if content.startswith(b"PK\x03\x04"):
         return "xlsx", read_xlsx_entries(content, where)
     if head == b"<":
-        return "smart", read_patrol_entries(content, where)
+        root = read_xml(content, where)
+        if local_name(root) == "gpx":
+            return "gpx", read_waypoint_entries(root)
+        return "smart", read_patrol_entries(root, where)
     if head in (b"{", b"["):
         values = _json(content, where)
         if is_event(values):
@@ -65,9 +70,18 @@ def _read(content: bytes, where: str) -> tuple[str, list[Entry]]:
 
 def _json(content: bytes, where: str) -> Any:
     try:
-        return _mended(json.loads(content.decode("utf-8-sig"), parse_constant=lambda _: None))
+        text = content.decode("utf-8-sig")
+        return _mended(json.loads(text, parse_constant=lambda _: None, object_pairs_hook=_members))
     except (ValueError, RecursionError) as error:
         raise LayerError("the file is no JSON", where=where, got=error, needed=_NEEDED) from error
+
+
+def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object whose second member of a name, which would else be lost, is one of the group `2`."""
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        with_field(found, name, value)
+    return found
 
 
 def _mended(value: Any) -> Any:

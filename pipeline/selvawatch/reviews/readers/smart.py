@@ -1,37 +1,28 @@
 """Answers as SMART patrols: XML, an entry for each observation of a waypoint."""
 
 from collections.abc import Iterator
-from xml.etree import ElementTree
-from xml.parsers import expat
+from xml.etree.ElementTree import Element
 
 from selvawatch.errors import LayerError
-from selvawatch.reviews.form_entries import Entry
+from selvawatch.reviews.form_entries import Entry, with_field
+from selvawatch.reviews.readers.xml_document import local_name
 
 _VALUES = ("itemKey", "sValue", "dValue", "bValue", "dateValue", "date", "value")
 """Elements and attributes that hold the value of an attribute of an observation."""
 
 
-def read_patrol_entries(content: bytes, where: str) -> list[Entry]:
+def read_patrol_entries(root: Element, where: str) -> list[Entry]:
     """The observations of a patrol as entries; its times have no zone, its members are not read.
 
     Raises
     ------
     LayerError
-        For a file that is no patrol, or brings definitions of its own.
+        For XML that is no patrol.
     """
-
-    def refuse(*_: object) -> None:
-        raise LayerError("the patrol defines entities", where=where, needed="XML without a DOCTYPE")
-
-    screening = expat.ParserCreate()
-    screening.StartDoctypeDeclHandler = refuse
-    try:
-        screening.Parse(content, True)
-        root = ElementTree.fromstring(content)  # noqa: S314  (no entities: refused above, in any encoding)
-    except (ElementTree.ParseError, expat.ExpatError, ValueError, LookupError) as error:
-        raise LayerError("the file is no XML", where=where, got=error, needed="a SMART patrol") from error
-    if _name(root) != "patrol":
-        raise LayerError("the XML is no patrol", where=where, got=_name(root), needed="a SMART patrol")
+    if local_name(root) != "patrol":
+        raise LayerError(
+            "the XML is no patrol", where=where, got=local_name(root), needed="a SMART patrol or GPX"
+        )
     patrol = root.get("id", "")
     return [
         entry
@@ -42,7 +33,7 @@ def read_patrol_entries(content: bytes, where: str) -> list[Entry]:
     ]
 
 
-def _entries(waypoint: ElementTree.Element, day: str, patrol: str) -> Iterator[Entry]:
+def _entries(waypoint: Element, day: str, patrol: str) -> Iterator[Entry]:
     number = waypoint.get("id", "")
     time = f"{day} {waypoint.get('time', '')}".strip()
     observations = [one for group in _named(waypoint, "groups") for one in _named(group, "observations")]
@@ -51,7 +42,7 @@ def _entries(waypoint: ElementTree.Element, day: str, patrol: str) -> Iterator[E
         fields: dict[str, str] = {}
         for attribute in _named(observation, "attributes"):
             if value := _value(attribute):
-                fields.setdefault(attribute.get("attributeKey", ""), value)
+                with_field(fields, attribute.get("attributeKey", ""), value)
         yield Entry(
             where=f"waypoint {number}, observation {place}",
             key=f"{patrol} {day} {number} {place}" if patrol and number else "",
@@ -62,18 +53,14 @@ def _entries(waypoint: ElementTree.Element, day: str, patrol: str) -> Iterator[E
         )
 
 
-def _value(attribute: ElementTree.Element) -> str:
+def _value(attribute: Element) -> str:
     """Text of an attribute; of a key of a list, its last part."""
     for child in attribute:
-        if _name(child) in _VALUES and (child.text or "").strip():
+        if local_name(child) in _VALUES and (child.text or "").strip():
             text = (child.text or "").strip()
-            return text.strip(".").split(".")[-1] if _name(child) == "itemKey" else text
+            return text.strip(".").split(".")[-1] if local_name(child) == "itemKey" else text
     return next((attribute.get(name, "").strip() for name in _VALUES if attribute.get(name)), "")
 
 
-def _named(parent: ElementTree.Element, name: str) -> Iterator[ElementTree.Element]:
-    return (child for child in parent if _name(child) == name)
-
-
-def _name(element: ElementTree.Element) -> str:
-    return element.tag.rpartition("}")[2]
+def _named(parent: Element, name: str) -> Iterator[Element]:
+    return (child for child in parent if local_name(child) == name)
