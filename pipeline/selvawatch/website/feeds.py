@@ -111,8 +111,8 @@ def _entry(entry: _Entry, tier: str, lang: Language) -> ElementTree.Element:
     title = " · ".join(part for part in (view.hectares, view.cause, view.status, lead) if part)
     _add(made, "title", single_line(title, _TITLE_LENGTH))
     _add(made, "updated", _moment(entry.day))
-    if not entry.history.is_cut:
-        _add(made, "published", _moment(entry.history.versions[-1].day))
+    if (first_day := entry.history.first_day) is not None:
+        _add(made, "published", _moment(first_day))
     page = f"events/{entry.page}.html"
     first = next(iter(LOCALES))
     _link(

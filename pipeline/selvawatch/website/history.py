@@ -60,8 +60,15 @@ class History:
 
     @property
     def is_cut(self) -> bool:
-        """Whether the first versions are not at hand any more."""
-        return not self.versions or self.versions[-1].number > 1
+        """Whether some version is not at hand any more."""
+        numbers = {version.number for version in self.versions}
+        return not numbers or numbers != set(range(1, max(numbers) + 1))
+
+    @property
+    def first_day(self) -> int | None:
+        """Day of the first version; None: it is not at hand any more."""
+        first = [version.day for version in self.versions if version.number == 1]
+        return first[0] if first else None
 
     @property
     def changed_day(self) -> int:

@@ -403,7 +403,7 @@ def test_a_static_site_of_a_run_has_a_page_for_each_event_and_is_the_same_twice(
     events = set(alerts_of(small_run.products / name)["event_id"])
     assert {path.stem for path in (tmp_path / "site" / "events").iterdir()} == events
     page = (tmp_path / "site" / "events" / f"{sorted(events)[0]}.html").read_text()
-    assert "Todas las versiones publicadas" in page and "No se conservan" not in page
+    assert "Todas las versiones publicadas" in page and "Ya no se conservan" not in page
     pictures = {path.name for path in files if path.suffix == ".jpg"}
     assert bool(pictures) == (name == "restricted")
     assert command(*words).code == 0

@@ -153,7 +153,7 @@ def test_a_version_is_dated_by_the_run_that_gave_it_first_and_events_that_are_go
         "b": [(2, 10)],
     }
     assert [found["a"].is_cut, found["b"].is_cut] == [False, True]
-    assert "No se conservan las versiones anteriores" in website_of_histories(found)
+    assert "Ya no se conservan todas las versiones" in website_of_histories(found)
 
 
 def website_of_histories(found):

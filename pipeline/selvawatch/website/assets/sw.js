@@ -27,7 +27,7 @@ async function keep() {
       if (!got.ok) {
         throw new Error(path + ": " + got.status);
       }
-      await cache.put(address, got);
+      await cache.put(address, got.redirected ? new Response(await got.blob(), { headers: got.headers }) : got);
     }
   };
   await Promise.all([next(), next(), next(), next(), next(), next()]);
@@ -51,7 +51,7 @@ async function answer(request) {
     address.pathname += "index.html";
   }
   const cache = await caches.open(name);
-  return await cache.match(address.href) || fetch(request);
+  return await cache.match(address.href) || await cache.match(address.href + ".html") || fetch(request);
 }
 
 self.addEventListener("install", event => event.waitUntil(keep().then(() => self.skipWaiting())));
