@@ -7,7 +7,6 @@ from dataclasses import asdict, dataclass
 from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import geopandas as gpd
 import pandas as pd
@@ -35,7 +34,7 @@ from selvawatch.store.run_plan import scenes_before
 from selvawatch.store.seal import SealedFolder, read_seal
 from selvawatch.store.site_copy import read_site_copy, site_copy_path
 from selvawatch.store.tile_state import TileState, current_state
-from selvawatch.web.signing import PREFIX
+from selvawatch.web.signing import open_href
 
 FACTS = (
     "status", "confidence", "first_detected", "confirmed_on", "onset", "onset_earliest", "onset_latest",
@@ -181,16 +180,6 @@ def _item(scene: Scene) -> dict[str, Any]:
         "cloud_percent": scene.cloud_percent,
         "assets": {key: open_href(asset.href) for key, asset in sorted(scene.assets.items())},
     }
-
-
-def open_href(href: str) -> str:
-    """An address without user, query and fragment, in which keys and signatures stand; of a local file its
-    last three parts, for the others tell of the machine.
-    """
-    parts = urlsplit(href.removeprefix(PREFIX))
-    if not parts.netloc:
-        return "/".join(Path(parts.path or href).parts[-3:])
-    return f"{parts.scheme}://{parts.hostname or ''}{parts.path}"
 
 
 def _run(subject: _Subject) -> dict[str, Any]:

@@ -6,11 +6,13 @@ it ends, and put into the address that is handed to the reader.
 
 import datetime as dt
 import functools
+import ipaddress
 import logging
 import os
 import re
 import threading
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -37,6 +39,34 @@ _OPEN_FOR = dt.timedelta(hours=1)
 _LIMITS = AnswerLimits(received_bytes=100_000, content_bytes=100_000)
 _TEXT = re.compile(r"[!-~]{1,4000}")
 _guard = threading.Lock()
+
+
+def open_href(href: str) -> str:
+    """An address without user, query and fragment, in which keys and signatures stand; of a local file its
+    last three parts, for the others tell of the machine.
+    """
+    parts = urlsplit(href.removeprefix(PREFIX))
+    if not parts.netloc:
+        return "/".join(Path(parts.path or href).parts[-3:])
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+
+
+def public_href(href: str) -> str:
+    """An address as everybody may read it: as `open_href`, and of a host in a local network the last three
+    parts alone.
+    """
+    address = open_href(href)
+    parts = urlsplit(address)
+    return "/".join(Path(parts.path).parts[-3:]) if _is_local(parts.hostname or "") else address
+
+
+def _is_local(host: str) -> bool:
+    try:
+        return not ipaddress.ip_address(host).is_global
+    except ValueError:
+        return bool(host) and (
+            "." not in host or host.endswith((".local", ".internal", ".lan", ".localhost"))
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

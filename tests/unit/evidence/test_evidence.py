@@ -12,8 +12,8 @@ import pytest
 
 from selvawatch.errors import EvidenceError
 from selvawatch.evidence.archive import MANIFEST, open_evidence, write_evidence
-from selvawatch.evidence.package import open_href
 from selvawatch.steps.alert_again import reproduce, write_alert_evidence
+from selvawatch.web.signing import open_href, public_href
 from small_site import change_item, copy_archive, folder_of, items, replace_file, unlink_items
 
 pytestmark = pytest.mark.slow
@@ -157,6 +157,10 @@ def test_no_address_keeps_what_signs_it():
     assert open_href("https://u:p@host.example/a/b.tif?sig=SECRET&k=1#x") == "https://host.example/a/b.tif"
     assert open_href("/srv/somebody/archive/scene/a.tif") == "archive/scene/a.tif"
     assert open_href("s3://bucket/key.tif?X-Amz-Signature=1") == "s3://bucket/key.tif"
+    assert open_href("http://u@[::1]:8080/a/b/c/d.tif") == "http://[::1]:8080/a/b/c/d.tif"
+    for host in ("[::1]:8080", "10.0.0.5", "archive", "nas.local", "127.0.0.1:99"):
+        assert public_href(f"http://u:p@{host}/a/b/c/d.tif?k=1") == "b/c/d.tif"
+    assert public_href("https://u:p@host.example/a/b/c/d.tif?k=1") == "https://host.example/a/b/c/d.tif"
 
 
 def test_an_unknown_alert_is_one_line(small_run, tmp_path, command):

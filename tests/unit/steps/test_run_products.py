@@ -4,8 +4,10 @@ import csv
 import io
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
+from types import SimpleNamespace
 from xml.etree import ElementTree
 
 import geopandas as gpd
@@ -26,8 +28,12 @@ from conftest import ROOT
 from selvawatch.core.files import file_digest
 from selvawatch.core.hectares import equal_area_crs, hectares
 from selvawatch.core.raster_layers import LAYERS
+from selvawatch.core.scene import Asset
 from selvawatch.core.status import Status
 from selvawatch.core.tables import ALERTS
+from selvawatch.core.tier import Tier
+from selvawatch.steps.run.publish import scenes_behind
+from selvawatch.store.run_plan import scenes_before
 from selvawatch.store.tile_state import open_layers
 
 pytestmark = pytest.mark.slow
@@ -152,6 +158,45 @@ def test_the_catalogue_is_valid_and_every_file_is_the_one_it_means(tier):
             files.add(path.resolve())
     told = {path.resolve() for path in tier.rglob("*") if path.is_file() and path.suffix != ".json"}
     assert files == told
+
+
+def links_of(item):
+    return [link for link in item.links if link.rel == "derived_from"]
+
+
+def test_the_catalogue_names_every_scene_that_was_read_and_no_key_or_path_of_the_machine(tier, small_run):
+    catalogue = pystac.Catalog.from_file(str(tier / "catalog.json"))
+    read = {record.scene_id for record in small_run.state.scene_records if record.state == "read"}
+    items = list(catalogue.get_items(recursive=True))
+    for item in items:
+        links = links_of(item)
+        assert sorted(link.title for link in links) == sorted(read), item.id
+        assert all(link.title in link.href and not link.href.startswith("/") for link in links)
+        assert str(small_run.archive) not in json.dumps(item.to_dict())
+
+
+def test_the_public_tier_is_linked_to_no_scene_younger_than_its_delay(small_run):
+    plan = SimpleNamespace(until_day=small_run.state.until_day)
+    scenes = scenes_before(small_run.opened, small_run.opened.ledger.runs()[-1].area)
+    keyed = [
+        replace(one, assets={"a": Asset(href=f"https://u:p@h.example/{one.id}/a.tif?sig=x")})
+        for one in scenes
+    ]
+    config = SimpleNamespace(tiers=SimpleNamespace(delay_days=60))
+    context = SimpleNamespace(
+        site=SimpleNamespace(config=config), plan=plan, inputs=SimpleNamespace(scenes=keyed)
+    )
+    states = {small_run.tile.id: small_run.state}
+    public, restricted = (scenes_behind(context, states, tier) for tier in (Tier.PUBLIC, Tier.RESTRICTED))
+    days = {scene.id: scene.day for scene in scenes}
+    last = plan.until_day - 60
+    assert {one.scene_id for one in public} == {
+        one.scene_id for one in restricted if days[one.scene_id] <= last
+    }
+    assert 0 < len(public) < len(restricted)
+    assert {one.href for one in restricted} == {
+        f"https://h.example/{one.scene_id}/a.tif" for one in restricted
+    }
 
 
 class Page(HTMLParser):

@@ -26,7 +26,7 @@ from selvawatch.steps.bulletins import earlier_state, ids_of
 from selvawatch.steps.run.alert_evidence import write_pictures
 from selvawatch.steps.run.attribute_events import Zones, reviewed_pieces, zones_of_tier
 from selvawatch.steps.run.commit import refuse_committed
-from selvawatch.steps.run.findings import Findings
+from selvawatch.steps.run.findings import Findings, day_of_tier
 from selvawatch.steps.run.run_content import Published, RunContent, TileResults
 from selvawatch.steps.run.run_report import RunReport, report_on
 from selvawatch.store.contents import INTERNAL, PUBLIC, REPORT_FILE, RESTRICTED
@@ -36,6 +36,7 @@ from selvawatch.store.run_plan import RunContext
 from selvawatch.store.tile_state import TileState, open_layers
 from selvawatch.tables import registry
 from selvawatch.tables.base import TableInputs
+from selvawatch.web.signing import open_href, public_href
 from selvawatch.write.bulletin.bulletin import write_bulletin
 from selvawatch.write.bulletin.bulletin_changes import Changes, changes_since
 from selvawatch.write.bulletin.bulletin_model import (
@@ -55,7 +56,7 @@ from selvawatch.write.bulletin.reviews_part import shown_reviews, with_reviews
 from selvawatch.write.formats.companions import write_dictionary
 from selvawatch.write.formats.format_table import FORMATS, write_alerts
 from selvawatch.write.formats.raster import write_layers
-from selvawatch.write.formats.stac_catalogue import Product, write_stac
+from selvawatch.write.formats.stac_catalogue import DerivedFrom, Product, write_stac
 from selvawatch.write.language.explained import with_spanish
 from selvawatch.write.language.i18n import language
 from selvawatch.write.run_provenance import Run
@@ -163,13 +164,18 @@ def publish(
     _tell_reviews(pages, released.alerts)
     write_published(folder.parent, published, tier)
     write_content(folder.parent, content_to_json(bulletin), pd.DataFrame(released.cells.frame), tier)
+    scenes = scenes_behind(context, states, tier)
     products = [
-        Product(id="alerts", title="Alerts", geometry=content.area, files=files),
-        Product(id="tables", title="Tables", geometry=content.area, files=tables),
-        Product(id="bulletin", title="Bulletin and map", geometry=content.area, files=pages),
+        Product(id=name, title=title, geometry=content.area, files=made, scenes=scenes)
+        for name, title, made in (
+            ("alerts", "Alerts", files),
+            ("tables", "Tables", tables),
+            ("bulletin", "Bulletin and map", pages),
+        )
     ]
     if tier is Tier.RESTRICTED:
-        products += _picture_products(folder, released.alerts, content)
+        pictures = _picture_products(folder, released.alerts, content)
+        products += [replace(one, scenes=scenes) for one in pictures]
         products += [_tile_product(context, folder, state, run) for _, state in sorted(states.items())]
     write_stac(folder, run, content.area_name, content.area_title, tuple(products))
     return Published(
@@ -180,6 +186,29 @@ def publish(
         headline=released.headline,
         by_type=_by_type(bulletin),
     )
+
+
+def scenes_behind(
+    context: RunContext, states: Mapping[str, TileState], tier: Tier
+) -> tuple[DerivedFrom, ...]:
+    """The scenes that were read for some tiles until the last day that a tier may learn of.
+
+    Each by the first file of it that its archive lists; one that no archive lists any more has no address.
+    """
+    day = day_of_tier(context.site, tier, context.plan.until_day)
+    read = {
+        record.key
+        for state in states.values()
+        for record in state.scene_records
+        if record.state == "read" and record.day <= day
+    }
+    address = open_href if tier is Tier.RESTRICTED else public_href
+    found = {
+        scene.key: DerivedFrom(scene_id=scene.id, href=address(scene.assets[min(scene.assets)].href))
+        for scene in context.inputs.scenes
+        if scene.key in read and scene.assets
+    }
+    return tuple(found[key] for key in sorted(found))
 
 
 def _by_type(bulletin: Bulletin) -> tuple[dict[str, str | float], ...]:
@@ -366,6 +395,7 @@ def _tile_product(context: RunContext, folder: Path, state: TileState, run: Run)
         geometry=tile.lonlat_outline,
         files=files,
         properties={"proj:code": crs},
+        scenes=scenes_behind(context, {state.tile: state}, Tier.RESTRICTED),
     )
 
 

@@ -31,6 +31,15 @@ _MEDIA_TYPES = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DerivedFrom:
+    """A scene that a product was made of."""
+
+    scene_id: str
+    href: str
+    """Address of a file of it in its archive, without what signs it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Product:
     """Files that belong together: one item of the catalogue."""
 
@@ -43,6 +52,8 @@ class Product:
     """Files by asset key; all below the catalogue's folder."""
     properties: Mapping[str, Any] = field(default_factory=dict)
     """More properties, such as `proj:code`."""
+    scenes: tuple[DerivedFrom, ...] = ()
+    """Scenes behind it: links `derived_from`."""
 
 
 def write_stac(
@@ -86,6 +97,8 @@ def _item(folder: Path, product: Product, day: dt.datetime, properties: Mapping[
         {"title": product.title, **dict(sorted(properties.items()))},
         stac_extensions=extensions,
     )
+    for scene in sorted(product.scenes, key=lambda scene: (scene.scene_id, scene.href)):
+        item.add_link(pystac.Link(pystac.RelType.DERIVED_FROM, scene.href, title=scene.scene_id))
     for key, path in sorted(product.files.items()):
         item.add_asset(key, _asset(folder, path))
     return item
