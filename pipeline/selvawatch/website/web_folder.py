@@ -275,11 +275,12 @@ def _refusing(folder: Path) -> Iterator[None]:
         why = error.strerror or str(error)
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
             raise disk_error(folder, why) from error
+        busy = "a disk is mounted there, which cannot be exchanged: give a folder below it"
         raise WebsiteError(
             "the folder cannot be written",
             where=folder,
             got=why,
-            do="check the path and its permissions",
+            do=busy if error.errno == errno.EBUSY else "check the path and its permissions",
         ) from error
     except RuntimeError as error:  # of `Path.resolve`, for links that lead in a circle
         raise WebsiteError(
