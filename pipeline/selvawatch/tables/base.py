@@ -31,6 +31,9 @@ from selvawatch.tables.table_settings import TableSettings
 from selvawatch.tables.wording.explanations import share_of
 from selvawatch.validate.area_sample import AreaSample
 
+PROVISIONAL = "loss_provisional"
+"""Hectares of a piece that are not confirmed yet."""
+
 COUNTED_STATUSES = ("provisional", "confirmed", "closed")
 NO_DISTRICT = "none"
 
@@ -171,6 +174,13 @@ HECTARES = (
         nullable=True,
     ),
     column("loss_undated", "float", "Of all loss, what has no date.", unit="ha", nullable=True),
+    column(
+        "loss_provisional",
+        "float",
+        "Not confirmed yet, whatever its cause: in no other hectares but `ha_hi`.",
+        unit="ha",
+        nullable=True,
+    ),
     column("events_n", "int", "Events with ground in this row.", nullable=True),
 )
 SHARES = (
@@ -288,6 +298,25 @@ def calendar_days(inputs: TableInputs) -> tuple[int, int]:
     return (min(days), max(days)) if days else (inputs.pieces.today,) * 2
 
 
+def confirmed_alone(inputs: TableInputs) -> TableInputs:
+    """The inputs with the hectares of provisional loss in a column of their own, so that no table adds them
+    to loss that is confirmed.
+    """
+    return replace(
+        inputs,
+        pieces=_apart(inputs.pieces),
+        earlier=None if inputs.earlier is None else _apart(inputs.earlier),
+        other=None if inputs.other is None else confirmed_alone(inputs.other),
+    )
+
+
+def _apart(pieces: Pieces) -> Pieces:
+    provisional = (pieces.frame["status"] == "provisional").to_numpy()
+    ha = pieces.frame["ha"].to_numpy(np.float64)
+    frame = pieces.frame.assign(ha=np.where(provisional, 0.0, ha))
+    return replace(pieces, frame=frame.assign(**{PROVISIONAL: np.where(provisional, ha, 0.0)}))
+
+
 def counted_pieces(inputs: TableInputs, options: TableOptions) -> np.ndarray:
     """Which pieces count: not withdrawn, no stock, and in the area asked for; bool (piece,)."""
     return in_scope(inputs, options) & (dating_of(inputs.pieces.frame) != STOCK)
@@ -399,13 +428,14 @@ def added(
     weight = np.asarray(rows["weight"], np.float64)
     for name, share in part.items():
         table[name] = weight * (ha * share)[piece]
+    table[PROVISIONAL] = weight * frame[PROVISIONAL].to_numpy(np.float64)[piece]
     table["ha"] = table[options.measure]
     table["ha_lo"] = rows["weight_lo"].to_numpy() * (lo * part[options.measure])[piece]
     table["ha_hi"] = rows["weight_hi"].to_numpy() * (hi * part[options.measure])[piece]
     table["event"] = frame["event_id"].to_numpy(object)[piece]
     table.loc[~(weight > 0), "event"] = None
     groups = [*[name for name in options.by if name not in keys], *keys]
-    sums = ["ha", "ha_lo", "ha_hi", *part]
+    sums = ["ha", "ha_lo", "ha_hi", *part, PROVISIONAL]
     if not groups:
         groups, table["_all"] = ["_all"], "all"
     grouped = table.groupby(groups, dropna=False, sort=True)
@@ -469,7 +499,7 @@ def blank_unwatched(table: pd.DataFrame) -> pd.DataFrame:
     for name in ("ha", "share", "share_pct"):
         if name in table:
             table.loc[unseen & ~(table["ha"] > 0).to_numpy(), name] = np.nan
-    for name in ("ha_lo", "ha_hi", "loss_all", "loss_mining", "loss_mining_expected", "loss_undated"):
+    for name in (one.name for one in HECTARES[1:-1]):
         if name in table:
             table.loc[nothing, name] = np.nan
     if "events_n" in table:

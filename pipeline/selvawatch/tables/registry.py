@@ -13,7 +13,7 @@ from selvawatch.core.schema import Column, column
 from selvawatch.core.table_options import TableOptions
 from selvawatch.core.tables import CI_METHODS, INTERVAL
 from selvawatch.errors import TableError
-from selvawatch.tables.base import TableInputs, TableSpec, by_columns, layer_dates
+from selvawatch.tables.base import TableInputs, TableSpec, by_columns, confirmed_alone, layer_dates
 from selvawatch.tables.wording.explanations import share_of
 
 
@@ -106,7 +106,7 @@ def build(name: str, inputs: TableInputs, options: TableOptions) -> pd.DataFrame
         For an unknown table, option, scale, period set or area.
     """
     spec = _spec(name).of_tier(inputs.tier)
-    table = spec.build(inputs, options)
+    table = spec.build(confirmed_alone(inputs), options)
     if "ci_method" in (one.name for one in spec.columns) and "ci_method" not in table:
         table = table.assign(ha_ci_lo=np.nan, ha_ci_hi=np.nan, ci_method=CI_METHODS[0])
     order = [one.name for one in spec.columns if one.name in table.columns]

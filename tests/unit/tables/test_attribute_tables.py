@@ -181,11 +181,22 @@ def test_a_right_that_began_and_ended_between_the_observations_widens_the_bounds
     assert table.loc["mining", ["ha", "ha_lo", "ha_hi"]].tolist() == [0.0, 0.0, 1.0]
 
 
-def test_provisional_loss_counts_but_not_in_the_lower_bound_and_withdrawn_does_not_count():
-    lost = cells([square(0), square(1), square(2)], ha=1.0)
+@pytest.mark.parametrize("measure", ["loss_all", "loss_mining", "loss_mining_expected"])
+def test_provisional_loss_has_a_column_of_its_own_and_withdrawn_loss_none(measure):
+    lost = cells([square(0), square(1), square(2)], ha=1.0, cause="mining", mining_probability=1.0)
     lost["status"] = ["confirmed", "provisional", "withdrawn"]
-    table = of("loss_by_type", inputs(lost, register([])))
-    assert table[["ha", "ha_lo", "ha_hi"]].sum().tolist() == [2.0, 1.0, 2.0]
+    table = of("loss_by_type", inputs(lost, register([])), measure=measure)
+    columns = ["ha", "ha_lo", "ha_hi", "loss_all", "loss_mining", "loss_provisional"]
+    assert table[columns].sum().tolist() == [1.0, 1.0, 2.0, 1.0, 1.0, 1.0]
+
+
+def test_loss_that_is_provisional_alone_is_no_hectares_of_a_right():
+    owned = register([row("mining", square(0))])
+    lost = cells([square(0)], ha=1.0, cause="mining")
+    lost["status"] = "provisional"
+    for name in ("loss_by_right", "loss_by_concession_type", "front_age"):
+        table = of(name, inputs(lost, owned))
+        assert table.filter(regex="^(ha|ha_lo|loss_all|loss_mining)$").sum().sum() == 0, name
 
 
 def test_loss_of_a_month_stands_in_its_period_and_in_both_when_the_day_is_uncertain():

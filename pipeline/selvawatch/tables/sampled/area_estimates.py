@@ -214,7 +214,7 @@ def _check_classes(
     inputs: TableInputs, options: TableOptions, sample: AreaSample, points: np.ndarray
 ) -> None:
     """Refuse units that do not lie in the class of the map that their row names."""
-    kept = counted_pieces(inputs, options)
+    kept = counted_pieces(inputs, options) & (inputs.pieces.frame["status"] != "provisional").to_numpy()
     shapes = inputs.pieces.frame.geometry.to_numpy()[kept]
     label = dimension(inputs, "year")[kept]
     tree = shapely.STRtree(shapes)
