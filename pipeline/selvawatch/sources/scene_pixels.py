@@ -155,17 +155,22 @@ def read_layers(
         return read_image(scene, geobox, layers)
     if any(_on_web(asset_of(scene, name).href) for name in layers):
         return _from_web(scene, geobox, layers, digests)
-    read = {}
-    with rasterio.Env(**_RIO):
+    read, noted = {}, {}
+    with rasterio.Env(**_RIO), ThreadPoolExecutor(1) as beside:
         for name, band in layers.items():
             with _as_scene_error(scene, name):
                 layer = _open_layer(scene, geobox, name, band, bytes_of(asset_of(scene, name).href))
-                read[name] = _values(layer, _fetched(layer, digests))
+                content = layer.data.read_ranges(layer.ranges)
+                if digests is not None:  # while this thread unpacks: hashing lets others go on
+                    noted[name] = beside.submit(read_digest, content, layer.raw)
+                read[name] = _values(layer, content)
+    if digests is not None:
+        digests |= {name: found.result() for name, found in noted.items()}
     return read
 
 
 def _fetched(layer: "_Layer", digests: dict[str, str] | None) -> list[Content]:
-    """The blocks of a layer, noted as they came; from the web, while those of others are waited for."""
+    """The blocks of a layer from the web, noted as they came, while those of others are waited for."""
     content = layer.data.read_ranges(layer.ranges)
     if digests is not None:
         digests[layer.name] = read_digest(content, layer.raw)
