@@ -33,7 +33,7 @@ class ReviewAccuracy:
     mining: Share
     """Share of the alerts published as possible mining where it was mining."""
     loss_bounds: tuple[float, float]
-    """The first share if every drawn alert without an answer were no loss, and if every one were loss."""
+    """Share of all alerts if every drawn one without an answer were no loss, and if every one were loss."""
 
     def as_json(self) -> dict[str, object]:
         """The figures as a JSON object; what cannot be said is null, with `why`."""
@@ -57,7 +57,7 @@ class ReviewAccuracy:
             f" answered, {self.not_reached} not reached, {self.population} alerts in all",
             f"alerts with loss: {_text(self.loss)}",
             f"alerts of possible mining that were mining: {_text(self.mining)}",
-            f"were all without an answer alike, {low:.0%} to {high:.0%} of the drawn would be loss",
+            f"were all without an answer alike, {low:.0%} to {high:.0%} of all alerts would have loss",
         ]
 
 
@@ -100,26 +100,31 @@ def accuracy_of(store: str, number: int | None = None) -> ReviewAccuracy:
     draw = draws[chosen - 1]
     counts = deciding(read_reviews(opened))
     verdicts = {one.event_id: counts[one.event_id].verdict for one in draw.alerts if one.event_id in counts}
-    return _accuracy(chosen, draw, verdicts)
+    return accuracy_of_draw(chosen, draw, verdicts)
 
 
-def _accuracy(number: int, draw: Draw, verdicts: Mapping[str, str]) -> ReviewAccuracy:
+def accuracy_of_draw(number: int, draw: Draw, verdicts: Mapping[str, str]) -> ReviewAccuracy:
+    """What the verdicts on the events of a sample say of all alerts; number: of the sample."""
     answered = [one for one in draw.alerts if verdicts.get(one.event_id, SAYS_NOTHING) != SAYS_NOTHING]
     strata = [one.stratum for one in answered]
     lost = [verdicts[one.event_id] in LOSS for one in answered]
     mined = [verdicts[one.event_id] == "mining" for one in answered if one.stratum == "mining"]
     mining = {name: size for name, size in draw.sizes.items() if name == "mining"}
-    drawn = len(draw.alerts)
+    stands_for = {one.event_id: 1 / one.probability for one in draw.alerts}
+    heard = {one.event_id for one in answered}
+    least = sum(stands_for[one.event_id] for one, hit in zip(answered, lost, strict=True) if hit)
+    silent = sum(count for event, count in stands_for.items() if event not in heard)
+    population = sum(draw.sizes.values())
     return ReviewAccuracy(
         draw=number,
         run_id=draw.run_id,
-        population=sum(draw.sizes.values()),
-        drawn=drawn,
+        population=population,
+        drawn=len(draw.alerts),
         answered=len(answered),
         not_reached=sum(verdict == SAYS_NOTHING for verdict in verdicts.values()),
         loss=horvitz_thompson(strata, lost, draw.sizes),
         mining=horvitz_thompson(["mining"] * len(mined), mined, mining),
-        loss_bounds=(sum(lost) / drawn, (sum(lost) + drawn - len(answered)) / drawn),
+        loss_bounds=(least / population, min(1.0, (least + silent) / population)),
     )
 
 

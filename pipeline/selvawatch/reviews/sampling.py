@@ -12,6 +12,7 @@ from selvawatch.errors import TableError
 Z95 = 1.96
 """Standard errors on either side of a 95 % interval (as `validate.stratified`)."""
 _TAIL = 0.025
+"""Chance that a 95 % interval leaves out on either side."""
 LEAST_ANSWERS = 10
 """Answers below which no share is given: the 95 % interval of a half is then wider than 0.2 to 0.8."""
 LEAST_IN_STRATUM = 2
@@ -111,9 +112,10 @@ def horvitz_thompson(strata: Sequence[str], hits: Sequence[bool], sizes: Mapping
     """Share of all alerts that a sample estimates, by the probabilities of its alerts.
 
     Horvitz and Thompson 1952 (doi:10.1080/01621459.1952.10483446): each answered alert stands for as many as
-    the inverse of its probability, which within its stratum is the answered ones of all. The interval adds
-    the variances of the strata with their finite-population factor; a stratum that agrees throughout adds
-    the exact binomial bound instead (Clopper and Pearson 1934), as far as alerts without an answer allow.
+    the inverse of its probability, which within its stratum is the answered ones of all. The interval reaches
+    as far as the normal one or the exact one of a stratum does (hypergeometric: Buonaccorsi 1987,
+    The American Statistician 41, 215), whichever is farther; distances of strata are added in squares (Zou
+    and Donner 2008, doi:10.1002/sim.3095). The normal one alone misses 16 % of some samples of ten.
 
     strata, hits: (n,) of the answered alerts. sizes: alerts of each stratum.
     """
@@ -151,13 +153,15 @@ def _too_little(names: np.ndarray, sizes: Mapping[str, int]) -> str:
 
 
 def _reach(hits: int, n: int, size: int) -> tuple[float, float]:
-    """How far below and above the share of a stratum its 95 % interval reaches, 0-1."""
-    left = (size - n) / size
-    if n == size:
-        return 0.0, 0.0
-    if hits in (0, n):
-        bound = min(float(stats.beta.ppf(1 - _TAIL, 1, n)), left)
-        return (0.0, bound) if hits == 0 else (bound, 0.0)
+    """How far below and above the share of a stratum its 95 % interval reaches, 0-1.
+
+    The exact one holds every number of hits of the whole stratum under which as few, or as many, in a sample
+    without replacement are no rarer than one in forty.
+    """
+    possible = np.arange(hits, size - n + hits + 1)
+    as_many = stats.hypergeom.sf(hits - 1, size, possible, n)
+    as_few = stats.hypergeom.cdf(hits, size, possible, n)
+    held = possible[(as_many > _TAIL) & (as_few > _TAIL)]
     share = hits / n
-    half = Z95 * float(np.sqrt(share * (1 - share) / (n - 1) * left))
-    return half, half
+    normal = Z95 * float(np.sqrt(share * (1 - share) / max(1, n - 1) * (size - n) / size))
+    return max(normal, share - held.min() / size), max(normal, held.max() / size - share)
