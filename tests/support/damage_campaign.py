@@ -36,6 +36,7 @@ KINDS = {
     "accumulators": "state/*/*/accumulators.zarr/**/*",
     "layers": "state/*/*/layers.zarr/**/*",
     "composite": "state/*/*/composite.zarr/**/*",
+    "recent values": "state/*/*/recent.zarr/**/*",
     "accumulators of the second state": "state/*/*/delayed-accumulators.zarr/**/*",
     "layers of the second state": "state/*/*/delayed-layers.zarr/**/*",
     "composite of the second state": "state/*/*/delayed-composite.zarr/**/*",

@@ -19,7 +19,13 @@ from selvawatch.sources.catalogues.filling import filling_reader
 from selvawatch.sources.open import open_source
 from selvawatch.sources.sensors.sensor_table import stream_of
 from selvawatch.steps.tile.baseline import TileBaseline, baseline_rule_of, fit_baseline, is_mended
-from selvawatch.steps.tile.late_scenes import FrozenDays, frozen_days, in_time, with_frozen_days
+from selvawatch.steps.tile.late_scenes import (
+    FrozenDays,
+    frozen_days,
+    history_as_read,
+    in_time,
+    with_frozen_days,
+)
 from selvawatch.steps.tile.mend import committed_state, sound_baseline
 from selvawatch.steps.tile.observations import WORKERS
 from selvawatch.steps.tile.state import advance_state
@@ -58,7 +64,11 @@ def _advance(context: RunContext, tile: str, *, mending: bool) -> str:
     scenes = scenes_on(context.inputs.scenes, square, context.site.halo_px)
     before = _usable_state(context, tile)
     past = FrozenDays() if before is None else _frozen(context.site, before)
-    records = _ingest(context, square, _to_ingest(context.store, square, scenes, past, mending))
+    history = _history(context, square, before, scenes, mending)
+    wanted = _to_ingest(context.store, square, scenes, past, mending)
+    done = {(record.day, record.stream) for record in history}
+    wanted = [scene for scene in wanted if (scene.day, stream_of(scene)) not in done]
+    records = (*history, *_ingest(context, square, wanted))
     if before is not None and is_mended(context.site, before.scene_records, records):
         log.info(
             "%s: scenes of the history can be read that were out of reach: its baseline is fitted anew", tile
@@ -100,6 +110,24 @@ def _usable_state(context: RunContext, tile: str) -> TileState | None:
 
 def _frozen(site: Site, state: TileState) -> FrozenDays:
     return frozen_days(state.scene_records, site.days.first_day, state.until_day, site.model.buffer_days)
+
+
+def _history(
+    context: RunContext, tile: Tile, before: TileState | None, scenes: Sequence[Scene], mending: bool
+) -> tuple[SceneRecord, ...]:
+    """Records of scenes of the history that need not be opened again: their observations are on disk.
+
+    mending: and are what was written.
+    """
+    if before is None:
+        return ()
+    folder, kept = context.store.observations(tile.id), is_sealed if mending else Path.exists
+    records = history_as_read(before.scene_records, scenes, context.site.days.first_day)
+    there = {
+        (day, stream): kept(observation_path(folder, stream, day))
+        for day, stream in {(record.day, record.stream) for record in records}
+    }
+    return tuple(record for record in records if there[record.day, record.stream])
 
 
 def _to_ingest(

@@ -72,3 +72,28 @@ def with_frozen_days(
         if scene.day in past and scene.key not in had
     ]
     return tuple(sorted(records, key=lambda record: record.order))
+
+
+def history_as_read(
+    scene_records: Sequence[SceneRecord], scenes: Sequence[Scene], first_day: int
+) -> tuple[SceneRecord, ...]:
+    """What became of the scenes of the history, for days and streams whose scenes were all read and are the
+    same now: their observations need not be opened again.
+
+    scene_records: every scene of the tile as its state knows them. first_day: first day of the monitoring.
+    """
+    had: dict[tuple[int, str], list[SceneRecord]] = {}
+    for record in scene_records:
+        if record.day < first_day:
+            had.setdefault((record.day, record.stream), []).append(record)
+    now: dict[tuple[int, str], set[tuple[str, str]]] = {}
+    for scene in scenes:
+        if scene.day < first_day:
+            now.setdefault((scene.day, stream_of(scene)), set()).add(scene.key)
+    return tuple(
+        record
+        for group, records in had.items()
+        if all(record.state == "read" and not record.reason for record in records)
+        and {record.key for record in records} == now.get(group)
+        for record in records
+    )

@@ -10,7 +10,7 @@ from selvawatch.prepare.observation_keys import observation_keys
 from selvawatch.steps.tile.baseline import TileBaseline, baseline_name, baseline_rule_of, fit_baseline
 from selvawatch.steps.tile.state import advance_state, state_name
 from selvawatch.steps.tile.track_records import TRACK
-from selvawatch.store.contents import ACCUMULATORS
+from selvawatch.store.contents import ACCUMULATORS, RECENT
 from selvawatch.store.ledger import TileRow
 from selvawatch.store.run_plan import RunContext
 from selvawatch.store.seal import damages_of, is_sound
@@ -62,7 +62,7 @@ def sound_state(context: RunContext, state: TileState) -> TileState:
     try:
         return _made_again(context, state)
     except (DamagedError, StackError) as error:
-        if not all(any(part.endswith(ACCUMULATORS) for part in path.parts) for path, _ in damages):
+        if not all(any(part.endswith((ACCUMULATORS, RECENT)) for part in path.parts) for path, _ in damages):
             raise
         log.warning("%s: its state stays as it is: %s", state.tile, error)
         return state

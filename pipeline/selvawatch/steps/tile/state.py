@@ -14,7 +14,7 @@ from selvawatch.errors import DamagedError
 from selvawatch.prepare.ingest import SceneRecord
 from selvawatch.prepare.observation_keys import ObservationKey, observation_keys
 from selvawatch.steps.tile.baseline import TileBaseline
-from selvawatch.steps.tile.composite import composites_of
+from selvawatch.steps.tile.composite import ComposedState, EarlierComposite, composite_of
 from selvawatch.steps.tile.observations import STATE_VERSION
 from selvawatch.steps.tile.tile_sums import added
 from selvawatch.steps.tile.track_records import track_levels, with_unused_tracks
@@ -26,6 +26,7 @@ from selvawatch.store.contents import (
     COMPOSITE,
     DELAYED,
     LAYERS,
+    RECENT,
     STATE_FILE,
 )
 from selvawatch.store.folders import free_name, new_folder
@@ -80,17 +81,16 @@ def advance_state(
         which: inner_pixels(fusion.layers(state), context.site.halo_px)
         for which, (_, state) in states.items()
     }
-    composites = composites_of(
-        context,
-        tile,
-        [(one.observations, layers[which]) for which, (one, _) in states.items()],
-        inner_pixels(baselines, int(baselines.attrs.get("halo", 0))),
-    )
+    inner = inner_pixels(baselines, int(baselines.attrs.get("halo", 0)))
     with new_folder(store.state(tile.id, name)) as part:
-        for (which, (_, state)), composite in zip(states.items(), composites, strict=True):
+        for which, (one, state) in states.items():
+            earlier = _earlier(sums, one.observations, before, which)
+            composed = ComposedState(observations=one.observations, layers=layers[which], earlier=earlier)
+            composite, recent = composite_of(context, tile, composed, inner)
             save_arrays(state, part / (which + ACCUMULATORS))
             save_arrays(layers[which], part / (which + LAYERS))
             save_arrays(composite, part / (which + COMPOSITE))
+            save_arrays(recent, part / (which + RECENT))
         (part / STATE_FILE).write_text(canonical_json(tile_state.as_json()) + "\n", encoding="utf-8")
     return name
 
@@ -202,3 +202,27 @@ def _is_continued(before: tuple[ObservationKey, ...], keys: tuple[ObservationKey
     """Whether all observations that are new come on later days than all that a state has."""
     had = len(before)
     return keys[:had] == before and (had in (0, len(keys)) or keys[had].day > before[-1].day)
+
+
+def _earlier(
+    sums: _Sums, keys: tuple[ObservationKey, ...], before: TileState | None, which: str
+) -> EarlierComposite | None:
+    """What the committed state knew of its composite; None where another is not gone on from, or it is of a
+    version that kept nothing, or damaged.
+    """
+    if before is None or before.baseline != sums.baseline or (which and not before.delayed_until):
+        return None
+    past = before.delayed if which else before
+    if not _is_continued(past.observations, keys):
+        return None
+    folder = sums.context.store.state(sums.tile.id, before.state)
+    try:
+        return EarlierComposite(
+            observations=past.observations,
+            recent=load_arrays(folder, which + RECENT),
+            onset=load_arrays(folder, which + LAYERS, only=("onset",))["onset"].to_numpy(),
+            fall=load_arrays(folder, which + COMPOSITE, only=("fall",))["fall"].to_numpy(),
+        )
+    except DamagedError as error:
+        log.info("%s: its composite is made of all observations: %s", sums.tile.id, error)
+        return None
