@@ -5,7 +5,7 @@ import numpy as np
 
 from selvawatch.detect.kernels.fused import fma
 
-LANE = 512
+LANE = 256
 """Pixels whose sums are held at once: the sums of a lane fit the first-level cache."""
 
 
@@ -16,17 +16,12 @@ def _add_product(out: np.ndarray, left: np.ndarray, right: np.ndarray) -> None:
         out[p] = fma(-left[p], right[p], out[p])
 
 
-@nb.njit(
-    "void(float32[::1], float32[::1], float32[::1], int64, float32)",
-    nogil=True,
-    cache=True,
-    error_model="numpy",
-)
-def solve(sums: np.ndarray, matrix: np.ndarray, beta: np.ndarray, harmonics: int, ridge: float) -> None:
-    """Coefficients of a lane from its sums, by Cholesky; a pixel without enough observations gets zeros.
+@nb.njit("void(float32[::1], float32[::1], int64, float32)", nogil=True, cache=True, error_model="numpy")
+def factorise(sums: np.ndarray, matrix: np.ndarray, harmonics: int, ridge: float) -> None:
+    """Cholesky factor of the normal equations of a lane, pivots as reciprocals; 0 where a pixel has no fit.
 
-    sums: (6H + 3) lanes: the 4H + 1 weight sums, the 2H + 1 value sums, the sum of squares. matrix: scratch
-    of K * K lanes. beta: K lanes, out. K = 2H + 1; a lane is (LANE,) float32, one behind the other.
+    sums: the 4H + 1 weight sums come first. matrix: K * K lanes, out. K = 2H + 1; a lane is (LANE,) float32,
+    one behind the other.
     """
     terms = 2 * harmonics + 1
     half, zero, one = np.float32(0.5), np.float32(0), np.float32(1)
@@ -56,7 +51,7 @@ def solve(sums: np.ndarray, matrix: np.ndarray, beta: np.ndarray, harmonics: int
             if i == j:
                 for p in range(LANE):
                     cell[p] += ridge
-    # its Cholesky factor in place, pivots as reciprocals; 0 where a pixel has no fit
+    # its Cholesky factor in place
     for j in range(terms):
         pivot = matrix[(j * terms + j) * LANE : (j * terms + j + 1) * LANE]
         for k in range(j):
@@ -75,11 +70,19 @@ def solve(sums: np.ndarray, matrix: np.ndarray, beta: np.ndarray, harmonics: int
                 _add_product(cell, left, right)
             for p in range(LANE):
                 cell[p] *= pivot[p]
+
+
+@nb.njit("void(float32[::1], float32[::1], float32[::1], int64)", nogil=True, cache=True, error_model="numpy")
+def substitute(values: np.ndarray, matrix: np.ndarray, beta: np.ndarray, harmonics: int) -> None:
+    """Coefficients of a lane from the sums of its values; a pixel without enough observations gets zeros.
+
+    values: K lanes; matrix: K * K lanes of `factorise`; beta: K lanes, out.
+    """
+    terms = 2 * harmonics + 1
     # forward substitution
-    values = (4 * harmonics + 1) * LANE
     for i in range(terms):
         b = beta[i * LANE : (i + 1) * LANE]
-        known = sums[values + i * LANE : values + (i + 1) * LANE]
+        known = values[i * LANE : (i + 1) * LANE]
         for p in range(LANE):
             b[p] = known[p]
         for k in range(i):
@@ -100,36 +103,37 @@ def solve(sums: np.ndarray, matrix: np.ndarray, beta: np.ndarray, harmonics: int
 
 
 @nb.njit(
-    "void(float32[::1], float32[::1], float32[::1], int64, float32, float32)",
+    "void(float32[::1], float32[::1], float32[::1], float32[::1], int64, float32, float32)",
     nogil=True,
     cache=True,
     error_model="numpy",
 )
 def spread_of(
-    sums: np.ndarray,
+    observations: np.ndarray,
+    values: np.ndarray,
     beta: np.ndarray,
     sigma: np.ndarray,
     harmonics: int,
     ridge: float,
     kept_variance: np.float32,
 ) -> None:
-    """Residual sigma of a lane, corrected for the variance that screening cut off; 0 without a fit. sums: (6H
-    + 3) lanes; beta: (2H + 1) lanes; sigma: (LANE,), out; all float32, stored units.
+    """Residual sigma of a lane, corrected for the variance that screening cut off; 0 without a fit.
+
+    observations: (LANE,); values: (2H + 2) lanes: value sums and the sum of squares; beta: (2H + 1) lanes;
+    sigma: (LANE,), out; all float32, stored units.
     """
     terms = 2 * harmonics + 1
     zero, one = np.float32(0), np.float32(1)
     # sum of squares less what the fit explains
-    squares = sums[(6 * harmonics + 2) * LANE : (6 * harmonics + 3) * LANE]
+    squares = values[terms * LANE : (terms + 1) * LANE]
     for p in range(LANE):
         sigma[p] = squares[p]
     for i in range(terms):
         weight = zero if i == 0 else ridge
-        at = 4 * harmonics + 1 + i
-        known, b = sums[at * LANE : (at + 1) * LANE], beta[i * LANE : (i + 1) * LANE]
+        known, b = values[i * LANE : (i + 1) * LANE], beta[i * LANE : (i + 1) * LANE]
         for p in range(LANE):
             sigma[p] -= b[p] * known[p] + weight * b[p] * b[p]
     # over the degrees of freedom
-    observations = sums[:LANE]
     for p in range(LANE):
         free = observations[p] - np.float32(terms)
         over = free if free > one else one
