@@ -65,11 +65,8 @@ def forest(model: Model, streams: tuple[str, ...]) -> xr.Dataset:
     return xr.Dataset(variables)
 
 
-@pytest.mark.bench
-@pytest.mark.parametrize(
-    ("stream", "indices"), [("sentinel-2", 1), ("sentinel-2", 3), ("sentinel-1-ascending", 2)]
-)
-def test_an_update_costs_at_most_twice_a_plain_pass(stream: str, indices: int) -> None:
+def update_speed(stream: str, indices: int) -> tuple[float, float]:
+    """Pixels a second of one observation with some of its stream's indices, and the time in plain passes."""
     model = fused()
     rng = np.random.default_rng(1)
     tile = rng.standard_normal((256, SIDE), dtype=np.float32)
@@ -89,7 +86,7 @@ def test_an_update_costs_at_most_twice_a_plain_pass(stream: str, indices: int) -
     state = fusion.start(model, monitored((SIDE, SIDE)), resolution=30.0)
     arrays = {name: state[name].to_numpy().reshape(-1).copy() for name in fusion.STATE}
     steps = fusion._Steps(
-        model, forest(model, (stream,)), state, arrays, THREADS
+        model, forest(model, (stream,)), state, arrays, None, None, THREADS
     )  # one step, without the copy
     with fusion.ThreadPoolExecutor(THREADS) as pool:
         shown = iter(observations)
@@ -101,11 +98,17 @@ def test_an_update_costs_at_most_twice_a_plain_pass(stream: str, indices: int) -
         seconds = best_of(len(observations), update)
     terms = sum(2 * i.harmonic.terms + 2 + 2 for i in model.stream(stream).indices[:indices])
     plain = plain_pass(SIDE * SIDE * (24 + terms), SIDE * SIDE * 24)
-    print(
-        f"\n{stream}, {indices} indices: {SIDE * SIDE / seconds / 1e6:.0f} M px/s,"
-        f" {seconds / plain:.2f} plain passes"
-    )
-    assert seconds < 2 * plain
+    return SIDE * SIDE / seconds, seconds / plain
+
+
+@pytest.mark.bench
+@pytest.mark.parametrize(
+    ("stream", "indices"), [("sentinel-2", 1), ("sentinel-2", 3), ("sentinel-1-ascending", 2)]
+)
+def test_an_update_costs_at_most_twice_a_plain_pass(stream: str, indices: int) -> None:
+    speed, passes = update_speed(stream, indices)
+    print(f"\n{stream}, {indices} indices: {speed / 1e6:.0f} M px/s, {passes:.2f} plain passes")
+    assert passes < 2
 
 
 @pytest.mark.bench
