@@ -27,6 +27,8 @@ PAGE = ROOT / "docs" / "bench-detect.md"
 PICTURE = ROOT / "docs" / "images" / "bench-detect.png"
 OURS = ("ours, NDVI", "ours, optical", "ours, fused")
 PEERS = (*NRT, "pyxccd COLD", "pyxccd S-CCD")
+OTHERS = "## In the harder world"
+"""Heading of what other benches wrote on the page, from which on it stays."""
 BLOCK = 10
 """Side of a block of pixels that are resampled together, in parts of the cube's side."""
 
@@ -131,7 +133,8 @@ def test_what_is_timed_is_as_good_as_the_best_peer_and_sooner(measured):
 
 @pytest.mark.bench
 def test_the_page_and_its_picture_are_written(measured):
-    PAGE.write_text(page(measured), encoding="utf-8")
+    _, heading, rest = PAGE.read_text(encoding="utf-8").partition(OTHERS)
+    PAGE.write_text(page(measured) + "\n" * bool(rest) + heading + rest, encoding="utf-8")
     draw(measured, PICTURE)
     assert PAGE.read_text(encoding="utf-8").count("\n| ours") == len(OURS)
     assert PICTURE.stat().st_size > 10_000
