@@ -222,14 +222,14 @@ def test_equal_contents_make_equal_files(tmp_path):
         assert first[key].read_bytes() == second[key].read_bytes()
 
 
-def test_headline_hectares_are_those_of_cells_in_the_period_and_not_of_whole_events():
+def test_headline_hectares_are_those_of_confirmed_cells_in_the_period_and_not_of_whole_events():
     frame = real_alerts(3).assign(event_id=["a", "b", "c"], ha=10.0, ha_lo=5.0, ha_hi=20.0)
     loss = cells(4).assign(
         event_id=["a", "a", "b", "c"],
         ha=[1.0, 2.0, 4.0, 8.0],
         cause=["mining", "mining", "road", "mining"],
         mining_probability=[1.0, 0.5, 0.25, 0.0],
-        status=["confirmed", "confirmed", "confirmed", "withdrawn"],
+        status=["closed", "confirmed", "provisional", "withdrawn"],
         onset=pd.to_datetime(["2026-02-01", "2025-02-01", "2026-03-01", "2026-03-01"]),
     )
     released = [
@@ -237,8 +237,8 @@ def test_headline_hectares_are_those_of_cells_in_the_period_and_not_of_whole_eve
         for table, one in ((ALERTS, frame), (CELLS, loss))
     ]
     told = headline(released[0], pd.DataFrame(released[1].frame), to_day("2026-01-01"), DATA_DAY)
-    assert (told.loss_ha, told.mining_ha, told.mining_expected_ha) == (5.0, 1.0, 2.0)
-    assert (told.loss_ha_lo, told.loss_ha_hi, told.mining_ha_hi) == (2.5, 10.0, 2.0)
+    assert (told.loss_ha, told.mining_ha, told.mining_expected_ha) == (1.0, 1.0, 1.0)
+    assert (told.loss_ha_lo, told.loss_ha_hi, told.mining_ha_hi) == (1.0, 10.0, 2.0)
 
 
 def test_a_loss_table_comes_from_the_table_of_analysts():

@@ -52,7 +52,9 @@ class RunReport:
     events: int
     """Events that are not withdrawn."""
     loss_ha: float
+    """Confirmed and closed pixels of all causes."""
     mining_ha: float
+    """Those of events whose published cause is mining."""
     scenes_read: int
     scenes_unread: int
     scenes_unreachable: int
@@ -100,7 +102,8 @@ def report_on(
     found = content.findings[Tier.RESTRICTED]
     events = found.tracked.events
     live = events[events["status"] != "withdrawn"]
-    by_type = reviewed_pieces(found.attributed.pieces, content.reviews[Tier.RESTRICTED].deciding).frame
+    counted = reviewed_pieces(found.attributed.pieces, content.reviews[Tier.RESTRICTED].deciding).frame
+    counted = counted[counted["status"] != "provisional"]
     return RunReport(
         run_id=context.plan.run_id,
         store=str(context.plan.store),
@@ -122,8 +125,8 @@ def report_on(
         events_confirmed=int((live["status"] == "confirmed").sum()),
         events_closed=int((live["status"] == "closed").sum()),
         events=len(live),
-        loss_ha=round(float(by_type["ha"].sum()), 6),
-        mining_ha=round(float(by_type.loc[by_type["cause"] == "mining", "ha"].sum()), 6),
+        loss_ha=round(float(counted["ha"].sum()), 6),
+        mining_ha=round(float(counted.loc[counted["cause"] == "mining", "ha"].sum()), 6),
         scenes_read=sum(sensor.scenes_read for sensor in content.coverage.sensors),
         scenes_unread=content.coverage.scenes_unread,
         scenes_unreachable=_unreachable(context, content),

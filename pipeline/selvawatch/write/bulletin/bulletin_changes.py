@@ -11,6 +11,9 @@ from selvawatch.core.days import day_numbers, to_date, to_day
 from selvawatch.events.comparison import Comparison, compare
 from selvawatch.write.tiers import Released
 
+COUNTED = ("confirmed", "closed")
+"""Statuses of loss that is in hectares."""
+
 NO_DAYS, NOT_WATCHED = "no-days", "not-watched"
 """Why hectares of a span are not known: it holds no day; it begins before monitoring did."""
 
@@ -113,7 +116,7 @@ def _span(cells: pd.DataFrame, name: str, days: tuple[int, int], watched: int, l
     first, last = days
     why = NO_DAYS if length <= 0 else NOT_WATCHED if first < watched else ""
     onset = day_numbers(cells["onset"])
-    inside = (onset >= first) & (onset <= last) & (cells["status"] != "withdrawn").to_numpy(bool)
+    inside = (onset >= first) & (onset <= last) & cells["status"].isin(COUNTED).to_numpy(bool)
     ha, mining = cells["ha"].to_numpy(float), (cells["cause"] == "mining").to_numpy(bool)
     return SpanLoss(
         name=name,
@@ -132,24 +135,23 @@ def _year_before(day: int) -> int:
 
 
 def _months(cells: pd.DataFrame, alerts: pd.DataFrame, first: int, last: int) -> tuple[MonthLoss, ...]:
-    """The last thirteen months that were watched; bounds keep the proportion that those of the event have."""
+    """The last thirteen months that were watched; the most keeps the proportion that it has of the event."""
     ends = (np.datetime64(to_date(first), "M"), np.datetime64(to_date(last), "M"))
     months = np.arange(ends[0], ends[1] + 1)[-13:] if first <= last else np.array([], "datetime64[M]")
     kept = cells[cells["status"] != "withdrawn"]
     of = kept["onset"].to_numpy("datetime64[M]")
     events = alerts.drop_duplicates("event_id", keep="last").set_index("event_id")
-    ha, mining = kept["ha"].to_numpy(float), (kept["cause"] == "mining").to_numpy(bool)
-    low, high = (
-        ha * kept["event_id"].map(events[bound] / events["ha"]).fillna(1.0).to_numpy(float)
-        for bound in ("ha_lo", "ha_hi")
-    )
+    mining = (kept["cause"] == "mining").to_numpy(bool)
+    ha = kept["ha"].where(kept["status"].isin(COUNTED), 0.0).to_numpy(float)
+    high = kept["ha"] * kept["event_id"].map(events["ha_hi"] / events["ha"]).fillna(1.0)
+    most = high.to_numpy(float)
     return tuple(
         MonthLoss(
             month=month.astype(dt.date),
             loss_ha=float(ha[of == month].sum()),
             mining_ha=float(ha[(of == month) & mining].sum()),
-            ha_lo=float(low[of == month].sum()),
-            ha_hi=float(high[of == month].sum()),
+            ha_lo=float(ha[of == month].sum()),
+            ha_hi=float(most[of == month].sum()),
         )
         for month in months
     )

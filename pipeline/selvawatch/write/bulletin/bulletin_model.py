@@ -57,7 +57,7 @@ class Headline:
     """The numbers a reader remembers."""
 
     loss_ha: float
-    """All forest loss of the period, hectares by onset day."""
+    """All confirmed forest loss of the period, hectares by onset day."""
     mining_ha: float
     """Of it, hectares of events whose published cause is mining."""
     mining_expected_ha: float
@@ -327,17 +327,17 @@ class Bulletin:
 def headline(alerts: Released, cells: pd.DataFrame, since_day: int, until_day: int) -> Headline:
     """The numbers of a period from released rows of ALERTS, and the CELLS of them that figures count.
 
-    Hectares are those of cells whose onset lies in the period, withdrawn ones left out; a cell's bounds keep
-    the proportion that the bounds of its event have to the event's hectares.
+    Hectares are those of confirmed and closed cells whose onset lies in the period; the most that they may be
+    counts provisional ones too, and keeps the proportion that the most of an event has to its hectares.
     """
     events = pd.DataFrame(alerts.frame)
     frame = cells
     since, until = (pd.Timestamp(to_date(day)) for day in (since_day, until_day))
     frame = frame[(frame["onset"] >= since) & (frame["onset"] <= until) & (frame["status"] != "withdrawn")]
     ratios = events.drop_duplicates("event_id", keep="last").set_index("event_id")
-    low = frame["event_id"].map(ratios["ha_lo"] / ratios["ha"]).fillna(1.0).to_numpy(float)
     high = frame["event_id"].map(ratios["ha_hi"] / ratios["ha"]).fillna(1.0).to_numpy(float)
-    ha = frame["ha"].to_numpy(float)
+    most = frame["ha"].to_numpy(float) * high
+    ha = frame["ha"].where(frame["status"] != "provisional", 0.0).to_numpy(float)
     mining = (frame["cause"] == "mining").to_numpy(bool)
     probability = frame["mining_probability"].to_numpy(float)
     counts = events["status"].value_counts()
@@ -345,10 +345,10 @@ def headline(alerts: Released, cells: pd.DataFrame, since_day: int, until_day: i
         loss_ha=_sum(ha),
         mining_ha=_sum(ha[mining]),
         mining_expected_ha=_sum(ha * probability),
-        loss_ha_lo=_sum(ha * low),
-        loss_ha_hi=_sum(ha * high),
-        mining_ha_lo=_sum((ha * low)[mining]),
-        mining_ha_hi=_sum((ha * high)[mining]),
+        loss_ha_lo=_sum(ha),
+        loss_ha_hi=_sum(most),
+        mining_ha_lo=_sum(ha[mining]),
+        mining_ha_hi=_sum(most[mining]),
         confirmed=int(counts.get("confirmed", 0)),
         provisional=int(counts.get("provisional", 0)),
         withdrawn=int(counts.get("withdrawn", 0)),
