@@ -100,7 +100,9 @@ def _evidence_kernel(terms: int, spatial_too: bool, added: bool) -> Callable[...
         for k in range(terms):
             angle[k] = basis[k]
         a0, a1, a2, a3, a4, a5, a6 = angle[0], angle[1], angle[2], angle[3], angle[4], angle[5], angle[6]
-        expected = np.empty(LANE, np.float32)
+        expected, ratios = np.empty(LANE, np.float32), np.empty(LANE, np.float32)
+        departures, widths = np.empty(LANE, np.float32), np.empty(LANE, np.float32)
+        histories = np.empty(LANE, np.float32)
         for first in range(start, stop, LANE):
             last = first + min(LANE, stop - first)
             # a lane of pixels, its scratch, and its coefficients
@@ -147,21 +149,44 @@ def _evidence_kernel(terms: int, spatial_too: bool, added: bool) -> Callable[...
                 ratio = slope * (departure - middle)
                 ratio = ratio if ratio > bottom else bottom
                 ratio = ratio if ratio < top else top
-                # what the lane holds of the indices before, and this one with them
-                before = empty if first_index else lane[p]
-                stored = unseen if first_index else lane[LANE + p]
                 if added:
-                    lane[p] = before + ratio if usable else before
-                    lane[LANE + p] = stored + one if usable else stored
+                    before = empty if first_index else lane[p]
+                    stored = unseen if first_index else lane[LANE + p]
+                    lane[p] = before + (ratio if usable else zero)
+                    lane[LANE + p] = stored + (one if usable else zero)
                 else:
-                    lane[p] = ratio if usable & counts & (ratio > before) else before
-                    known = stored if by_history else (stored if stored < zero else zero)
-                    if spatial_too:
-                        known = -one if usable & (not by_history) else known
-                    lane[LANE + p] = known if plays else stored
-                    if keeps:
-                        lane[at + p] = moved * sign
-                        lane[at + LANE + p] = width
+                    ratios[p] = ratio if usable else UNKNOWN
+                    departures[p], widths[p] = moved * sign, width
+                    histories[p] = one if by_history else zero
+            if added:
+                continue
+            # what the lane holds of the indices before, and this one with them: each loop stores one value
+            # whatever it is, since a choice between a new value and the one that stands there is a branch
+            if first_index:
+                for p in range(value.size):
+                    lane[p], lane[LANE + p] = empty, unseen
+            if counts:
+                for p in range(value.size):
+                    before, ratio = lane[p], ratios[p]
+                    lane[p] = before if before > ratio else ratio
+            if plays and spatial_too:
+                for p in range(value.size):
+                    stored, strange = lane[LANE + p], ratios[p] > UNKNOWN
+                    known = stored if stored < histories[p] else histories[p]
+                    lane[LANE + p] = -one if strange & (histories[p] == zero) else known
+            elif plays:
+                for p in range(value.size):
+                    stored, known = lane[LANE + p], histories[p]
+                    lane[LANE + p] = stored if stored < known else known
+            if keeps:
+                departure_lane, width_lane = (
+                    lane[at : at + value.size],
+                    lane[at + LANE : at + LANE + value.size],
+                )
+                for p in range(departure_lane.size):
+                    departure_lane[p] = departures[p]
+                for p in range(width_lane.size):
+                    width_lane[p] = widths[p]
 
     return kernel
 
@@ -264,7 +289,10 @@ def quantise(
     soil, soil_slack, water, water_slack = haze[0], haze[1], haze[2], haze[3]
     unlit, most, per_beyond, blueness, blue_slack = haze[4], haze[5], haze[6], haze[7], haze[8]
     blue_noise, freedom, veiled, unveiled, untested = haze[9], haze[10], haze[11], haze[12], haze[13]
-    nothing = np.full(LANE, nodata, np.int16)
+    nothing, none, mark = np.full(LANE, nodata, np.int16), np.int16(0), np.int16(-1)
+    wholes, marks = np.empty(LANE, np.int16), np.empty(LANE, np.int16)
+    ratios, tops, units = np.empty(LANE, np.float32), np.empty(LANE, np.float32), np.empty(LANE, np.float32)
+    lit, shines = np.empty(LANE, np.float32), np.empty(LANE, np.float32)
     for first in range(start, stop, LANE):
         size = min(LANE, stop - first)
         base = (first - start) * SLOTS
@@ -275,41 +303,55 @@ def quantise(
         if first_of_run:
             for p in range(said.size):
                 said[p] = nodata
-        # one ratio of all indices, clipped by what haze could be, in whole units, to what the day has
-        for p in range(said.size):
-            ratio = lane[p]
-            seen = ratio > UNKNOWN
-            top = high
-            if added:
+        # the most that haze lets each pixel say, or the mean of what was added
+        if added:
+            for p in range(said.size):
                 n = lane[LANE + p]
-                seen = n > zero
-                ratio = ratio * (one if n < two else (by_two if n < three else by_three))
-            else:
+                ratios[p] = lane[p] * (one if n < two else (by_two if n < three else by_three))
+                tops[p] = high
+                marks[p] = mark if n > zero else none
+        else:
+            for p in range(said.size):
+                lit[p] = one if shine[p] != nodata else zero
+                shines[p] = np.float32(shine[p])
+            for p in range(said.size):
                 fall = lane[2 * LANE + p]
                 amount = fall if fall > zero else zero
+                wanted = blueness * amount
                 amount = amount if amount < most else most
                 past = (fall - most) * per_beyond
                 past = past if past > zero else zero
-                is_lit = shine[p] != nodata
-                slack = amount if is_lit else unlit * amount
+                slack = amount * (unlit if lit[p] < half else one)
                 off = lane[3 * LANE + p] - soil * amount
                 wide = soil_slack * slack
-                distance = past * past + off * off / (lane[4 * LANE + p] * lane[4 * LANE + p] + wide * wide)
+                spread = lane[4 * LANE + p]
+                distance = past * past + off * off / (spread * spread + wide * wide)
                 off = lane[5 * LANE + p] - water * amount
                 wide = water_slack * slack
-                distance += off * off / (lane[6 * LANE + p] * lane[6 * LANE + p] + wide * wide)
-                wanted = blueness * (fall if fall > zero else zero)
-                off = np.float32(shine[p]) - wanted
+                spread = lane[6 * LANE + p]
+                distance += off * off / (spread * spread + wide * wide)
+                off = shines[p] - wanted
                 wide = blue_slack * wanted
                 dark = off * off / (blue_noise * blue_noise + wide * wide)
-                distance += dark if (off < zero) & is_lit else zero
+                dark = dark if off < zero else zero
+                distance += dark if lit[p] > half else zero
                 against = veiled + half * (distance - freedom)
                 against = against if against > veiled else veiled
-                against = against if against < unveiled else unveiled
-                top = against if lane[LANE + p] > zero else (untested if lane[LANE + p] == zero else high)
+                tops[p] = against if against < unveiled else unveiled
+            for p in range(said.size):
+                known = lane[LANE + p]
+                unheld = untested if known == zero else high
+                tops[p] = tops[p] if known > zero else unheld
+                ratios[p] = lane[p]
+                marks[p] = mark if lane[p] > UNKNOWN else none
+        # clipped, in whole units, to what the day has
+        for p in range(said.size):
+            ratio, top = ratios[p], tops[p]
             ratio = ratio if ratio > low else low
             ratio = ratio if ratio < top else top
-            units = np.floor(ratio * per_unit + half)
-            before = said[p]
-            after = np.int16(np.int32(units + (zero if before == nodata else np.float32(before))))
-            said[p] = after if seen else before
+            units[p] = np.floor(ratio * per_unit + half)
+        for p in range(said.size):
+            before = np.float32(said[p] if said[p] != nodata else none)
+            wholes[p] = np.int16(np.int32(units[p] + before))
+        for p in range(said.size):
+            said[p] = (wholes[p] & marks[p]) | (said[p] & ~marks[p])

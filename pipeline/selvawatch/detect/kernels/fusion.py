@@ -51,11 +51,11 @@ def _page(
     """Add a lane of evidence to one sum, S = max(0, S + evidence), and keep when its run began, in place.
 
     lane: evidence (whole units; `MISSING`: not seen); frozen (1: the run stays as it is and only its
-    observations are counted); then the sum before and the new sum, which are written there. The gap is the
+    observations are counted); then the sum before and the new sum, which are written there, and scratch
+    of two. The gap is the
     days from the observation before the run to its first day: 0 where there was none, 255 for that and more.
     """
-    zero, byte = np.int16(0), np.int16(255)
-    nothing, one, most = np.uint8(0), np.uint8(1), np.uint8(255)
+    zero, one, byte = np.int16(0), np.int16(1), np.int16(255)
     never, longest = np.uint16(0), np.uint16(255)
     # the sum, between 0 and 255
     for p in range(total.size):
@@ -67,23 +67,42 @@ def _page(
         lane[2 * LANE + p] = before
         lane[3 * LANE + p] = after
         total[p] = np.uint8(after)
-    # the run: where it begins, the gap before it, its observations
-    for p in range(since.size):
-        seen = lane[p] != MISSING
-        free = lane[LANE + p] == zero
-        was_zero = lane[2 * LANE + p] == zero
-        is_zero = lane[3 * LANE + p] == zero
+    # its observations; what a run begins and ends is kept in the lane as 0 and 1, so that each loop stores
+    # one value whatever it is: a store of a new value or of the one that stands there is a branch for a pixel
+    for p in range(observations.size):
+        ends = (lane[LANE + p] == zero) & (lane[3 * LANE + p] == zero)
+        count = np.int16(observations[p])
+        more = np.int16(count + 1) if count < byte else byte
+        more = zero if ends else more
+        lane[4 * LANE + p] = more if lane[p] != MISSING else count
+    for p in range(observations.size):
+        observations[p] = np.uint8(lane[4 * LANE + p])
+    # the gap before it
+    for p in range(gap.size):
+        free = one if lane[LANE + p] == zero else zero
+        frozen = one if lane[LANE + p] != zero else zero
+        was_zero = one if lane[2 * LANE + p] == zero else zero
+        runs = one if lane[3 * LANE + p] != zero else zero
+        lane[4 * LANE + p] = was_zero & runs & free
+        lane[5 * LANE + p] = frozen | runs
+    for p in range(gap.size):
         last = since[p]
         days = np.uint16(day - last)
         days = days if days < longest else longest
         days = days if last != never else never
-        kept = nothing if is_zero & free else gap[p]
-        gap[p] = np.uint8(days) if was_zero & (not is_zero) & free else kept
-        count = observations[p]
-        more = np.uint8(count + one) if count != most else most
-        more = nothing if is_zero & free else more
-        observations[p] = more if seen else count
-        since[p] = day if (was_zero | is_zero) & seen & free else last
+        begins, stays = -lane[4 * LANE + p], -lane[5 * LANE + p]
+        kept = np.int16(gap[p]) & stays
+        gap[p] = np.uint8((np.int16(days) & begins) | (kept & ~begins))
+    # where it begins
+    for p in range(since.size):
+        was_zero = one if lane[2 * LANE + p] == zero else zero
+        is_zero = one if lane[3 * LANE + p] == zero else zero
+        seen = one if lane[p] != MISSING else zero
+        free = one if lane[LANE + p] == zero else zero
+        lane[4 * LANE + p] = (was_zero | is_zero) & seen & free
+    for p in range(since.size):
+        moves = -lane[4 * LANE + p]
+        since[p] = np.uint16((np.int16(day) & moves) | (np.int16(since[p]) & ~moves))
 
 
 @nb.njit(
@@ -131,16 +150,23 @@ def add_day(
     """
     # numbers that hold for every pixel, and scratch of three lanes of evidence
     zero, one = np.int16(0), np.int16(1)
-    today, most = np.uint16(day), np.uint16(65535)
+    none, single, most = np.uint16(0), np.uint16(1), np.uint16(65535)
+    nothing, above_bit, shift = np.uint8(0), np.uint8(ABOVE), np.uint8(OPEN >> 1)
+    today, provisional, confirmed, suspect = (
+        np.uint16(day),
+        np.uint8(PROVISIONAL),
+        np.uint8(CONFIRMED),
+        np.uint8(SUSPECT),
+    )
     status_bits, reason_bits = np.uint8(STATUS_BITS), np.uint8(REASON_BITS << REASON_SHIFT)
     low_o, high_o, level_o = limits[0, 0], limits[0, 1], np.uint8(limits[0, 2])
     low_r, high_r, level_r = limits[1, 0], limits[1, 1], np.uint8(limits[1, 2])
     low_j, high_j, level_j, radar_low = limits[2, 0], limits[2, 1], np.uint8(limits[2, 2]), limits[2, 3]
-    scratch = np.zeros(12 * LANE, np.int16)
-    optic, radio, joint = scratch[: 4 * LANE], scratch[4 * LANE : 8 * LANE], scratch[8 * LANE :]
+    scratch = np.zeros(18 * LANE, np.int16)
+    optic, radio, joint = scratch[: 6 * LANE], scratch[6 * LANE : 12 * LANE], scratch[12 * LANE :]
     for p in range(LANE):
         scratch[p] = MISSING
-        scratch[4 * LANE + p] = MISSING
+        scratch[6 * LANE + p] = MISSING
     for first in range(start, stop, LANE):
         last = first + min(LANE, stop - first)
         flag = flags[first:last]
@@ -151,28 +177,29 @@ def add_day(
                 said = said_o[p]
                 said = said if said > low_o else low_o
                 said = said if said < high_o else high_o
-                usable = (said_o[p] != MISSING) & (flag[p] & reason_bits == np.uint8(0))
-                optic[p] = said if usable else MISSING
+                said = said if said_o[p] != MISSING else MISSING
+                optic[p] = said if np.int16(flag[p] & reason_bits) == zero else MISSING
         if has_radar:
             said_r = radar[first - start : last - start]
             for p in range(flag.size):
                 said = said_r[p]
                 said = said if said > low_r else low_r
                 said = said if said < high_r else high_r
-                usable = (said_r[p] != MISSING) & (flag[p] & reason_bits == np.uint8(0))
-                radio[p] = said if usable else MISSING
+                said = said if said_r[p] != MISSING else MISSING
+                radio[p] = said if np.int16(flag[p] & reason_bits) == zero else MISSING
         # the joint evidence, and whether its run stands fast
         for p in range(flag.size):
-            saw_o, saw_r = scratch[p] != MISSING, scratch[4 * LANE + p] != MISSING
-            weak = scratch[4 * LANE + p]
-            weak = weak if weak > radar_low else radar_low
-            said = np.int16((scratch[p] if saw_o else zero) + (weak if saw_r else zero))
+            by_o, by_r = scratch[p], scratch[6 * LANE + p]
+            weak = by_r if by_r > radar_low else radar_low
+            weak = weak if by_r != MISSING else zero
+            said = np.int16((by_o if by_o != MISSING else zero) + weak)
             said = said if said > low_j else low_j
             said = said if said < high_j else high_j
-            scratch[8 * LANE + p] = said if saw_o | saw_r else MISSING
-            status = flag[p] & status_bits
-            decided = (status == np.uint8(CONFIRMED)) | (status == np.uint8(CLOSED))
-            scratch[9 * LANE + p] = one if decided else zero
+            scratch[12 * LANE + p] = said if (by_o != MISSING) | (by_r != MISSING) else MISSING
+        for p in range(flag.size):
+            status = np.int16(flag[p] & status_bits)
+            decided = (status == np.int16(CONFIRMED)) | (status == np.int16(CLOSED))
+            scratch[13 * LANE + p] = one if decided else zero
         # the three sums
         if has_optical:
             _page(
@@ -186,26 +213,27 @@ def add_day(
         # last observation and number of observations
         newest, counted = last_observed[first:last], count_total[first:last]
         for p in range(newest.size):
-            seen = joint[p] != MISSING
-            newest[p] = today if seen else newest[p]
-            count = counted[p]
-            counted[p] = np.uint16(count + np.uint16(1)) if seen & (count != most) else count
+            seen = -one if joint[p] != MISSING else zero
+            newest[p] = np.uint16((np.int16(today) & seen) | (np.int16(newest[p]) & ~seen))
+        for p in range(counted.size):
+            more = single if joint[p] != MISSING else none
+            more = more if counted[p] != most else none
+            counted[p] = np.uint16(counted[p] + more)
         # what `decide` has to see to
-        activity, by_o, by_r, by_j = (
-            active[first:last],
-            sum_o[first:last],
-            sum_r[first:last],
-            sum_j[first:last],
-        )
+        activity = active[first:last]
+        optical_sum, radar_sum, joint_sum = sum_o[first:last], sum_r[first:last], sum_j[first:last]
         for p in range(activity.size):
-            above = (by_o[p] >= level_o) | (by_r[p] >= level_r) | (by_j[p] >= level_j)
-            status = flag[p] & status_bits
-            undecided = (status == np.uint8(PROVISIONAL)) | (status == np.uint8(CONFIRMED))
-            undecided |= status == np.uint8(SUSPECT)
-            moving = (joint[p] != MISSING) & (above | undecided)
-            activity[p] = (np.uint8(ABOVE) if above else np.uint8(0)) | (
-                np.uint8(OPEN) if moving else np.uint8(0)
-            )
+            high = above_bit if optical_sum[p] >= level_o else nothing
+            high_too = above_bit if radar_sum[p] >= level_r else nothing
+            highest = above_bit if joint_sum[p] >= level_j else nothing
+            activity[p] = np.uint8(high | high_too | highest)
+        for p in range(activity.size):
+            status = np.uint8(flag[p] & status_bits)
+            waits = above_bit if (status == provisional) | (status == suspect) else nothing
+            stands = above_bit if status == confirmed else nothing
+            seen = above_bit if joint[p] != MISSING else nothing
+            moving = np.uint8((activity[p] | waits | stands) & seen)
+            activity[p] = np.uint8(activity[p] | np.uint8(moving << shift))
 
 
 @nb.njit(
