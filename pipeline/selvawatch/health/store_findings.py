@@ -7,6 +7,9 @@ import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
+
+import pandas as pd
 
 from selvawatch.core.days import to_date
 from selvawatch.errors import DamagedError, SelvawatchError
@@ -199,6 +202,22 @@ def _numbers(store: Store, run: RunRow) -> Iterator[Finding]:
         )
 
 
+def _other_hectares(said: Mapping[str, Any], cells: pd.DataFrame) -> Iterator[str]:
+    """That a run's hectares are not those of its cells.
+
+    Runs of before this was so counted provisional loss too; what people found to be no loss is not counted,
+    and the cells do not say which they are.
+    """
+    ha, every = float(cells.loc[cells["status"] != "provisional", "ha"].sum()), float(cells["ha"].sum())
+    loss = float(said["loss_ha"])
+    if said.get("reviews"):
+        agrees = loss <= every + HA_TOLERANCE
+    else:
+        agrees = min(abs(loss - ha), abs(loss - every)) <= HA_TOLERANCE
+    if not agrees:
+        yield f"loss_ha is {loss:.3f}, its cells add up to {ha:.3f}"
+
+
 def _disagreements(store: Store, run: RunRow) -> Iterator[str]:
     """What a run's report and its files say differently; DamagedError where they cannot be read."""
     folder, said = store.run(run.run_id), run.result
@@ -218,8 +237,7 @@ def _disagreements(store: Store, run: RunRow) -> Iterator[str]:
     for key, count in held.items():
         if key in said and said[key] != count:
             yield f"{key} is {said[key]}, its files hold {count}"
-    if abs(said["loss_ha"] - (ha := float(cells["ha"].sum()))) > HA_TOLERANCE:
-        yield f"loss_ha is {said['loss_ha']:.3f}, its cells add up to {ha:.3f}"
+    yield from _other_hectares(said, cells)
     alerts = read_parquet(sealed, f"{RESTRICTED}/{ALERTS_FILE}")
     if unknown := sorted(set(alerts["alert_id"]) - {one.alert_id for one in store.ledger.alerts()}):
         yield f"{len(unknown)} alerts of its files are not in the ledger, the first {unknown[0]}"

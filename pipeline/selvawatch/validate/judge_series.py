@@ -232,8 +232,9 @@ def _without_history(detector: Detector, observations: Sequence[Observation], *,
     start = [_kept(observation, where) for observation, where in zip(observations, first, strict=True)]
     baselines = fit_baselines(model, histories(model, start), forest=points)
     reason = forest_reason(model, baselines, points)
-    judged = _judged_together(model, observations, points.to_numpy())
-    reason = xr.where(judged, reason, np.uint8(Reason.SHORT_HISTORY))
+    if detector is model:
+        judged = _judged_together(model, observations, points.to_numpy())
+        reason = xr.where(judged, reason, np.uint8(Reason.SHORT_HISTORY))
     watched = watch(
         detector, baselines, reason, observations, Manner(resolution=model.support.distance, scored=scored)
     )
