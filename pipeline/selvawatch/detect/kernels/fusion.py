@@ -231,8 +231,8 @@ def add_day(
             status = np.uint8(flag[p] & status_bits)
             waits = above_bit if (status == provisional) | (status == suspect) else nothing
             stands = above_bit if status == confirmed else nothing
-            seen = above_bit if joint[p] != MISSING else nothing
-            moving = np.uint8((activity[p] | waits | stands) & seen)
+            observed = above_bit if joint[p] != MISSING else nothing
+            moving = np.uint8((activity[p] | waits | stands) & observed)
             activity[p] = np.uint8(activity[p] | np.uint8(moving << shift))
 
 
