@@ -197,8 +197,8 @@ def add_day(
             said = said if said < high_j else high_j
             scratch[12 * LANE + p] = said if (by_o != MISSING) | (by_r != MISSING) else MISSING
         for p in range(flag.size):
-            status = np.int16(flag[p] & status_bits)
-            decided = (status == np.int16(CONFIRMED)) | (status == np.int16(CLOSED))
+            standing = np.int16(flag[p] & status_bits)
+            decided = (standing == np.int16(CONFIRMED)) | (standing == np.int16(CLOSED))
             scratch[13 * LANE + p] = one if decided else zero
         # the three sums
         if has_optical:
