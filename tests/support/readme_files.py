@@ -112,14 +112,16 @@ def _raster(path: Path, values: np.ndarray, tile: Tile) -> None:
 
 
 def _write_points(series: Path, points: Path) -> None:
-    """A hundred and twenty points of NBR every 12 days over three years, the first of them cut in the last."""
+    """A hundred and twenty points of NBR every 12 days over three years, the first cut in the last."""
     noise = np.random.default_rng(5).normal(0, 0.03, (120, 90))
     days = pd.date_range("2017-01-01", periods=90, freq="12D")
     noise[0, days >= pd.Timestamp("2019-06-01")] -= 0.4
     names = [f"p{number}" for number in range(len(noise))]
     rows = pd.DataFrame(0.7 + noise, names, days).rename_axis("pid").rename_axis("date", axis=1)
     rows.stack().rename("nbr").reset_index().to_parquet(series)
-    pd.DataFrame({"pid": names, "label": ["Deforestation", *["Forest"] * (len(noise) - 1)]}).to_parquet(points)
+    pd.DataFrame({"pid": names, "label": ["Deforestation", *["Forest"] * (len(noise) - 1)]}).to_parquet(
+        points
+    )
 
 
 def _write_cube(path: Path) -> None:

@@ -15,6 +15,7 @@ from selvawatch.prepare.indices import INDICES
 from selvawatch.prepare.observation_files import observation_path, read_observation, read_rows
 from selvawatch.prepare.observation_keys import ObservationKey
 from selvawatch.prepare.recent_values import RecentValues, as_dataset, from_dataset
+from selvawatch.steps.tile.observations import need_days
 from selvawatch.store.run_plan import RunContext
 
 COMPOSITE_DAYS = 365
@@ -129,10 +130,10 @@ def _recent(context: RunContext, tile: Tile, stream: StreamModel, state: Compose
     keys = [key for key in state.observations[had:] if key.stream == stream.stream]
     if before is not None:
         found = {name: one.deeper(depth + len(keys)) for name, one in before.items()}
+    folder = context.store.observations(tile.id)
+    need_days(folder, stream.stream, (key.day for key in keys))
     for key in keys:
-        observation = read_observation(
-            observation_path(context.store.observations(tile.id), key.stream, key.day)
-        )
+        observation = read_observation(observation_path(folder, key.stream, key.day))
         for name in found:
             if name in observation.values:
                 found[name].add(observation.values[name], key.day)
@@ -191,6 +192,7 @@ def _then(
         rows = pixels // side
         top, height = int(rows.min()), int(rows.max() - rows.min()) + 1
         folder = context.store.observations(tile.id)
+        need_days(folder, stream.stream, (key.day for key in keys))
         values = [
             read_rows([observation_path(folder, key.stream, key.day)], "ndvi", top, height)[0] for key in keys
         ]

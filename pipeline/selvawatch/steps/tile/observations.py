@@ -1,6 +1,6 @@
 """The observations that a tile is computed from: how wide, and as stacks or one after the other."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +32,19 @@ def stack_of(
     StackError
         When an observation of one of the days is no longer there.
     """
+    need_days(folder, stream, days)
+    stack = open_stack(folder, stream, index, days[0], days[-1], with_halo=with_halo)
+    return stack.sel(time=to_times(np.array(days, np.int64)))
+
+
+def need_days(folder: Path, stream: str, days: Iterable[int]) -> None:
+    """Refuse to go on where an observation of a stream on one of the days is no longer there.
+
+    Raises
+    ------
+    StackError
+        With the first of the days that are gone.
+    """
     if lost := sorted(set(days) - set(list_days(folder, stream))):
         raise StackError(
             "observations that the state was made from are gone",
@@ -40,11 +53,17 @@ def stack_of(
             needed="every observation since the history began",
             do="copy them back, or begin the tile in a new --store",
         )
-    stack = open_stack(folder, stream, index, days[0], days[-1], with_halo=with_halo)
-    return stack.sel(time=to_times(np.array(days, np.int64)))
 
 
 def observations_of(folder: Path, keys: Sequence[ObservationKey]) -> Iterator[Observation]:
-    """Observations of some keys with their halo, read one after the other."""
+    """Observations of some keys with their halo, read one after the other.
+
+    Raises
+    ------
+    StackError
+        When one of them is no longer there.
+    """
+    for stream in sorted({key.stream for key in keys}):
+        need_days(folder, stream, (key.day for key in keys if key.stream == stream))
     for key in keys:
         yield read_observation(observation_path(folder, key.stream, key.day), with_halo=True)
