@@ -152,3 +152,47 @@ print([(sum(fit.stats.cache_hits.values()), sum(fit.stats.cache_misses.values())
     for _ in range(2):
         done = subprocess.run(words, env=environment, capture_output=True, text=True, check=False)
     assert done.stdout.strip() == "[(1, 0), (1, 0), (1, 0)]", done.stderr
+
+
+def of_same_scenes(count=3, pixels=40):
+    """Stacks of indices that were seen on the same dates, int16 (time, 1, pixels), and their days."""
+    rng = np.random.default_rng(8)
+    days = 17_000 + 12 * np.arange(90)
+    seen = rng.random((90, 1, pixels)) < 0.7
+    stacks = [
+        np.where(seen, rng.normal(7_000 + 500 * n, 200, seen.shape), NODATA).astype(np.int16)
+        for n in range(count)
+    ]
+    return stacks, days
+
+
+@pytest.mark.parametrize("count", [2, 3, 4])
+def test_indices_fitted_together_are_those_fitted_alone_where_nothing_lies_off(count):
+    stacks, days = of_same_scenes(count)
+    wide = rule(screens=(9.0, 9.0))
+    together = harmonic.fit_together(stacks, days, wide, 1)
+    for number, of_index in enumerate(stacks):
+        np.testing.assert_array_equal(together[number], harmonic.fit_block(of_index, days, wide, 1))
+
+
+def test_pixels_seen_by_one_index_alone_are_fitted_index_by_index():
+    stacks, days = of_same_scenes()
+    stacks[1][3::4, 0, ::2] = NODATA
+    together = harmonic.fit_together(stacks, days, rule(), 1)
+    for number, of_index in enumerate(stacks):
+        alone = harmonic.fit_block(of_index, days, rule(), 1)
+        np.testing.assert_array_equal(together[number][:, :, ::2], alone[:, :, ::2])
+
+
+def test_what_lies_off_in_one_index_enters_the_fit_of_none():
+    stacks, days = of_same_scenes()
+    wide = rule(screens=(6.0, 6.0))
+    date = int(np.flatnonzero(stacks[0][:, 0, 0] != NODATA)[5])
+    stacks[0][date, 0, 0] = 1_000
+    together = harmonic.fit_together(stacks, days, wide, 1)
+    without = stacks[1].copy()
+    without[date, 0, 0] = NODATA
+    terms = wide.terms
+    apart, alone = (harmonic.fit_block(one, days, wide, 1)[:terms, 0, 0] for one in (without, stacks[1]))
+    assert np.abs(together[1][:terms, 0, 0].astype(int) - apart).max() <= 1
+    assert (apart != alone).any()
