@@ -1,7 +1,6 @@
 import json
 import re
 from dataclasses import replace
-from html.parser import HTMLParser
 from posixpath import dirname, join, normpath
 
 import geopandas as gpd
@@ -9,6 +8,7 @@ import pandas as pd
 import pytest
 import shapely
 
+from html_page import Page
 from selvawatch.core.tables import ALERTS
 from selvawatch.core.tier import Tier
 from selvawatch.website.geojson_file import geojson_file
@@ -21,34 +21,6 @@ from selvawatch.write.bulletin.cautions import DISCLAIMER, tier_notes
 from selvawatch.write.language.i18n import language
 from website_made import made_files, made_website
 from write_data import DATA_DAY, OPEN_RULE, alerts
-
-VOID = {"meta", "img", "link", "br", "hr", "input", "rect", "circle", "path"}
-
-
-class Page(HTMLParser):
-    """Tags, addresses, attributes and shown text of a page."""
-
-    def __init__(self, source):
-        super().__init__()
-        self.tags, self.attributes, self.shown, self.open = [], [], "", []
-        self.feed(source)
-
-    def handle_starttag(self, tag, attributes):
-        self.tags.append(tag)
-        self.attributes += [(tag, name, value or "") for name, value in attributes]
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_endtag(self, tag):
-        if tag not in VOID:
-            assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        self.shown += data
-
-    @property
-    def addresses(self):
-        return [value for _, name, value in self.attributes if name in ("src", "href", "srcset", "action")]
 
 
 def pages_of(files):

@@ -1,11 +1,11 @@
 import re
 from dataclasses import replace
-from html.parser import HTMLParser
 
 import pandas as pd
 import pytest
 
 from chromium import console, drawn
+from html_page import Page
 from selvawatch.core.days import to_day
 from selvawatch.core.schema import Tier
 from selvawatch.core.tables import ALERTS, CELLS
@@ -29,30 +29,6 @@ from selvawatch.write.language.i18n import language
 from write_data import DATA_DAY, HOSTILE, OPEN_RULE, RULE, alerts, bulletin, cells, real_alerts
 
 LANGUAGES = ("es", "en")
-VOID = {"meta", "img", "link", "br", "hr", "input", "rect", "circle", "path"}
-
-
-class Page(HTMLParser):
-    """Tags, their attributes, and the text a reader sees."""
-
-    def __init__(self, source):
-        super().__init__()
-        self.tags, self.attributes, self.shown, self.open = [], [], "", []
-        self.feed(source)
-
-    def handle_starttag(self, tag, attributes):
-        self.tags.append(tag)
-        self.attributes += [(tag, name, value or "") for name, value in attributes]
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_endtag(self, tag):
-        if tag not in VOID:
-            assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        if self.open and self.open[-1] not in ("style", "script"):
-            self.shown += data
 
 
 PAGES = {"bulletin": html, "map": map_page}
