@@ -9,6 +9,7 @@ indices fell by slowly, the running fall of one, and the day it was last seen on
 
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import astuple
 from functools import partial
 from itertools import groupby, pairwise
 
@@ -23,6 +24,7 @@ from selvawatch.detect.halo import support_px
 from selvawatch.detect.kernels import fusion as kernels
 from selvawatch.detect.kernels.evidence import scratch
 from selvawatch.detect.model import Model
+from selvawatch.detect.registration import Displaced
 from selvawatch.detect.shared_parts import SharedParts
 from selvawatch.detect.shift_rule import CommonShift, Corner
 from selvawatch.detect.slow_fall import LEVELS, SlowFalls
@@ -50,6 +52,7 @@ STATE: dict[str, str] = {
 LAST_DAY = 65_535
 """Last day that a state can hold, days since 1970-01-01."""
 
+_DISPLACED = "displaced"
 _SLOT = ("sum", "since", "gap", "looks")
 _add_day: Callable[..., None] = kernels.add_day
 _decide: Callable[..., None] = kernels.decide
@@ -60,7 +63,7 @@ def start(
     model: Model, reason: xr.DataArray, *, resolution: float | None, monitored_from: int = 0
 ) -> xr.Dataset:
     """The state before the first observation: (y, x), variables `STATE`, attributes model, resolution, until,
-    monitored_from.
+    monitored_from, displaced.
 
     reason: (y, x) uint8 of `Reason`. resolution: pixel size, metres; None: pixels are not neighbours, as in
     a table of series. monitored_from: first day of the monitoring, days since 1970-01-01; observations of
@@ -79,8 +82,14 @@ def start(
             "resolution": resolution or 0.0,
             "until": 0,
             "monitored_from": monitored_from,
+            _DISPLACED: [],
         },
     )
+
+
+def displaced(state: xr.Dataset) -> tuple[Displaced, ...]:
+    """The observations of a state that lay off their place, by day and stream, and what became of them."""
+    return tuple(Displaced(*one) for one in state.attrs.get(_DISPLACED, ()))
 
 
 def advance(
@@ -140,7 +149,8 @@ def advance(
             until = day
             steps.step(pool, day, sorted(same_day, key=lambda observation: observation.stream))
     advanced = {name: (("y", "x"), array.reshape(shape)) for name, array in arrays.items()}
-    return xr.Dataset(advanced, coords=state.coords, attrs={**state.attrs, "until": until})
+    attributes = {**state.attrs, "until": until, _DISPLACED: [astuple(one) for one in steps.displaced(state)]}
+    return xr.Dataset(advanced, coords=state.coords, attrs=attributes)
 
 
 def uncounted(state: xr.Dataset) -> xr.Dataset:
@@ -257,6 +267,10 @@ class _Steps:
             return
         _over(pool, partial(self._add, day, prepared), self._pixels, self._workers)
         _over(pool, partial(self._decide, day), self._shape[0], self._workers)
+
+    def displaced(self, before: xr.Dataset) -> list[Displaced]:
+        """Observations that lay off their place: those that the state of before knew, and those since."""
+        return sorted({*displaced(before), *([] if self._shared is None else self._shared.displaced)})
 
     def _calm(self) -> np.ndarray:
         """Pixels that stand in no loss, (y, x) bool: no sum is at its provisional level.

@@ -1,5 +1,6 @@
 """How far a picture lies off its place is measured against what its pixels should show, and mended."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,8 +16,13 @@ from selvawatch.detect.shift_rule import Corner, Registration
 
 _ROUNDS = 5
 _STILL_PX = 0.02
+_NEAR_PX = 1.0
+_COARSE = 2
 _FAR_SIGMAS = 3.0
 _HALF = 0.5
+
+Predictions = Mapping[str, tuple[np.ndarray, np.ndarray]]
+"""Prediction and sigma (y, x) float32 by index; sigma 0: no history."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +42,18 @@ class Displacement:
         return float(np.hypot(self.rows, self.columns))
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class Displaced:
+    """An observation that was found off its place."""
+
+    day: int
+    stream: str
+    px: float
+    """How far it lay off, pixels."""
+    is_refused: bool
+    """Whether it lay too far off to be used; others are moved back."""
+
+
 def displacement(
     observation: Observation,
     stream: StreamModel,
@@ -48,14 +66,34 @@ def displacement(
 
     Least squares on the gradient of the prediction (Lucas and Kanade 1981, Proc. IJCAI, 674-679), weighted by
     sigma, over pixels with a history that stayed within three sigmas; repeated on the picture moved back, as
-    its own gradients are not those of the prediction.
+    its own gradients are not those of the prediction. Gradients know their neighbourhood alone: what is
+    measured beyond one pixel is measured again from the whole pixels that fit best within the rule's reach.
 
     baselines: (y, x) as `detect.baseline.fit_baselines` gives them. corner: where the observation begins on
     the grid, which decides which pixels are measured.
     """
     predictions = _predictions(observation, stream, baselines)
-    found = Displacement(rows=0.0, columns=0.0, error=np.inf)
-    moved = observation
+    found = _refined(
+        observation, predictions, rule, corner, Displacement(rows=0.0, columns=0.0, error=np.inf)
+    )
+    if found is None or found.length <= _NEAR_PX:
+        return found
+    begin = _best_fit(observation, predictions, rule)
+    return (
+        begin if begin.length > 2 * rule.most_px else _refined(observation, predictions, rule, corner, begin)
+    )
+
+
+def _refined(
+    observation: Observation,
+    predictions: Predictions,
+    rule: Registration,
+    corner: Corner | None,
+    begin: Displacement,
+) -> Displacement | None:
+    """The displacement by least squares, from one that it begins with; None where forest shows too little."""
+    found = begin
+    moved = observation if begin.length == 0 else moved_back(observation, begin)
     for _ in range(_ROUNDS):
         step = _step(moved, predictions, rule, corner)
         if step is None:
@@ -67,6 +105,31 @@ def displacement(
             break
         moved = moved_back(observation, found)
     return found
+
+
+def _best_fit(observation: Observation, predictions: Predictions, rule: Registration) -> Displacement:
+    """The whole pixels, within the rule's reach, by which an observation lies off the predictions at best: in
+    the mean square of its residuals without their median, each held to three sigmas.
+    """
+    reach, step = rule.reach_px, _COARSE * rule.step_px
+    rows, columns = (np.arange(reach, size - reach, step) for size in observation.shape)
+    best, least = (0, 0), np.inf
+    for down in range(-reach, reach + 1):
+        for across in range(-reach, reach + 1):
+            total, count = 0.0, 0
+            for name, (predicted, sigma) in predictions.items():
+                stored = observation.values[name][np.ix_(rows + down, columns + across)]
+                here = np.ix_(rows, columns)
+                seen = (stored != NODATA) & (sigma[here] > 0)
+                if not seen.any():
+                    continue
+                rest = stored[seen] - predicted[here][seen]
+                rest = (rest - np.median(rest)) / sigma[here][seen]
+                total += float(np.minimum(rest**2, _FAR_SIGMAS**2).sum())
+                count += rest.size
+            if count and total / count < least:
+                best, least = (down, across), total / count
+    return Displacement(rows=float(best[0]), columns=float(best[1]), error=_HALF)
 
 
 def moved_back(observation: Observation, off: Displacement) -> Observation:
@@ -87,10 +150,8 @@ def _shifted(values: np.ndarray, shift: tuple[float, float]) -> np.ndarray:
     return np.where(weight >= _HALF, mean, NODATA).astype(np.int16)
 
 
-def _predictions(
-    observation: Observation, stream: StreamModel, baselines: xr.Dataset
-) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Prediction and sigma (y, x) float32 of each index that the observation carries; sigma 0: no history."""
+def _predictions(observation: Observation, stream: StreamModel, baselines: xr.Dataset) -> Predictions:
+    """Predictions of each index that the observation carries."""
     found = {}
     for index in stream.indices:
         if index.index in observation.values:
@@ -107,7 +168,7 @@ def _predictions(
 
 def _step(
     observation: Observation,
-    predictions: dict[str, tuple[np.ndarray, np.ndarray]],
+    predictions: Predictions,
     rule: Registration,
     corner: Corner | None,
 ) -> Displacement | None:

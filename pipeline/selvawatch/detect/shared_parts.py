@@ -18,7 +18,7 @@ from selvawatch.detect.common_shift import (
 )
 from selvawatch.detect.evidence import BLUE_EXCESS
 from selvawatch.detect.model import Model
-from selvawatch.detect.registration import displacement, moved_back
+from selvawatch.detect.registration import Displaced, displacement, moved_back
 from selvawatch.detect.shift_rule import CommonShift, Corner
 from selvawatch.errors import StackError
 
@@ -33,6 +33,8 @@ class SharedParts:
         self, model: Model, baselines: xr.Dataset, rule: CommonShift, corner: Corner | None = None
     ) -> None:
         self._model, self._baselines, self._rule, self._corner = model, baselines, rule, corner
+        self.displaced: list[Displaced] = []
+        """Observations that were found off their place."""
 
     def without_shared(self, observation: Observation, calm: np.ndarray | None = None) -> Observation | None:
         """The observation in its place, without the shift of its blocks and with its excess of blue; None
@@ -56,7 +58,9 @@ class SharedParts:
         )
 
     def registered(self, observation: Observation) -> Observation | None:
-        """The observation moved back to where its pixels show it lies off; None where that is too far."""
+        """The observation moved back to where its pixels show it lies off; None where that is too far. Either
+        is kept in `displaced`.
+        """
         rule = self._rule.registration
         stream = self._model.stream(observation.stream)
         if rule is None or stream.kind != "optical":
@@ -64,7 +68,13 @@ class SharedParts:
         off = displacement(observation, stream, self._baselines, rule, self._corner)
         if off is None or off.length < max(rule.least_px, rule.sigmas * off.error):
             return observation
-        return None if off.length > rule.most_px else moved_back(observation, off)
+        is_refused = off.length > rule.most_px
+        self.displaced.append(
+            Displaced(
+                day=observation.day, stream=observation.stream, px=round(off.length, 2), is_refused=is_refused
+            )
+        )
+        return None if is_refused else moved_back(observation, off)
 
     def _blue_excess(self, observation: Observation, calm: np.ndarray | None) -> np.ndarray | None:
         """Excess of blue, (y, x) int16; None where it cannot be known.

@@ -90,15 +90,17 @@ class Registration:
     """Displacement from which a picture is moved back, pixels."""
     most_px: float
     """Displacement beyond which a picture is not used, pixels."""
+    reach_px: int
+    """How many whole pixels off, in rows and columns, a picture that seems to lie off is looked for."""
     sigmas: float
     """A displacement counts from so many of its standard errors on."""
 
     def __post_init__(self) -> None:
         """Refuse measures of too little."""
-        if self.step_px < 1 or self.minimum_px < 10 or not 0 < self.least_px < self.most_px:
+        if self.step_px < 1 or self.minimum_px < 10 or not 0 < self.least_px < self.most_px < self.reach_px:
             raise ValueError(
-                f"need step_px >= 1, minimum_px >= 10 and 0 < least_px < most_px, got {self.step_px},"
-                f" {self.minimum_px}, {self.least_px} and {self.most_px}"
+                f"need step_px >= 1, minimum_px >= 10 and 0 < least_px < most_px < reach_px, got {self.step_px},"
+                f" {self.minimum_px}, {self.least_px}, {self.most_px} and {self.reach_px}"
             )
 
 

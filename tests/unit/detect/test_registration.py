@@ -5,11 +5,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import xarray as xr
 from scipy import ndimage
 
 from detect_made import LEVELS, START, fused, observation, quiet_baselines
 from selvawatch.core.settings import load
 from selvawatch.core.stack import NODATA
+from selvawatch.detect import fusion
 from selvawatch.detect.registration import displacement, moved_back
 from selvawatch.detect.shared_parts import SharedParts
 from selvawatch.detect.shift_rule import CommonShift
@@ -44,7 +46,9 @@ def seen(shown, rng, rows, columns):
     return observation(START, shape=SHAPE, **values)
 
 
-@pytest.mark.parametrize(("rows", "columns"), [(0.0, 0.0), (0.7, -0.4), (-0.5, 0.9), (1.6, 0.0)])
+@pytest.mark.parametrize(
+    ("rows", "columns"), [(0.0, 0.0), (0.7, -0.4), (-0.5, 0.9), (1.6, 0.0), (0.3, -3.9), (2.6, 2.8)]
+)
 def test_a_displacement_is_measured_to_a_tenth_of_a_pixel(rows, columns):
     baselines, shown, rng = forest(5)
     found = displacement(
@@ -73,6 +77,25 @@ def test_a_picture_in_its_place_is_left_as_it_is_and_one_far_off_is_not_used():
     still = seen(shown, rng, 0.0, 0.05)
     assert parts.registered(still) is still
     assert parts.registered(seen(shown, rng, 2.4, 0.0)) is None
+
+
+def test_a_state_knows_what_lay_off_its_place_however_its_observations_came():
+    baselines, shown, rng = forest(9)
+    lying = {0: (0.0, 0.0), 6: (0.7, -0.4), 12: (2.4, 4.0), 18: (0.0, 0.9)}
+    observations = [replace(seen(shown, rng, *off), day=START + later) for later, off in lying.items()]
+    begun = fusion.start(MODEL, xr.DataArray(np.zeros(SHAPE, np.uint8), dims=("y", "x")), resolution=10.0)
+    state = fusion.advance(MODEL, baselines, begun, observations, rule=RULE)
+    found = fusion.displaced(state)
+    assert [(one.day - START, one.stream, one.is_refused) for one in found] == [
+        (6, "sentinel-2", False),
+        (12, "sentinel-2", True),
+        (18, "sentinel-2", False),
+    ]
+    for one in found:
+        assert abs(one.px - np.hypot(*lying[one.day - START])) < 0.1
+    for single in observations:
+        begun = fusion.advance(MODEL, baselines, begun, [single], rule=RULE)
+    assert fusion.displaced(begun) == found
 
 
 def test_forest_without_texture_or_too_little_of_it_has_no_displacement():

@@ -25,6 +25,7 @@ SCENE_REASONS: Mapping[str, str] = {
     "late": "It came too late to be replayed; it enters at the next baseline.",
     "not-listed": "It is not listed any more.",
     "track": "Its radar track has no measured level yet.",
+    "displaced": "It lies too far off its place to be used.",
     "cloud": "It is cloudier than the site reads.",
     "tile-failed": "The tile could not be brought up to the day; it keeps its state of before.",
 }

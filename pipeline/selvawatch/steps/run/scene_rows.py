@@ -16,7 +16,8 @@ NOT_LISTED = "not-listed"
 """Reason of a scene that was listed once, is listed no more, and is in no state."""
 TERMS = ("read", "cloud", "off_tiles", "late", "superseded", "duplicates", "unread")
 """Terms of `found`; `unread:REASON` says of how many of the unread why."""
-_OFF_TRACK = "track"
+_UNUSED = ("track", "displaced")
+"""Reasons of scenes that are read and not used, which are terms of their own."""
 
 
 def scene_rows(context: RunContext, known: Iterable[SceneRow], results: TileResults) -> list[SceneRow]:
@@ -82,7 +83,7 @@ def _of_tile(context: RunContext, tile: str, scene_records: Iterable[SceneRecord
             stream=one.stream,
             day=one.day,
             state=one.state,
-            reason=one.reason or decided.get(one.key, ""),
+            reason=";".join(said for said in (one.reason, decided.get(one.key, "")) if said),
             clear_share=one.clear_share,
         )
         for one in scene_records
@@ -137,9 +138,9 @@ def _unsearched(row: SceneRow, inputs: SceneInputs) -> bool:
 def scene_balance(context: RunContext, states: Mapping[str, TileState]) -> dict[str, dict[str, int]]:
     """Scenes by term, by sensor; of what no sensor is known of (some unusable items), by an empty name.
 
-    found = read + cloud + off_tiles + track + late + superseded + duplicates + unread. read: on a tile at
-    least. cloud: more than the site reads. off_tiles: over the area and none of its tiles. duplicates: of an
-    acquisition that a source named before theirs has.
+    found = read + cloud + off_tiles + track + displaced + late + superseded + duplicates + unread. read: on a
+    tile at least. cloud: more than the site reads. off_tiles: over the area and none of its tiles. displaced:
+    too far off their place to be used. duplicates: of an acquisition that a source named before theirs has.
     """
     inputs, terms = context.inputs, _terms_of(states)
     on_tiles = {
@@ -175,8 +176,9 @@ def _terms_of(states: Mapping[str, TileState]) -> dict[tuple[str, str], str]:
     terms: dict[tuple[str, str], str] = {}
     for state in states.values():
         for record in state.scene_records:
-            if record.reason.startswith(_OFF_TRACK):
-                term = "track"
+            code = record.reason.partition(":")[0]
+            if code in _UNUSED:
+                term = code
             elif record.state == "read":
                 term = "read"
             else:

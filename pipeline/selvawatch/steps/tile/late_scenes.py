@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from selvawatch.core.scene import Scene
 from selvawatch.prepare.ingest import SceneRecord
 from selvawatch.sources.sensors.sensor_table import stream_of
+from selvawatch.steps.tile.displaced_scenes import is_displacement
 
 LATE = "late"
 """Reason code of a scene that came after the days it could change were frozen."""
@@ -93,7 +94,10 @@ def history_as_read(
     return tuple(
         record
         for group, records in had.items()
-        if all(record.state == "read" and not record.reason for record in records)
+        if all(
+            record.state == "read" and (not record.reason or is_displacement(record.reason))
+            for record in records
+        )
         and {record.key for record in records} == now.get(group)
         for record in records
     )

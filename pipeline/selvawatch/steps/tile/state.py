@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import xarray as xr
 
@@ -15,6 +15,7 @@ from selvawatch.prepare.ingest import SceneRecord
 from selvawatch.prepare.observation_keys import ObservationKey, observation_keys
 from selvawatch.steps.tile.baseline import TileBaseline
 from selvawatch.steps.tile.composite import ComposedState, EarlierComposite, composite_of
+from selvawatch.steps.tile.displaced_scenes import with_displaced
 from selvawatch.steps.tile.observations import STATE_VERSION
 from selvawatch.steps.tile.tile_sums import added
 from selvawatch.steps.tile.track_records import track_levels, with_unused_tracks
@@ -46,7 +47,7 @@ def advance_state(
     """Name of the state of a tile after all observations of the plan, made unless it is there and sound.
 
     before: the state that is committed; None where the tile begins anew. Records of radar whose track has no
-    level yet are kept with that reason.
+    level yet are kept with that reason, those of pictures that lay off their place with how far.
 
     Raises
     ------
@@ -77,6 +78,7 @@ def advance_state(
     states = {"": (tile_state, _state(sums, keys, before))}
     if delayed_until:
         states[DELAYED] = (tile_state.delayed, _delayed(sums, tile_state.delayed.observations, before))
+    found = with_displaced(scene_records, fusion.displaced(states[""][1]))
     layers = {
         which: inner_pixels(fusion.layers(state), context.site.halo_px)
         for which, (_, state) in states.items()
@@ -91,7 +93,8 @@ def advance_state(
             save_arrays(layers[which], part / (which + LAYERS))
             save_arrays(composite, part / (which + COMPOSITE))
             save_arrays(recent, part / (which + RECENT))
-        (part / STATE_FILE).write_text(canonical_json(tile_state.as_json()) + "\n", encoding="utf-8")
+        text = canonical_json(replace(tile_state, scene_records=found).as_json())
+        (part / STATE_FILE).write_text(text + "\n", encoding="utf-8")
     return name
 
 
@@ -102,7 +105,9 @@ def state_name(
     scene_records: Sequence[SceneRecord],
     delayed_until: int,
 ) -> str:
-    """Name of the state of these inputs; the number that a baseline made again bears is none of them."""
+    """Name of the state of these inputs; the number that a baseline made again bears is none of them, and
+    where pictures lie follows from them.
+    """
     records = [asdict(record) for record in scene_records]
     return digest(
         {
