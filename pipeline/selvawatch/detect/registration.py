@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from itertools import product
 
 import numpy as np
 import xarray as xr
@@ -18,6 +19,8 @@ _ROUNDS = 5
 _STILL_PX = 0.02
 _NEAR_PX = 1.0
 _COARSE = 2
+_MOST_POINTS = 64
+_LEAST_POINTS = 100
 _FAR_SIGMAS = 3.0
 _HALF = 0.5
 
@@ -66,22 +69,20 @@ def displacement(
 
     Least squares on the gradient of the prediction (Lucas and Kanade 1981, Proc. IJCAI, 674-679), weighted by
     sigma, over pixels with a history that stayed within three sigmas; repeated on the picture moved back, as
-    its own gradients are not those of the prediction. Gradients know their neighbourhood alone: what is
-    measured beyond one pixel is measured again from the whole pixels that fit best within the rule's reach.
+    its own gradients are not those of the prediction. Gradients know their neighbourhood alone, and may read
+    less than one pixel of four: they begin from the whole pixels that fit best within the rule's reach, where
+    these fit better beyond doubt or gradients read more than one.
 
     baselines: (y, x) as `detect.baseline.fit_baselines` gives them. corner: where the observation begins on
     the grid, which decides which pixels are measured.
     """
     predictions = _predictions(observation, stream, baselines)
-    found = _refined(
-        observation, predictions, rule, corner, Displacement(rows=0.0, columns=0.0, error=np.inf)
-    )
-    if found is None or found.length <= _NEAR_PX:
+    begin, is_better = _whole_pixels(observation, predictions, rule)
+    still = Displacement(rows=0.0, columns=0.0, error=np.inf)
+    found = _refined(observation, predictions, rule, corner, begin if is_better else still)
+    if found is None or is_better or found.length <= _NEAR_PX:
         return found
-    begin = _best_fit(observation, predictions, rule)
-    return (
-        begin if begin.length > 2 * rule.most_px else _refined(observation, predictions, rule, corner, begin)
-    )
+    return _refined(observation, predictions, rule, corner, begin)
 
 
 def _refined(
@@ -101,35 +102,50 @@ def _refined(
         found = Displacement(
             rows=found.rows + step.rows, columns=found.columns + step.columns, error=step.error
         )
-        if step.length < _STILL_PX or found.length > 2 * rule.most_px:
+        if step.length < _STILL_PX or found.length > 2 * rule.reach_px:
             break
         moved = moved_back(observation, found)
     return found
 
 
-def _best_fit(observation: Observation, predictions: Predictions, rule: Registration) -> Displacement:
+def _whole_pixels(
+    observation: Observation, predictions: Predictions, rule: Registration
+) -> tuple[Displacement, bool]:
     """The whole pixels, within the rule's reach, by which an observation lies off the predictions at best: in
-    the mean square of its residuals without their median, each held to three sigmas.
+    the mean square of its residuals without their median, each held to three sigmas; and whether that is
+    better than in its place by the rule's standard errors.
     """
-    reach, step = rule.reach_px, _COARSE * rule.step_px
-    rows, columns = (np.arange(reach, size - reach, step) for size in observation.shape)
-    best, least = (0, 0), np.inf
-    for down in range(-reach, reach + 1):
-        for across in range(-reach, reach + 1):
-            total, count = 0.0, 0
-            for name, (predicted, sigma) in predictions.items():
-                stored = observation.values[name][np.ix_(rows + down, columns + across)]
-                here = np.ix_(rows, columns)
-                seen = (stored != NODATA) & (sigma[here] > 0)
-                if not seen.any():
-                    continue
-                rest = stored[seen] - predicted[here][seen]
-                rest = (rest - np.median(rest)) / sigma[here][seen]
-                total += float(np.minimum(rest**2, _FAR_SIGMAS**2).sum())
-                count += rest.size
-            if count and total / count < least:
-                best, least = (down, across), total / count
-    return Displacement(rows=float(best[0]), columns=float(best[1]), error=_HALF)
+    side = range(-rule.reach_px, rule.reach_px + 1)
+    squares = {shift: _squares(observation, predictions, rule, shift) for shift in product(side, side)}
+    means = {shift: float(one.mean()) for shift, one in squares.items() if one.size >= _LEAST_POINTS}
+    still = squares[0, 0]
+    if (0, 0) not in means:
+        return Displacement(rows=0.0, columns=0.0, error=np.inf), False
+    best = min(means, key=lambda shift: (means[shift], abs(shift[0]) + abs(shift[1]), shift))
+    least = rule.sigmas * float(still.std()) * np.sqrt(2 / still.size)
+    found = Displacement(rows=float(best[0]), columns=float(best[1]), error=np.inf)
+    return found, means[0, 0] - means[best] > least
+
+
+def _squares(
+    observation: Observation, predictions: Predictions, rule: Registration, shift: tuple[int, int]
+) -> np.ndarray:
+    """Squared residuals in sigmas, (points,) float32, of an observation read so many rows and columns on."""
+    reach = rule.reach_px
+    rows, columns = (
+        np.arange(reach, size - reach, max(_COARSE * rule.step_px, size // _MOST_POINTS))
+        for size in observation.shape
+    )
+    here, there = np.ix_(rows, columns), np.ix_(rows + shift[0], columns + shift[1])
+    found = [np.zeros(0, np.float32)]
+    for name, (predicted, sigma) in predictions.items():
+        stored, spread = observation.values[name][there], sigma[here]
+        seen = (stored != NODATA) & (spread > 0)
+        if seen.any():
+            rest = stored[seen] - predicted[here][seen]
+            rest = (rest - np.median(rest)) / spread[seen]
+            found.append(np.minimum(rest**2, np.float32(_FAR_SIGMAS**2)))
+    return np.concatenate(found)
 
 
 def moved_back(observation: Observation, off: Displacement) -> Observation:

@@ -99,8 +99,8 @@ class Registration:
         """Refuse measures of too little."""
         if self.step_px < 1 or self.minimum_px < 10 or not 0 < self.least_px < self.most_px < self.reach_px:
             raise ValueError(
-                f"need step_px >= 1, minimum_px >= 10 and 0 < least_px < most_px < reach_px, got {self.step_px},"
-                f" {self.minimum_px}, {self.least_px}, {self.most_px} and {self.reach_px}"
+                "need step_px >= 1, minimum_px >= 10 and 0 < least_px < most_px < reach_px, got"
+                f" {self.step_px}, {self.minimum_px}, {self.least_px}, {self.most_px} and {self.reach_px}"
             )
 
 

@@ -81,8 +81,8 @@ class SceneRow:
     """
     reason: str
     """Why it is not read, a code; of a superseded one, the id of the newer. Of a read one what was decided
-    about it, such as `dark-targets:-0.1` for its offset, `moved:0.62` for a picture that lay so many pixels off
-    its place, or `displaced:2.41` for one that lay too far off to be used, with semicolons; else empty.
+    about it, with semicolons: `dark-targets:-0.1` for its offset, `moved:0.62` for a picture that lay so many
+    pixels off its place, `displaced:2.41` for one that lay too far off to be used; else empty.
     """
     clear_share: float
     """Share of the tile's pixels with a usable observation, 0-1."""
