@@ -77,7 +77,7 @@ def displacement(
     the grid, which decides which pixels are measured.
     """
     predictions = _predictions(observation, stream, baselines)
-    begin, is_better = _whole_pixels(observation, predictions, rule)
+    begin, is_better = _coarse_fit(observation, predictions, rule)
     still = Displacement(rows=0.0, columns=0.0, error=np.inf)
     found = _refined(observation, predictions, rule, corner, begin if is_better else still)
     if found is None or is_better or found.length <= _NEAR_PX:
@@ -108,7 +108,7 @@ def _refined(
     return found
 
 
-def _whole_pixels(
+def _coarse_fit(
     observation: Observation, predictions: Predictions, rule: Registration
 ) -> tuple[Displacement, bool]:
     """The whole pixels, within the rule's reach, by which an observation lies off the predictions at best: in
