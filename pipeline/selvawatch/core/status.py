@@ -16,12 +16,16 @@ class Status(IntEnum):
     """Was provisional; later observations spoke for forest. Reported with its reason, never deleted."""
     CLOSED = 4
     """Confirmed long ago and no longer growing."""
+    DIEBACK = 6
+    """Fell far, but slowly and together with its neighbours, as dying bamboo does: no alert. It may still be
+    confirmed where it falls at once. The code 5 is a pixel's in the state that nobody is told of."""
     NODATA = 255
     """Not monitored; the `reason` layer says why."""
 
 
 MOVES: dict[Status, frozenset[Status]] = {
-    Status.NONE: frozenset({Status.PROVISIONAL, Status.CONFIRMED, Status.NODATA}),
+    Status.NONE: frozenset({Status.PROVISIONAL, Status.CONFIRMED, Status.NODATA, Status.DIEBACK}),
+    Status.DIEBACK: frozenset({Status.NONE, Status.PROVISIONAL, Status.CONFIRMED, Status.NODATA}),
     Status.PROVISIONAL: frozenset({Status.CONFIRMED, Status.WITHDRAWN}),
     Status.CONFIRMED: frozenset({Status.CLOSED}),
     Status.WITHDRAWN: frozenset({Status.PROVISIONAL}),

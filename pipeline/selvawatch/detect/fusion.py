@@ -19,6 +19,7 @@ import xarray as xr
 from selvawatch.core.observation import Observation
 from selvawatch.core.raster_layers import LAYERS
 from selvawatch.core.status import Confidence, Reason, Status
+from selvawatch.detect.dieback import fell_slowly
 from selvawatch.detect.evidence import EvidenceRule, PreparedObservation
 from selvawatch.detect.halo import support_px
 from selvawatch.detect.kernels import fusion as kernels
@@ -158,7 +159,7 @@ def uncounted(state: xr.Dataset) -> xr.Dataset:
     return state.assign({name: xr.zeros_like(state[name]) for name in ("last_look", "looks_total")})
 
 
-def layers(state: xr.Dataset) -> xr.Dataset:
+def layers(state: xr.Dataset, rule: CommonShift | None = None) -> xr.Dataset:
     """The layers of `core.raster_layers.LAYERS` that a state says, (y, x), each of its type.
 
     Onset, its bounds and the observations are those of the run that raised the alert: until confirmation of
@@ -170,6 +171,8 @@ def layers(state: xr.Dataset) -> xr.Dataset:
     none where it is withdrawn. Confirmed with a run that began before, it is not monitored:
     `Reason.LOST_BEFORE`, with the onset and its bounds and no other day. No onset of an alert is earlier than
     the monitoring.
+
+    rule: by whose `dieback` a pixel without any other status dies back; None: none does.
     """
     flags = state["flags"].to_numpy()
     code = flags & kernels.STATUS_BITS
@@ -191,6 +194,8 @@ def layers(state: xr.Dataset) -> xr.Dataset:
     reason = np.where((reason == Reason.MONITORED) & before, Reason.LOST_BEFORE, reason)
     raised, withdrawn, open_run = (which & ~undecided for which in (raised, withdrawn, open_run))
     code = np.where(undecided, Status.NONE, code)
+    if rule is not None and rule.dieback is not None:
+        code = np.where((code == Status.NONE) & fell_slowly(state, rule.dieback), Status.DIEBACK, code)
     dated = (raised | withdrawn) & (reason == Reason.MONITORED)
     detected_on = state["detected_on"].to_numpy()
     detected_on = np.where(detected_on < since, np.where(suspected, decided_on, passed_on), detected_on)

@@ -2,6 +2,7 @@
 
 import math
 
+from selvawatch.detect.dieback import REACH_PX
 from selvawatch.detect.model import Model
 from selvawatch.detect.shift_rule import CommonShift
 
@@ -11,10 +12,10 @@ _APART = 2**40
 def halo_px(model: Model, rule: CommonShift, resolution: float, tile_px: int) -> int:
     """Pixels around a tile that its state must cover to be that of any other tiling of the grid.
 
-    As far as neighbours support, and from there to the end of the blocks that a shift is measured in: whole
-    blocks where a tile is cut into whole blocks, else as much as one could need.
+    As far as neighbours support and fall together, and from there to the end of the blocks that a shift is
+    measured in: whole blocks where a tile is cut into whole blocks, else as much as one could need.
     """
-    reach = halo(model, resolution)
+    reach = halo(model, resolution) if rule.dieback is None else max(halo(model, resolution), REACH_PX)
     by_blocks = rule.slow is not None or any(stream.haze is not None for stream in model.streams)
     if not by_blocks and not any(limit > 0 for limit in rule.most.values()):
         return reach

@@ -1,7 +1,7 @@
 """How the shift that a neighbourhood shares on one day is measured, as plain numbers."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
 FOLLOWED = ("ndvi", "nbr")
 """Indices whose slow fall a state can hold."""
@@ -79,6 +79,26 @@ class SlowFall:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Dieback:
+    """From which slow fall on a pixel without an alert is said to die back (`detect.dieback`)."""
+
+    together: Mapping[str, float]
+    """Least mean slow fall of a pixel and its eight neighbours, by index, in its units; each must be reached.
+    """
+    share: float
+    """Least part of that mean which the pixel must have fallen by itself."""
+
+    def __post_init__(self) -> None:
+        """Refuse what noise would reach, or no state can hold."""
+        if unknown := sorted(set(self.together) - set(FOLLOWED)):
+            raise ValueError(f"together names {unknown}, need some of {', '.join(FOLLOWED)}")
+        if not self.together or not all(least > 0 for least in self.together.values()):
+            raise ValueError(f"together is {dict(self.together)}, need at least one index, each above 0")
+        if not 0 <= self.share <= 1:
+            raise ValueError(f"share is {self.share}, need 0 to 1")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Registration:
     """How far a picture lies off its place is measured and mended (`detect.registration`)."""
 
@@ -125,6 +145,13 @@ class CommonShift:
     """How slow falls are followed; None: they are not."""
     registration: Registration | None = None
     """How pictures that lie off are mended; None: they are not."""
+    dieback: Dieback | None = None
+    """When slow falls are said; None: never. It is read off a state, and decides none of its sums."""
+
+    @property
+    def deciding(self) -> dict[str, object]:
+        """What decides the sums of a state, as plain values by name."""
+        return {name: value for name, value in asdict(self).items() if name != "dieback"}
 
     def __post_init__(self) -> None:
         """Refuse blocks without samples."""
@@ -144,3 +171,6 @@ class CommonShift:
             )
         if strange := {name: limit for name, limit in self.most.items() if not limit >= 0}:
             raise ValueError(f"most is {strange}, need 0 or more")
+        said = () if self.dieback is None or self.slow is None else self.dieback.together
+        if self.slow is not None and (missing := sorted(set(said) - set(self.slow.rates))):
+            raise ValueError(f"dieback.together names {missing}, which slow.rates does not follow")

@@ -11,7 +11,7 @@ import xarray as xr
 from selvawatch.core.days import to_times
 from selvawatch.core.observation import Observation
 from selvawatch.core.stack import NODATA
-from selvawatch.core.status import Reason
+from selvawatch.core.status import Reason, Status
 from selvawatch.detect.baseline import fit_baselines, forest_reason
 from selvawatch.detect.charts.chart_models import ChartDetector, Detector, base_of
 from selvawatch.detect.evidence import EvidenceRule
@@ -41,6 +41,8 @@ class Watched:
     """bool: the pixel was monitored."""
     last_day: int
     """Day of the last observation."""
+    dying: np.ndarray | None = None
+    """bool: the pixel stands as `Status.DIEBACK` at the end; None: the detector knows no such status."""
     notes: tuple[str, ...] = ()
     """What a reader of the figures must know of the detector."""
 
@@ -88,7 +90,7 @@ def watch(
         state = uncounted(advance(model, baselines, state, manner.lead, rule=shared, workers=workers))
     if not manner.scored:
         state = advance(model, baselines, state, observations, rule=shared, workers=workers)
-        return _watched(state, np.zeros((reason.sizes["y"], reason.sizes["x"])))
+        return _watched(state, np.zeros((reason.sizes["y"], reason.sizes["x"])), shared)
     shape = (reason.sizes["y"], reason.sizes["x"])
     score, best_day = np.zeros(shape), np.full(shape, NODATA)
     limits = (model.optical, model.radar, model.joint)
@@ -104,7 +106,7 @@ def watch(
             reached = state[f"sum_{kind}"].to_numpy() * (model.unit / limit.confirmed_alone)
             np.maximum(score, reached, out=score)
     least = np.minimum(best_day * (model.unit / model.joint.confirmed_alone), 0)
-    return _watched(state, np.where(score > 0, score, least))
+    return _watched(state, np.where(score > 0, score, least), shared)
 
 
 def _watch_chart(
@@ -156,13 +158,15 @@ def _watch_chart(
     )
 
 
-def _watched(state: xr.Dataset, score: np.ndarray) -> Watched:
-    found = layers(state)
+def _watched(state: xr.Dataset, score: np.ndarray, shared: CommonShift | None) -> Watched:
+    found = layers(state, shared)
+    said = shared is not None and shared.slow is not None and shared.dieback is not None
     return Watched(
         confirmed_on=found["confirmed_on"].to_numpy().astype(np.int64),
         score=score,
         watched=found["reason"].to_numpy() == Reason.MONITORED,
         last_day=int(state.attrs["until"]),
+        dying=found["status"].to_numpy() == Status.DIEBACK if said else None,
     )
 
 

@@ -176,11 +176,15 @@ def validate_cube(
             notes,
         ),
     )
-    return replace(report, classes=_by_class(cube, confirmed_on, years))
+    return replace(report, classes=_by_class(cube, confirmed_on, years, watched.dying))
 
 
-def _by_class(cube: ReferenceCube, confirmed_on: np.ndarray, years: np.ndarray) -> tuple[ClassFigures, ...]:
-    """What was confirmed of each class that a cube has; confirmed_on, years: (n,) over its pixels."""
+def _by_class(
+    cube: ReferenceCube, confirmed_on: np.ndarray, years: np.ndarray, dying: np.ndarray | None
+) -> tuple[ClassFigures, ...]:
+    """What was confirmed of each class that a cube has, and what died back; confirmed_on, years: (n,) over
+    its pixels; dying: (y, x) bool.
+    """
     if cube.classes is None:
         return ()
     codes, break_day = cube.classes.ravel(), cube.break_day.ravel()
@@ -198,6 +202,7 @@ def _by_class(cube: ReferenceCube, confirmed_on: np.ndarray, years: np.ndarray) 
                 confirmed=int((units & confirmed).sum()),
                 found=int((units & lost & confirmed & (confirmed_on >= break_day)).sum()),
                 per_1000_km2_year=1000.0 * false / ground if ground else 0.0,
+                dieback=None if dying is None else int((units & dying.ravel()).sum()),
             )
         )
     return tuple(found)

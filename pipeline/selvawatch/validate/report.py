@@ -46,6 +46,8 @@ class ClassFigures:
     """Lost units that were confirmed on or after their day."""
     per_1000_km2_year: float
     """Confirmed units without a loss by the ground and time on which the class was watched."""
+    dieback: int | None = None
+    """Units that stood as dying back at the end, which is no alert; None: the detector says it of none."""
 
     def as_json(self) -> dict[str, JsonValue]:
         """The figures as a JSON object."""
@@ -54,6 +56,7 @@ class ClassFigures:
             "lost": self.lost,
             "confirmed": self.confirmed,
             "found": self.found,
+            "dieback": self.dieback,
             "false_per_1000_km2_year": round(self.per_1000_km2_year, DECIMALS),
         }
 
@@ -62,6 +65,7 @@ class ClassFigures:
         """For people."""
         parts = [f"{self.name}: {self.confirmed} of {self.n} confirmed ({self.confirmed / self.n:.1%})"]
         parts += [f"{self.found} of {self.lost} lost found"] if self.lost else []
+        parts += [] if self.dieback is None else [f"{self.dieback} die back ({self.dieback / self.n:.1%})"]
         return ", ".join([*parts, f"{self.per_1000_km2_year:.0f} false per 1,000 km2 and year"])
 
 

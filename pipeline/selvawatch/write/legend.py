@@ -35,6 +35,7 @@ LEGENDS: dict[str, tuple[Swatch, ...]] = {
         _swatch(Status.CONFIRMED, (176, 42, 48), "confirmed"),
         _swatch(Status.WITHDRAWN, (120, 144, 168), "withdrawn"),
         _swatch(Status.CLOSED, (96, 57, 44), "closed"),
+        _swatch(Status.DIEBACK, (168, 162, 60), "slow fall, no alert"),
         _swatch(Status.NODATA, (255, 255, 255), "not monitored", opaque=False),
     ),
     "confidence": (

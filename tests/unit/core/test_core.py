@@ -127,6 +127,7 @@ def test_no_move_leads_out_of_closed_and_every_status_has_a_row():
     assert set(MOVES) == set(Status)
     assert not MOVES[Status.CLOSED]
     assert Status.WITHDRAWN not in MOVES[Status.NONE]
+    assert Status.CONFIRMED in MOVES[Status.DIEBACK]
 
 
 def test_hectares_agree_with_the_ellipsoid_where_utm_does_not():

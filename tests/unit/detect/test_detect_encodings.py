@@ -27,6 +27,7 @@ ROW = layers(
     (Status.CONFIRMED, Confidence.HIGH, "2023-12-31", 5),
     (Status.CLOSED, Confidence.HIGHEST, "2021-01-01", 9),
     (Status.WITHDRAWN, Confidence.NONE, "2024-07-02", 0),
+    (Status.DIEBACK, Confidence.NONE, "", 0),
     (Status.NODATA, 255, "", 0),
 )
 
@@ -45,18 +46,18 @@ def test_date_conf_is_the_published_example(onset, confidence, value):
 
 
 def test_date_conf_leaves_out_what_is_no_alert():
-    assert row(encodings.gfw_date_conf(ROW)) == [0, 23471, 23471, 33287, 42193, 0, 0]
+    assert row(encodings.gfw_date_conf(ROW)) == [0, 23471, 23471, 33287, 42193, 0, 0, 0]
     assert encodings.gfw_date_conf(ROW).dtype == np.uint16
 
 
 def test_radd_dates_are_year_and_day_of_year():
-    assert row(encodings.radd_date(ROW)) == [0, 24184, 24184, 23365, 21001, 0, 0]
-    assert row(encodings.radd_alert(ROW)) == [0, 2, 2, 3, 3, 0, 0]
+    assert row(encodings.radd_date(ROW)) == [0, 24184, 24184, 23365, 21001, 0, 0, 0]
+    assert row(encodings.radd_alert(ROW)) == [0, 2, 2, 3, 3, 0, 0, 0]
 
 
 def test_dist_statuses_are_the_classes_of_more_than_half():
-    assert row(encodings.dist_status(ROW)) == [0, 4, 5, 6, 8, 0, 255]
-    assert row(encodings.dist_date(ROW)) == [0, 1279, 1279, 1095, 1, 0, -1]
+    assert row(encodings.dist_status(ROW)) == [0, 4, 5, 6, 8, 0, 0, 255]
+    assert row(encodings.dist_date(ROW)) == [0, 1279, 1279, 1095, 1, 0, 0, -1]
 
 
 @pytest.mark.parametrize(

@@ -26,14 +26,18 @@ RULE = replace(
 SIDE = 32
 
 
-def after(falls, rule=RULE, seed=3):
+def after(falls, rule=RULE, seed=3, days=360):
     """Layers after a year of one observation in eight days; falls: day since the start -> (y, x) fall."""
+    return fusion.layers(state_after(falls, rule, seed, days), rule)
+
+
+def state_after(falls, rule=RULE, seed=3, days=360):
     rng = np.random.default_rng(seed)
     shape = (SIDE, SIDE)
     reason = xr.DataArray(np.full(shape, Reason.MONITORED, np.uint8), dims=("y", "x"))
     state = fusion.start(MODEL, reason, resolution=30.0)
     observations = []
-    for day in range(0, 360, 8):
+    for day in range(0, days, 8):
         fall = falls(day) + rng.normal(0, 0.008, shape)
         observations.append(
             observation(
@@ -44,8 +48,7 @@ def after(falls, rule=RULE, seed=3):
                 mndwi=LEVELS["mndwi"],
             )
         )
-    state = fusion.advance(MODEL, quiet_baselines(shape), state, observations, rule=rule)
-    return fusion.layers(state)
+    return fusion.advance(MODEL, quiet_baselines(shape), state, observations, rule=rule)
 
 
 def confirmed(layers):

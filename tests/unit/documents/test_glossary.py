@@ -76,7 +76,7 @@ VOCABULARY_OF = {
     "scene reasons": "scene_reason",
 }
 """Vocabulary of `write.language` by heading, where the codes have words."""
-IN_RASTERS_ALONE = {"none", "nodata"}
+IN_RASTERS_ALONE = {"none", "dieback", "nodata"}
 """Codes of a heading with words that have none themselves."""
 
 RETIRED = frozenset(

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from make_world import FACTORS, make_world
@@ -5,9 +7,12 @@ from make_world import FACTORS, make_world
 from conftest import ROOT
 from selvawatch.core.settings import load
 from selvawatch.detect.model import Model
+from selvawatch.detect.shift_rule import CommonShift
 from selvawatch.errors import LayerError
 from selvawatch.validate.judge_raster import validate_cube
 from selvawatch.validate.reference_cube import CLASSES, open_cube
+
+NUMBERS = ((Model, "fused.toml"), (CommonShift, "common.toml"))
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +62,18 @@ def test_figures_by_class_add_up_to_those_of_all(made):
     stable = next(one for one in report.classes if one.name == "stable-forest")
     assert report.as_json()["by_class"]["stable-forest"]["n"] == stable.n
     assert any(line.startswith("stable-forest: ") for line in report.lines())
+
+
+def test_what_dies_back_is_counted_by_class_and_unknown_where_it_is_not_said(made):
+    model, shared = (load(kind, ROOT / "models" / name) for kind, name in NUMBERS)
+    report = validate_cube(made, "every", model, shared=shared)
+    figures = report.as_json()["by_class"].values()
+    assert all(0 <= one["dieback"] <= one["n"] - one["confirmed"] for one in figures)
+    for silent in (None, replace(shared, dieback=None), replace(shared, slow=None)):
+        other = validate_cube(made, "every", model, shared=silent)
+        assert {one["dieback"] for one in other.as_json()["by_class"].values()} == {None}
+        assert not any("die back" in one.line for one in other.classes)
+    assert all(" die back (" in one.line for one in report.classes)
 
 
 def test_classes_of_another_shape_are_refused_in_one_line(made, tmp_path):

@@ -174,7 +174,7 @@ def baseline_rule_of(site: Site) -> str:
         {
             "version": STATE_VERSION,
             "model": site.model.digest,
-            "common": asdict(site.common_shift),
+            "common": site.common_shift.deciding,
             "recipe": site.recipe.digest,
             "halo": site.halo_px,
             "history": [str(days.history_from), str(days.history_to), str(days.monitoring_from)],

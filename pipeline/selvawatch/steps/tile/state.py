@@ -80,7 +80,7 @@ def advance_state(
         states[DELAYED] = (tile_state.delayed, _delayed(sums, tile_state.delayed.observations, before))
     found = with_displaced(scene_records, fusion.displaced(states[""][1]))
     layers = {
-        which: inner_pixels(fusion.layers(state), context.site.halo_px)
+        which: inner_pixels(fusion.layers(state, context.site.common_shift), context.site.halo_px)
         for which, (_, state) in states.items()
     }
     inner = inner_pixels(baselines, int(baselines.attrs.get("halo", 0)))
