@@ -164,7 +164,7 @@ The cube is the synthetic reference cube with its default seed (500 x 500 pixels
 * Robust fit of one index (own screening, two refits): {ndvi["fit_px_s"] / fastest_fit:.0f} x the fastest fit of a peer, {ndvi["fit_px_s"] / screened:.0f} x nrt's screened CCDC fit.
 * Update of one observation: {ndvi["update_px_s"] / fastest_update:.1f} x the fastest update of a peer; in plain passes of two threads over the same bytes: {passes}.
 * Running state {ndvi["running_bytes"]:.0f} B/px with all sums; baseline {ndvi["baseline_bytes_per_index"]:.0f} B/px and index with two harmonics.
-* `ours` reads several indices, each with a fit of its own: its fit and update include all of them. The update shown is that of its slowest stream.
+* `ours` reads several indices, each screened by itself; they share the design of the first fit. Fit and update include all of them. The update shown is that of its slowest stream.
 * nrt reads NDVI (its screened CCDC green and SWIR besides, in the fit) with the best settings found for each on this generator, or its defaults where
   those are best; it has one thread in the update. pyxccd works pixel by pixel in one process on six bands: {measured["pyxccd COLD"]["judged"]} pixels were drawn,
   its alert is the fourth consecutive observation (`conse=4`), and COLD has no update. Fits of pyxccd do more than a baseline (segments, six bands).

@@ -1,6 +1,6 @@
 """Baselines of all indices of a tile, and which of its pixels can be monitored."""
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping, Sequence
 
 import dask
 import dask.array as da
@@ -59,23 +59,20 @@ def fit_baselines(
     fallback = False
     known = None if forest is None else forest.to_numpy().astype(bool)
     near = known if known is None or around is None else known & around.to_numpy().astype(bool)
+    fitted = _fit_all(model, stacks, known, near, workers)
     for stream, index in model.pairs():
-        stack = stacks.get((stream.stream, index.index))
         mask = known if index.reference is not None else None
         fallback = fallback or mask is not None
-        planes: np.ndarray | da.Array
-        if stack is None and mask is None:
+        planes = fitted.get((stream.stream, index.index))
+        if planes is None and mask is None:
             terms = index.harmonic.terms
             if terms not in absent:
                 absent[terms] = _split(_nothing(index, shape), terms)
             parts = absent[terms]
             variables |= {name_of(stream.stream, index.index, part): value for part, value in parts.items()}
             continue
-        if stack is None:
+        if planes is None:
             planes = _baseline_planes(_nothing(index, shape), None, mask, None, index)
-        else:
-            _check_scale(stream, index, check_stack(stack))
-            planes = _fit(stack, mask, near, index, workers)
         for part, value in _split(planes, index.harmonic.terms).items():
             variables[name_of(stream.stream, index.index, part)] = value
     if fallback and near is not None:
@@ -154,45 +151,93 @@ def _nothing(index: IndexModel, shape: tuple[int, int]) -> np.ndarray:
     return np.zeros((index.harmonic.terms + kernels.EXTRA, *shape), np.int16)
 
 
+def _fit_all(
+    model: Model,
+    stacks: Mapping[tuple[str, str], xr.DataArray],
+    forest: np.ndarray | None,
+    near: np.ndarray | None,
+    workers: int,
+) -> dict[tuple[str, str], np.ndarray | da.Array]:
+    """Quantised planes, (terms + EXTRA, y, x) int16, of the indices that have a history.
+
+    Indices of a stream with the same dates, chunks and rule of the fit are fitted together.
+    """
+    groups: dict[tuple[Hashable, ...], list[IndexModel]] = {}
+    for stream, index in model.pairs():
+        stack = stacks.get((stream.stream, index.index))
+        if stack is None:
+            continue
+        _check_scale(stream, index, check_stack(stack))
+        rule, dates = index.harmonic, stack["time"].values.tobytes()
+        alike = (stream.stream, rule.harmonics, rule.ridge, rule.screens, dates, stack.chunks)
+        groups.setdefault(alike, []).append(index)
+    return {
+        (str(alike[0]), index.index): planes
+        for alike, indices in groups.items()
+        for index, planes in zip(
+            indices,
+            _fit([stacks[str(alike[0]), index.index] for index in indices], forest, near, indices, workers),
+            strict=True,
+        )
+    }
+
+
 def _fit(
-    stack: xr.DataArray, forest: np.ndarray | None, near: np.ndarray | None, index: IndexModel, workers: int
-) -> np.ndarray | da.Array:
-    """Quantised planes of one index, (terms + EXTRA, y, x) int16."""
-    days = day_numbers(stack["time"].values)
-    rule = index.reference
-    if stack.chunks is None:
-        values = stack.to_numpy()
-        planes = harmonic.fit_block(values, days, index.harmonic, workers)
-        levels = None
-        if (
-            rule is not None
-            and forest is not None
-            and near is not None
-            and _short(planes, forest, index).any()
-        ):
-            levels = np.array([forest_level(observation, near, rule) for observation in values])
-        return _baseline_planes(planes, values, forest, levels, index)
-    chunks = stack.chunks[1:]
-    arguments: list[da.Array | None] = [None, None]
-    if rule is not None and forest is not None and near is not None:
+    stacks: Sequence[xr.DataArray],
+    forest: np.ndarray | None,
+    near: np.ndarray | None,
+    indices: Sequence[IndexModel],
+    workers: int,
+) -> Sequence[np.ndarray | da.Array]:
+    """Quantised planes of indices of the same dates, chunks and rule of the fit."""
+    days, rule, chunks = day_numbers(stacks[0]["time"].values), indices[0].harmonic, stacks[0].chunks
+    masks = [forest if index.reference is not None else None for index in indices]
+    if chunks is None:
+        blocks = [stack.to_numpy() for stack in stacks]
+        fitted = harmonic.fit_together(blocks, days, rule, workers)
+        return [
+            _baseline_planes(planes, block, mask, _levels(planes, block, mask, near, index), index)
+            for planes, block, mask, index in zip(fitted, blocks, masks, indices, strict=True)
+        ]
+    arguments: list[da.Array | None] = [stack.data for stack in stacks]
+    for stack, mask, index in zip(stacks, masks, indices, strict=True):
+        if index.reference is None or mask is None or near is None:
+            arguments += [None, None]
+            continue
         level = dask.delayed(_level)
         observations = [
-            da.from_delayed(level(observation, near, rule), (), np.float64) for observation in stack.data
+            da.from_delayed(level(observation, near, index.reference), (), np.float64)
+            for observation in stack.data
         ]
-        arguments = [
-            da.from_array(forest, chunks=chunks)[None],
+        arguments += [
+            da.from_array(mask, chunks=chunks[1:])[None],
             da.stack(observations).rechunk(-1)[:, None, None],
         ]
-    return da.map_blocks(
+    terms = rule.terms + kernels.EXTRA
+    fitted = da.map_blocks(
         _fit_chunk,
-        stack.data,
         *arguments,
-        days,
-        index,
+        days=days,
+        indices=tuple(indices),
         dtype=np.int16,
-        chunks=((index.harmonic.terms + kernels.EXTRA,), *chunks),
+        chunks=((len(indices) * terms,), *chunks[1:]),
         meta=np.empty((0, 0, 0), np.int16),
     )
+    return [fitted[number * terms : (number + 1) * terms] for number in range(len(indices))]
+
+
+def _levels(
+    planes: np.ndarray,
+    block: np.ndarray,
+    forest: np.ndarray | None,
+    near: np.ndarray | None,
+    index: IndexModel,
+) -> np.ndarray | None:
+    """(time,) float64 levels of the forest around, where a history is so short that they are needed."""
+    rule = index.reference
+    if rule is None or forest is None or near is None or not _short(planes, forest, index).any():
+        return None
+    return np.array([forest_level(observation, near, rule) for observation in block])
 
 
 def _level(observation: np.ndarray, forest: np.ndarray, rule: SpatialReference) -> np.ndarray:
@@ -200,20 +245,24 @@ def _level(observation: np.ndarray, forest: np.ndarray, rule: SpatialReference) 
 
 
 def _fit_chunk(
-    block: np.ndarray,
-    forest: np.ndarray | None,
-    levels: np.ndarray | None,
-    days: np.ndarray,
-    index: IndexModel,
+    *arguments: np.ndarray | None, days: np.ndarray, indices: tuple[IndexModel, ...]
 ) -> np.ndarray:
-    planes = harmonic.fit_block(block, days, index.harmonic, 1)
-    return _baseline_planes(
-        planes,
-        block,
-        None if forest is None else forest[0],
-        None if levels is None else levels[:, 0, 0],
-        index,
-    )
+    """Planes of a block's indices, one index behind the other; arguments: the block of each index, (time, y,
+    x), and then its forest, (1, y, x), and levels, (time, 1, 1).
+    """
+    count = len(indices)
+    blocks = [block for block in arguments[:count] if block is not None]
+    fitted = harmonic.fit_together(blocks, days, indices[0].harmonic, 1)
+    masks, levels = arguments[count::2], arguments[count + 1 :: 2]
+    for planes, block, mask, level, index in zip(fitted, blocks, masks, levels, indices, strict=True):
+        _baseline_planes(
+            planes,
+            block,
+            None if mask is None else mask[0],
+            None if level is None else level[:, 0, 0],
+            index,
+        )
+    return fitted.reshape(-1, *fitted.shape[2:])
 
 
 def _short(planes: np.ndarray, forest: np.ndarray, index: IndexModel) -> np.ndarray:

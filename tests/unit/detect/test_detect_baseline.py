@@ -113,6 +113,21 @@ def test_lazy_histories_give_the_same_baselines_and_reasons():
     )
 
 
+@pytest.mark.parametrize("chunks", [None, {"y": 1, "x": 37}])
+def test_indices_of_a_stream_have_the_baselines_they_have_alone(chunks):
+    values = history(np.random.default_rng(6))
+    for index in ("nbr", "mndwi"):
+        values["sentinel-2", index][values["sentinel-2", "ndvi"] == NODATA] = NODATA
+    values["sentinel-2", "mndwi"] = values["sentinel-2", "mndwi"][:-3]
+    values["sentinel-2", "nbr"][:, 1, 5] = NODATA
+    given = {key: one if chunks is None else one.chunk(chunks) for key, one in stacks(values).items()}
+    together = fit_baselines(MODEL, given).compute()
+    for key, one in given.items():
+        alone = fit_baselines(MODEL, {key: one}).compute()
+        names = [name for name in alone if str(name).startswith(".".join(key))]
+        xr.testing.assert_identical(together[names], alone[names])
+
+
 def test_neither_history_nor_mask_is_refused():
     with pytest.raises(StackError, match="neither"):
         fit_baselines(MODEL, {})

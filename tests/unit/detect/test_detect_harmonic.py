@@ -87,8 +87,10 @@ def test_the_kernel_is_the_slow_fit(harmonics, ridge):
             assert abs(int(fitted["kept"][0, pixel]) - 100 * share) <= 0.51
             assert abs(int(fitted["shift"][0, pixel]) - 20 * shift) <= 0.6
     # an observation within a rounding of the bound may fall on either side in float32; the rest agree to one
-    # unit sert off_kept <= 2 sert np.sort(off_terms)[:-3].max() <= 0.6 sert np.sort(off_sigma)[:-3].max() <=
-    # 0.6
+    # unit
+    assert off_kept <= 2
+    assert np.sort(off_terms)[:-3].max() <= 0.6
+    assert np.sort(off_sigma)[:-3].max() <= 0.6
 
 
 def test_missed_clouds_do_not_move_the_baseline():
@@ -167,32 +169,30 @@ def of_same_scenes(count=3, pixels=40):
 
 
 @pytest.mark.parametrize("count", [2, 3, 4])
-def test_indices_fitted_together_are_those_fitted_alone_where_nothing_lies_off(count):
+@pytest.mark.parametrize("harmonics", [1, 2, 3])
+def test_indices_fitted_together_are_those_fitted_alone(count, harmonics):
     stacks, days = of_same_scenes(count)
-    wide = rule(screens=(9.0, 9.0))
-    together = harmonic.fit_together(stacks, days, wide, 1)
+    narrow = rule(screens=(2.0, 3.0), harmonics=harmonics)
+    together = harmonic.fit_together(stacks, days, narrow, 1)
     for number, of_index in enumerate(stacks):
-        np.testing.assert_array_equal(together[number], harmonic.fit_block(of_index, days, wide, 1))
+        np.testing.assert_array_equal(together[number], harmonic.fit_block(of_index, days, narrow, 1))
 
 
 def test_pixels_seen_by_one_index_alone_are_fitted_index_by_index():
-    stacks, days = of_same_scenes()
-    stacks[1][3::4, 0, ::2] = NODATA
+    stacks, days = of_same_scenes(pixels=600)
+    stacks[1][3::4, 0, :3] = NODATA
+    stacks[2][40:, 0, 599] = NODATA
     together = harmonic.fit_together(stacks, days, rule(), 1)
     for number, of_index in enumerate(stacks):
-        alone = harmonic.fit_block(of_index, days, rule(), 1)
-        np.testing.assert_array_equal(together[number][:, :, ::2], alone[:, :, ::2])
+        np.testing.assert_array_equal(together[number], harmonic.fit_block(of_index, days, rule(), 1))
 
 
-def test_what_lies_off_in_one_index_enters_the_fit_of_none():
+def test_what_lies_off_in_one_index_stays_in_the_fits_of_the_others():
     stacks, days = of_same_scenes()
     wide = rule(screens=(6.0, 6.0))
+    before = harmonic.fit_together(stacks, days, wide, 1)
     date = int(np.flatnonzero(stacks[0][:, 0, 0] != NODATA)[5])
     stacks[0][date, 0, 0] = 1_000
-    together = harmonic.fit_together(stacks, days, wide, 1)
-    without = stacks[1].copy()
-    without[date, 0, 0] = NODATA
-    terms = wide.terms
-    apart, alone = (harmonic.fit_block(one, days, wide, 1)[:terms, 0, 0] for one in (without, stacks[1]))
-    assert np.abs(together[1][:terms, 0, 0].astype(int) - apart).max() <= 1
-    assert (apart != alone).any()
+    after = harmonic.fit_together(stacks, days, wide, 1)
+    assert after[0, wide.terms + 1, 0, 0] == before[0, wide.terms + 1, 0, 0] - 1
+    np.testing.assert_array_equal(after[1:], before[1:])

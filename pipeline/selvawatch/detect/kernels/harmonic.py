@@ -1,8 +1,8 @@
 """Masked harmonic least squares with screened refits, time-major int16 in, SIMD across pixels.
 
 For a harmonic basis the Gram matrix of masked observations has 4H + 1 distinct entries: sums of cos and sin
-of 0..2H times the yearly angle (product-to-sum). Indices that are made of the same scenes share it: they are
-screened together, so that one design and one factorisation serve all of them. A tile of pixels is copied next
+of 0..2H times the yearly angle (product-to-sum). Indices of the same scenes share it, and its factor, until
+what each of them screens out tells them apart: in the first fit. A tile of pixels is copied next
 to each other first, so that every pass but the first reads from cache; sums lie in flat scratch, one lane of
 pixels behind the other.
 """
@@ -90,65 +90,33 @@ def _sum_values(sums: np.ndarray, group: np.ndarray, trig: np.ndarray, date: int
             odd[p] = fma(y3[p], b3, fma(y2[p], b2, fma(y1[p], b1, fma(y0[p], b0, odd[p]))))
 
 
-@nb.njit("void(int16[::1], float32[::1])", nogil=True, cache=True, error_model="numpy")
-def _weigh(tile: np.ndarray, weights: np.ndarray) -> None:
-    """Leave weights of four dates of a lane where one index was seen, and clear the others, in place.
+@nb.njit(
+    "void(int16[::1], float32[::1], float32[::1], float32[::1])", nogil=True, cache=True, error_model="numpy"
+)
+def _weigh(tile: np.ndarray, centre: np.ndarray, weights: np.ndarray, values: np.ndarray) -> None:
+    """Weights of four dates of a lane, 1 where the index was seen, and its centred values, 0 elsewhere.
 
-    tile: int16, the four dates `TILE` pixels apart; weights: four lanes.
+    tile: int16, the four dates `TILE` pixels apart; centre: one lane; weights, values: four lanes, out.
     """
     o0, o1 = tile[:LANE], tile[TILE : TILE + LANE]
     o2, o3 = tile[2 * TILE : 2 * TILE + LANE], tile[3 * TILE : 3 * TILE + LANE]
     zero, one = np.float32(0), np.float32(1)
     for p in range(LANE):
-        weights[p] *= one if o0[p] != NODATA else zero
-        weights[LANE + p] *= one if o1[p] != NODATA else zero
-        weights[2 * LANE + p] *= one if o2[p] != NODATA else zero
-        weights[3 * LANE + p] *= one if o3[p] != NODATA else zero
-
-
-@nb.njit(
-    "void(int16[::1], float32[::1], float32[::1], float32[::1])", nogil=True, cache=True, error_model="numpy"
-)
-def _centre(tile: np.ndarray, centre: np.ndarray, weights: np.ndarray, values: np.ndarray) -> None:
-    """Centred values of four dates of a lane, 0 where they have no weight, as `_weigh` has them."""
-    o0, o1 = tile[:LANE], tile[TILE : TILE + LANE]
-    o2, o3 = tile[2 * TILE : 2 * TILE + LANE], tile[3 * TILE : 3 * TILE + LANE]
-    zero = np.float32(0)
-    for p in range(LANE):
         middle = centre[p]
-        y0, y1 = np.float32(o0[p]) - middle, np.float32(o1[p]) - middle
-        y2, y3 = np.float32(o2[p]) - middle, np.float32(o3[p]) - middle
-        values[p] = y0 if weights[p] > zero else zero
-        values[LANE + p] = y1 if weights[LANE + p] > zero else zero
-        values[2 * LANE + p] = y2 if weights[2 * LANE + p] > zero else zero
-        values[3 * LANE + p] = y3 if weights[3 * LANE + p] > zero else zero
-
-
-@nb.njit("void(float32[::1], float32[::1], float32[::1])", nogil=True, cache=True, error_model="numpy")
-def _walk(rests: np.ndarray, weights: np.ndarray, walked: np.ndarray) -> None:
-    """Move the walk of the residuals that have weight by four dates, and keep how far it came, in place.
-
-    rests, weights: four lanes; walked: two lanes, the walk and its reach.
-    """
-    zero = np.float32(0)
-    for p in range(LANE):
-        now, far = walked[p], walked[LANE + p]
-        r0, r1, r2, r3 = rests[p], rests[LANE + p], rests[2 * LANE + p], rests[3 * LANE + p]
-        now += r0 if weights[p] > zero else zero
-        far = abs(now) if abs(now) > far else far
-        now += r1 if weights[LANE + p] > zero else zero
-        far = abs(now) if abs(now) > far else far
-        now += r2 if weights[2 * LANE + p] > zero else zero
-        far = abs(now) if abs(now) > far else far
-        now += r3 if weights[3 * LANE + p] > zero else zero
-        far = abs(now) if abs(now) > far else far
-        walked[p], walked[LANE + p] = now, far
+        weights[p] = one if o0[p] != NODATA else zero
+        weights[LANE + p] = one if o1[p] != NODATA else zero
+        weights[2 * LANE + p] = one if o2[p] != NODATA else zero
+        weights[3 * LANE + p] = one if o3[p] != NODATA else zero
+        values[p] = np.float32(o0[p]) - middle if o0[p] != NODATA else zero
+        values[LANE + p] = np.float32(o1[p]) - middle if o1[p] != NODATA else zero
+        values[2 * LANE + p] = np.float32(o2[p]) - middle if o2[p] != NODATA else zero
+        values[3 * LANE + p] = np.float32(o3[p]) - middle if o3[p] != NODATA else zero
 
 
 def _screens(harmonics: int) -> tuple[Callable[..., None], Callable[..., None]]:
-    """Screening of four dates of one index for one number of harmonics; the other one keeps residuals."""
+    """Screening of four dates of one index for one number of harmonics; the other one walks its residuals."""
     terms = 2 * harmonics + 1
-    centre, bound = terms * LANE, (terms + 1) * LANE
+    centre, bound, at_walk = terms * LANE, (terms + 1) * LANE, (terms + 2) * LANE
 
     @nb.njit(
         "float32(float32, UniTuple(float32, 7), UniTuple(float32, 7))",
@@ -185,12 +153,19 @@ def _screens(harmonics: int) -> tuple[Callable[..., None], Callable[..., None]]:
     with_id(seven, f"seven {harmonics}")
 
     @nb.njit(
-        "void(int16[::1], float32[::1], float32[:,::1], int64, float32[::1])",
+        "void(int16[::1], float32[::1], float32[:,::1], int64, float32[::1], float32[::1])",
         nogil=True,
         cache=True,
         error_model="numpy",
     )
-    def screen(tile: np.ndarray, lane: np.ndarray, trig: np.ndarray, date: int, weights: np.ndarray) -> None:
+    def screen(
+        tile: np.ndarray,
+        lane: np.ndarray,
+        trig: np.ndarray,
+        date: int,
+        weights: np.ndarray,
+        values: np.ndarray,
+    ) -> None:
         """As `_weigh`, and without what lies further off than the bound.
 
         lane: (terms + 4) lanes: coefficients, centre, bound; trig: (dates, 4H + 1).
@@ -202,62 +177,67 @@ def _screens(harmonics: int) -> tuple[Callable[..., None], Callable[..., None]]:
         zero, one = np.float32(0), np.float32(1)
         for p in range(LANE):
             beta, middle, far = seven(lane, p, LANE), lane[centre + p], lane[bound + p]
-            r0 = less_fit(np.float32(o0[p]) - middle, beta, a0)
-            r1 = less_fit(np.float32(o1[p]) - middle, beta, a1)
-            r2 = less_fit(np.float32(o2[p]) - middle, beta, a2)
-            r3 = less_fit(np.float32(o3[p]) - middle, beta, a3)
-            w0, w1, w2, w3 = weights[p], weights[LANE + p], weights[2 * LANE + p], weights[3 * LANE + p]
-            weights[p] = w0 * (one if (o0[p] != NODATA) & (abs(r0) <= far) else zero)
-            weights[LANE + p] = w1 * (one if (o1[p] != NODATA) & (abs(r1) <= far) else zero)
-            weights[2 * LANE + p] = w2 * (one if (o2[p] != NODATA) & (abs(r2) <= far) else zero)
-            weights[3 * LANE + p] = w3 * (one if (o3[p] != NODATA) & (abs(r3) <= far) else zero)
+            y0, y1 = np.float32(o0[p]) - middle, np.float32(o1[p]) - middle
+            y2, y3 = np.float32(o2[p]) - middle, np.float32(o3[p]) - middle
+            kept0 = (o0[p] != NODATA) & (abs(less_fit(y0, beta, a0)) <= far)
+            kept1 = (o1[p] != NODATA) & (abs(less_fit(y1, beta, a1)) <= far)
+            kept2 = (o2[p] != NODATA) & (abs(less_fit(y2, beta, a2)) <= far)
+            kept3 = (o3[p] != NODATA) & (abs(less_fit(y3, beta, a3)) <= far)
+            weights[p] = one if kept0 else zero
+            weights[LANE + p] = one if kept1 else zero
+            weights[2 * LANE + p] = one if kept2 else zero
+            weights[3 * LANE + p] = one if kept3 else zero
+            values[p] = y0 if kept0 else zero
+            values[LANE + p] = y1 if kept1 else zero
+            values[2 * LANE + p] = y2 if kept2 else zero
+            values[3 * LANE + p] = y3 if kept3 else zero
 
     @nb.njit(
-        "void(int16[::1], float32[::1], float32[:,::1], int64, float32[::1], float32[::1])",
+        "void(int16[::1], float32[::1], float32[:,::1], int64)",
         nogil=True,
         cache=True,
         error_model="numpy",
     )
-    def screen_last(
-        tile: np.ndarray,
-        lane: np.ndarray,
-        trig: np.ndarray,
-        date: int,
-        weights: np.ndarray,
-        rests: np.ndarray,
-    ) -> None:
-        """As `screen`; the residuals of four dates go to `rests`, four lanes."""
+    def walk(tile: np.ndarray, lane: np.ndarray, trig: np.ndarray, date: int) -> None:
+        """Move the walk of the residuals within the bound by four dates, and keep how far it came, in place.
+
+        lane: as of `screen`, and last the walk and its reach.
+        """
         o0, o1 = tile[:LANE], tile[TILE : TILE + LANE]
         o2, o3 = tile[2 * TILE : 2 * TILE + LANE], tile[3 * TILE : 3 * TILE + LANE]
         a0, a1 = seven(trig[date], 0, 1), seven(trig[date + 1], 0, 1)
         a2, a3 = seven(trig[date + 2], 0, 1), seven(trig[date + 3], 0, 1)
-        zero, one = np.float32(0), np.float32(1)
+        walked, reached = lane[at_walk : at_walk + LANE], lane[at_walk + LANE : at_walk + 2 * LANE]
+        zero = np.float32(0)
         for p in range(LANE):
             beta, middle, far = seven(lane, p, LANE), lane[centre + p], lane[bound + p]
             r0 = less_fit(np.float32(o0[p]) - middle, beta, a0)
             r1 = less_fit(np.float32(o1[p]) - middle, beta, a1)
             r2 = less_fit(np.float32(o2[p]) - middle, beta, a2)
             r3 = less_fit(np.float32(o3[p]) - middle, beta, a3)
-            rests[p], rests[LANE + p], rests[2 * LANE + p], rests[3 * LANE + p] = r0, r1, r2, r3
-            w0, w1, w2, w3 = weights[p], weights[LANE + p], weights[2 * LANE + p], weights[3 * LANE + p]
-            weights[p] = w0 * (one if (o0[p] != NODATA) & (abs(r0) <= far) else zero)
-            weights[LANE + p] = w1 * (one if (o1[p] != NODATA) & (abs(r1) <= far) else zero)
-            weights[2 * LANE + p] = w2 * (one if (o2[p] != NODATA) & (abs(r2) <= far) else zero)
-            weights[3 * LANE + p] = w3 * (one if (o3[p] != NODATA) & (abs(r3) <= far) else zero)
+            now, reach = walked[p], reached[p]
+            now += r0 if (o0[p] != NODATA) & (abs(r0) <= far) else zero
+            reach = abs(now) if abs(now) > reach else reach
+            now += r1 if (o1[p] != NODATA) & (abs(r1) <= far) else zero
+            reach = abs(now) if abs(now) > reach else reach
+            now += r2 if (o2[p] != NODATA) & (abs(r2) <= far) else zero
+            reach = abs(now) if abs(now) > reach else reach
+            now += r3 if (o3[p] != NODATA) & (abs(r3) <= far) else zero
+            reach = abs(now) if abs(now) > reach else reach
+            walked[p], reached[p] = now, reach
 
     with_id(screen, f"screen {harmonics}")
-    with_id(screen_last, f"screen_last {harmonics}")
-    return screen, screen_last
+    with_id(walk, f"walk {harmonics}")
+    return screen, walk
 
 
 def _fit_kernel(harmonics: int) -> Callable[..., None]:
     terms = 2 * harmonics + 1
     columns = 4 * harmonics + 1
-    screen, screen_last = _screens(harmonics)
+    screen, walk = _screens(harmonics)
 
-    # places in the lanes of one index of a group of pixels: coefficients first, then these four
-    centre, bound, walk, reach = terms * LANE, (terms + 1) * LANE, (terms + 2) * LANE, (terms + 3) * LANE
-    each, sums_of_each = (terms + 4) * LANE, (terms + 1) * LANE
+    # places in the lanes of a group of pixels: coefficients first, then these four
+    centre, bound, at_walk, reach = terms * LANE, (terms + 1) * LANE, (terms + 2) * LANE, (terms + 3) * LANE
 
     @nb.njit(
         nb.void(
@@ -272,7 +252,6 @@ def _fit_kernel(harmonics: int) -> Callable[..., None]:
             nb.float32[::1],
             nb.float32[::1],
             nb.int16[:, :, ::1],
-            nb.uint8[::1],
         ),
         nogil=True,
         cache=True,
@@ -290,7 +269,6 @@ def _fit_kernel(harmonics: int) -> Callable[..., None]:
         screens: np.ndarray,
         kept_variance: np.ndarray,
         out: np.ndarray,
-        apart: np.ndarray,
     ) -> None:
         """The fit of `fit` for one number of harmonics; trig: padded to fours of dates.
 
@@ -300,14 +278,14 @@ def _fit_kernel(harmonics: int) -> Callable[..., None]:
         # scratch: a tile of all dates, and the lanes of one group of its pixels
         dates, padded = first.shape[0], trig.shape[0]
         tile = np.full(count * padded * TILE, NODATA, np.int16)
-        of_weights = np.empty(columns * LANE, np.float32)
-        of_values = np.empty(count * sums_of_each, np.float32)
-        matrix = np.empty(terms * terms * LANE, np.float32)
-        weights = np.empty(4 * LANE, np.float32)
-        group = np.empty(count * 4 * LANE, np.float32)
-        lane = np.zeros(count * each, np.float32)
-        sigma = np.zeros(count * LANE, np.float32)
-        seen = np.empty(LANE, np.float32)
+        first_weights, first_matrix = (
+            np.empty(columns * LANE, np.float32),
+            np.empty(terms * terms * LANE, np.float32),
+        )
+        of_weights, matrix = np.empty_like(first_weights), np.empty_like(first_matrix)
+        of_values = np.empty((terms + 1) * LANE, np.float32)
+        weights, values = np.empty(4 * LANE, np.float32), np.empty(4 * LANE, np.float32)
+        lane, sigma = np.zeros((terms + 4) * LANE, np.float32), np.zeros(LANE, np.float32)
         for begin in range(start, stop, TILE):
             size = min(TILE, stop - begin)
             # a tile of pixels, date behind date
@@ -318,73 +296,58 @@ def _fit_kernel(harmonics: int) -> Callable[..., None]:
                 if count > 2:
                     _copy(third[t, begin : begin + size], tile[(2 * padded + t) * TILE :])
             for at in range(0, size, LANE):
-                # values are centred on the first observation of each pixel
+                held = 0
                 for number in range(count):
-                    of = lane[number * each : (number + 1) * each]
-                    _begin(tile[number * padded * TILE + at :], padded, of[centre:bound])
-                    _fill(of[walk:], zero)
-                # the first fit, then a refit for each screen
-                for stage in range(screens.size + 1):
-                    _fill(of_weights, zero)
+                    seen = tile[number * padded * TILE + at :]
+                    # values are centred on the first observation of each pixel
+                    _begin(seen, padded, lane[centre:bound])
+                    # the first fit; indices that were seen on the same dates share its weights and factor
+                    known = number > 0 and _same(tile[held * padded * TILE + at :], seen, dates)
+                    if not known:
+                        held = number
+                        _fill(first_weights, zero)
                     _fill(of_values, zero)
-                    # sums of four dates at a time
                     for t in range(0, padded, 4):
-                        _fill(weights, one)
-                        for number in range(count):
-                            four = tile[(number * padded + t) * TILE + at :]
-                            if stage == 0:
-                                _weigh(four, weights)
-                            else:
-                                screen(four, lane[number * each : (number + 1) * each], trig, t, weights)
-                        _sum_weights(of_weights, weights, trig, t, harmonics)
-                        for number in range(count):
-                            four = tile[(number * padded + t) * TILE + at :]
-                            middle = lane[number * each + centre : number * each + bound]
-                            _centre(four, middle, weights, group)
-                            _sum_values(of_values[number * sums_of_each :], group, trig, t, harmonics)
-                    if stage == 0:
-                        seen[:] = of_weights[:LANE]
-                    # one factorisation; coefficients, sigma and the bound of the next screen of each index
-                    factorise(of_weights, matrix, harmonics, ridge)
-                    far_off = screens[min(stage, screens.size - 1)]
-                    for number in range(count):
-                        of, values = lane[number * each :], of_values[number * sums_of_each :]
-                        spread = sigma[number * LANE : (number + 1) * LANE]
-                        substitute(values, matrix, of[:centre], harmonics)
-                        variance = one if stage == 0 else kept_variance[stage - 1]
-                        spread_of(of_weights[:LANE], values, of[:centre], spread, harmonics, ridge, variance)
-                        for p in range(LANE):
-                            of[bound + p] = far_off * (spread[p] if spread[p] > one else one)
-                # the walk of what the last screen kept
-                for t in range(0, padded, 4):
-                    _fill(weights, one)
-                    for number in range(count):
-                        four = tile[(number * padded + t) * TILE + at :]
-                        rests = group[4 * number * LANE : 4 * (number + 1) * LANE]
-                        screen_last(four, lane[number * each : (number + 1) * each], trig, t, weights, rests)
-                    for number in range(count):
-                        of = lane[number * each : (number + 1) * each]
-                        _walk(group[4 * number * LANE :], weights, of[walk:])
-                begun, here = begin - start + at, min(LANE, size - at)
-                for number in range(count):
-                    of = lane[number * each : (number + 1) * each]
+                        _weigh(seen[t * TILE :], lane[centre:bound], weights, values)
+                        if not known:
+                            _sum_weights(first_weights, weights, trig, t, harmonics)
+                        _sum_values(of_values, values, trig, t, harmonics)
+                    if not known:
+                        factorise(first_weights, first_matrix, harmonics, ridge)
+                    substitute(of_values, first_matrix, lane[:centre], harmonics)
+                    spread_of(first_weights[:LANE], of_values, lane[:centre], sigma, harmonics, ridge, one)
+                    _bound(sigma, screens[0], lane[bound:at_walk])
+                    # a refit for each screen
+                    for stage in range(screens.size):
+                        _fill(of_weights, zero)
+                        _fill(of_values, zero)
+                        for t in range(0, padded, 4):
+                            screen(seen[t * TILE :], lane, trig, t, weights, values)
+                            _sum_weights(of_weights, weights, trig, t, harmonics)
+                            _sum_values(of_values, values, trig, t, harmonics)
+                        factorise(of_weights, matrix, harmonics, ridge)
+                        variance = kept_variance[stage]
+                        substitute(of_values, matrix, lane[:centre], harmonics)
+                        spread_of(
+                            of_weights[:LANE], of_values, lane[:centre], sigma, harmonics, ridge, variance
+                        )
+                        _bound(sigma, screens[min(stage + 1, screens.size - 1)], lane[bound:at_walk])
+                    # the walk of what the last screen kept
+                    _fill(lane[at_walk:], zero)
+                    for t in range(0, padded, 4):
+                        walk(seen[t * TILE :], lane, trig, t)
                     _write(
                         out[number],
-                        begun,
-                        here,
+                        begin - start + at,
+                        min(LANE, size - at),
                         harmonics,
                         of_weights[:LANE],
-                        of[:centre],
-                        of[centre:bound],
-                        sigma[number * LANE : (number + 1) * LANE],
-                        seen,
-                        of[reach:],
+                        lane[:centre],
+                        lane[centre:bound],
+                        sigma,
+                        first_weights[:LANE],
+                        lane[reach:],
                     )
-                flags = np.zeros(LANE, np.int16)
-                for number in range(1, count):
-                    _differ(tile[at:], tile[number * padded * TILE + at :], dates, flags)
-                for p in range(here):
-                    apart[begun + p] = np.uint8(flags[p])
 
     return fit
 
@@ -402,13 +365,23 @@ def _begin(tile: np.ndarray, dates: int, centre: np.ndarray) -> None:
         centre[p] = np.float32(first[p]) if first[p] != NODATA else np.float32(0)
 
 
-@nb.njit("void(int16[::1], int16[::1], int64, int16[::1])", nogil=True, cache=True, error_model="numpy")
-def _differ(tile: np.ndarray, other: np.ndarray, dates: int, flags: np.ndarray) -> None:
-    """Flag pixels of a lane of which on some date one index was seen and another was not, in place."""
+@nb.njit("boolean(int16[::1], int16[::1], int64)", nogil=True, cache=True, error_model="numpy")
+def _same(tile: np.ndarray, other: np.ndarray, dates: int) -> bool:
+    """Whether two indices were seen on the same dates at every pixel of a lane."""
+    apart = np.int16(0)
     for t in range(dates):
         here, there = tile[t * TILE : t * TILE + LANE], other[t * TILE : t * TILE + LANE]
         for p in range(LANE):
-            flags[p] |= np.int16((here[p] == NODATA) != (there[p] == NODATA))
+            apart |= np.int16((here[p] == NODATA) != (there[p] == NODATA))
+    return apart == 0
+
+
+@nb.njit("void(float32[::1], float32, float32[::1])", nogil=True, cache=True, error_model="numpy")
+def _bound(sigma: np.ndarray, screen: np.float32, bound: np.ndarray) -> None:
+    """How far off a lane's observations may lie at the next screen, of a sigma of one unit or more."""
+    one = np.float32(1)
+    for p in range(LANE):
+        bound[p] = screen * (sigma[p] if sigma[p] > one else one)
 
 
 @nb.njit("void(float32[::1], float32)", nogil=True, cache=True, error_model="numpy")
@@ -492,26 +465,22 @@ def fit(
     ridge: float,
     screens: np.ndarray,
     out: np.ndarray,
-) -> np.ndarray:
-    """Fit pixels start..stop of (time, pixel) int16 stacks together into `out`; where they are seen apart.
+) -> None:
+    """Fit pixels start..stop of some (time, pixel) int16 stacks into `out`, each as if alone.
 
-    Observations count where all indices were seen, and as long as none lies off. `out`, (indices, terms +
-    EXTRA, stop - start) int16, holds the coefficients and sigma in stored units, the observations kept (at
-    most 255), the share kept (percent) and the shift (reach of the walk of kept residuals over sigma *
-    sqrt(observations), in twentieths); zeros but for the observations where there were too few. trig: (time,
-    4H + 1) float32: 1, then cos and sin of 1..2H times the yearly angle.
+    `out`, (indices, terms + EXTRA, stop - start) int16, holds the coefficients and sigma in stored units, the
+    observations kept (at most 255), the share kept (percent) and the shift (reach of the walk of kept
+    residuals over sigma * sqrt(observations), in twentieths); zeros but for the observations where there were
+    too few. trig: (time, 4H + 1) float32: 1, then cos and sin of 1..2H times the yearly angle.
 
-    screens: (refits,) float32, sigmas. Given back: (stop - start,) bool, pixels of which on some date one
-    index was seen and another was not.
+    stacks: one to `MOST_TOGETHER`; screens: (refits,) float32, sigmas.
     """
     padded = np.zeros((-(-trig.shape[0] // 4) * 4, trig.shape[1]), np.float32)
     padded[: trig.shape[0]] = trig
     kept = np.array([_kept_variance(float(screen)) for screen in screens], np.float32)
     harmonics, count = (trig.shape[1] - 1) // 4, len(stacks)
     first, second, third = stacks[0], stacks[min(1, count - 1)], stacks[count - 1]
-    apart = np.zeros(stop - start, np.uint8)
-    _FITS[harmonics](first, second, third, count, start, stop, padded, ridge, screens, kept, out, apart)
-    return apart > 0
+    _FITS[harmonics](first, second, third, count, start, stop, padded, ridge, screens, kept, out)
 
 
 def _kept_variance(screen: float) -> float:
