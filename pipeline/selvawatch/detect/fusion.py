@@ -261,8 +261,9 @@ class _Steps:
     def step(self, pool: ThreadPoolExecutor, day: int, observations: list[Observation]) -> None:
         """Add the observations of one day, which are in order of stream."""
         known = self._known(day, observations)
-        calm = self._calm()
+        calm = np.empty((0, 0), bool)
         if self._shared is not None:
+            calm = self._calm()
             known = [
                 mended for one in known if (mended := self._shared.without_shared(one, calm)) is not None
             ]
@@ -282,8 +283,8 @@ class _Steps:
 
         Not their status, which depends on neighbours: a tile and its halo know all that sums depend on.
         """
-        calm = np.ones(self._pixels, bool)
-        for row, name in enumerate(ACCUMULATORS):
+        calm = self._arrays[f"sum_{ACCUMULATORS[0]}"] < self._limits[0, 2]
+        for row, name in enumerate(ACCUMULATORS[1:], 1):
             calm &= self._arrays[f"sum_{name}"] < self._limits[row, 2]
         return np.asarray(calm.reshape(self._shape))
 
