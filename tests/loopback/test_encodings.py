@@ -12,6 +12,8 @@ import small_site
 from selvawatch.cli.main import app
 from selvawatch.core.files import file_digest
 from selvawatch.errors import StoreError
+from selvawatch.events.expiry import with_expired_layers
+from selvawatch.site import Site
 from selvawatch.store.tile_state import open_layers
 
 pytestmark = pytest.mark.slow
@@ -28,7 +30,9 @@ def export(place, form, out, *more):
 @pytest.fixture(scope="module")
 def said(small_run):
     """Layers of the small run, days of alerts as dates and which pixels are alerts."""
-    layers = open_layers(small_run.opened, small_run.tile.id, small_run.state.state)
+    kept = open_layers(small_run.opened, small_run.tile.id, small_run.state.state)
+    rule = Site.load(small_run.site, "aoi/site.toml").event_rule
+    layers = with_expired_layers(kept, rule, small_run.state.until_day)
     onset = layers["onset"].values.astype("datetime64[D]")
     alert = np.isin(layers["status"].values, (1, 2, 4))
     assert alert.sum() > 100

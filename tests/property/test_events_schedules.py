@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 
-from made_schedules import differences, ground
+from made_schedules import RULE, TILE, differences, ground
 from selvawatch.core.tables import EVENTS
+from selvawatch.events.expiry import with_expired_pixels
+from selvawatch.events.patches import alert_pixels
 
 SCHEDULES = 20
 
@@ -48,3 +50,25 @@ def test_what_was_once_confirmed_is_in_the_last_table_or_went_on_in_another(step
         sure = one.events[one.events["status"].isin(["confirmed", "closed"])]
         for name, shape in zip(sure["event_id"], sure.geometry, strict=True):
             assert name in known or shape.intersects(ground_of_last)
+
+
+def test_as_long_as_no_scene_comes_late_what_was_detected_once_stays_detected(made):
+    before = set()
+    for day in made.days:
+        pixels = alert_pixels({TILE: made.layers[day]})
+        now = set(zip(pixels.column.tolist(), pixels.row.tolist(), strict=True))
+        assert before <= now
+        before = now
+    assert before
+
+
+def test_as_long_as_no_scene_comes_late_every_withdrawal_is_seen_in_the_pixels(stepped):
+    withdrawn = [one.events[one.events["change"] == "withdrawn"]["withdrawn_reason"] for one in stepped]
+    reasons = {reason for found in withdrawn for reason in found}
+    assert reasons and reasons <= {"forest-seen", "expired", "below-minimum"}
+
+
+def test_pixels_of_the_made_up_ground_expire(made):
+    last = made.days[-1]
+    pixels = with_expired_pixels(alert_pixels({TILE: made.layers[last]}), RULE, last)
+    assert pixels.is_expired.any()

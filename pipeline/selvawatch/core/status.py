@@ -13,7 +13,9 @@ class Status(IntEnum):
     CONFIRMED = 2
     """Enough evidence on at least two separate days."""
     WITHDRAWN = 3
-    """Was provisional; later observations spoke for forest. Reported with its reason, never deleted."""
+    """Was provisional; later observations spoke for forest, or it expired. Reported with its reason, never
+    deleted.
+    """
     CLOSED = 4
     """Confirmed long ago and no longer growing."""
     DIEBACK = 6

@@ -14,6 +14,7 @@ from selvawatch.core.schema import Table
 from selvawatch.core.tables import CELLS, EVENTS
 from selvawatch.errors import TableError
 from selvawatch.events.beginning import agreed
+from selvawatch.events.expiry import with_expired_pixels
 from selvawatch.events.lineage import trace_events
 from selvawatch.events.outline import outlines
 from selvawatch.events.patches import EventFrame, EventRule, Pixels, alert_pixels
@@ -102,7 +103,8 @@ def events_of(
     tiles
         Sorted.
     until_day
-        Data date of the run: events that have not grown for long before it are closed.
+        Data date of the run: what is provisional for long before it has expired, and events that have not
+        grown for long before it are closed.
     looked
         Days on which each sensor looked, by tile id and sensor; events name those since they began.
 
@@ -113,6 +115,7 @@ def events_of(
     """
     before = previous if previous is not None else nothing(event_frame.grid.crs)
     carried, worked = _split(before.events, tiles, event_frame)
+    pixels = with_expired_pixels(pixels, rule, until_day)
     lineage = trace_events(pixels, rule, event_frame.grid)
     shown, event = pixels.select(lineage.is_shown), lineage.event[lineage.is_shown]
     drawn = outlines(shown, event.astype(np.int64), event_frame)

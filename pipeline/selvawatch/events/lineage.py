@@ -38,8 +38,8 @@ def trace_events(pixels: Pixels, rule: EventRule, grid: Grid) -> Lineage:
 
     A patch is live pixels that touch and began at a like time; it is an event where enough of it was lost for
     the most part. A pixel withdrawn since lies in the patch that it was live together with, so that it counts
-    for where the event began. What is left are pixels that once made up a patch of an event's size: if enough
-    of them are confirmed they stay an event, else it is withdrawn.
+    for where the event began. What is left are pixels that once made up a patch of an event's size: a
+    withdrawn event, whatever of it is confirmed.
     """
     from selvawatch.events.growth import grow, spread  # compiled code is slow to import, and tables need none
 
@@ -61,8 +61,7 @@ def trace_events(pixels: Pixels, rule: EventRule, grid: Grid) -> Lineage:
     is_withdrawn = np.zeros(len(pixels), np.bool_)
     for members in _remnants(pixels, near, linked, event < 0, least):
         event[members] = members[0]
-        sure = pixels.is_sure[members] & lost[members]
-        is_withdrawn[members[0]] = np.count_nonzero(sure) < support
+        is_withdrawn[members[0]] = True
     return _numbered(pixels, event, lost, is_withdrawn, order, (near, linked, least))
 
 
@@ -96,9 +95,10 @@ def _numbered(
 
 def linked_pixels(pixels: Pixels, near: np.ndarray, gap: int) -> np.ndarray:
     """Whether each touching pixel belongs with the pixel, (n, 8) bool: both were live on a day, and their
-    onsets are close.
+    onsets are close. What expired was seen to be neither loss nor forest, and ties pixels together still, so
+    that an event has one id whether they are confirmed after all or not.
     """
-    end = np.where(pixels.is_live, _NEVER, pixels.withdrawn_on)
+    end = np.where(pixels.is_live | pixels.is_expired, _NEVER, pixels.withdrawn_on)
     linked = np.empty(near.shape, np.bool_)
     for side in range(near.shape[1]):
         other = near[:, side]

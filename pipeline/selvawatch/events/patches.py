@@ -44,6 +44,8 @@ class EventRule:
     """NDVI fall from forest to bare soil: a core of water, which falls further, shuts out no soil."""
     least_fall: float
     """NDVI fall below which a pixel was not lost at all, whatever its core."""
+    expire_after_days: int = 0
+    """Days as provisional after which a pixel that was not confirmed is withdrawn; 0, as of old files: never."""
 
     def __post_init__(self) -> None:
         """Refuse numbers that contradict each other."""
@@ -56,6 +58,8 @@ class EventRule:
             )
         if not 0 <= self.least_fall <= self.bare_fall:
             raise ValueError(f"need 0 <= least_fall <= bare_fall, got {self.least_fall} and {self.bare_fall}")
+        if self.expire_after_days < 0:
+            raise ValueError(f"expire_after_days is {self.expire_after_days}, need 0 (never) or more")
         if not 0 <= self.onset_gap_days < self.close_after_days:
             raise ValueError(
                 f"onset_gap_days is {self.onset_gap_days}, need 0 or more and less than"
@@ -102,6 +106,8 @@ class Pixels:
     """NDVI fall at the loss, float32; NaN = not measured."""
     tile: np.ndarray
     """Position of the pixel's tile among the sorted tiles, int32."""
+    is_expired: np.ndarray
+    """Whether each was withdrawn because it was not confirmed in time (`events.expiry`), bool."""
 
     def __len__(self) -> int:
         return len(self.column)
@@ -162,6 +168,7 @@ def alert_pixels(tiles: Mapping[Tile, xr.Dataset]) -> Pixels:
                     else np.full(len(y), np.nan, np.float32)
                 ),
                 tile=np.full(len(y), number, np.int32),
+                is_expired=np.zeros(len(y), np.bool_),
                 observations=state["looks"].values[y, x].astype(np.int32),
                 **days,
             )
@@ -173,7 +180,8 @@ def alert_pixels(tiles: Mapping[Tile, xr.Dataset]) -> Pixels:
 def _joined(parts: list[Pixels]) -> Pixels:
     if not parts:
         columns = {field.name: np.zeros(0, np.int32) for field in fields(Pixels)}
-        return Pixels(**(columns | {name: np.zeros(0, np.int64) for name in ("column", "row")}))
+        columns |= {name: np.zeros(0, np.int64) for name in ("column", "row")}
+        return Pixels(**(columns | {"is_expired": np.zeros(0, np.bool_)}))
     return Pixels(
         **{
             field.name: np.concatenate([getattr(part, field.name) for part in parts])

@@ -7,6 +7,7 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import shapely
+from pandas.core.groupby.generic import DataFrameGroupBy
 from pyproj import Transformer
 
 from selvawatch.core.days import to_date, to_stamps
@@ -23,6 +24,7 @@ Looked = Mapping[str, Sequence[int]]
 
 WITHDRAWN_REASONS: dict[str, str] = {
     "forest-seen": "Later observations spoke for forest.",
+    "expired": "It was not confirmed within the time that provisional alerts are kept.",
     "below-minimum": "What remains is smaller than the minimum mapping unit.",
     "late-scene": "A scene that came late no longer supports the alert.",
     "reprocessed-scene": "A reprocessed scene no longer supports the alert.",
@@ -122,8 +124,7 @@ def _measured(
         "onset_latest": began.latest,
         "last_grown": np.maximum(shown["onset"].max().to_numpy(), began.latest),
     }
-    gone, live = lineage.is_withdrawn, held["live"].sum().to_numpy()
-    reasons = np.where(held.size().to_numpy() >= 2 * live, "forest-seen", "below-minimum")
+    gone, reasons = lineage.is_withdrawn, _reasons(held, support)
     return pd.DataFrame(
         {
             **{name: to_stamps(values) for name, values in days.items()},
@@ -147,6 +148,18 @@ def _measured(
     )
 
 
+def _reasons(held: DataFrameGroupBy, support: np.ndarray) -> np.ndarray:
+    """Why each event would be withdrawn, (events,) codes of `WITHDRAWN_REASONS`.
+
+    What is left is too small where it is confirmed, or most of the event; else what most of it went by.
+    held: `_pixel_table` of its pixels. support: (events,) pixels that must be confirmed.
+    """
+    live, expired = held["live"].sum().to_numpy(), held["expired"].sum().to_numpy()
+    gone = held.size().to_numpy() - live
+    is_left = (held["sure"].sum().to_numpy() >= support) | (live > gone)
+    return np.select([is_left, 2 * expired > gone], ["below-minimum", "expired"], "forest-seen")
+
+
 def _pixel_table(patches: Patches, which: np.ndarray, looked: Sequence[Looked]) -> pd.DataFrame:
     """What is counted of some pixels of events, a row each. which: (n,) bool."""
     pixels = patches.pixels.select(which)
@@ -155,6 +168,7 @@ def _pixel_table(patches: Patches, which: np.ndarray, looked: Sequence[Looked]) 
         {
             "event": patches.lineage.event[which],
             "live": live,
+            "expired": pixels.is_expired,
             "sure": sure,
             "highest": sure & (pixels.confidence >= int(Confidence.HIGHEST)),
             "onset": pixels.onset,

@@ -1,7 +1,7 @@
 """Statuses of a store as one raster in the encoding of another alert system."""
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,8 +18,9 @@ from selvawatch.core.files import disk_error, replacing
 from selvawatch.core.grid import Tile
 from selvawatch.detect.encodings import ENCODINGS
 from selvawatch.errors import StoreError
+from selvawatch.events.expiry import with_expired_layers
 from selvawatch.site import Site
-from selvawatch.store.folders import Store, open_store
+from selvawatch.store.folders import open_store
 from selvawatch.store.tile_state import open_layers
 
 BLOCK = 512
@@ -45,22 +46,23 @@ def write_encoded(site: Site, store: str, encoding: str, out: Path) -> list[Path
     if current is None or not states:
         raise StoreError("the store has no run", where=opened.folder, do="run `selvawatch monitor` first")
     tiles = [site.grid.tile(name) for name in states]
-    layers = [
-        coder(open_layers(opened, tiles[0].id, states[tiles[0].id].state)) for coder in ENCODINGS[encoding]
-    ]
+
+    def state_of(tile: str) -> xr.Dataset:
+        layers = open_layers(opened, tile, states[tile].state)
+        return with_expired_layers(layers, site.event_rule, current.until_day)
+
+    layers = [coder(state_of(tiles[0].id)) for coder in ENCODINGS[encoding]]
     tags = {
         "selvawatch_run_id": current.run_id,
         "selvawatch_data_day": iso(current.until_day),
         "selvawatch_encoding": encoding,
     }
-    names = {tile: states[tile].state for tile in states}
-    return _write(opened, tiles, names, encoding, layers, out, tags)
+    return _write(tiles, state_of, encoding, layers, out, tags)
 
 
 def _write(
-    store: Store,
     tiles: Sequence[Tile],
-    states: Mapping[str, str],
+    state_of: Callable[[str], xr.Dataset],
     encoding: str,
     layers: Sequence[xr.DataArray],
     out: Path,
@@ -89,7 +91,7 @@ def _write(
                 file.update_tags(**tags, description=layer.attrs["says"])
             for tile in sorted(tiles):
                 window = Window((tile.column - west) * side, (north - tile.row) * side, side, side)
-                state = open_layers(store, tile.id, states[tile.id])
+                state = state_of(tile.id)
                 for number, coder in enumerate(ENCODINGS[encoding]):
                     values = np.ascontiguousarray(coder(state).to_numpy())
                     files[number].write(values, 1, window=window)

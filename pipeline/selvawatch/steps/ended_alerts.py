@@ -8,6 +8,7 @@ import numpy as np
 from selvawatch.core.days import to_day
 from selvawatch.core.grid import Grid
 from selvawatch.core.settings import parse
+from selvawatch.events.expiry import with_expired_pixels
 from selvawatch.events.id_key import known_id_key
 from selvawatch.events.lineage import trace_events
 from selvawatch.events.linking import LETTERS, event_ids, letters
@@ -43,7 +44,9 @@ def going_on(store: Store, event_id: str) -> str | None:
     tiles = {
         grid.tile(tile): open_fallen(store, tile, row.state) for tile, row in store.ledger.tiles().items()
     }
-    pixels = alert_pixels(tiles)
+    current = store.ledger.current()
+    until_day = 0 if current is None else current.until_day
+    pixels = with_expired_pixels(alert_pixels(tiles), rule, until_day)
     began = _pixel_of(pixels, day, wanted, key)
     if began is None:
         return None

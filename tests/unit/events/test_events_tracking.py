@@ -204,11 +204,20 @@ def test_a_withdrawn_event_that_comes_back_has_its_old_id():
     assert row["withdrawn_reason"] is None
 
 
-def test_what_is_confirmed_stays_an_event_however_small_it_becomes():
+def test_a_confirmed_event_of_which_too_little_is_left_is_withdrawn_and_says_so():
     first = run("Aaa Aaa")
+    assert first.events["status"].iloc[0] == "confirmed"
     second = run("A-- A--", first.tracked)
     assert ids(second) == ids(first)
-    assert (second.events["status"].iloc[0], second.events["change"].iloc[0]) == ("confirmed", "reduced")
+    row = second.events.iloc[0]
+    assert (row["status"], row["change"], row["withdrawn_reason"]) == (
+        "withdrawn",
+        "withdrawn",
+        "below-minimum",
+    )
+    assert len(second.cells) == 0
+    grown = run("AAC AAC", second.tracked)
+    assert (ids(grown), grown.events["status"].iloc[0]) == (ids(first), "confirmed")
 
 
 def test_an_event_that_no_longer_grows_is_closed_and_takes_in_nothing():

@@ -31,7 +31,10 @@ def store(stepped, monkeypatch, tmp_path):
     monkeypatch.setattr(ended_alerts, "open_fallen", lambda *_: made.layers[made.days[-1]])
     monkeypatch.setattr(ended_alerts, "read_site_copy", lambda _: copy)
     monkeypatch.setattr(ended_alerts, "known_id_key", lambda _: b"")
-    ledger = SimpleNamespace(tiles=lambda: {TILE.id: SimpleNamespace(state="s")})
+    ledger = SimpleNamespace(
+        tiles=lambda: {TILE.id: SimpleNamespace(state="s")},
+        current=lambda: SimpleNamespace(until_day=made.days[-1]),
+    )
     return SimpleNamespace(ledger=ledger, folder=tmp_path, snapshots=tmp_path)
 
 

@@ -17,6 +17,7 @@ from selvawatch.core.files import digest, write_text
 from selvawatch.core.schema import Table, Tier
 from selvawatch.core.table_options import TableOptions
 from selvawatch.core.tables import ALERTS, CELLS, LOSS_PRODUCT
+from selvawatch.events.expiry import with_expired_layers
 from selvawatch.events.track import Tracked
 from selvawatch.provenance import code_digest, code_version
 from selvawatch.returns.known_reviews import KnownReviews, known_reviews, reviews_since
@@ -384,7 +385,7 @@ def _tile_product(context: RunContext, folder: Path, state: TileState, run: Run)
     files = write_layers(
         folder / "tiles",
         state.tile,
-        layers,
+        with_expired_layers(layers, context.site.event_rule, context.plan.until_day),
         tile.transform,
         crs,
         {**run.provenance, "tile": state.tile},

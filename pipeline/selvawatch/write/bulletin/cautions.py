@@ -31,7 +31,10 @@ GLOSSARY = (
     (N_("Confirmed alert"), N_("Enough evidence on at least two separate days.")),
     (
         N_("Withdrawn alert"),
-        N_("Later observations spoke for forest; it stays in the record with its reason."),
+        N_(
+            "Later observations spoke for forest, or it was not confirmed in time; "
+            "it stays in the record with its reason."
+        ),
     ),
     (N_("Confidence"), N_("Low: provisional. High: confirmed. Highest: confirmed by optical and by radar.")),
     (
