@@ -45,7 +45,7 @@ class EventRule:
     least_fall: float
     """NDVI fall below which a pixel was not lost at all, whatever its core."""
     expire_after_days: int = 0
-    """Days as provisional after which a pixel that was not confirmed is withdrawn; 0, as of old files: never."""
+    """Days as provisional after which an unconfirmed pixel is withdrawn; 0, as of old files: never."""
 
     def __post_init__(self) -> None:
         """Refuse numbers that contradict each other."""
