@@ -118,7 +118,7 @@ def cube(
     site: SiteOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Accuracy and delay on a synthetic reference cube with known break days."""
+    """Accuracy, delay and hectares of events on a synthetic reference cube with known break days."""
     from selvawatch.validate.judge_raster import validate_cube
 
     loaded = _load(site)
@@ -129,6 +129,7 @@ def cube(
         shared=loaded.common_shift,
         sensors=sensors,
         workers=workers,
+        event_rule=loaded.event_rule,
     )
     _print_report(report, as_json)
 

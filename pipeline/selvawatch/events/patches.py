@@ -14,6 +14,7 @@ from pyproj import CRS
 
 from selvawatch.core.grid import Grid, Tile
 from selvawatch.core.status import Status
+from selvawatch.events.interval import IntervalRule
 
 LIVE = (Status.PROVISIONAL, Status.CONFIRMED, Status.CLOSED)
 """Statuses of pixels that are loss; a withdrawn pixel is none."""
@@ -46,6 +47,8 @@ class EventRule:
     """NDVI fall below which a pixel was not lost at all, whatever its core."""
     expire_after_days: int = 0
     """Days as provisional after which an unconfirmed pixel is withdrawn; 0, as of old files: never."""
+    interval: IntervalRule | None = None
+    """How far hectares of confirmed events may be off; None: nothing tells."""
 
     def __post_init__(self) -> None:
         """Refuse numbers that contradict each other."""

@@ -45,6 +45,8 @@ class Watched:
     """bool: the pixel stands as `Status.DIEBACK` at the end; None: the detector knows no such status."""
     notes: tuple[str, ...] = ()
     """What a reader of the figures must know of the detector."""
+    layers: xr.Dataset | None = None
+    """`core.raster_layers.LAYERS` of the last day; None of a chart, which makes no events."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,6 +169,7 @@ def _watched(state: xr.Dataset, score: np.ndarray, shared: CommonShift | None) -
         watched=found["reason"].to_numpy() == Reason.MONITORED,
         last_day=int(state.attrs["until"]),
         dying=found["status"].to_numpy() == Status.DIEBACK if said else None,
+        layers=found,
     )
 
 

@@ -1,20 +1,25 @@
 """Accuracy of the detector on an archive in one netCDF file, and on the synthetic reference cube."""
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 
 import numpy as np
+import xarray as xr
 
 from selvawatch.core.days import iso
+from selvawatch.core.hectares import M2_PER_HA
 from selvawatch.core.observation import Observation
 from selvawatch.core.stack import NODATA
 from selvawatch.detect.charts.chart_models import Detector, base_of
+from selvawatch.detect.model import Model
 from selvawatch.detect.shift_rule import CommonShift
 from selvawatch.errors import LayerError
+from selvawatch.events.patches import EventRule
 from selvawatch.validate.detection import (
     Manner,
+    Watched,
     as_known,
     baselines_of,
     known_to,
@@ -22,9 +27,23 @@ from selvawatch.validate.detection import (
     split_history,
     watch,
 )
+from selvawatch.validate.hectares.cube_events import (
+    EventHectares,
+    NdviKept,
+    confirmed_events,
+    event_hectares,
+)
+from selvawatch.validate.hectares.hectare_figures import hectare_figures
 from selvawatch.validate.netcdf_archive import read_archive
-from selvawatch.validate.reference_cube import CLASSES, RESOLUTION, ReferenceCube, Sensors, open_cube
-from selvawatch.validate.report import ClassFigures, ValidationReport
+from selvawatch.validate.reference_cube import (
+    CLASSES,
+    OPTICAL_STREAM,
+    RESOLUTION,
+    ReferenceCube,
+    Sensors,
+    open_cube,
+)
+from selvawatch.validate.report import ClassFigures, JsonValue, ValidationReport
 from selvawatch.validate.scoring import Judgements, judge, square_blocks, watched_years
 
 RASTER_BLOCK_PX = 10
@@ -102,7 +121,37 @@ def validate_raster(
     )
 
 
-def validate_cube(
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WatchedCube:
+    """A cube, and what a detector said of its pixels."""
+
+    cube: ReferenceCube
+    watched: Watched
+    baselines: xr.Dataset
+    ndvi: NdviKept
+    history_count: int
+    """Observations of the history."""
+
+    def numbers(self, rule: EventRule) -> np.ndarray | None:
+        """Number of the confirmed event of each pixel, (y, x) int32, -1 = none; None of a chart, which has no
+        events.
+        """
+        layers = self.watched.layers
+        if layers is None:
+            return None
+        fall = self.ndvi.fall(self.baselines, layers["onset"].to_numpy(), rule.loss_looks)
+        return confirmed_events(layers, fall, rule, RESOLUTION)
+
+    def hectares(self, rule: EventRule) -> EventHectares | None:
+        """Hectares of its confirmed events and their truth; None of a chart."""
+        layers, number = self.watched.layers, self.numbers(rule)
+        if layers is None or number is None:
+            return None
+        days = (self.cube.history_end + 1, self.watched.last_day)
+        return event_hectares(number, layers, self.cube.break_day, days, RESOLUTION**2 / M2_PER_HA)
+
+
+def watch_cube(
     folder: Path,
     tag: str,
     detector: Detector,
@@ -110,26 +159,15 @@ def validate_cube(
     shared: CommonShift | None = None,
     sensors: Sensors = "all",
     workers: int = 1,
-) -> ValidationReport:
-    """Accuracy and delay on a synthetic reference cube, by optical, radar or both.
+    scored: bool = True,
+) -> WatchedCube:
+    """Let a detector watch a cube; arguments and errors as `validate_cube`.
 
-    A pixel confirmed on or after its break is right, one confirmed before is a false alarm and a miss; the
-    delay is the day of confirmation minus the day of the break.
-
-    shared: what a neighbourhood shares and how, as a run takes it off; None: it is left.
-
-    Raises
-    ------
-    LayerError
-        When the cube is not there or incomplete, or the model reads none of it.
+    scored: False leaves all scores at 0, which is faster.
     """
     cube = open_cube(folder, tag)
     model = base_of(detector)
-    observations = (
-        observation
-        for observation in (as_known(model, observation) for observation in cube.observations(sensors))
-        if observation is not None
-    )
+    observations = _known(model, cube, sensors)
     history: list[Observation] = []
     first = None
     for observation in observations:
@@ -145,15 +183,51 @@ def validate_cube(
     count = len(history)
     lead = [one for one in history if one.day > cube.history_end - model.lead_days]
     history.clear()
-    later = chain([first], observations)
+    ndvi = NdviKept(OPTICAL_STREAM)
     manner = Manner(
         resolution=RESOLUTION,
         shared=shared,
         workers=workers,
+        scored=scored,
         lead=lead,
         monitored_from=cube.history_end + 1,
     )
-    watched = watch(detector, baselines, reason, later, manner)
+    watched = watch(detector, baselines, reason, ndvi.passing(chain([first], observations)), manner)
+    return WatchedCube(cube=cube, watched=watched, baselines=baselines, ndvi=ndvi, history_count=count)
+
+
+def _known(model: Model, cube: ReferenceCube, sensors: Sensors) -> Iterator[Observation]:
+    """The cube's observations that the model reads, under its names."""
+    renamed = (as_known(model, observation) for observation in cube.observations(sensors))
+    return (observation for observation in renamed if observation is not None)
+
+
+def validate_cube(
+    folder: Path,
+    tag: str,
+    detector: Detector,
+    *,
+    shared: CommonShift | None = None,
+    sensors: Sensors = "all",
+    workers: int = 1,
+    event_rule: EventRule | None = None,
+) -> ValidationReport:
+    """Accuracy and delay on a synthetic reference cube, by optical, radar or both.
+
+    A pixel confirmed on or after its break is right, one confirmed before is a false alarm and a miss; the
+    delay is the day of confirmation minus the day of the break.
+
+    shared: what a neighbourhood shares and how, as a run takes it off; None: it is left. event_rule: how
+    pixels become events, and how far their hectares may be off; None: no hectares are judged.
+
+    Raises
+    ------
+    LayerError
+        When the cube is not there or incomplete, or the model reads none of it.
+    """
+    done = watch_cube(folder, tag, detector, shared=shared, sensors=sensors, workers=workers)
+    cube, watched = done.cube, done.watched
+    shape = cube.break_day.shape
     rows, columns = np.indices(shape)
     side = max(1, -(-shape[0] // CUBE_BLOCKS))
     confirmed_on = watched.confirmed_on.ravel()
@@ -161,6 +235,8 @@ def validate_cube(
     if unwatched := int((~watched.watched).sum()):
         notes.append(f"{unwatched} pixels could not be monitored and count as not confirmed")
     years = watched_years(confirmed_on, cube.history_end, watched.last_day)
+    read: dict[str, JsonValue] = {"cube": tag, "sensors": sensors, "shape": list(shape)}
+    read |= {"history_looks": done.history_count, "block_px": side}
     report = judge(
         Judgements(
             lost=cube.break_day.ravel() > 0,
@@ -170,13 +246,13 @@ def validate_cube(
             scores=watched.score.ravel(),
             watched_years=years,
         ),
-        method_of(
-            detector,
-            {"cube": tag, "sensors": sensors, "shape": list(shape), "history_looks": count, "block_px": side},
-            notes,
-        ),
+        method_of(detector, read, notes),
     )
-    return replace(report, classes=_by_class(cube, confirmed_on, years, watched.dying))
+    found = None if event_rule is None else done.hectares(event_rule)
+    interval = None if event_rule is None else event_rule.interval
+    figures = None if found is None or interval is None else hectare_figures(found, interval)
+    classes = _by_class(cube, confirmed_on, years, watched.dying)
+    return replace(report, classes=classes, hectares=figures)
 
 
 def _by_class(

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from selvawatch.validate.hectares.hectare_figures import HectareFigures
+
 JsonValue = str | int | float | bool | None | list["JsonValue"] | dict[str, "JsonValue"]
 
 DECIMALS = 6
@@ -103,11 +105,14 @@ class ValidationReport:
     """95 % interval of a figure by its name."""
     classes: tuple[ClassFigures, ...] = ()
     """By class of ground, where the reference has classes."""
+    hectares: HectareFigures | None = None
+    """Of confirmed events and their intervals, where they are judged."""
     method: Method
 
     def as_json(self) -> dict[str, JsonValue]:
         """The stable machine object: figures, `ci95` and `method`; what does not apply is None. Where the
-        reference has classes, `by_class` holds theirs by name.
+        reference has classes, `by_class` holds theirs by name; where hectares of events are judged,
+        `hectares` holds those.
         """
         figures: dict[str, JsonValue] = {name: _rounded(getattr(self, name)) for name in FIGURES}
         intervals: dict[str, JsonValue] = {
@@ -116,7 +121,10 @@ class ValidationReport:
         by_class: dict[str, JsonValue] = (
             {"by_class": {one.name: one.as_json() for one in self.classes}} if self.classes else {}
         )
-        return figures | by_class | {"ci95": intervals or None, "method": self.method.as_json()}
+        hectares: dict[str, JsonValue] = (
+            {} if self.hectares is None else {"hectares": dict(self.hectares.as_json())}
+        )
+        return figures | by_class | hectares | {"ci95": intervals or None, "method": self.method.as_json()}
 
     def lines(self) -> list[str]:
         """Short lines for people, one figure each, with its interval; notes last."""
@@ -132,6 +140,7 @@ class ValidationReport:
             f"{label}: {_figure(1 - value, True)}" for label, value in self._errors() if value is not None
         ]
         text += [one.line for one in self.classes]
+        text += [] if self.hectares is None else self.hectares.lines()
         text += [f"dates: {dates}" for dates in [self._dates()] if dates]
         digest = f" (model {self.method.model_digest[:12]})" if self.method.model_digest else ""
         return [*text, f"method: {self.method.detector}{digest}", *(f"note: {n}" for n in self.method.notes)]

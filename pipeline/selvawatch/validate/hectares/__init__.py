@@ -1,0 +1,1 @@
+"""Hectares of confirmed events on a reference cube, and the truth of each."""
