@@ -17,7 +17,8 @@ from selvawatch.attribute.roads import road_kilometres
 from selvawatch.attribute.rules import Rules, contexts, rule_changes
 from selvawatch.attribute.seniority import later_mining
 from selvawatch.core.days import day_numbers
-from selvawatch.core.tables import ALERTS, CELLS, CI_METHODS, CONCESSION_TYPES, EVENTS
+from selvawatch.core.tables import ALERTS, CELLS, CONCESSION_TYPES, EVENTS
+from selvawatch.events.interval import IntervalRule, interval_columns
 from selvawatch.register.manifest import References
 from selvawatch.register.register import IN_FORCE, NOT_IN_FORCE, Register
 
@@ -97,14 +98,24 @@ def describe(events: gpd.GeoDataFrame, cells: gpd.GeoDataFrame, setting: Setting
     return table
 
 
-def alerts_of(events: gpd.GeoDataFrame, described: pd.DataFrame, ranks: pd.DataFrame) -> gpd.GeoDataFrame:
-    """ALERTS rows of events, what `describe` says of them, and `rank`, `score`, `rank_reasons` by id."""
+def alerts_of(
+    events: gpd.GeoDataFrame,
+    described: pd.DataFrame,
+    ranks: pd.DataFrame,
+    *,
+    interval: IntervalRule | None = None,
+    pixel_m: float = 0.0,
+) -> gpd.GeoDataFrame:
+    """ALERTS rows of events, what `describe` says of them, and `rank`, `score`, `rank_reasons` by id.
+
+    interval: how far hectares may be off; None: nothing tells. pixel_m: side of a pixel, metres.
+    """
     keyed = events.set_index("event_id", drop=False)
     ranked = ranks.reindex(keyed.index)
-    joined = pd.concat([keyed, described.reindex(keyed.index), ranked], axis=1)
+    intervals = interval_columns(keyed, interval, pixel_m)
+    joined = pd.concat([keyed, described.reindex(keyed.index), ranked, intervals], axis=1)
     versions = zip(joined["event_id"], joined["version"], strict=True)
     joined["alert_id"] = [f"{event}.v{version}" for event, version in versions]
-    joined = joined.assign(ha_ci_lo=np.nan, ha_ci_hi=np.nan, ci_method=CI_METHODS[0])
     checked = ALERTS.check(pd.DataFrame(joined)).sort_values(["rank", "alert_id"]).reset_index(drop=True)
     return gpd.GeoDataFrame(checked, geometry="geometry", crs=events.crs)
 

@@ -100,20 +100,22 @@ LOSS_PRODUCT = column(
     "loss_product", "text", "Whose loss: name and version of the product. Never mix two in one series."
 )
 """First column of every table of loss, and a column of alerts."""
-CI_METHODS = ("not_estimated", "stratified")
-"""How an interval of hectares was made: not at all, or by the design of a stratified reference sample."""
+CI_METHODS = ("not_estimated", "stratified", "modelled")
+"""How an interval of hectares was made: not at all, by the design of a stratified reference sample, or from
+what made-up worlds say of rims, omission and commission (`events.interval`).
+"""
 INTERVAL = (
     column(
         "ha_ci_lo",
         "float",
-        "Lower end of a 95 % confidence interval of the area; empty: see `ci_method`.",
+        "Lower end of an interval of the area, 95 % or 90 % as `ci_method` says; empty: there is none.",
         unit="ha",
         nullable=True,
     ),
     column(
         "ha_ci_hi",
         "float",
-        "Upper end of a 95 % confidence interval of the area; empty: see `ci_method`.",
+        "Upper end of an interval of the area, 95 % or 90 % as `ci_method` says; empty: there is none.",
         unit="ha",
         nullable=True,
     ),

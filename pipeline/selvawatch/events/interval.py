@@ -4,12 +4,20 @@ in made-up worlds, where the truth is known.
 
 from dataclasses import dataclass
 
+import geopandas as gpd
 import numpy as np
+import pandas as pd
+import shapely
+
+from selvawatch.core.tables import CI_METHODS
+
+_NOT_ESTIMATED, _, _MODELLED = CI_METHODS
+_HAS_INTERVAL = ("confirmed", "closed")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IntervalRule:
-    """Numbers of the intervals; values and their origin in `models/events.toml` and `events.md`.
+    """Numbers of a modelled interval; values and their origin in `models/events.toml` and `events.md`.
 
     A rim of one pixel is as many pixels of ground as an outline has pixel edges.
     """
@@ -47,6 +55,32 @@ def event_interval(ha: np.ndarray, rim_ha: np.ndarray, rule: IntervalRule) -> tu
     """
     low = np.maximum(ha - rule.event_inward_px * rim_ha, 0.0)
     return low, ha + rule.event_outward_px * rim_ha
+
+
+def interval_columns(events: gpd.GeoDataFrame, rule: IntervalRule | None, pixel_m: float) -> pd.DataFrame:
+    """`ha_ci_lo`, `ha_ci_hi` and `ci_method` of events, in their order: of confirmed and closed ones of the
+    least size or more; empty of all others, and without a rule.
+
+    events: EVENTS. pixel_m: side of the pixels that outlines follow, metres.
+    """
+    ha = events["ha"].to_numpy(np.float64)
+    if rule is None:
+        is_known = np.zeros(len(events), np.bool_)
+        low = high = np.full(len(events), np.nan)
+    else:
+        shapes = events.geometry.to_numpy()
+        area = shapely.area(shapes)
+        rims = np.divide(shapely.length(shapes) * pixel_m, area, out=np.zeros(len(events)), where=area > 0)
+        low, high = event_interval(ha, ha * rims, rule)
+        is_known = events["status"].isin(_HAS_INTERVAL).to_numpy(np.bool_) & (ha >= rule.least_ha)
+    return pd.DataFrame(
+        {
+            "ha_ci_lo": np.where(is_known, low, np.nan),
+            "ha_ci_hi": np.where(is_known, high, np.nan),
+            "ci_method": np.where(is_known, _MODELLED, _NOT_ESTIMATED),
+        },
+        index=events.index,
+    )
 
 
 def sum_interval(ha: float, rim_ha: float, rule: IntervalRule) -> tuple[float, float]:

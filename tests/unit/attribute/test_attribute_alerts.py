@@ -10,6 +10,7 @@ import pytest
 
 import attribute_made as made
 from attribute_made import SCALE, box, cells, register
+from conftest import ROOT
 from selvawatch.attribute.describe import Setting, alerts_of, describe, outline_cells
 from selvawatch.attribute.faces import faces_of
 from selvawatch.attribute.overlay import extent_of
@@ -18,6 +19,7 @@ from selvawatch.attribute.rules import Rules
 from selvawatch.core.days import to_day
 from selvawatch.core.settings import load
 from selvawatch.core.tables import ALERTS, EVENTS, Tier
+from selvawatch.events.patches import EventRule
 from selvawatch.register.manifest import no_references
 from selvawatch.register.register import register_of
 from selvawatch.steps.run.attribute_events import Zones
@@ -267,8 +269,19 @@ def test_alerts_pass_their_schema_and_holders_are_for_the_restricted_tier_only()
     )
     alerts = alerts_of(found, described(found, rights), ranks)
     assert alerts["alert_id"].tolist() == ["e00001.v2", "e00000.v2"]
+    assert set(alerts["ci_method"]) == {"not_estimated"}
     for name in ("holder_types", "overlap_list", "concession_code", "isolated_peoples", "lon", "lat"):
         assert ALERTS.column(name).tier == Tier.RESTRICTED, name
+
+
+def test_a_confirmed_alert_says_how_far_its_hectares_may_be_off():
+    found = events([square(0), square(5)], status=["confirmed", "provisional"])
+    ranks = pd.DataFrame({"rank": [1, 2], "score": 1.0, "rank_reasons": "size"}, index=found["event_id"])
+    rule = load(EventRule, ROOT / "models" / "events.toml").interval
+    alerts = alerts_of(found, described(found, register([])), ranks, interval=rule, pixel_m=10.0)
+    sure, open_one = alerts.to_dict("records")
+    assert sure["ha_ci_lo"] < sure["ha"] < sure["ha_ci_hi"] and sure["ci_method"] == "modelled"
+    assert pd.isna(open_one["ha_ci_lo"]) and open_one["ci_method"] == "not_estimated"
 
 
 def test_order_of_events_and_rights_changes_no_answer():

@@ -263,7 +263,13 @@ def attribute_events(
         gpd.GeoDataFrame(joined.reset_index(drop=True)), tracked.cells, site.ranking_rule, until_day
     )
     return Attributed(
-        alerts=alerts_of(tracked.events, described, ranked),
+        alerts=alerts_of(
+            tracked.events,
+            described,
+            ranked,
+            interval=site.event_rule.interval,
+            pixel_m=site.grid.resolution,
+        ),
         pieces=attribute(tracked.cells, faces, register, today=until_day, events=tracked.events),
         faces=faces,
         zones=zones,

@@ -31,7 +31,7 @@ from selvawatch.tables.wording.explanations import reason
 from selvawatch.validate.area_sample import STRATA, AreaSample
 from selvawatch.validate.stratified import adjusted_area
 
-_NOT_ESTIMATED, _STRATIFIED = CI_METHODS
+_NOT_ESTIMATED, _STRATIFIED, _ = CI_METHODS
 LEAST_UNITS = 30
 """Units that a stratum needs for an interval: with fewer the normal one does not fit (Cochran 1977)."""
 _LEAST = 2

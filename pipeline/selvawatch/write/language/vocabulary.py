@@ -140,6 +140,7 @@ ANSWER = {
     "undetermined": N_("not determined"),
     "not_estimated": N_("not estimated"),
     "stratified": N_("of a stratified sample"),
+    "modelled": N_("of a model of rims, omission and commission"),
     "partly": N_("in part"),
     "none": N_("none"),
     "no_period": TYPE["no_period"],
