@@ -51,8 +51,10 @@ def test_a_cube_is_one_json_object_with_the_stable_keys(cube_folder):
     result = run("cube", cube_folder, "--tag", "tiny", "--sensors", "all", "--json")
     assert result.exit_code == 0
     said = json.loads(result.stdout)
+    hectares = said.pop("hectares")
     assert list(said) == KEYS
     assert said["n"] == 900
+    assert hectares["ha_low"] < hectares["confirmed_ha"] < hectares["ha_high"]
     assert {"detector", "model_digest", "parameters"} <= set(said["method"])
 
 
