@@ -16,7 +16,7 @@ from scipy import ndimage, stats
 from selvawatch.core.settings import load
 from selvawatch.detect.model import Model
 from selvawatch.detect.shift_rule import CommonShift
-from selvawatch.events.interval import IntervalRule
+from selvawatch.events.hectares.interval import IntervalRule
 from selvawatch.events.patches import EventRule
 from selvawatch.validate.hectares.cube_events import EventHectares
 from selvawatch.validate.hectares.hectare_figures import hectare_figures

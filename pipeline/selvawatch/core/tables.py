@@ -102,7 +102,7 @@ LOSS_PRODUCT = column(
 """First column of every table of loss, and a column of alerts."""
 CI_METHODS = ("not_estimated", "stratified", "modelled")
 """How an interval of hectares was made: not at all, by the design of a stratified reference sample, or from
-what made-up worlds say of rims, omission and commission (`events.interval`).
+what made-up worlds say of rims, omission and commission (`events.hectares.interval`).
 """
 INTERVAL = (
     column(

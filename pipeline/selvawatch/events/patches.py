@@ -14,7 +14,7 @@ from pyproj import CRS
 
 from selvawatch.core.grid import Grid, Tile
 from selvawatch.core.status import Status
-from selvawatch.events.interval import IntervalRule
+from selvawatch.events.hectares.interval import IntervalRule
 
 LIVE = (Status.PROVISIONAL, Status.CONFIRMED, Status.CLOSED)
 """Statuses of pixels that are loss; a withdrawn pixel is none."""

@@ -140,7 +140,7 @@ class WatchedCube:
         if layers is None:
             return None
         fall = self.ndvi.fall(self.baselines, layers["onset"].to_numpy(), rule.loss_looks)
-        return confirmed_events(layers, fall, rule, RESOLUTION)
+        return confirmed_events(layers, fall, rule, RESOLUTION, self.watched.last_day)
 
     def hectares(self, rule: EventRule) -> EventHectares | None:
         """Hectares of its confirmed events and their truth; None of a chart."""

@@ -17,7 +17,7 @@ from selvawatch.core.status import Confidence, Reason, Status
 from selvawatch.detect.charts.chart_models import load_detector
 from selvawatch.detect.model import Model
 from selvawatch.events.detected import detect_events
-from selvawatch.events.interval import IntervalRule
+from selvawatch.events.hectares.interval import IntervalRule
 from selvawatch.events.patches import EventFrame, EventRule
 from selvawatch.validate.hectares.cube_events import confirmed_events, event_hectares
 from selvawatch.validate.hectares.hectare_figures import hectare_figures
@@ -68,14 +68,14 @@ def test_confirmed_patches_of_the_least_size_are_events_and_provisional_ones_are
     layers = layers_of(
         confirmed=[np.s_[1:4, 1:4], np.s_[8:9, 1:2]], provisional=[np.s_[1:3, 7:10], np.s_[4:5, 1:2]]
     )
-    number = confirmed_events(layers, UNKNOWN, rule, 30.0)
+    number = confirmed_events(layers, UNKNOWN, rule, 30.0, ONSET + 20)
     expected = np.full((12, 12), -1)
     expected[1:4, 1:4] = expected[4, 1] = 0
     np.testing.assert_array_equal(number, expected)
 
 
 def test_an_area_without_an_alert_has_no_event(rule):
-    assert (confirmed_events(layers_of(), UNKNOWN, rule, 30.0) == -1).all()
+    assert (confirmed_events(layers_of(), UNKNOWN, rule, 30.0, ONSET + 20) == -1).all()
 
 
 def test_events_of_a_cube_are_those_that_a_run_makes_of_the_same_layers(world, model, rule):

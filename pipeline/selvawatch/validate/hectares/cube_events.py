@@ -14,6 +14,7 @@ from selvawatch.core.stack import UNIT_SCALE
 from selvawatch.core.status import Reason
 from selvawatch.detect.baseline import name_of
 from selvawatch.events.composite import loss_composite
+from selvawatch.events.expiry import with_expired_pixels
 from selvawatch.events.lineage import trace_events
 from selvawatch.events.patches import EventRule, alert_pixels, minimum_px
 
@@ -78,8 +79,10 @@ class EventHectares:
     """Ground lost as early that was not monitored, and is in no figure above."""
 
 
-def confirmed_events(layers: xr.Dataset, fall: np.ndarray, rule: EventRule, resolution: float) -> np.ndarray:
-    """Number of the confirmed event that each pixel lies in, (y, x) int32; -1 = none.
+def confirmed_events(
+    layers: xr.Dataset, fall: np.ndarray, rule: EventRule, resolution: float, until_day: int
+) -> np.ndarray:
+    """Number of the confirmed event that each pixel lies in on a day, (y, x) int32; -1 = none.
 
     layers: `core.raster_layers.LAYERS`, (y, x). fall: (y, x), as `NdviKept.fall`. resolution: metres.
     """
@@ -90,6 +93,7 @@ def confirmed_events(layers: xr.Dataset, fall: np.ndarray, rule: EventRule, reso
     number = np.full(shape, -1, np.int32)
     if not len(pixels):
         return number
+    pixels = with_expired_pixels(pixels, rule, until_day)
     lineage = trace_events(pixels, rule, grid)
     event, count = lineage.event, len(lineage)
     shown = np.bincount(event[lineage.is_shown], minlength=count)

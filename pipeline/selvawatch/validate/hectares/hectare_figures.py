@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from selvawatch.events.interval import IntervalRule, event_interval, sum_interval
+from selvawatch.events.hectares.interval import IntervalRule, event_interval, sum_interval
 from selvawatch.validate.hectares.cube_events import EventHectares
 
 _ROUNDING_HA = 1e-9

@@ -1,0 +1,1 @@
+"""How far hectares of events may be off."""
