@@ -162,6 +162,19 @@ def test_haze_says_less_than_soil_and_less_than_a_pond():
     assert soil == pond > unknown > haze > 0
 
 
+def test_a_pixel_says_the_same_among_quiet_pixels_and_among_hazy_ones():
+    hazy = {"ndvi": 4000, "nbr": 4500, "mndwi": -1500}
+    alone = int(evidence(observation(19_000, **hazy))[0, 0])
+    quiet = int(evidence(observation(19_000))[0, 0])
+    for among in (LEVELS, hazy):
+        values = {name: np.full((1, 200), among[name], np.int16) for name in hazy}
+        for name in hazy:
+            values[name][0, [3, 130]] = hazy[name]
+        said = evidence(observation(19_000, shape=(1, 200), **values))[0]
+        assert said[[3, 130]].tolist() == [alone, alone] != [quiet, quiet]
+        assert set(np.delete(said, [3, 130])) == {quiet if among is LEVELS else alone}
+
+
 @pytest.mark.parametrize("kept", [("ndvi",), ("nbr",), ("ndvi", "nbr"), ("ndvi", "mndwi")])
 def test_an_observation_without_the_indices_of_haze_is_the_slow_evidence(kept):
     rng = np.random.default_rng(9)

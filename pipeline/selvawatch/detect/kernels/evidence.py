@@ -20,6 +20,9 @@ FALL, BOTH, RISE = -1, 0, 1
 LANE = 1024
 """Pixels of a lane."""
 
+BLOCK = 64
+"""Pixels of a lane that are held against haze, or left alone, at once."""
+
 SLOTS = 7
 """Values of scratch for each pixel: ratio, count or known, then fall of the vegetation index, departure and
 sigma of the soil index and of the water index.
@@ -311,33 +314,50 @@ def quantise(
                 tops[p] = high
                 marks[p] = mark if n > zero else none
         else:
-            for p in range(said.size):
-                lit[p] = one if shine[p] != nodata else zero
-                shines[p] = np.float32(shine[p])
-            for p in range(said.size):
-                fall = lane[2 * LANE + p]
-                amount = fall if fall > zero else zero
-                wanted = blueness * amount
-                amount = amount if amount < most else most
-                past = (fall - most) * per_beyond
-                past = past if past > zero else zero
-                slack = amount * (unlit if lit[p] < half else one)
-                off = lane[3 * LANE + p] - soil * amount
-                wide = soil_slack * slack
-                spread = lane[4 * LANE + p]
-                distance = past * past + off * off / (spread * spread + wide * wide)
-                off = lane[5 * LANE + p] - water * amount
-                wide = water_slack * slack
-                spread = lane[6 * LANE + p]
-                distance += off * off / (spread * spread + wide * wide)
-                off = shines[p] - wanted
-                wide = blue_slack * wanted
-                dark = off * off / (blue_noise * blue_noise + wide * wide)
-                dark = dark if off < zero else zero
-                distance += dark if lit[p] > half else zero
-                against = veiled + half * (distance - freedom)
-                against = against if against > veiled else veiled
-                tops[p] = against if against < unveiled else unveiled
+            for begin in range(0, said.size, BLOCK):
+                end = min(begin + BLOCK, said.size)
+                said_by, allowed = lane[begin:end], tops[begin:end]
+                # haze has no say where no pixel says more than it lets every pixel say
+                loud = np.int32(low > veiled)
+                for p in range(said_by.size):
+                    loud |= np.int32(said_by[p] > veiled)
+                if loud == 0:
+                    for p in range(allowed.size):
+                        allowed[p] = unveiled
+                    continue
+                blues, bright, light = shine[begin:end], shines[begin:end], lit[begin:end]
+                vegetation = lane[2 * LANE + begin : 2 * LANE + end]
+                soils = lane[3 * LANE + begin : 3 * LANE + end]
+                soil_spreads = lane[4 * LANE + begin : 4 * LANE + end]
+                waters = lane[5 * LANE + begin : 5 * LANE + end]
+                water_spreads = lane[6 * LANE + begin : 6 * LANE + end]
+                for p in range(blues.size):
+                    light[p] = one if blues[p] != nodata else zero
+                    bright[p] = np.float32(blues[p])
+                for p in range(allowed.size):
+                    fall = vegetation[p]
+                    amount = fall if fall > zero else zero
+                    wanted = blueness * amount
+                    amount = amount if amount < most else most
+                    past = (fall - most) * per_beyond
+                    past = past if past > zero else zero
+                    slack = amount * (unlit if light[p] < half else one)
+                    off = soils[p] - soil * amount
+                    wide = soil_slack * slack
+                    spread = soil_spreads[p]
+                    distance = past * past + off * off / (spread * spread + wide * wide)
+                    off = waters[p] - water * amount
+                    wide = water_slack * slack
+                    spread = water_spreads[p]
+                    distance += off * off / (spread * spread + wide * wide)
+                    off = bright[p] - wanted
+                    wide = blue_slack * wanted
+                    dark = off * off / (blue_noise * blue_noise + wide * wide)
+                    dark = dark if off < zero else zero
+                    distance += dark if light[p] > half else zero
+                    against = veiled + half * (distance - freedom)
+                    against = against if against > veiled else veiled
+                    allowed[p] = against if against < unveiled else unveiled
             for p in range(said.size):
                 known = lane[LANE + p]
                 unheld = untested if known == zero else high
