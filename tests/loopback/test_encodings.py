@@ -12,7 +12,7 @@ import small_site
 from selvawatch.cli.main import app
 from selvawatch.core.files import file_digest
 from selvawatch.errors import StoreError
-from selvawatch.events.expiry import with_expired_layers
+from selvawatch.events.patches import with_expired_layers
 from selvawatch.site import Site
 from selvawatch.store.tile_state import open_layers
 

@@ -5,8 +5,7 @@ import pytest
 
 from made_schedules import RULE, TILE, differences, ground
 from selvawatch.core.tables import EVENTS
-from selvawatch.events.expiry import with_expired_pixels
-from selvawatch.events.patches import alert_pixels
+from selvawatch.events.patches import alert_pixels, with_expired_pixels
 
 SCHEDULES = 20
 

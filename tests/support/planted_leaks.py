@@ -66,13 +66,17 @@ COLUMNS: dict[str, Change] = {
 }
 """Leaks through the columns of alerts."""
 
-LEAKS = (*COLUMNS, "count", "file size", "disappearance")
+LEAKS = (*COLUMNS, "count", "file size", "disappearance", "suspects")
 
 
 def plant(patch: pytest.MonkeyPatch, leak: str) -> None:
     """Plant one of LEAKS in the runs to come."""
     if leak == "disappearance":
         patch.setattr(findings, "track_events", _whole_events_go(findings.track_events))
+        return
+    if leak == "suspects":
+        counts = findings.under_observation
+        patch.setattr(findings, "under_observation", lambda *words: counts(*words[:-1], None))
         return
     made: dict[Tier, Findings] = {}
     finds = monitor.findings_of

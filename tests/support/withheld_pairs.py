@@ -20,6 +20,7 @@ from selvawatch.core.schema import Tier
 from selvawatch.core.status import Confidence, Reason, Status
 from selvawatch.core.table_options import TableOptions, TableRequest
 from selvawatch.detect.baseline import name_of
+from selvawatch.detect.kernels.fusion import SUSPECT
 from selvawatch.prepare.ingest import SceneRecord
 from selvawatch.register.manifest import Snapshot, read_register
 from selvawatch.site import Site
@@ -29,7 +30,16 @@ from selvawatch.steps.run.monitor import conclude
 from selvawatch.steps.run.plan import register_facts
 from selvawatch.steps.run.run_content import Published, RunContent, TileResults
 from selvawatch.steps.tables import make_table, write_table
-from selvawatch.store.contents import ALERTS_FILE, BASELINES, COMPOSITE, DELAYED, LAYERS, REASON, STATE_FILE
+from selvawatch.store.contents import (
+    ACCUMULATORS,
+    ALERTS_FILE,
+    BASELINES,
+    COMPOSITE,
+    DELAYED,
+    LAYERS,
+    REASON,
+    STATE_FILE,
+)
 from selvawatch.store.folders import Store, new_folder
 from selvawatch.store.run_plan import RunContext, write_plan
 from selvawatch.store.tile_state import TileState, save_arrays
@@ -78,6 +88,8 @@ class Pixel:
     confirmed: int = 0
     withdrawn: int = 0
     wet: bool = False
+    suspect: bool = False
+    """Whether its signs stay too weak to be told of; `detected` is the day since which it is suspect."""
 
 
 History = Mapping[tuple[int, int], Pixel]
@@ -155,7 +167,7 @@ def layers_of(history: History, day: int) -> xr.Dataset:
     arrays["last_look"][:] = day
     arrays["looks_total"][:] = (day - FIRST) // 10
     for at, pixel in history.items():
-        if pixel.detected > day:
+        if pixel.detected > day or pixel.suspect:
             continue
         arrays["detected_on"][at] = arrays["provisional_on"][at] = pixel.detected
         arrays["onset"][at] = arrays["onset_latest"][at] = pixel.detected - 5
@@ -171,11 +183,21 @@ def layers_of(history: History, day: int) -> xr.Dataset:
     return xr.Dataset({name: (("y", "x"), values) for name, values in arrays.items()})
 
 
+def sums_of(history: History, day: int, halo: int) -> xr.Dataset:
+    """Of the running sums of the tile and its halo what says which pixels are suspect."""
+    flags, since = np.zeros((SIDE, SIDE), np.uint8), np.zeros((SIDE, SIDE), np.uint16)
+    for at, pixel in history.items():
+        if pixel.detected <= day:
+            flags[at], since[at] = SUSPECT if pixel.suspect else Status.PROVISIONAL, pixel.detected
+    arrays = {"flags": flags, "provisional_on": since}
+    return xr.Dataset({name: (("y", "x"), np.pad(values, halo)) for name, values in arrays.items()})
+
+
 def composite_of(history: History, day: int) -> xr.Dataset:
     """What the tile looks like on a day: forest, bare pits and ponds."""
     arrays = {name: np.full((SIDE, SIDE), value, np.float32) for name, value in FOREST.items()}
     for at, pixel in history.items():
-        if pixel.detected <= day:
+        if pixel.detected <= day and not pixel.suspect:
             arrays["ndvi"][at], arrays["mndwi"][at] = (0.0, 0.4) if pixel.wet else (0.15, -0.4)
             arrays["nbr"][at], arrays["fall"][at] = -0.1, 0.7
     return xr.Dataset({name: (("y", "x"), values) for name, values in arrays.items()})
@@ -184,8 +206,8 @@ def composite_of(history: History, day: int) -> xr.Dataset:
 FOREST = {"ndvi": 0.85, "ndvi_baseline": 0.85, "nbr": 0.6, "mndwi": -0.6, "fall": np.nan}
 
 
-def keep_state(store: Store, history: History, day: int, number: int) -> TileState:
-    """The state of the tile on a day, and the one that lags behind it, kept."""
+def keep_state(store: Store, history: History, day: int, number: int, halo: int) -> TileState:
+    """The state of the tile on a day, and the one that lags behind it, kept. halo: pixels around its sums."""
     days = range(FIRST, day + 1, 10)
     records = tuple(
         SceneRecord(
@@ -210,6 +232,7 @@ def keep_state(store: Store, history: History, day: int, number: int) -> TileSta
     )
     with new_folder(store.state(TILE.id, state.state)) as part:
         for prefix, until in (("", day), (DELAYED, day - DELAY)):
+            save_arrays(sums_of(history, until, halo), part / (prefix + ACCUMULATORS))
             save_arrays(layers_of(history, until), part / (prefix + LAYERS))
             save_arrays(composite_of(history, until), part / (prefix + COMPOSITE))
         (part / STATE_FILE).write_text(canonical_json(state.as_json()), encoding="utf-8")
@@ -218,7 +241,7 @@ def keep_state(store: Store, history: History, day: int, number: int) -> TileSta
 
 def run(site: Site, store: Store, history: History, day: int, number: int) -> None:
     """One run to a day, committed, under the same id whatever it found."""
-    state = keep_state(store, history, day, number)
+    state = keep_state(store, history, day, number, site.halo_px)
     archive = store.folder.parent / "archive"
     archive.mkdir(exist_ok=True)
     (archive / "catalog.json").touch()
@@ -361,6 +384,16 @@ def pairs(rng: np.random.Generator) -> Iterator[Pair]:
     sure = {at: replace(one, confirmed=RUNS[-1] - DELAY + 3) for at, one in base.items()}
     unsure = {at: replace(one, confirmed=0) for at, one in base.items()}
     yield Pair("confirmed lately", sure, unsure, (Tier.PUBLIC,))
+    base = told() | suspects(patch(rng, (0, SIDE), west, days))
+    hidden = suspects(patch(rng, (0, SIDE), east, days))
+    yield Pair("suspect", {**hidden, **base}, base, lower)
+    young = suspects(patch(rng, (0, SIDE), west, (RUNS[-1] - DELAY + 1, RUNS[-1] - 5)))
+    yield Pair("suspect lately", {**young, **base}, base, (Tier.PUBLIC,))
+
+
+def suspects(history: History) -> dict[tuple[int, int], Pixel]:
+    """The same pixels, with signs that stay too weak to be told of."""
+    return {at: replace(one, confirmed=0, suspect=True) for at, one in history.items()}
 
 
 def remembered(read: Callable[..., object]) -> Callable[..., object]:

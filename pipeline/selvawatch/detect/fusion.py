@@ -159,6 +159,18 @@ def uncounted(state: xr.Dataset) -> xr.Dataset:
     return state.assign({name: xr.zeros_like(state[name]) for name in ("last_look", "looks_total")})
 
 
+def suspect_since(state: xr.Dataset) -> np.ndarray:
+    """Day since which each pixel is suspect, (y, x) uint16; 0 = it is not.
+
+    Its sum stands at the provisional level, and it is not promising enough to be told of. What was so before
+    the monitoring is left out, as by `layers`. state: `flags` and `provisional_on` are enough.
+    """
+    suspect = (state["flags"].to_numpy() & kernels.STATUS_BITS) == kernels.SUSPECT
+    since = state["provisional_on"].to_numpy()
+    first = int(state.attrs.get("monitored_from", 0))
+    return np.where(suspect & (since >= first), since, np.uint16(0)).astype(np.uint16)
+
+
 def layers(state: xr.Dataset, rule: CommonShift | None = None) -> xr.Dataset:
     """The layers of `core.raster_layers.LAYERS` that a state says, (y, x), each of its type.
 

@@ -14,10 +14,9 @@ from selvawatch.core.schema import Table
 from selvawatch.core.tables import CELLS, EVENTS
 from selvawatch.errors import TableError
 from selvawatch.events.beginning import agreed
-from selvawatch.events.expiry import with_expired_pixels
 from selvawatch.events.lineage import trace_events
 from selvawatch.events.outline import outlines
-from selvawatch.events.patches import EventFrame, EventRule, Pixels, alert_pixels
+from selvawatch.events.patches import EventFrame, EventRule, Pixels, alert_pixels, with_expired_pixels
 from selvawatch.events.track import Looked, Patches, Tracked, cell_frame, nothing, track
 
 log = logging.getLogger(__name__)

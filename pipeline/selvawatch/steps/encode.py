@@ -18,7 +18,7 @@ from selvawatch.core.files import disk_error, replacing
 from selvawatch.core.grid import Tile
 from selvawatch.detect.encodings import ENCODINGS
 from selvawatch.errors import StoreError
-from selvawatch.events.expiry import with_expired_layers
+from selvawatch.events.patches import with_expired_layers
 from selvawatch.site import Site
 from selvawatch.store.folders import open_store
 from selvawatch.store.tile_state import open_layers

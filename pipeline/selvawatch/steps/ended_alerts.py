@@ -8,11 +8,10 @@ import numpy as np
 from selvawatch.core.days import to_day
 from selvawatch.core.grid import Grid
 from selvawatch.core.settings import parse
-from selvawatch.events.expiry import with_expired_pixels
 from selvawatch.events.id_key import known_id_key
 from selvawatch.events.lineage import trace_events
 from selvawatch.events.linking import LETTERS, event_ids, letters
-from selvawatch.events.patches import EventRule, Pixels, alert_pixels, touching
+from selvawatch.events.patches import EventRule, Pixels, alert_pixels, touching, with_expired_pixels
 from selvawatch.store.folders import Store
 from selvawatch.store.site_copy import read_site_copy, site_copy_path
 from selvawatch.store.tile_state import open_fallen

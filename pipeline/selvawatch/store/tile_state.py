@@ -5,14 +5,16 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import xarray as xr
 from zarr.core.buffer import default_buffer_prototype
 from zarr.storage import MemoryStore
 
+from selvawatch.core.status import Status
 from selvawatch.errors import DamagedError
 from selvawatch.prepare.ingest import SceneRecord
 from selvawatch.prepare.observation_keys import ObservationKey
-from selvawatch.store.contents import BASELINES, COMPOSITE, DELAYED, LAYERS, STATE_FILE
+from selvawatch.store.contents import ACCUMULATORS, BASELINES, COMPOSITE, DELAYED, LAYERS, STATE_FILE
 from selvawatch.store.folders import Store
 from selvawatch.store.seal import open_sealed, read_seal
 
@@ -111,6 +113,27 @@ def open_fallen(store: Store, tile: str, state: str, *, delayed: bool = False) -
     group = (DELAYED if delayed else "") + COMPOSITE
     composite = load_arrays(store.state(tile, state), group, only=("fall",))
     return open_layers(store, tile, state, delayed=delayed).assign(fall=composite["fall"])
+
+
+def open_suspects(store: Store, tile: str, state: str, *, halo: int, delayed: bool = False) -> np.ndarray:
+    """Day since which each pixel of a tile is suspect, (y, x) uint16; 0 = it is not, or has a status.
+
+    halo: that of its sums.
+
+    Raises
+    ------
+    DamagedError
+        As `load_arrays`.
+    """
+    from selvawatch.detect.fusion import (
+        suspect_since,
+    )  # compiled code is slow to import, and tables need none
+
+    folder, which = store.state(tile, state), DELAYED if delayed else ""
+    sums = load_arrays(folder, which + ACCUMULATORS, only=("flags", "provisional_on"))
+    status = load_arrays(folder, which + LAYERS, only=("status",))["status"].to_numpy()
+    since = suspect_since(inner_pixels(sums, halo))
+    return np.where(status == Status.NONE, since, np.uint16(0))
 
 
 def open_composite(store: Store, tile: str, state: str, *, delayed: bool = False) -> xr.Dataset:

@@ -46,14 +46,18 @@ def radar(day, fall):
     )
 
 
-def after(observations, model=MODEL):
-    """Layers of the middle of the ground."""
+def state_after(observations, model=MODEL, **starting):
+    """The running state of all ground."""
     shape = (SIDE, SIDE)
     reason = xr.DataArray(np.full(shape, Reason.MONITORED, np.uint8), dims=("y", "x"))
-    state = fusion.start(model, reason, resolution=30.0)
+    state = fusion.start(model, reason, resolution=30.0, **starting)
     calm = [seen(day, 0.0) for day in range(-24, 0, 8)]
-    state = fusion.advance(model, quiet_baselines(shape), state, [*calm, *observations], rule=RULE)
-    return fusion.layers(state).isel(INNER)
+    return fusion.advance(model, quiet_baselines(shape), state, [*calm, *observations], rule=RULE)
+
+
+def after(observations, model=MODEL):
+    """Layers of the middle of the ground."""
+    return fusion.layers(state_after(observations, model)).isel(INNER)
 
 
 def statuses(layers):
@@ -110,3 +114,23 @@ def test_radar_alone_is_told_of_as_before():
 def test_a_negative_promise_is_refused(wrong):
     with pytest.raises(ValueError, match=next(iter(wrong))):
         Promise(**wrong)
+
+
+@pytest.mark.parametrize(
+    ("observations", "since"),
+    [
+        ([seen(0, 0.14)], START),
+        ([seen(0, 0.55)], 0),
+        ([seen(0, 0.0)], 0),
+        ([seen(0, 0.14), *(seen(day, 0.0) for day in range(8, 48, 8))], 0),
+        ([seen(day, 0.14) for day in range(0, 40, 8)], 0),
+    ],
+    ids=["weak", "promising", "forest", "calm again", "confirmed"],
+)
+def test_a_pixel_is_suspect_since_its_sum_passed_until_it_is_told_of_or_calm(observations, since):
+    found = fusion.suspect_since(state_after(observations))
+    assert set(np.unique(found[INNER["y"], INNER["x"]])) == {since}
+
+
+def test_what_became_suspect_before_the_monitoring_is_not_counted():
+    assert not fusion.suspect_since(state_after([seen(0, 0.14)], monitored_from=START + 1)).any()

@@ -7,8 +7,7 @@ import pytest
 
 from drawn_tiles import DAY, RULE, TILE, run, state
 from selvawatch.core.raster_layers import LAYERS
-from selvawatch.events.expiry import with_expired_layers, with_expired_pixels
-from selvawatch.events.patches import alert_pixels
+from selvawatch.events.patches import alert_pixels, with_expired_layers, with_expired_pixels
 
 KEPT = replace(RULE, expire_after_days=60)
 LAST = DAY + 5 + KEPT.expire_after_days

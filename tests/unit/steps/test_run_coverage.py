@@ -37,6 +37,7 @@ REPORT = RunReport(
     observed_share_span_optical=0.0, newest_scenes={"landsat": "2024-07-28", "sentinel-1": ""},
     stale={"landsat": "2024-07-28", "sentinel-1": ""}, unsearched=("sentinel-2",), sources_stopped=(),
     events_new=0, events_confirmed=0, events_closed=19, events=19, loss_ha=102.0, mining_ha=47.5,
+    under_observation={"a": 2, "": 1},
     scenes_read=0, scenes_unread=0, scenes_unreachable=0, scenes_superseded=0, scene_balance={}, tiles=1,
     failed={}, loss_by_type=(), reviews=0, reviews_new=(),
 )  # fmt: skip

@@ -32,7 +32,7 @@ from selvawatch.core.scene import Asset
 from selvawatch.core.status import Status
 from selvawatch.core.tables import ALERTS
 from selvawatch.core.tier import Tier
-from selvawatch.events.expiry import with_expired_layers
+from selvawatch.events.patches import with_expired_layers
 from selvawatch.site import Site
 from selvawatch.steps.run.publish import scenes_behind
 from selvawatch.store.run_plan import scenes_before

@@ -28,7 +28,7 @@ def pair_of(kind: str, seed: int = 20240101) -> Pair:
     return next(one for one in withheld_pairs.pairs(np.random.default_rng(seed)) if one.kind == kind)
 
 
-@pytest.mark.parametrize("kind", ["into", "merge"])
+@pytest.mark.parametrize("kind", ["into", "merge", "suspect", "suspect lately"])
 def test_two_histories_that_differ_in_what_is_withheld_give_a_tier_the_same_bytes(
     kind: str, blank: tuple[Site, Store], tmp_path: Path
 ) -> None:
@@ -37,7 +37,7 @@ def test_two_histories_that_differ_in_what_is_withheld_give_a_tier_the_same_byte
     assert withheld_pairs.differences(tmp_path / "pair", blank, pair, TABLES) == []
 
 
-@pytest.mark.parametrize(("leak", "kind"), [("disappearance", "into")])
+@pytest.mark.parametrize(("leak", "kind"), [("disappearance", "into"), ("suspects", "suspect")])
 def test_a_planted_leak_is_found(
     leak: str, kind: str, blank: tuple[Site, Store], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

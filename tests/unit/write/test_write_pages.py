@@ -15,6 +15,7 @@ from selvawatch.write import tiers
 from selvawatch.write.bulletin.bulletin import MESSAGE_LENGTH, html, message, text, write_bulletin
 from selvawatch.write.bulletin.bulletin_model import (
     MOMENTS,
+    AreaUnderObservation,
     ListedSensor,
     Picture,
     headline,
@@ -22,7 +23,8 @@ from selvawatch.write.bulletin.bulletin_model import (
     loss_table,
     shown_in_full,
 )
-from selvawatch.write.bulletin.cautions import DISCLAIMER
+from selvawatch.write.bulletin.cautions import DISCLAIMER, watched_line
+from selvawatch.write.bulletin.kept import content_from_json, content_to_json
 from selvawatch.write.bulletin.map_page import Backdrop, map_page, write_map
 from selvawatch.write.bulletin.pdf import write_pdf
 from selvawatch.write.language.i18n import language
@@ -374,3 +376,56 @@ def test_closed_alerts_are_counted_beside_the_others():
     for make in (html, text, message):
         assert "19 cerradas" in make(known, language("es"))
         assert "19 closed" in make(known, language("en"))
+
+
+WATCHED = (
+    AreaUnderObservation(area="la-pampa", title="La Pampa", patches=3, ha=1.2),
+    AreaUnderObservation(area="delta", title="Delta", patches=0, ha=0.0),
+    AreaUnderObservation(area="", title="", patches=1, ha=0.1),
+)
+
+
+@pytest.mark.parametrize(
+    ("areas", "code", "line"),
+    [
+        (
+            WATCHED,
+            "es",
+            "En observación, con señales aún débiles para una alerta y fuera de las hectáreas de pérdida:"
+            " La Pampa 3 (1.20\xa0ha), fuera de las áreas 1 (0.10\xa0ha).",
+        ),
+        (
+            WATCHED,
+            "en",
+            "Under observation, signs too weak for an alert and in no hectares of loss:"
+            " La Pampa 3 (1.20\xa0ha), outside the areas 1 (0.10\xa0ha).",
+        ),
+        (WATCHED[1:2], "es", "Ningún lugar está en observación."),
+        (None, "es", "No se sabe cuántos lugares están en observación."),
+    ],
+)
+@pytest.mark.parametrize("tier", list(Tier))
+def test_a_bulletin_says_how_many_places_are_under_observation_by_area(areas, code, line, tier):
+    content = replace(bulletin(tier), under_observation=areas)
+    assert watched_line(content, language(code)) == line
+    assert line in text(content, language(code))
+    assert line.replace("\xa0", " ") in Page(html(content, language(code))).shown.replace("\xa0", " ")
+
+
+def test_what_is_under_observation_is_in_no_figure_of_a_bulletin():
+    content = bulletin(Tier.RESTRICTED)
+    lines = [text(replace(content, under_observation=areas), language("en")) for areas in (WATCHED, ())]
+    assert [sum("nder observation" in line for line in one.splitlines()) for one in lines] == [1, 1]
+    without = [
+        "\n".join(line for line in one.splitlines() if "nder observation" not in line) for one in lines
+    ]
+    assert without[0] == without[1]
+
+
+def test_a_bulletin_that_is_made_anew_still_says_what_is_under_observation():
+    content = replace(bulletin(Tier.PUBLIC), under_observation=WATCHED)
+    kept = content_to_json(content)
+    again = content_from_json(kept, content.alerts, None, lambda *_: None)
+    assert again.under_observation == WATCHED
+    del kept["under_observation"]
+    assert content_from_json(kept, content.alerts, None, lambda *_: None).under_observation is None

@@ -4,12 +4,18 @@ Counts, ranks, versions, reasons and outlines of a tier follow from what it may 
 else: so that whoever reads all its files of all runs cannot tell what else there is.
 """
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from selvawatch.core.tier import Tier
+from selvawatch.errors import DamagedError
 from selvawatch.events.patches import Pixels
+from selvawatch.events.suspects import area_of_patches, patches_under_observation, suspect_pixels
 from selvawatch.events.track import Tracked
+from selvawatch.events.withheld import Guard
 from selvawatch.site import Site
 from selvawatch.steps.run.attribute_events import (
     Attributed,
@@ -22,7 +28,10 @@ from selvawatch.steps.run.attribute_events import (
 from selvawatch.steps.run.track import detected_pixels, track_events
 from selvawatch.store.folders import Store
 from selvawatch.store.run_plan import RunContext
-from selvawatch.store.tile_state import TileState
+from selvawatch.store.tile_state import TileState, open_suspects
+from selvawatch.write.bulletin.bulletin_model import AreaUnderObservation
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +43,8 @@ class Findings:
     """Detected pixels as of the tier's day, the withheld ones among them."""
     tracked: Tracked
     attributed: Attributed
+    under_observation: tuple[AreaUnderObservation, ...] | None
+    """Places that the tier could be shown and that are no alerts yet, by area; None: not known."""
 
 
 def findings_of(context: RunContext, states: Mapping[str, TileState], zones: Zones, tier: Tier) -> Findings:
@@ -51,7 +62,53 @@ def findings_of(context: RunContext, states: Mapping[str, TileState], zones: Zon
     guard = None if tier is Tier.RESTRICTED else zones.guard(site.config.tiers)
     tracked = track_events(then, seen, pixels, known.references, tier=tier, guard=guard)
     attributed = attribute_run(then, seen, known, tracked, tier)
-    return Findings(tier=tier, pixels=pixels, tracked=tracked, attributed=attributed)
+    return Findings(
+        tier=tier,
+        pixels=pixels,
+        tracked=tracked,
+        attributed=attributed,
+        under_observation=under_observation(then, seen, pixels, guard),
+    )
+
+
+def under_observation(
+    context: RunContext, states: Mapping[str, TileState], pixels: Pixels, guard: Guard | None
+) -> tuple[AreaUnderObservation, ...] | None:
+    """Places under observation as a tier may learn of them, by area of the site, and those in none last.
+
+    None where that cannot be known: the tier learns of nothing at all, or sums of a tile are damaged.
+
+    context: until the tier's day. states: of every tile, as of that day. pixels: detected in them. guard:
+    what the tier does not learn of; None: it learns of everything.
+    """
+    site, store = context.site, context.store
+    if guard is not None and guard.is_closed:
+        return None
+    try:
+        since = {
+            site.grid.tile(tile): open_suspects(
+                store, tile, state.state, halo=site.halo_px, delayed=state.is_delayed
+            )
+            for tile, state in states.items()
+        }
+    except DamagedError as error:
+        log.warning("places under observation are not counted: %s", error)
+        return None
+    found = patches_under_observation(
+        pixels, suspect_pixels(since), guard, site.event_rule, site.grid, context.plan.until_day
+    )
+    of_patch = area_of_patches(found, [area.projected(site.grid.crs) for area in site.areas], site.grid)
+    size = np.bincount(found.patch, minlength=found.count)
+    named = [*((number, area.name, area.title) for number, area in enumerate(site.areas)), (-1, "", "")]
+    return tuple(
+        AreaUnderObservation(
+            area=name,
+            title=title,
+            patches=int((of_patch == number).sum()),
+            ha=float(size[of_patch == number].sum()) * site.grid.pixel_ha,
+        )
+        for number, name, title in named
+    )
 
 
 def tracked_by_tier(

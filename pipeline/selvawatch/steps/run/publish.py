@@ -17,7 +17,7 @@ from selvawatch.core.files import digest, write_text
 from selvawatch.core.schema import Table, Tier
 from selvawatch.core.table_options import TableOptions
 from selvawatch.core.tables import ALERTS, CELLS, LOSS_PRODUCT
-from selvawatch.events.expiry import with_expired_layers
+from selvawatch.events.patches import with_expired_layers
 from selvawatch.events.track import Tracked
 from selvawatch.provenance import code_digest, code_version
 from selvawatch.returns.known_reviews import KnownReviews, known_reviews, reviews_since
@@ -303,6 +303,7 @@ def _bulletin(site: Site, content: RunContent, tier: Tier, released: _TierConten
         delay_days=rule.delay_days if tier is Tier.PUBLIC else 0,
         grid_m=rule.grid_m,
         method=content.method,
+        under_observation=content.findings[tier].under_observation,
         unchecked=released.alerts.withheld.unchecked > 0,
     )
 

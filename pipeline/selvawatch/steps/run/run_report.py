@@ -1,6 +1,6 @@
 """What a run reports of itself: the `--json` line, the ledger's row, and texts for Prefect."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from selvawatch.core.days import iso, to_day
@@ -12,6 +12,7 @@ from selvawatch.steps.run.run_content import Published, RunContent, TileResults
 from selvawatch.steps.run.scene_rows import scene_balance
 from selvawatch.store.ledger import RunRow
 from selvawatch.store.run_plan import RunContext
+from selvawatch.write.bulletin.bulletin_model import AreaUnderObservation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +52,8 @@ class RunReport:
     """Confirmed once, and without new evidence for as long as the model's `close_after_days`."""
     events: int
     """Events that are not withdrawn."""
+    under_observation: Mapping[str, int] | None
+    """Places that are no alerts yet, by area; those in none under an empty name; None: not known."""
     loss_ha: float
     """Confirmed and closed pixels of all causes."""
     mining_ha: float
@@ -125,6 +128,7 @@ def report_on(
         events_confirmed=int((live["status"] == "confirmed").sum()),
         events_closed=int((live["status"] == "closed").sum()),
         events=len(live),
+        under_observation=_by_area(found.under_observation),
         loss_ha=round(float(counted["ha"].sum()), 6),
         mining_ha=round(float(counted.loc[counted["cause"] == "mining", "ha"].sum()), 6),
         scenes_read=sum(sensor.scenes_read for sensor in content.coverage.sensors),
@@ -138,6 +142,10 @@ def report_on(
         reviews=content.reviews_count,
         reviews_new=content.reviews_new,
     )
+
+
+def _by_area(areas: Sequence[AreaUnderObservation] | None) -> dict[str, int] | None:
+    return None if areas is None else {one.area: one.patches for one in areas}
 
 
 def _rounded(share: float | None) -> float | None:
@@ -167,7 +175,7 @@ def report_of(row: RunRow) -> RunReport:
     """The report of a committed run."""
     unknown = {"span_from": "", "observed_share_span": None, "observed_share_span_optical": None}
     silent: dict[str, object] = {"newest_scenes": {}, "stale": {}, "unsearched": (), "sources_stopped": ()}
-    silent |= {"reviews": 0, "reviews_new": ()}
+    silent |= {"under_observation": None, "reviews": 0, "reviews_new": ()}
     counts = {"scene_balance": {}, "scenes_superseded": 0, "scenes_unreachable": 0, "events_closed": 0}
     values = {**unknown, **silent, **counts, **row.result}
     listed = {name: tuple(values[name]) for name in _LISTS}
@@ -203,6 +211,16 @@ def report_rows(report: RunReport) -> list[dict[str, str | float]]:
     return [dict(row) for row in report.loss_by_type]
 
 
+def _watched(report: RunReport) -> str:
+    """How many places are under observation."""
+    found = report.under_observation
+    return (
+        "how many places are under observation is not known"
+        if found is None
+        else f"{sum(found.values())} places under observation, no alerts yet"
+    )
+
+
 def report_text(report: RunReport) -> str:
     """The report as Markdown for a Prefect artifact: numbers and paths, no coordinates, no names."""
     lines = [
@@ -211,6 +229,7 @@ def report_text(report: RunReport) -> str:
         f"* {report.mining_ha:.1f} ha of possible mining in {report.loss_ha:.1f} ha of forest loss",
         f"* {report.events_new} new events, {report.events_confirmed} confirmed,"
         f" {report.events_closed} closed, {report.events} in all",
+        f"* {_watched(report)}",
         f"* {seen_line(report)}",
         f"* {report.scenes_read} scenes read, {report.scenes_unread} not,"
         f" {report.scenes_superseded} replaced by newer products",

@@ -14,9 +14,8 @@ from selvawatch.core.stack import UNIT_SCALE
 from selvawatch.core.status import Reason
 from selvawatch.detect.baseline import name_of
 from selvawatch.events.composite import loss_composite
-from selvawatch.events.expiry import with_expired_pixels
 from selvawatch.events.lineage import trace_events
-from selvawatch.events.patches import EventRule, alert_pixels, minimum_px
+from selvawatch.events.patches import EventRule, alert_pixels, minimum_px, with_expired_pixels
 
 LATE_DAYS = 40
 """Ground that was lost so shortly before the last day need not be confirmed yet."""

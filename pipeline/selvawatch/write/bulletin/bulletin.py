@@ -23,6 +23,7 @@ from selvawatch.write.bulletin.cautions import (
     short_alarms,
     tier_notes,
     warnings,
+    watched_line,
 )
 from selvawatch.write.bulletin.changes_view import changes_view
 from selvawatch.write.bulletin.overview import Mark, overview_svg
@@ -127,6 +128,7 @@ def page_values(content: Bulletin, views: Sequence[AlertView], lang: Language) -
     seen = content.coverage
     return common_values(content, lang) | {
         "tier_notes": tier_notes(content, lang),
+        "watched": watched_line(content, lang),
         "observed_bar": round(100 * seen.lately_observed_share, 1),
         "alarms": alarms(content, lang),
         "warnings": warnings(content, lang),

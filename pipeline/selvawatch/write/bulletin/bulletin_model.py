@@ -224,6 +224,19 @@ class Coverage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AreaUnderObservation:
+    """Places in an area that are no alerts yet: patches of an event's size of signs too weak so far."""
+
+    area: str
+    """Stable name; empty: in no area."""
+    title: str
+    """What people read; empty: in no area."""
+    patches: int
+    ha: float
+    """Hectares of their pixels in the pixel CRS; in no hectares of loss."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LayerVintage:
     """How old a layer of rights or zones is."""
 
@@ -302,6 +315,8 @@ class Bulletin:
     """Name of the detector and its model, one line."""
     changes: Changes | None = None
     """What is new since an earlier state of the tier; None: it was not compared."""
+    under_observation: tuple[AreaUnderObservation, ...] | None = None
+    """What the tier could show that is no alert yet, by area; None: not known."""
     unchecked: bool = False
     """Whether rows were given out that no layer of isolated peoples was there to check."""
 

@@ -123,6 +123,23 @@ def short_alarms(content: Bulletin, lang: Language) -> list[str]:
     return lines
 
 
+def watched_line(content: Bulletin, lang: Language) -> str:
+    """How many places are under observation, by area: a sentence; never where they are."""
+    areas = content.under_observation
+    if areas is None:
+        return lang.text(N_("How many places are under observation is not known."))
+    outside = lang.text(N_("outside the areas"))
+    named = [
+        f"{single_line(one.title, 60) or outside} {lang.number(one.patches)} ({lang.hectares(one.ha)})"
+        for one in areas
+        if one.patches
+    ]
+    if not named:
+        return lang.text(N_("No place is under observation."))
+    message = N_("Under observation, signs too weak for an alert and in no hectares of loss: %(areas)s.")
+    return lang.text(message) % {"areas": ", ".join(named)}
+
+
 def observed_line(content: Bulletin, lang: Language) -> str:
     """How much of the ground was seen since the last run, by any sensor and by optical ones; a phrase."""
     seen = content.coverage
