@@ -27,7 +27,7 @@ PAGE = ROOT / "docs" / "bench-detect.md"
 PICTURE = ROOT / "docs" / "images" / "bench-detect.png"
 OURS = ("ours, NDVI", "ours, optical", "ours, fused")
 PEERS = (*NRT, "pyxccd COLD", "pyxccd S-CCD")
-OTHERS = "## In the harder world"
+OTHERS = "## What a step of a tile costs"
 """Heading of what other benches wrote on the page, from which on it stays."""
 BLOCK = 10
 """Side of a block of pixels that are resampled together, in parts of the cube's side."""
@@ -166,7 +166,7 @@ The cube is the synthetic reference cube with its default seed (500 x 500 pixels
 
 * Robust fit of one index (own screening, two refits): {ndvi["fit_px_s"] / fastest_fit:.0f} x the fastest fit of a peer, {ndvi["fit_px_s"] / screened:.0f} x nrt's screened CCDC fit.
 * Update of one observation: {ndvi["update_px_s"] / fastest_update:.1f} x the fastest update of a peer; in plain passes of two threads over the same bytes: {passes}.
-* Running state {ndvi["running_bytes"]:.0f} B/px with all sums; baseline {ndvi["baseline_bytes_per_index"]:.0f} B/px and index with two harmonics.
+* Running state {ndvi["running_bytes"]:.0f} B/px: 26 of sums, flags, dates and counts and 7 of slow falls; baseline {ndvi["baseline_bytes_per_index"]:.0f} B/px and index with two harmonics.
 * `ours` reads several indices, each screened by itself; they share the design of the first fit. Fit and update include all of them. The update shown is that of its slowest stream.
 * nrt reads NDVI (its screened CCDC green and SWIR besides, in the fit) with the best settings found for each on this generator, or its defaults where
   those are best; it has one thread in the update. pyxccd works pixel by pixel in one process on six bands: {measured["pyxccd COLD"]["judged"]} pixels were drawn,
