@@ -169,10 +169,15 @@ def _parts(watched: Sequence[Watched]) -> Iterator[tuple[str, list[bool]]]:
     return ((name, chosen) for name, chosen in parts if any(chosen))
 
 
-def test_the_numbers_of_the_intervals_are_those_of_areas_with_other_seeds(tmp_path):
-    watched = list(areas(tmp_path, FIT_SEED, FIT_AREAS))
-    found, ours = fit(watched), load(EventRule, MODELS / "events.toml").interval
-    print(f"\n{FIT_AREAS} areas of 5.06 km2 and a year from seed {FIT_SEED}:\n{found}")
+def test_the_numbers_of_the_intervals_fit_areas_with_other_seeds(tmp_path):
+    watched, rule = (
+        list(areas(tmp_path, FIT_SEED, FIT_AREAS)),
+        load(EventRule, MODELS / "events.toml").interval,
+    )
+    print(f"\n{FIT_AREAS} areas of 5.06 km2 and a year from seed {FIT_SEED}:\n{fit(watched)}")
     assert FIT_SEED + FIT_AREAS <= FIRST_SEED
-    for name in ("event_inward_px", "event_outward_px", "sum_rim_px", "commission", "omission"):
-        assert abs(getattr(found, name) - getattr(ours, name)) <= 0.02, name
+    figures = [hectare_figures(area.found, rule) for area in watched]
+    events = sum(one.events_held for one in figures) / sum(len(one.event_widths_ha) for one in figures)
+    held = [one.is_held for one in figures if one.interval is not None]
+    print(f"numbers of the file hold {events:.1%} of their events and {np.mean(held):.1%} of their areas")
+    assert 0.85 <= events <= 0.95 and 0.85 <= np.mean(held) <= 0.95
