@@ -293,6 +293,7 @@ def real_alerts(count: int = 8) -> gpd.GeoDataFrame:
         distance_road_m=cycle(3420.0, 180.0, None),
         road_km=cycle(103.0, 107.0, None),
         remining=cycle("no", "yes"),
+        forest=cycle("unknown", "primary", "secondary", "mixed"),
         legal_context=cycle("prohibited_area", "allowed_area_no_title", "undetermined"),
         legal_citation=cycle("DL 1100, anexo 1", None),
         authority=cycle("FEMA Madre de Dios", None),

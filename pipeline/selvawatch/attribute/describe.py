@@ -10,8 +10,9 @@ import shapely
 from selvawatch.attribute.accountings import OUTSIDE, Scale, account
 from selvawatch.attribute.authorities import authorities_of
 from selvawatch.attribute.faces import Faces
+from selvawatch.attribute.former.forest_kind import forest_kinds
+from selvawatch.attribute.former.remining import remining
 from selvawatch.attribute.overlay import Pieces, attribute
-from selvawatch.attribute.remining import remining
 from selvawatch.attribute.river_water import river_distance
 from selvawatch.attribute.roads import road_kilometres
 from selvawatch.attribute.rules import Rules, contexts, rule_changes
@@ -86,6 +87,7 @@ def describe(events: gpd.GeoDataFrame, cells: gpd.GeoDataFrame, setting: Setting
     table["register_version"] = setting.register.version
     references = setting.references
     table["remining"] = remining(events, references.scars, setting.rules.remining)
+    table["forest"] = forest_kinds(events, references.primary, setting.rules.forest)
     points = np.array(references.mark_points, object)
     table["road_km"] = road_kilometres(events.geometry.to_numpy(), references.roads, references.marks, points)
     bodies = authorities_of(cut, setting.register, setting.rules.authority, position, len(ids))

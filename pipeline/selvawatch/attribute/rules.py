@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 
 from selvawatch.attribute.authorities import Authority
+from selvawatch.attribute.former.forest_kind import ForestRule
+from selvawatch.attribute.former.remining import ScarRule
 from selvawatch.attribute.overlay import Pieces
-from selvawatch.attribute.remining import ScarRule
 from selvawatch.attribute.river_water import WaterRule
 from selvawatch.core.days import NO_DAY, day_numbers, to_day
 from selvawatch.core.tables import RIGHT_TYPES
@@ -74,6 +75,8 @@ class Rules:
     """How river water of a year is told from imagery; None: it is not looked for."""
     remining: ScarRule | None = None
     """When a loss is mining again in an old scar; None: that is not told."""
+    forest: ForestRule | None = None
+    """When a loss is one of primary forest, and when of secondary growth; None: that is not said."""
     authority: tuple[Authority, ...] = ()
     """Who is competent where, in the order in which they are named."""
 

@@ -12,6 +12,7 @@ __all__ = [
     "CONCESSION_TYPES",
     "CONFIDENCES",
     "EVENTS",
+    "FOREST_KINDS",
     "HOLDER_TYPES",
     "INTERVAL",
     "IN_OUT",
@@ -73,6 +74,7 @@ IN_OUT = ("in", "out", "unknown")
 YES_NO = ("yes", "no", "unknown")
 PROTECTED = ("core", "buffer", "out", "unknown")
 NEAR_WATER = ("in_water", "under_50_m", "under_100_m", "under_500_m", "far", "unknown")
+FOREST_KINDS = ("primary", "secondary", "mixed", "unknown")
 SITE_CATEGORIES = ("I", "II", "III", "IV", "undetermined")
 LEGAL_CONTEXTS = (
     "prohibited_area",
@@ -426,6 +428,12 @@ ALERTS = Table(
             "text",
             "Mining again in an old scar; unknown: no earlier mining ground at hand.",
             choices=YES_NO,
+        ),
+        column(
+            "forest",
+            "text",
+            "Primary forest, secondary growth or both; unknown: no layer of primary forest of before says.",
+            choices=FOREST_KINDS,
         ),
         column("distance_road_m", "float", "Distance to the nearest road.", unit="m", nullable=True),
         column(

@@ -8,7 +8,7 @@ import shapely
 
 from selvawatch.errors import LayerError
 from selvawatch.register.columns import storable
-from selvawatch.register.entries import UNATTRIBUTED, LayerEntry
+from selvawatch.register.entries import OF_AREA, UNATTRIBUTED, LayerEntry
 from selvawatch.register.site_extent import SiteExtent, check_extent
 from selvawatch.register.vector_files import check_mendable
 
@@ -57,8 +57,8 @@ def _check_shapes(frame: gpd.GeoDataFrame, entry: LayerEntry, remarks: list[str]
         raise LayerError("no feature has a geometry", where=entry.name, got=f"{len(frame)} features")
     if empty.any():
         remarks.append(f"{_rows(empty)} without geometry")
-    scars = entry.kind == "reference" and entry.type == "scar"
-    if entry.kind in UNATTRIBUTED and not scars:
+    of_area = entry.kind == "reference" and entry.type in OF_AREA
+    if entry.kind in UNATTRIBUTED and not of_area:
         return
     flat = ~empty & ~np.isin(shapely.get_type_id(shapes), _POLYGONAL)
     if (flat | empty).all():

@@ -14,6 +14,8 @@ ISOLATED = "isolated_peoples"
 """Type of the reserves of isolated peoples: ground that opens the lower tiers, and is guarded in them."""
 
 UNATTRIBUTED = ("reference", "context")
+OF_AREA = ("scar", "primary_forest")
+"""Types of references that are ground of a day, and need polygons."""
 KINDS = (*RIGHT_KINDS, *UNATTRIBUTED)
 
 
@@ -145,8 +147,9 @@ class LayerEntry:
     kind: str
     """`right`, `zone`, `aside`, `place`, `reference` (roads, rivers: measured to) or `context` (kept)."""
     type: str
-    """Type of rows that `types` does not name; for a reference `road`, `river`, `water`, or `scar` (mining
-    ground of before, as old as `from_column` or `valid_from` says, else as the snapshot)."""
+    """Type of rows that `types` does not name; for a reference `road`, `river`, `water`, `settlement`,
+    `scar` (mining ground of before) or `primary_forest`, the last two as old as `from_column` or `valid_from`
+    says, else as the snapshot."""
     source: str
     """Who publishes it."""
     licence: str

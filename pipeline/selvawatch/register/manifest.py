@@ -14,7 +14,7 @@ from selvawatch.core.area import Area
 from selvawatch.core.files import file_digest
 from selvawatch.core.hectares import M2_PER_HA
 from selvawatch.errors import LayerError, SiteError
-from selvawatch.register.entries import UNATTRIBUTED, LayerEntry, RoadMark
+from selvawatch.register.entries import OF_AREA, UNATTRIBUTED, LayerEntry, RoadMark
 from selvawatch.register.layer_rows import LayerSnapshot, column_dates, normalise_layer, read_layer, texts
 from selvawatch.register.register import Register, register_of
 from selvawatch.register.vector_files import polygons, read_vector, split_layer
@@ -65,6 +65,9 @@ class Snapshot:
     """Its columns by role, where they were named by hand (`LayerEntry.with_columns`)."""
 
 
+_DATED = ["seen_on", "layer", "geometry"]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class References:
     """Roads, rivers and water: distances are taken to them, nothing is attributed to them."""
@@ -77,6 +80,8 @@ class References:
     """River water told from imagery, column `year` (see `attribute.river_water`)."""
     scars: gpd.GeoDataFrame
     """Mining ground of before: `seen_on` (day by which it was there; NaT: unknown)."""
+    primary: gpd.GeoDataFrame = field(default_factory=gpd.GeoDataFrame)
+    """Primary forest: `seen_on` (day by which it stood)."""
     settlements: gpd.GeoDataFrame = field(default_factory=gpd.GeoDataFrame)
     """Points of named settlements: maps write their names, nothing else is said of them."""
     marks: tuple[RoadMark, ...] = ()
@@ -97,7 +102,8 @@ class References:
         """
         if not {name for name, _ in self.dates} & set(layers):
             return self
-        frames = {name: getattr(self, name) for name in ("roads", "rivers", "water", "scars", "settlements")}
+        names = ("roads", "rivers", "water", "scars", "primary", "settlements")
+        frames = {name: getattr(self, name) for name in names}
         kept = {
             name: frame[~frame["layer"].isin(list(layers)).to_numpy()].reset_index(drop=True)
             if "layer" in frame
@@ -119,9 +125,15 @@ class References:
 def no_references(crs: str) -> References:
     """References without any layer: every distance is unknown."""
     empty = gpd.GeoDataFrame({"name": [], "year": []}, geometry=[], crs=crs)
-    scars = gpd.GeoDataFrame({"seen_on": pd.to_datetime([])}, geometry=[], crs=crs)
+    dated = gpd.GeoDataFrame({"seen_on": pd.to_datetime([])}, geometry=[], crs=crs)
     return References(
-        roads=empty, rivers=empty, water=empty, river_water=empty, scars=scars, settlements=empty
+        roads=empty,
+        rivers=empty,
+        water=empty,
+        river_water=empty,
+        scars=dated,
+        primary=dated,
+        settlements=empty,
     )
 
 
@@ -238,7 +250,7 @@ def areas_as_districts(areas: Sequence[Area], crs: str, equal_area: CRS, date: d
 
 def _references(manifest: Manifest, latest: dict[str, Snapshot], crs: str) -> References:
     parts: dict[str, list[gpd.GeoDataFrame]] = {
-        kind: [] for kind in ("road", "river", "water", "scar", "settlement")
+        kind: [] for kind in ("road", "river", "water", *OF_AREA, "settlement")
     }
     for name in sorted(latest):
         entry = manifest.entry_of(latest[name])
@@ -256,7 +268,7 @@ def _references(manifest: Manifest, latest: dict[str, Snapshot], crs: str) -> Re
         )
         seen = seen.fillna(pd.Timestamp(entry.valid_from or latest[name].date)).astype("datetime64[ms]")
         shapes = frame.geometry.to_numpy()
-        if entry.type == "scar":
+        if entry.type in OF_AREA:
             shapes, _ = polygons(shapes, [str(index) for index in range(len(frame))])
         kept = gpd.GeoDataFrame(
             {"name": names, "year": list(years), "seen_on": seen.to_numpy(), "layer": name},
@@ -278,7 +290,8 @@ def _references(manifest: Manifest, latest: dict[str, Snapshot], crs: str) -> Re
         rivers=joined["river"],
         water=joined["water"],
         river_water=empty.river_water,
-        scars=joined["scar"][["seen_on", "layer", "geometry"]] if parts["scar"] else empty.scars,
+        scars=joined["scar"][_DATED] if parts["scar"] else empty.scars,
+        primary=joined["primary_forest"][_DATED] if parts["primary_forest"] else empty.primary,
         settlements=joined["settlement"],
         marks=marks,
         mark_points=tuple(points),

@@ -13,8 +13,8 @@ from test_attribute_alerts import described, events, right, square
 import attribute_made as made
 from attribute_made import box, register
 from selvawatch.attribute.authorities import Authority
+from selvawatch.attribute.former.remining import remining
 from selvawatch.attribute.loss_products import Product
-from selvawatch.attribute.remining import remining
 from selvawatch.attribute.roads import road_kilometres
 from selvawatch.attribute.rules import Rules
 from selvawatch.core.settings import load

@@ -51,6 +51,7 @@ CODES: dict[str, tuple[str, ...]] = {
     "ci_method": tables.CI_METHODS,
     "legal_context": tables.LEGAL_CONTEXTS,
     "near_water": tables.NEAR_WATER,
+    "forest": tables.FOREST_KINDS,
     "protected": tables.PROTECTED,
     "corridor, in_native_community, oil_lot": tables.IN_OUT,
     "isolated_peoples, remining, mining_title_later": tables.YES_NO,
@@ -73,6 +74,7 @@ VOCABULARY_OF = {
     "accounting": "accounting",
     "clock": "clock",
     "legal_context": "legal_context",
+    "forest": "forest",
     "scene reasons": "scene_reason",
 }
 """Vocabulary of `write.language` by heading, where the codes have words."""

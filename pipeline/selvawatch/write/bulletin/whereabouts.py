@@ -67,6 +67,8 @@ def near_of(language: Language, row: pd.Series, coarse: bool) -> tuple[str, ...]
         parts.append(phrase + (f" (km {language.number(kilometre)})" if kilometre is not None else ""))
     if row_text(row, "remining") == "yes":
         parts.append(language.text(N_("in an old mining scar")))
+    if (forest := row_text(row, "forest")) in ("primary", "secondary", "mixed"):
+        parts.append(word(language, "forest", forest))
     return tuple(parts)
 
 

@@ -97,6 +97,12 @@ NEAR_WATER = {
     "under_100_m": N_("less than 100 m from water"),
     "under_500_m": N_("less than 500 m from water"),
 }
+FOREST = {
+    "primary": N_("primary forest in the layer consulted"),
+    "secondary": N_("secondary forest: not in the layer of primary forest consulted"),
+    "mixed": N_("partly primary forest in the layer consulted"),
+    "unknown": N_("not known"),
+}
 UNMONITORED = {
     "monitored": N_("monitored"),
     "not_forest": N_("no forest at the start"),
@@ -178,6 +184,7 @@ VOCABULARIES = {
     "type": TYPE,
     "legal_context": LEGAL_CONTEXT,
     "near_water": NEAR_WATER,
+    "forest": FOREST,
     "unmonitored": UNMONITORED,
     "sensor": SENSOR,
     "accounting": ACCOUNTING,
@@ -220,6 +227,7 @@ CODES: Mapping[str, str] = {
     "withdrawn_reason": "withdrawn",
     "legal_context": "legal_context",
     "near_water": "near_water",
+    "forest": "forest",
     "review": "review",
     "accounting": "accounting",
     "clock": "clock",

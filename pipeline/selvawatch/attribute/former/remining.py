@@ -56,14 +56,15 @@ def remining(events: gpd.GeoDataFrame, scars: gpd.GeoDataFrame, rule: ScarRule |
         mine = scar[event == index]
         old = mine[seen[mine] <= latest[index]]
         maybe = mine[(seen[mine] <= latest[index]) | np.isnat(seen[mine])]
-        if _share(outlines[index], shapes[old]) >= rule.least_share:
+        if share_covered(outlines[index], shapes[old]) >= rule.least_share:
             found[index] = "yes"
-        elif _share(outlines[index], shapes[maybe]) >= rule.least_share:
+        elif share_covered(outlines[index], shapes[maybe]) >= rule.least_share:
             found[index] = "unknown"
     return found
 
 
-def _share(outline: shapely.Geometry, shapes: np.ndarray) -> float:
+def share_covered(outline: shapely.Geometry, shapes: np.ndarray) -> float:
+    """Share of an outline's area, 0 to 1, that lies in any of some shapes, all in one projected CRS."""
     if not len(shapes):
         return 0.0
     shared = shapely.union_all(shapely.intersection(shapes, outline))

@@ -1,0 +1,1 @@
+"""What stood on the ground of a loss before it: forest of which kind, old mining."""
