@@ -125,9 +125,8 @@ def open_suspects(store: Store, tile: str, state: str, *, halo: int, delayed: bo
     DamagedError
         As `load_arrays`.
     """
-    from selvawatch.detect.fusion import (
-        suspect_since,
-    )  # compiled code is slow to import, and tables need none
+    # compiled code is slow to import, and tables need none
+    from selvawatch.detect.fusion import suspect_since
 
     folder, which = store.state(tile, state), DELAYED if delayed else ""
     sums = load_arrays(folder, which + ACCUMULATORS, only=("flags", "provisional_on"))
