@@ -26,7 +26,7 @@ def stepped():
 def store(stepped, monkeypatch, tmp_path):
     """What `going_on` reads of a store: the copy of its site and the layers of the last day."""
     made, _ = stepped
-    text = "".join(f"{name} = {value}\n" for name, value in asdict(RULE).items())
+    text = "".join(f"{name} = {value}\n" for name, value in asdict(RULE).items() if value is not None)
     copy = SimpleNamespace(deciding={"grid": asdict(GRID)}, files={"events": SimpleNamespace(text=text)})
     monkeypatch.setattr(ended_alerts, "open_fallen", lambda *_: made.layers[made.days[-1]])
     monkeypatch.setattr(ended_alerts, "read_site_copy", lambda _: copy)

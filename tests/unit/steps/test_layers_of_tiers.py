@@ -19,6 +19,7 @@ import made_decade
 from attribute_made import box, cells
 from selvawatch.core.days import to_day
 from selvawatch.core.tables import Tier
+from selvawatch.events.patches import alert_pixels
 from selvawatch.register.manifest import no_references
 from selvawatch.register.register import register_of
 from selvawatch.site import Site
@@ -112,7 +113,7 @@ def test_alerts_of_a_run_name_the_layers_that_are_not_at_hand_and_hidden_ones_in
     site, store = Site.load(folder), Store(place)
     run = store.run(store.ledger.current().run_id)
     tracked = read_tracked(run, Tier.RESTRICTED)
-    monkeypatch.setattr(findings, "detected_pixels", lambda *_: None)
+    monkeypatch.setattr(findings, "detected_pixels", lambda *_: alert_pixels({}))
     monkeypatch.setattr(findings, "track_events", lambda *_, **__: tracked)
     monkeypatch.setattr(
         attribute_events, "river_water_of", lambda *_: no_references("EPSG:32719").river_water
