@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from itertools import product
 
 import numpy as np
 import xarray as xr
+from numpy.lib.stride_tricks import sliding_window_view
 from scipy import ndimage
 
 from selvawatch.core.observation import Observation
@@ -115,37 +115,46 @@ def _coarse_fit(
     the mean square of its residuals without their median, each held to three sigmas; and whether that is
     better than in its place by the rule's standard errors.
     """
-    side = range(-rule.reach_px, rule.reach_px + 1)
-    squares = {shift: _squares(observation, predictions, rule, shift) for shift in product(side, side)}
-    means = {shift: float(one.mean()) for shift, one in squares.items() if one.size >= _LEAST_POINTS}
-    still = squares[0, 0]
-    if (0, 0) not in means:
-        return Displacement(rows=0.0, columns=0.0, error=np.inf), False
-    best = min(means, key=lambda shift: (means[shift], abs(shift[0]) + abs(shift[1]), shift))
-    least = rule.sigmas * float(still.std()) * np.sqrt(2 / still.size)
-    found = Displacement(rows=float(best[0]), columns=float(best[1]), error=np.inf)
-    return found, means[0, 0] - means[best] > least
-
-
-def _squares(
-    observation: Observation, predictions: Predictions, rule: Registration, shift: tuple[int, int]
-) -> np.ndarray:
-    """Squared residuals in sigmas, (points,) float32, of an observation read so many rows and columns on."""
     reach = rule.reach_px
-    rows, columns = (
-        np.arange(reach, size - reach, max(_COARSE * rule.step_px, size // _MOST_POINTS))
-        for size in observation.shape
-    )
-    here, there = np.ix_(rows, columns), np.ix_(rows + shift[0], columns + shift[1])
-    found = [np.zeros(0, np.float32)]
-    for name, (predicted, sigma) in predictions.items():
-        stored, spread = observation.values[name][there], sigma[here]
-        seen = (stored != NODATA) & (spread > 0)
-        if seen.any():
-            rest = stored[seen] - predicted[here][seen]
-            rest = (rest - np.median(rest)) / spread[seen]
-            found.append(np.minimum(rest**2, np.float32(_FAR_SIGMAS**2)))
-    return np.concatenate(found)
+    found = [
+        _squares(observation.values[name], predicted, sigma, rule)
+        for name, (predicted, sigma) in predictions.items()
+    ]
+    squares = np.concatenate([np.zeros((0, 2 * reach + 1, 2 * reach + 1), np.float32), *found])
+    seen = ~np.isnan(squares)
+    count = np.count_nonzero(seen, axis=0)
+    if count[reach, reach] < _LEAST_POINTS:
+        return Displacement(rows=0.0, columns=0.0, error=np.inf), False
+    means = np.where(seen, squares, 0).sum(axis=0, dtype=np.float64) / np.maximum(count, 1)
+    means[count < _LEAST_POINTS] = np.inf
+    row, column = np.unravel_index(means.argmin(), means.shape)
+    still = squares[:, reach, reach]
+    least = rule.sigmas * float(np.nanstd(still)) * np.sqrt(2 / count[reach, reach])
+    begin = Displacement(rows=float(row - reach), columns=float(column - reach), error=np.inf)
+    return begin, bool(means[reach, reach] - means[row, column] > least)
+
+
+def _squares(stored: np.ndarray, predicted: np.ndarray, sigma: np.ndarray, rule: Registration) -> np.ndarray:
+    """Squared residuals in sigmas of a sparse raster of points, (points, rows, columns) float32, by how many
+    rows and columns on an index is read, from `reach_px` back to as many on; NaN where it was not seen.
+
+    stored, predicted, sigma: (y, x).
+    """
+    reach, least = rule.reach_px, _COARSE * rule.step_px
+    window = (2 * reach + 1, 2 * reach + 1)
+    if min(stored.shape) < window[0]:
+        return np.zeros((0, *window), np.float32)
+    steps = [max(least, size // _MOST_POINTS) for size in stored.shape]
+    here = tuple(slice(reach, size - reach, step) for size, step in zip(stored.shape, steps, strict=True))
+    has_history = sigma[here] > 0
+    read = sliding_window_view(stored, window)[:: steps[0], :: steps[1]][has_history]
+    rest = np.where(read != NODATA, read - predicted[here][has_history][:, None, None], np.float32(np.nan))
+    middle = rest[:, reach, reach]
+    if not np.isfinite(middle).any():
+        return np.zeros((0, *window), np.float32)
+    rest -= np.nanmedian(middle)
+    rest /= sigma[here][has_history][:, None, None]
+    return np.asarray(np.minimum(rest * rest, np.float32(_FAR_SIGMAS**2)))
 
 
 def moved_back(observation: Observation, off: Displacement) -> Observation:
