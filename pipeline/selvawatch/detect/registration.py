@@ -17,8 +17,6 @@ from selvawatch.detect.shift_rule import Corner, Registration
 
 _ROUNDS = 5
 _STILL_PX = 0.02
-_NEAR_PX = 1.0
-_COARSE = 2
 _MOST_POINTS = 64
 _LEAST_POINTS = 100
 _FAR_SIGMAS = 3.0
@@ -71,7 +69,7 @@ def displacement(
     sigma, over pixels with a history that stayed within three sigmas; repeated on the picture moved back, as
     its own gradients are not those of the prediction. Gradients know their neighbourhood alone, and may read
     less than one pixel of four: they begin from the whole pixels that fit best within the rule's reach, where
-    these fit better beyond doubt or gradients read more than one.
+    these fit better beyond doubt.
 
     baselines: (y, x) as `detect.baseline.fit_baselines` gives them. corner: where the observation begins on
     the grid, which decides which pixels are measured.
@@ -79,10 +77,7 @@ def displacement(
     predictions = _predictions(observation, stream, baselines)
     begin, is_better = _coarse_fit(observation, predictions, rule)
     still = Displacement(rows=0.0, columns=0.0, error=np.inf)
-    found = _refined(observation, predictions, rule, corner, begin if is_better else still)
-    if found is None or is_better or found.length <= _NEAR_PX:
-        return found
-    return _refined(observation, predictions, rule, corner, begin)
+    return _refined(observation, predictions, rule, corner, begin if is_better else still)
 
 
 def _refined(
@@ -140,11 +135,11 @@ def _squares(stored: np.ndarray, predicted: np.ndarray, sigma: np.ndarray, rule:
 
     stored, predicted, sigma: (y, x).
     """
-    reach, least = rule.reach_px, _COARSE * rule.step_px
+    reach = rule.reach_px
     window = (2 * reach + 1, 2 * reach + 1)
     if min(stored.shape) < window[0]:
         return np.zeros((0, *window), np.float32)
-    steps = [max(least, size // _MOST_POINTS) for size in stored.shape]
+    steps = [max(rule.step_px, size // _MOST_POINTS) for size in stored.shape]
     here = tuple(slice(reach, size - reach, step) for size, step in zip(stored.shape, steps, strict=True))
     has_history = sigma[here] > 0
     read = sliding_window_view(stored, window)[:: steps[0], :: steps[1]][has_history]
