@@ -7,7 +7,9 @@ from selvawatch.prepare.ingest import SceneRecord, scenes_on
 from selvawatch.sources.sensors.sensor_table import DECIDED, sensor_of, stream_of
 from selvawatch.sources.source import Superseded
 from selvawatch.steps.run.run_content import TileResults
+from selvawatch.steps.tile.displaced_scenes import OFF_PLACE
 from selvawatch.steps.tile.late_scenes import LATE
+from selvawatch.steps.tile.track_records import TRACK
 from selvawatch.store.ledger import SceneRow
 from selvawatch.store.run_plan import RunContext, SceneInputs
 from selvawatch.store.tile_state import TileState
@@ -16,7 +18,7 @@ NOT_LISTED = "not-listed"
 """Reason of a scene that was listed once, is listed no more, and is in no state."""
 TERMS = ("read", "cloud", "off_tiles", "late", "superseded", "duplicates", "unread")
 """Terms of `found`; `unread:REASON` says of how many of the unread why."""
-_UNUSED = ("track", "displaced")
+_UNUSED = (TRACK, OFF_PLACE)
 """Reasons of scenes that are read and not used, which are terms of their own."""
 
 
