@@ -20,10 +20,18 @@ def _typed(_context: Any, a: Any, b: Any, c: Any) -> Any:
 def with_id(function: Any, name: str) -> Any:
     """The function under an id of its own in the keys of numba's cache.
 
-    What a cached kernel encloses is part of its key, and numba draws the id of an enclosed function anew in
-    each process: without a fixed id every process compiles the kernel again.
+    What a cached kernel encloses is part of its key. numba draws the id of an enclosed function anew in each
+    process, and its signatures hold numbers of types, which follow the order of imports: without a fixed id,
+    or with its signatures, programs that import in another order compile the kernel again.
     """
     function._set_uuid(f"{__name__}.{name}")
+    states = function._reduce_states
+
+    def without_signatures() -> dict[str, Any]:
+        found: dict[str, Any] = states()
+        return found | {"sigs": [], "can_compile": True} if "sigs" in found else found
+
+    function._reduce_states = without_signatures
     return function
 
 
