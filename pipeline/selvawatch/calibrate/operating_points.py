@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import xarray as xr
-from scipy import stats
 
 from selvawatch.core.observation import Observation
 from selvawatch.core.status import Reason
@@ -142,6 +141,8 @@ def _point(
     truth: KnownLoss,
     days: tuple[int, int],
 ) -> OperatingPoint:
+    from scipy import stats  # slow to import
+
     first, last = days
     lost_on, kinds = truth.lost_on, truth.kinds
     stable = watched & (lost_on == 0)

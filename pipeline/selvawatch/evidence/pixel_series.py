@@ -5,12 +5,9 @@ import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import matplotlib
 import numpy as np
 import pandas as pd
 import shapely
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 
 from selvawatch.core.days import iso, to_date
 from selvawatch.core.grid import Tile
@@ -124,6 +121,10 @@ def series_png(series: pd.DataFrame, onset: int, title: str) -> bytes:
     """The median of each index over the pixels by day, with the day of the onset; PNG, equal inputs, equal
     bytes.
     """
+    import matplotlib  # slow to import
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
     shown = [name for name in INDICES if name in series and series[name].notna().any()]
     with matplotlib.rc_context({"font.size": 8}):
         figure = Figure(figsize=(9, 1.6 * max(1, len(shown)) + 0.8), layout="constrained")

@@ -9,7 +9,6 @@ import numpy as np
 
 from selvawatch.core.stack import DECIBEL_SCALE, UNIT_SCALE
 from selvawatch.prepare.harmonise import lines_of, to_msi
-from selvawatch.prepare.pixel_kernels import difference, store, store_difference
 
 _DB = np.float32(10 / np.log(10))
 
@@ -20,6 +19,8 @@ def normalised_difference(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 
     Atmospheric correction leaves slightly negative reflectances over dark water; they count as 0.
     """
+    from selvawatch.prepare.pixel_kernels import difference  # slow to import: settings need none of it
+
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.asarray(difference(np.asarray(first, np.float32), np.asarray(second, np.float32)))
 
@@ -28,6 +29,8 @@ def stored(physical: np.ndarray, scale: float, usable: np.ndarray) -> np.ndarray
     """int16 of float32 physical values as `core.stack.encode` makes them, in their shape; `NODATA` where not
     finite, or not usable (bool of the same shape).
     """
+    from selvawatch.prepare.pixel_kernels import store  # slow to import: settings need none of it
+
     with np.errstate(invalid="ignore", over="ignore"):
         return np.asarray(store(physical, np.float32(scale), usable))
 
@@ -40,6 +43,8 @@ def stored_without_halo(
     usable, (y, x) bool, becomes False where the index is not defined; where it is False, what is stored says
     nothing until `hide` has been called.
     """
+    from selvawatch.prepare.pixel_kernels import store_difference  # slow to import: settings need none of it
+
     if index.formula is not normalised_difference:
         inner = {name: without_halo(bands[name], halo) for name in index.bands}
         physical = index.of(to_msi(inner, space))

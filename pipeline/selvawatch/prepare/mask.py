@@ -13,7 +13,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from selvawatch.prepare.harmonise import lines_of
-from selvawatch.prepare.pixel_kernels import CLEAR, HAZE, SHADOW, clear_around, flag, mark_patches
 
 SCREENED_BANDS = ("blue", "green", "red", "nir", "swir16")
 """Bands that the screening looks at."""
@@ -87,6 +86,8 @@ def flags(bands: Mapping[str, np.ndarray], rule: Screening, space: str = "msi") 
     which any band given, screened or not, is below `lowest_reflectance` is unseen: at edges of scenes and
     detectors archives store 1 for single bands.
     """
+    from selvawatch.prepare.pixel_kernels import flag  # slow to import: settings need none of it
+
     thresholds = (
         rule.hot_slope,
         rule.haze_hot,
@@ -119,6 +120,8 @@ def screen(bands: Mapping[str, np.ndarray], rule: Screening) -> np.ndarray:
     bands: reflectances (float32, Sentinel-2's space) of any equal shape, (time, pixel) series included;
     nothing is grown.
     """
+    from selvawatch.prepare.pixel_kernels import CLEAR  # slow to import: settings need none of it
+
     return flags(bands, rule) == CLEAR
 
 
@@ -139,15 +142,17 @@ def clear_pixels(
 
     bands: (y, x) float32 reflectance by name, NaN = no data.
     """
+    from selvawatch.prepare import pixel_kernels as kernels  # slow to import: settings need none of it
+
     flagged = flags(bands, rule, space)
-    clear = flagged == CLEAR
+    clear = flagged == kernels.CLEAR
     half = _pixels(rule.patch_m / 2, resolution)
     needed = rule.patch_share * (2 * half + 1) ** 2
     patches = np.empty_like(flagged)
-    for kind, reach in ((HAZE, rule.cloud_grow_m), (SHADOW, rule.shadow_grow_m)):
+    for kind, reach in ((kernels.HAZE, rule.cloud_grow_m), (kernels.SHADOW, rule.shadow_grow_m)):
         if reach and (flagged == kind).any():
-            mark_patches(flagged, kind, half, needed, patches)
-            clear_around(patches, _pixels(reach, resolution), clear)
+            kernels.mark_patches(flagged, kind, half, needed, patches)
+            kernels.clear_around(patches, _pixels(reach, resolution), clear)
     return clear if quality is None else clear & quality
 
 

@@ -13,8 +13,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import dask
-import dask.array as da
 import numpy as np
 import rasterio
 import rioxarray  # noqa: F401
@@ -206,6 +204,9 @@ def open_stack(
     StackError
         When there is no observation between the days, or no first file with that index.
     """
+    import dask  # slow to import
+    import dask.array as da
+
     days = [
         day
         for day in list_days(folder, stream)

@@ -16,8 +16,6 @@ from selvawatch.core.stack import NODATA, encode
 from selvawatch.errors import SceneError
 from selvawatch.prepare.indices import INDICES, stored, stored_without_halo, without_halo
 from selvawatch.prepare.mask import SCREENED_BANDS, Screening, clear_pixels
-from selvawatch.prepare.pixel_kernels import box_mean, hide
-from selvawatch.sources.scene_pixels import BLOCKS
 from selvawatch.sources.sensors.quality import QualityThresholds
 from selvawatch.sources.sensors.sensor import Sensor
 from selvawatch.sources.sensors.sensor_table import indices_of, sensor_of, stream_of
@@ -106,6 +104,8 @@ def observe_scene(
     SceneError
         When the scene cannot be read, or gives none of the recipe's indices.
     """
+    from selvawatch.sources.scene_pixels import BLOCKS  # slow to import: settings need none of it
+
     sensor, blocks = sensor_of(scene), dict[str, str]()
     names = recipe.indices(scene)
 
@@ -209,6 +209,8 @@ def boxcar(power: np.ndarray, side: int) -> np.ndarray:
 
     (y, x) float32 without the outer pixels that half a square needs; NaN where the pixel has no data.
     """
+    from selvawatch.prepare.pixel_kernels import box_mean  # slow to import: settings need none of it
+
     half = side // 2
     out = np.empty((power.shape[0] - 2 * half, power.shape[1] - 2 * half), np.float32)
     box_mean(np.ascontiguousarray(power, np.float32), half, out)
@@ -219,6 +221,8 @@ def _optical(
     scene: Scene, tile: Tile, names: Sequence[str], recipe: Recipe, read: Reader, halo_px: int
 ) -> tuple[dict[str, np.ndarray], np.ndarray]:
     """Indices of harmonised reflectances where quality layer and screening agree that they are clear."""
+    from selvawatch.prepare.pixel_kernels import hide  # slow to import: settings need none of it
+
     sensor = sensor_of(scene)
     resolution = tile.grid.resolution
     halo = recipe.screening.halo_px(resolution)

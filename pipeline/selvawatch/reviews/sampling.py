@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from selvawatch.errors import TableError
 
@@ -158,6 +157,8 @@ def _reach(hits: int, n: int, size: int) -> tuple[float, float]:
     The exact one holds every number of hits of the whole stratum under which as few, or as many, in a sample
     without replacement are no rarer than one in forty.
     """
+    from scipy import stats  # slow to import
+
     possible = np.arange(hits, size - n + hits + 1)
     as_many = stats.hypergeom.sf(hits - 1, size, possible, n)
     as_few = stats.hypergeom.cdf(hits, size, possible, n)

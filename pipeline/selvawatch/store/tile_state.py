@@ -7,8 +7,6 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from zarr.core.buffer import default_buffer_prototype
-from zarr.storage import MemoryStore
 
 from selvawatch.core.status import Status
 from selvawatch.errors import DamagedError
@@ -169,6 +167,9 @@ def load_arrays(folder: Path, group: str, only: Sequence[str] | None = None) -> 
     DamagedError
         When the folder is missing, or a file of the group is not what was written.
     """
+    from zarr.core.buffer import default_buffer_prototype  # slow to import
+    from zarr.storage import MemoryStore
+
     opened = open_sealed(folder)
     make = default_buffer_prototype().buffer.from_bytes
     buffers = {name: make(content) for name, content in opened.below(group, only).items()}

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
 
 SEED = 20140515
 """Seed of every bootstrap: same input, same interval."""
@@ -66,6 +65,8 @@ def auc(scores: np.ndarray, lost: np.ndarray) -> float | None:
     """Area under the ROC curve (Mann-Whitney, ties half); None unless both kinds occur. scores: (n,) float
     without NaN; lost: (n,) bool.
     """
+    from scipy import stats  # slow to import
+
     lost = np.asarray(lost, bool)
     positive, negative = int(lost.sum()), int((~lost).sum())
     if not positive or not negative:
@@ -82,6 +83,8 @@ def _auc(up: np.ndarray, down: np.ndarray) -> np.ndarray:
 
 def rate_interval(events: int, exposure: float) -> tuple[float, float] | None:
     """95 % interval of events / exposure for a Poisson count (Garwood 1936); None without exposure."""
+    from scipy import stats  # slow to import
+
     if exposure <= 0:
         return None
     low = float(stats.chi2.ppf((1 - _LEVEL) / 2, 2 * events) / 2) if events else 0.0

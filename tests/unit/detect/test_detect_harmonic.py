@@ -145,7 +145,7 @@ def test_a_stack_that_is_not_int16_is_refused():
 
 @pytest.mark.parametrize("first", ["", "import selvawatch.prepare.pixel_kernels"])
 def test_a_program_finds_every_fit_compiled_whatever_it_imports_first(first):
-    """Keys of the cache hold no random id, nor numba's numbers of types, which follow the order of imports."""
+    """Keys of the cache hold no random id, nor numbers of types, which follow the order of imports."""
     assert len(harmonic.kernels._FITS) == 3  # this process has compiled them
     code = f"""
 {first}

@@ -18,8 +18,6 @@ from rasterio.errors import RasterioError
 from rasterio.io import MemoryFile
 from rasterio.windows import Window
 
-from selvawatch.sources.reading.block_kernels import adler32, lay, lay_floats, lay_physical
-
 Content = bytes | memoryview
 """Bytes of a block."""
 
@@ -256,6 +254,8 @@ def unpack(
     OSError
         When a block is damaged.
     """
+    from selvawatch.sources.reading import block_kernels as kernels  # slow to import
+
     height, width = blocks.shape
     unit = np.dtype(f"uint{8 * blocks.kind.itemsize}")
     fill = np.array([blocks.fill]).astype(blocks.kind).view(unit)[0]
@@ -264,20 +264,22 @@ def unpack(
     across = np.ascontiguousarray(columns, np.int64) - blocks.corner[1]
     if blocks.predictor == 3:
         bits = np.empty((rows.size, columns.size), np.uint32)
-        lay_floats(raw, blocks.where, down, across, fill, bits)
+        kernels.lay_floats(raw, blocks.where, down, across, fill, bits)
         return bits.view(np.float32)
     stored = raw.view(unit)
     if table is not None:
         values = np.empty((rows.size, columns.size), np.float32)
-        lay_physical(stored, blocks.where, down, across, blocks.predictor == 2, fill, table, values)
+        kernels.lay_physical(stored, blocks.where, down, across, blocks.predictor == 2, fill, table, values)
         return values
     numbers = np.empty((rows.size, columns.size), unit)
-    lay(stored, blocks.where, down, across, blocks.predictor == 2, fill, numbers)
+    kernels.lay(stored, blocks.where, down, across, blocks.predictor == 2, fill, numbers)
     return numbers.view(blocks.kind)
 
 
 def _inflate(content: Sequence[Content], height: int, row_bytes: int) -> np.ndarray:
     """Bytes of blocks, (n, height, row_bytes) uint8, each compared with its checksum."""
+    from selvawatch.sources.reading.block_kernels import adler32  # slow to import
+
     if not content:
         return np.empty((0, height, row_bytes), np.uint8)
     try:

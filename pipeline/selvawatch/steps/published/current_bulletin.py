@@ -18,7 +18,6 @@ from selvawatch.returns.reviewed_alerts import ReviewedAlerts, reviewed_alerts_o
 from selvawatch.reviews.answers import counted
 from selvawatch.steps.bulletins import earlier_state
 from selvawatch.steps.run.attribute_events import read_zones
-from selvawatch.steps.run.publish import TABLE_NAMES
 from selvawatch.steps.table_inputs import of_run, zones_then
 from selvawatch.store.contents import CONTENT_FILE, PUBLIC, RESTRICTED, picture_path
 from selvawatch.store.folders import Store, open_store
@@ -143,6 +142,8 @@ def _tables(store: Store, run: RunRow, tier: Tier, day: int) -> tuple[LossTable,
     """The tables of a bulletin with the reviews that its tier may know of, on the register that the run saw;
     None where that or the site is not at hand.
     """
+    from selvawatch.steps.run.publish import TABLE_NAMES  # slow to import
+
     copied = read_site_copy(store)
     if copied is None:
         return None

@@ -6,7 +6,6 @@ from functools import cache
 from io import BytesIO
 from pathlib import Path
 
-import matplotlib
 import numpy as np
 import shapely
 from affine import Affine
@@ -201,4 +200,6 @@ def within_bytes(image: Image.Image, limit: int) -> bytes:
 @cache
 def _font(size: int) -> ImageFont.FreeTypeFont:
     """DejaVu Sans as matplotlib brings it: the same letters on every machine."""
+    import matplotlib  # slow to import
+
     return ImageFont.truetype(str(Path(matplotlib.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf")), size)
