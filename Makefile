@@ -9,7 +9,7 @@ VENV_PACKAGE := { test "$$(id -u)" = 0 && command -v apt-get >/dev/null && apt-g
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_NO_INPUT := 1
 
-.PHONY: demo test lint bench faults spans live schemas picture clean help
+.PHONY: demo test kernels lint bench faults spans live schemas picture clean help
 
 help:            ## what there is
 	@grep -E '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed 's/:.*##/  /'
@@ -27,6 +27,9 @@ demo: $(STAMP)   ## simulate an archive, run the whole pipeline over it through 
 test: $(STAMP)   ## the whole test suite, offline
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
+kernels: $(STAMP) ## compile every kernel ahead, which the first program that uses it does otherwise
+	$(BIN)/python -c "import importlib, pkgutil, selvawatch as s; [importlib.import_module(m.name) for m in pkgutil.walk_packages(s.__path__, 'selvawatch.')]"
+
 lint: $(STAMP)   ## ruff, mypy, import-linter, deptry
 	$(BIN)/ruff check pipeline flows tests
 	$(BIN)/mypy
@@ -40,8 +43,9 @@ bench: $(STAMP)  ## speed, as ratios within one run; never part of the tests
 faults: $(STAMP) ## damages, kills, schedules and what lower tiers are given, in great number; takes some hours
 	$(BIN)/python -m pytest tests/faults -m faults -s
 
-spans: $(STAMP)  ## a thousand made-up files of loss with any dates and spans; takes some minutes
+spans: $(STAMP)  ## a thousand made-up files of loss with any dates and spans, a hundred crossings of rights; takes some minutes
 	SELVAWATCH_EXAMPLES=1000 $(BIN)/python -m pytest tests/property/test_loss_spans.py
+	SELVAWATCH_EXAMPLES=100 $(BIN)/python -m pytest tests/property/test_attribute_accountings.py
 
 live: $(STAMP)   ## what each real archive gives today, as a table for a report; needs the internet, at most five minutes
 	$(BIN)/python -m pytest tests/live -m live -s

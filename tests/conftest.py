@@ -1,6 +1,7 @@
 """Fixtures that every kind of test may use."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,24 @@ from small_site import SMALL_PLAN, SMALL_TILE, Place, lay_site
 os.environ.setdefault("SELVAWATCH_ID_KEY", "tests")
 
 ROOT = Path(__file__).resolve().parents[1]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with slow tests first: of two workers none is left with a long file while the other has none."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def unsynced(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Files of this process are not forced to the disk, a thousand times a run: a test cannot cut the power.
+
+    Programs that tests start do force theirs, and benches measure it.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        if not any(item.get_closest_marker("bench") for item in request.session.items):
+            patch.setattr("os.fsync", lambda _handle: None)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,7 @@
 """Random overlapping rights over random loss: no hectare is lost, made or counted twice."""
 
+import os
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -13,6 +15,9 @@ from selvawatch.attribute.accountings import OWNED_TYPES, account
 
 # 0.01 m2: what the issue of this project asks of a sum of hectares.
 TOLERANCE_HA = 1e-6
+
+EXAMPLES = int(os.environ.get("SELVAWATCH_EXAMPLES", "8"))
+"""Of each property; `make spans` tries many more."""
 
 corner = st.integers(0, 3000).map(lambda value: value * 1.0)
 side = st.integers(1, 1500).map(lambda value: value * 1.0)
@@ -57,7 +62,7 @@ def hectares(cut, owned, accounting, clock="at-loss"):
     return rows.groupby(["class", "validity"])[["ha", "ha_lo", "ha_hi"]].sum()
 
 
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=EXAMPLES)
 @given(
     st.lists(rights(), max_size=8),
     st.lists(shapes(), min_size=1, max_size=4),
@@ -78,7 +83,7 @@ def test_additive_accountings_with_outside_are_the_whole_loss(rows, loss, clock)
 near = st.dates(pd.Timestamp("2025-05-20").date(), pd.Timestamp("2025-06-20").date())
 
 
-@settings(deadline=None, max_examples=15)
+@settings(deadline=None, max_examples=EXAMPLES)
 @given(
     st.lists(st.tuples(rights(), st.none() | near, st.none() | near), min_size=1, max_size=4),
     st.tuples(near, near, near).map(sorted),
@@ -112,7 +117,7 @@ def test_bounds_are_those_of_every_day_on_which_the_loss_may_have_been(rows, win
     assert bool(cut.frame["date_uncertain"].any()) or not moved
 
 
-@settings(deadline=None, max_examples=20)
+@settings(deadline=None, max_examples=EXAMPLES)
 @given(st.lists(rights(), min_size=1, max_size=6), st.lists(shapes(), min_size=1, max_size=3))
 def test_outside_is_what_no_right_in_force_covers(rows, loss):
     owned = register(rows)
@@ -133,7 +138,7 @@ def test_outside_is_what_no_right_in_force_covers(rows, loss):
     assert outside == pytest.approx(slow, abs=TOLERANCE_HA)
 
 
-@settings(deadline=None, max_examples=15)
+@settings(deadline=None, max_examples=EXAMPLES)
 @given(
     st.lists(rights(), min_size=1, max_size=6),
     st.lists(shapes(), min_size=1, max_size=3),
@@ -163,7 +168,7 @@ def test_cutting_a_right_in_two_moves_no_hectare(rows, loss, at):
         assert difference < 3e-4, accounting
 
 
-@settings(deadline=None, max_examples=15)
+@settings(deadline=None, max_examples=EXAMPLES)
 @given(st.lists(rights(), max_size=6), rights(), st.lists(shapes(), min_size=1, max_size=3))
 def test_a_right_of_lower_priority_moves_no_exclusive_hectare_above_it(rows, added, loss):
     lost = cells(loss)
@@ -177,7 +182,7 @@ def test_a_right_of_lower_priority_moves_no_exclusive_hectare_above_it(rows, add
             assert one == pytest.approx(other, abs=TOLERANCE_HA)
 
 
-@settings(deadline=None, max_examples=12)
+@settings(deadline=None, max_examples=EXAMPLES)
 @given(
     st.lists(rights(), max_size=6),
     st.lists(shapes(), min_size=1, max_size=3),
@@ -195,7 +200,7 @@ def test_order_of_input_rows_changes_nothing(rows, loss, random):
         pd.testing.assert_frame_equal(one, other, check_exact=True)
 
 
-@settings(deadline=None, max_examples=15)
+@settings(deadline=None, max_examples=EXAMPLES)
 @given(st.lists(rights(), max_size=6), st.lists(shapes(), min_size=1, max_size=3))
 def test_inclusive_is_each_type_on_its_own(rows, loss):
     owned = register(rows)

@@ -5,6 +5,7 @@ import tomllib
 import types
 import typing
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -48,7 +49,8 @@ def parse(kind: type[T], values: Mapping[str, Any], where: object) -> T:
         name, known = unknown
         raise SiteError(f"{name} is not a known key", where=where, needed=known, do="check its spelling")
     try:
-        return TypeAdapter(kind).validate_python(values)
+        made: T = _adapter(kind).validate_python(values)  # type: ignore[arg-type]
+        return made
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"]) or kind.__name__
@@ -65,12 +67,24 @@ def load(kind: type[T], path: Path) -> T:
     return parse(kind, read_toml(path), path)
 
 
+@cache
+def _adapter(kind: Any) -> TypeAdapter[Any]:
+    """What makes a dataclass of nested tables; slow to make."""
+    return TypeAdapter(kind)
+
+
+@cache
+def _hints(kind: Any) -> dict[str, Any]:
+    """Type of each field of a dataclass."""
+    return typing.get_type_hints(kind)
+
+
 def _unknown(kind: Any, values: Any, prefix: str) -> tuple[str, str] | None:
     """The first key that no field explains, with the known ones."""
     for candidate in _dataclasses_in(kind):
         if not isinstance(values, Mapping):
             continue
-        hints = typing.get_type_hints(candidate)
+        hints = _hints(candidate)
         names = [field.name for field in dataclasses.fields(candidate)]
         for key, value in values.items():
             if key not in names:
