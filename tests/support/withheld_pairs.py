@@ -26,6 +26,7 @@ from selvawatch.register.manifest import Snapshot, read_register
 from selvawatch.site import Site
 from selvawatch.steps.register import import_zone
 from selvawatch.steps.run import attribute_events, publish
+from selvawatch.steps.run.attribute_events import read_zones
 from selvawatch.steps.run.monitor import conclude
 from selvawatch.steps.run.plan import register_facts
 from selvawatch.steps.run.run_content import Published, RunContent, TileResults
@@ -257,7 +258,8 @@ def run(site: Site, store: Store, history: History, day: int, number: int) -> No
     before = {} if number == 1 else {TILE.id: TileState.read(store.state(TILE.id, f"{number - 1:016x}"))}
     results = TileResults(states={TILE.id: state}, before=before, advanced={TILE.id: state.state}, failed={})
     with mock.patch.object(publish, "publish", _publish_little):
-        conclude(RunContext(site=site, store=store, plan=plan, inputs=NO_SCENES), results)
+        planned = RunContext(site=site, store=store, plan=plan, inputs=NO_SCENES)
+        conclude(planned, results, read_zones(site, store))
 
 
 _publish = publish.publish

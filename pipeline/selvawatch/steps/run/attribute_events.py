@@ -205,17 +205,6 @@ def with_river_water(zones: Zones, water: gpd.GeoDataFrame) -> Zones:
     return replace(zones, references=replace(zones.references, river_water=water))
 
 
-def zones_of_run(site: Site, store: Store) -> Zones:
-    """The zones that a run attributes to: register and references, the store's old scars among them.
-
-    Raises
-    ------
-    LayerError, StoreError
-        For a layer, or a product of the store, that cannot be used.
-    """
-    return with_product_scars(read_zones(site, store), store, site.grid.crs)
-
-
 def attribute_run(
     context: RunContext, states: Mapping[str, TileState], zones: Zones, tracked: Tracked, tier: Tier
 ) -> Attributed:

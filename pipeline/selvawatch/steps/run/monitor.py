@@ -10,8 +10,9 @@ from selvawatch.core.tier import Tier
 from selvawatch.errors import SelvawatchError, SiteError
 from selvawatch.progress import Counter
 from selvawatch.site import Site
+from selvawatch.steps.register import all_snapshots
 from selvawatch.steps.run.alert_evidence import illustrate
-from selvawatch.steps.run.attribute_events import read_zones, zones_of_run
+from selvawatch.steps.run.attribute_events import Zones, read_zones, with_product_scars
 from selvawatch.steps.run.commit import commit_run, prune_run, refuse_committed
 from selvawatch.steps.run.coverage import coverage_of
 from selvawatch.steps.run.findings import findings_of, tracked_by_tier
@@ -30,10 +31,18 @@ log = logging.getLogger(__name__)
 
 def plan(held: HeldStore, site: str, site_file: str, area: str, until: str, source: str) -> RunPlan:
     """The plan of a run; `until` is an ISO day, or `today` (UTC). The store stays held until `finish`."""
+    return _plan(held, site, site_file, area, until, source)[0]
+
+
+def _plan(
+    held: HeldStore, site: str, site_file: str, area: str, until: str, source: str
+) -> tuple[RunPlan, Zones]:
+    """The plan of a run and the zones that were there: what cannot be used fails before the pixels."""
     day = to_day(dt.datetime.now(dt.UTC)) if until == "today" else to_day(until)
     loaded = Site.load(Path(site), site_file)
-    zones_of_run(loaded, held.store)  # a register that cannot be used fails now, not after the pixels
-    return plan_run(held, loaded, area, day, source)
+    zones = read_zones(loaded, held.store)
+    with_product_scars(zones, held.store, loaded.grid.crs)
+    return plan_run(held, loaded, area, day, source), zones
 
 
 def monitor(
@@ -47,14 +56,14 @@ def monitor(
         At once when another process holds the store.
     """
     with exclusive(store, "selvawatch monitor") as held:
-        run = plan(held, site, site_file, area, until, source)
+        run, zones = _plan(held, site, site_file, area, until, source)
         if run.done:
             return finish(held, run, {}, {})
         if cluster is None:
-            return finish(held, run, *_advance_here(run))
+            return finish(held, run, *_advance_here(run), zones)
         from selvawatch.steps.run.cluster import advance_on  # the cluster's library takes a second to import
 
-        return finish(held, run, *advance_on(cluster, run))
+        return finish(held, run, *advance_on(cluster, run), zones)
 
 
 def _advance_here(run: RunPlan) -> tuple[dict[str, str], dict[str, str]]:
@@ -100,12 +109,19 @@ def baseline(site: str, site_file: str, store: str, area: str, source: str) -> d
         return fitted
 
 
-def finish(held: HeldStore, run: RunPlan, states: Mapping[str, str], failed: Mapping[str, str]) -> RunReport:
+def finish(
+    held: HeldStore,
+    run: RunPlan,
+    states: Mapping[str, str],
+    failed: Mapping[str, str],
+    zones: Zones | None = None,
+) -> RunReport:
     """Conclude a run over what its tiles gave, and report; a committed run is only reported.
 
     When it returns the run is committed: whatever leaves the store begins once the store is held no longer.
 
     states: name of the new state folder of each tile that was brought up; failed: why the others were not.
+    zones: the site's as they were planned with; None: they are read.
 
     Raises
     ------
@@ -125,15 +141,16 @@ def finish(held: HeldStore, run: RunPlan, states: Mapping[str, str], failed: Map
     refuse_committed(store, run)
     context = open_run(run)
     check_inputs(context)
-    return conclude(context, read_results(context, states, failed))
+    if zones is None or zones.snapshots != all_snapshots(context.site, store):
+        zones = read_zones(context.site, store)
+    return conclude(context, read_results(context, states, failed), zones)
 
 
-def conclude(context: RunContext, results: TileResults) -> RunReport:
+def conclude(context: RunContext, results: TileResults, zones: Zones) -> RunReport:
     """Track, attribute, illustrate, publish and commit what the tiles gave; the store is held."""
     counter = Counter(log, "steps", 6, "to the end of the run")
     known = context.store.ledger.scenes()
     rows = scene_rows(context, known, results)
-    zones = read_zones(context.site, context.store)
     public = findings_of(context, results.states, zones, Tier.PUBLIC)
     every = findings_of(context, results.states, zones, Tier.RESTRICTED)
     counter.add()
