@@ -126,7 +126,7 @@ def timed_update(
     arrays = {name: np.tile(state[name].to_numpy()[:SIDE, :SIDE], LARGE).reshape(-1) for name in fusion.STATE}
     shape = (SIDE * LARGE[0], SIDE * LARGE[1])
     ground = xr.Dataset(coords={"y": np.arange(shape[0]), "x": np.arange(shape[1])}, attrs=state.attrs)
-    steps = fusion._Steps(alone, large, ground, arrays, None, None, THREADS)
+    steps = fusion.Steps(alone, large, ground, arrays, None, None, THREADS)
     values = {name: np.tile(value[:SIDE, :SIDE], LARGE) for name, value in observation.values.items()}
     day = int(state.attrs["until"])
     shown = [replace(observation, day=day + 1 + number, values=values) for number in range(8)]

@@ -84,7 +84,7 @@ def update_speed(stream: str, indices: int) -> tuple[float, float]:
         observations.append(observation(START + shift, stream, (SIDE, SIDE), **rolled))
     state = fusion.start(model, monitored((SIDE, SIDE)), resolution=30.0)
     arrays = {name: state[name].to_numpy().reshape(-1).copy() for name in fusion.STATE}
-    steps = fusion._Steps(
+    steps = fusion.Steps(
         model, forest(model, (stream,)), state, arrays, None, None, THREADS
     )  # one step, without the copy
     with fusion.ThreadPoolExecutor(THREADS) as pool:

@@ -50,6 +50,9 @@ STATE: dict[str, str] = {
 }
 """Variables of a state and their types: 33 bytes per pixel."""
 
+RAISED = {name: f"raised_{name}" for name in ACCUMULATORS}
+"""Variables of baselines, (y, x) uint8: units of evidence by which a sum has to be higher to confirm."""
+
 LAST_DAY = 65_535
 """Last day that a state can hold, days since 1970-01-01."""
 
@@ -127,10 +130,10 @@ def advance(
         raise StackError(
             "the state was made by another model", got=state.attrs.get("model"), needed=model.digest
         )
-    arrays = {name: state[name].to_numpy().astype(dtype).reshape(-1) for name, dtype in STATE.items()}
     shape = (state.sizes["y"], state.sizes["x"])
     workers = max(1, workers)
-    steps = _Steps(model, baselines, state, arrays, rule, corner, workers)
+    arrays = flat(state)
+    steps = Steps(model, baselines, state, arrays, rule, corner, workers)
     until = int(state.attrs["until"])
     with ThreadPoolExecutor(workers) as pool:
         for day, same_day in groupby(observations, key=lambda observation: observation.day):
@@ -152,6 +155,11 @@ def advance(
     advanced = {name: (("y", "x"), array.reshape(shape)) for name, array in arrays.items()}
     attributes = {**state.attrs, "until": until, _DISPLACED: [astuple(one) for one in steps.displaced(state)]}
     return xr.Dataset(advanced, coords=state.coords, attrs=attributes)
+
+
+def flat(state: xr.Dataset) -> dict[str, np.ndarray]:
+    """Copies of the variables of a state, (pixels,) each of its type."""
+    return {name: state[name].to_numpy().astype(dtype).reshape(-1) for name, dtype in STATE.items()}
 
 
 def uncounted(state: xr.Dataset) -> xr.Dataset:
@@ -243,8 +251,11 @@ def layers(state: xr.Dataset, rule: CommonShift | None = None) -> xr.Dataset:
     )
 
 
-class _Steps:
-    """One day after the other over the flat arrays of a state, in place."""
+class Steps:
+    """One day after the other over the flat arrays of a state, in place.
+
+    Baselines may hold `RAISED`; without, the levels of the model hold everywhere.
+    """
 
     def __init__(
         self,
@@ -269,9 +280,20 @@ class _Steps:
         self._arrays = arrays
         self._slots = [arrays[f"{part}_{name}"] for name in ACCUMULATORS for part in _SLOT]
         self._active = np.zeros(self._pixels, np.uint8)
+        self._raised = np.zeros((len(RAISED), self._pixels), np.uint8)
+        for row, name in enumerate(RAISED.values()):
+            if name in baselines:
+                self._raised[row] = baselines[name].to_numpy().reshape(-1)
 
     def step(self, pool: ThreadPoolExecutor, day: int, observations: list[Observation]) -> None:
-        """Add the observations of one day, which are in order of stream."""
+        """Add the observations of one day, which are in order of stream, and move the statuses."""
+        if self.add(pool, day, observations):
+            _over(pool, partial(self._decide, day), self._shape[0], self._workers)
+
+    def add(self, pool: ThreadPoolExecutor, day: int, observations: list[Observation]) -> bool:
+        """Add the observations of one day, which are in order of stream, to the sums; False where none says
+        anything.
+        """
         known = self._known(day, observations)
         calm = np.empty((0, 0), bool)
         if self._shared is not None:
@@ -281,10 +303,9 @@ class _Steps:
             ]
         prepared = [self._prepared(pool, observation, calm) for observation in known]
         prepared = [observation for observation in prepared if observation.is_informative]
-        if not prepared:
-            return
-        _over(pool, partial(self._add, day, prepared), self._pixels, self._workers)
-        _over(pool, partial(self._decide, day), self._shape[0], self._workers)
+        if prepared:
+            _over(pool, partial(self._add, day, prepared), self._pixels, self._workers)
+        return bool(prepared)
 
     def displaced(self, before: xr.Dataset) -> list[Displaced]:
         """Observations that lay off their place: those that the state of before knew, and those since."""
@@ -365,6 +386,7 @@ class _Steps:
             self._model.buffer_days,
             self._shares,
             self._levels,
+            self._raised,
             self._active,
             self._arrays["flags"],
             *self._slots,

@@ -391,6 +391,34 @@ class Promise:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PastRuns:
+    """How much more is asked of a sum where it ran high in the history of its block and nothing was lost.
+
+    Errors of observations that are close in time, and in space, are not independent: haze stays, and so do
+    shadow, smoke and wet ground. What they add up to is measured where it happened (`detect.past_runs`).
+    """
+
+    rate: float
+    """Runs that may reach the level of a confirmation, a pixel and year of history."""
+    least_runs: int
+    """So many runs in a block and its neighbours are too few to be a rate."""
+    longest_days: int
+    """A run that lasted longer is a loss that grew over, not an error, days."""
+    most: float
+    """Most that is added to a level, nats."""
+    days: int
+    """Last days of the history that count."""
+
+    def __post_init__(self) -> None:
+        """Refuse rates that are none."""
+        _need(self.rate > 0, "rate", self.rate, "more than 0")
+        _need(self.least_runs >= 0, "least_runs", self.least_runs, "0 or more")
+        _need(self.longest_days >= 1, "longest_days", self.longest_days, "1 or more")
+        _need(self.most > 0, "most", self.most, "more than 0")
+        _need(self.days >= 1, "days", self.days, "1 or more")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Forest:
     """What a history of forest looks like in one index."""
 
@@ -428,6 +456,8 @@ class Model:
     promise: Promise = field(default_factory=Promise)
     lead_days: int = 0
     """Last days of the history that are watched as well, so that what fell in them is not new; 0: none."""
+    past_runs: PastRuns | None = None
+    """What is asked more where sums ran high in the history; None: the same everywhere."""
 
     def __post_init__(self) -> None:
         """Refuse streams named twice and thresholds that the state cannot hold or that one day can reach."""

@@ -17,6 +17,7 @@ from selvawatch.detect.charts.chart_models import ChartDetector, Detector, base_
 from selvawatch.detect.evidence import EvidenceRule
 from selvawatch.detect.fusion import advance, layers, start, uncounted
 from selvawatch.detect.model import Model
+from selvawatch.detect.past_runs import raised_levels
 from selvawatch.detect.shared_parts import SharedParts
 from selvawatch.detect.shift_rule import CommonShift
 from selvawatch.errors import LayerError
@@ -211,6 +212,23 @@ def baselines_of(
         )
     baselines = fit_baselines(model, stacks, forest=mask)
     return baselines, forest_reason(model, baselines, mask)
+
+
+def with_raised(
+    model: Model,
+    baselines: xr.Dataset,
+    reason: xr.DataArray,
+    history: Sequence[Observation],
+    shared: CommonShift,
+    workers: int,
+) -> xr.Dataset:
+    """Baselines with what is asked more where sums ran high in the history, as a run's; (y, x)."""
+    if model.past_runs is None:
+        return baselines
+    state = start(model, reason, resolution=None)
+    first = history[-1].day - model.past_runs.days if history else 0
+    recent = (one for one in history if one.day > first)
+    return baselines.merge(raised_levels(model, baselines, state, recent, rule=shared, workers=workers))
 
 
 def known_to(model: Model, observations: Iterable[Observation]) -> list[Observation]:

@@ -26,6 +26,7 @@ from selvawatch.validate.detection import (
     method_of,
     split_history,
     watch,
+    with_raised,
 )
 from selvawatch.validate.hectares.cube_events import (
     EventHectares,
@@ -181,6 +182,8 @@ def watch_cube(
     forest = np.ones(shape, bool) if sensors == "radar" else None
     baselines, reason = baselines_of(model, history, shape, forest)
     count = len(history)
+    if shared is not None:
+        baselines = with_raised(model, baselines, reason, history, shared, workers)
     lead = [one for one in history if one.day > cube.history_end - model.lead_days]
     history.clear()
     ndvi = NdviKept(OPTICAL_STREAM)

@@ -238,8 +238,8 @@ def add_day(
 
 @nb.njit(
     "void(int64, int64, int64, int64, int64, int64, int64, int64, int64, float64[::1], int64[:,::1],"
-    f" uint8[::1], uint8[::1], {_SLOT}, {_SLOT}, {_SLOT}, uint16[::1], uint16[::1], uint16[::1], uint8[::1],"
-    " uint16[::1])",
+    f" uint8[:,::1], uint8[::1], uint8[::1], {_SLOT}, {_SLOT}, {_SLOT}, uint16[::1], uint16[::1],"
+    " uint16[::1], uint8[::1], uint16[::1])",
     nogil=True,
     cache=True,
     error_model="numpy",
@@ -256,6 +256,7 @@ def decide(
     again_within: int,
     shares: np.ndarray,
     levels: np.ndarray,
+    raised: np.ndarray,
     active: np.ndarray,
     flags: np.ndarray,
     sum_o: np.ndarray,
@@ -278,7 +279,8 @@ def decide(
 ) -> None:
     """Move the status of the open pixels of rows first..last by at most one legal move, in place.
 
-    levels: rows optical, radar, joint: withdrawn, provisional, confirmed, confirmed alone. Neighbours count
+    levels: rows optical, radar, joint: withdrawn, provisional, confirmed, confirmed alone; raised: what is
+    added to the last two. Neighbours count
     by what they knew that day: their own sums, never their status. On confirmation the run that confirmed is
     kept in the place of the joint run. What is provisional again within `again_within` days of its withdrawal
     keeps its `detected_on`.
@@ -288,8 +290,9 @@ def decide(
     radar sum of levels[1, 4], on; before that it is `SUSPECT` since
     its `provisional_on`, and may be confirmed all the same; `detected_on` is the day it is told of.
 
-    shares: (2,) float64; levels: (3, 5) int64, whole units of evidence; all others (rows * columns,) of the
-    types of `detect.fusion.STATE`, active uint8; fall: uint8, fall_on: uint16: `kernels.slow.keep_fall`.
+    shares: (2,) float64; levels: (3, 5) int64, and raised: (3, rows * columns) uint8, whole units of
+    evidence; all others (rows * columns,) of the types of `detect.fusion.STATE`, active uint8; fall: uint8,
+    fall_on: uint16: `kernels.slow.keep_fall`.
     """
     # pixels that may move today, a block at a time
     stop = last * columns
@@ -312,7 +315,11 @@ def decide(
                     flags[p] = (flag & (REASON_BITS << REASON_SHIFT)) | SUSPECT
                     provisional_on[p] = day
                     continue
-                sure = sum_o[p] >= least[0] or sum_r[p] >= least[1] or sum_j[p] >= least[2]
+                sure = (
+                    sum_o[p] >= least[0] + raised[0, p]
+                    or sum_r[p] >= least[1] + raised[1, p]
+                    or sum_j[p] >= least[2] + raised[2, p]
+                )
                 if not (promising or sure):
                     continue
                 flags[p] = (flag & (REASON_BITS << REASON_SHIFT)) | PROVISIONAL
@@ -335,9 +342,9 @@ def decide(
                     decided_on[p] = day
                 continue
             # a sum at its confirmation: how many neighbours stand with it
-            news_o = sum_o[p] >= least[0] and flag & OPTICAL_BIT == 0
-            news_r = sum_r[p] >= least[1] and flag & RADAR_BIT == 0
-            if news_o or news_r or (provisional and sum_j[p] >= least[2]):
+            news_o = sum_o[p] >= least[0] + raised[0, p] and flag & OPTICAL_BIT == 0
+            news_r = sum_r[p] >= least[1] + raised[1, p] and flag & RADAR_BIT == 0
+            if news_o or news_r or (provisional and sum_j[p] >= least[2] + raised[2, p]):
                 near, core = 0, np.uint8(0)
                 if neighbours > 0:
                     row, column = p // columns, p % columns
@@ -352,9 +359,9 @@ def decide(
                 # confirmed, with the run that confirmed in the place of the joint one
                 rim = provisional and sum_o[p] > 0 and fall_on[p] > 0 and fall[p] < shares[0] * core
                 at = 2 if near >= neighbours else 3
-                by_o = sum_o[p] >= levels[0, at] and not rim
-                by_r = sum_r[p] >= levels[1, at] and not rim
-                by_j = sum_j[p] >= levels[2, at] and not rim
+                by_o = sum_o[p] >= levels[0, at] + raised[0, p] and not rim
+                by_r = sum_r[p] >= levels[1, at] + raised[1, p] and not rim
+                by_j = sum_j[p] >= levels[2, at] + raised[2, p] and not rim
                 if by_o:
                     flag |= OPTICAL_BIT
                 if by_r:

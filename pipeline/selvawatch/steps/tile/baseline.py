@@ -22,7 +22,7 @@ from selvawatch.prepare.observation_keys import ObservationKey, observation_keys
 from selvawatch.site import Site
 from selvawatch.steps.tile.masks import forest_mask, inner_window, inside_areas
 from selvawatch.steps.tile.observations import STATE_VERSION, WORKERS, stack_of
-from selvawatch.steps.tile.tile_sums import beginning
+from selvawatch.steps.tile.tile_sums import beginning, with_raised
 from selvawatch.store.contents import BASELINES, BEGINNING, REASON
 from selvawatch.store.folders import free_name, new_folder
 from selvawatch.store.run_plan import RunContext
@@ -73,6 +73,7 @@ def fit_baseline(context: RunContext, tile: Tile, scene_records: Sequence[SceneR
     reason = forest_reason(site.model, baselines, forest)
     reason = reason.where(inside_areas(site, tile, halo), np.uint8(Reason.OUTSIDE)).astype(np.uint8)
     baselines = baselines.assign_attrs(halo=halo, levels=canonical_json(levels))
+    baselines = with_raised(context, tile, baselines, reason, keys)
     state = beginning(context, tile, baselines, reason, keys)
     with new_folder(folder / name) as part:
         save_arrays(baselines, part / BASELINES)

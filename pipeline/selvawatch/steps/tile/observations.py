@@ -12,7 +12,7 @@ from selvawatch.errors import StackError
 from selvawatch.prepare.observation_files import list_days, observation_path, open_stack, read_observation
 from selvawatch.prepare.observation_keys import ObservationKey
 
-STATE_VERSION = 10
+STATE_VERSION = 11
 """Raised when the same observations would give another state: older states are then replayed, not continued.
 """
 
