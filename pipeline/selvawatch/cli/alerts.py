@@ -150,9 +150,9 @@ def export(
     site_file: SiteFileOption = DEFAULT_SITE_FILE,
 ) -> None:
     """Write the alerts in a format for other programs."""
-    from selvawatch.detect.encodings import ENCODINGS
     from selvawatch.errors import StoreError
     from selvawatch.steps.products import PROJECTS, copy_alerts, export_format
+    from selvawatch.write.encodings import ENCODINGS
 
     if form is None:
         form = export_format(form, out)

@@ -16,18 +16,18 @@ from rasterio.windows import Window
 from selvawatch.core.days import iso
 from selvawatch.core.files import disk_error, replacing
 from selvawatch.core.grid import Tile
-from selvawatch.detect.encodings import ENCODINGS
 from selvawatch.errors import StoreError
 from selvawatch.events.patches import with_expired_layers
 from selvawatch.site import Site
 from selvawatch.store.folders import open_store
 from selvawatch.store.tile_state import open_layers
+from selvawatch.write.encodings import ENCODINGS
 
 BLOCK = 512
 
 
 def write_encoded(site: Site, store: str, encoding: str, out: Path) -> list[Path]:
-    """Write the current states of all tiles in one of `detect.encodings.ENCODINGS` and return the files.
+    """Write the current states of all tiles in one of `write.encodings.ENCODINGS` and return the files.
 
     One GeoTIFF for each layer of the encoding, on the site's grid: OUT itself where there is one layer, else
     OUT with `-LAYER` before its suffix. Ground without a tile has no data. Tiles are written one by one.

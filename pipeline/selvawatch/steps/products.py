@@ -13,7 +13,6 @@ from selvawatch.attribute.rank import explain
 from selvawatch.core.days import iso, to_day
 from selvawatch.core.files import write_checked
 from selvawatch.core.tier import Tier, tier_named
-from selvawatch.detect.encodings import ENCODINGS
 from selvawatch.errors import StoreError
 from selvawatch.returns.reviewed_alerts import (
     ReviewedAlerts,
@@ -32,6 +31,7 @@ from selvawatch.store.ledger import RunRow
 from selvawatch.store.run_files import read_tracked
 from selvawatch.store.seal import SealedFolder, read_seal
 from selvawatch.write.bulletin.pdf import write_pdf
+from selvawatch.write.encodings import ENCODINGS
 from selvawatch.write.formats.desktop.qgis_project import data_of_project
 from selvawatch.write.formats.endings import format_of_file, path_of_parts
 from selvawatch.write.formats.field.field_rows import field_alerts

@@ -11,10 +11,10 @@ from selvawatch.core.grid import Grid
 from selvawatch.core.status import Reason, Status
 from selvawatch.detect import fusion
 from selvawatch.detect.dieback import fell_slowly
-from selvawatch.detect.encodings import dist_status, gfw_date_conf, radd_alert
 from selvawatch.detect.kernels.fusion import REASON_SHIFT
 from selvawatch.detect.shift_rule import CommonShift, Dieback
 from selvawatch.events.patches import alert_pixels
+from selvawatch.write.encodings import dist_status, gfw_date_conf, radd_alert
 
 SILENT = replace(RULE, dieback=None)
 DAYS = ("onset", "onset_earliest", "onset_latest", "detected_on", "provisional_on", "confirmed_on")

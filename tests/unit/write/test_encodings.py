@@ -5,8 +5,8 @@ import xarray as xr
 from selvawatch.core.days import to_day
 from selvawatch.core.raster_layers import LAYERS
 from selvawatch.core.status import Confidence, Status
-from selvawatch.detect import encodings
 from selvawatch.errors import LayerError
+from selvawatch.write import encodings
 
 
 def layers(*pixels):
