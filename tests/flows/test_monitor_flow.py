@@ -27,12 +27,14 @@ from command_line import PACKAGE
 from conftest import ROOT
 from processes import alive, answers, free_port, process
 from selvawatch.core.area import plain_name
+from selvawatch.core.days import to_day
 from selvawatch.errors import SelvawatchError
 
 pytestmark = pytest.mark.slow
 
 FLOWS = ROOT / "flows"
-MIDWAY = "2024-04-30"
+MIDWAY, AFTER = "2024-04-30", "2024-09-14"
+"""A day amid the days of the archive, and one after them."""
 RUN = """
 import sys
 sys.path.insert(0, {flows!r})
@@ -206,22 +208,29 @@ def test_one_failing_tile_stops_no_other_and_fails_the_run_at_its_end(
     assert set(place.opened.ledger.tiles()) == set(tiles)
 
 
-def test_the_tiles_of_a_flow_go_to_a_cluster(server, small_run, tmp_path):
-    place = replace(small_run, store=tmp_path / "store")
+@pytest.fixture
+def begun(small_run, tmp_path):
+    """The small site with its store brought up to the end of its archive, in a copy of the test's own."""
+    return replace(small_run, store=shutil.copytree(small_run.store, tmp_path / "store"))
+
+
+def test_the_tiles_of_a_flow_go_to_a_cluster(server, begun):
+    place, last = begun, begun.opened.ledger.current()
     with LocalCluster(
         n_workers=1, threads_per_worker=1, host="127.0.0.1", dashboard_address=None, silence_logs=50
     ) as cluster:
-        done = server.run_flow(place, MIDWAY, cluster.scheduler_address)
+        done = server.run_flow(place, AFTER, cluster.scheduler_address)
     assert done.returncode == 0, done.stderr
     run = server.runs()[0]
     assert run["state"]["type"] == "COMPLETED"
     (tiles,) = server.ask("task_runs/filter", flow_runs={"id": {"any_": [run["id"]]}})
     assert tiles["name"] == f"tiles on {cluster.scheduler_address}"
-    assert set(place.opened.ledger.tiles()) == {place.tile.id}
+    assert place.opened.ledger.tiles()[place.tile.id].until_day == to_day(AFTER) > last.until_day
+    assert place.opened.ledger.current().run_id != last.run_id
 
 
-def test_a_served_flow_is_fired_by_its_schedule(server, small_run, tmp_path):
-    place = replace(small_run, store=tmp_path / "store")
+def test_a_served_flow_is_fired_by_its_schedule(server, begun, tmp_path):
+    place, last = begun, begun.opened.ledger.current()
     known = {one["id"] for one in server.runs()}
     command = "from selvawatch.cli.main import main; main()"
     words = ["serve", "--site", place.site, "--store", place.store, "--source", place.source]
@@ -247,7 +256,7 @@ def test_a_served_flow_is_fired_by_its_schedule(server, small_run, tmp_path):
     assert run["auto_scheduled"] and run["deployment_id"] is not None
     (deployment,) = server.ask("deployments/filter")
     assert deployment["name"] == f"selvawatch-{small_site.AREA}" and not deployment["paused"]
-    assert place.opened.ledger.current() is not None
+    assert place.opened.ledger.current().run_id != last.run_id
     assert json.loads((place.products / "report.json").read_text(encoding="utf-8"))["events"] > 0
 
 

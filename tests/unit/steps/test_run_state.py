@@ -236,7 +236,7 @@ def test_an_error_between_the_tiles_and_the_commit_changes_nothing_committed(beg
 
     monkeypatch.setattr(steps, "publish_run", broken)
     with pytest.raises(SelvawatchError, match="disk is full"):
-        begun.run()
+        begun.run(LATER)
     assert committed(begun) == before
     assert not [path for path in begun.store.rglob(".*") if path.is_dir()]
 
@@ -261,9 +261,9 @@ def test_a_tile_that_fails_after_its_water_was_counted_keeps_the_water_of_its_co
     with monkeypatch.context() as patch:
         patch.setattr(advance, "advance_state", broken)
         with pytest.raises(SelvawatchError, match="disk is full"):
-            begun.run()
+            begun.run(LATER)
     assert water_of(begun) == before
-    begun.run()
+    begun.run(LATER)
     after, folder = water_of(begun), begun.store / "water" / begun.tile.id
     assert after[2024] > before[2024]
     assert len(list(folder.iterdir())) == 3  # 2023, and 2024 of this state and the one before
