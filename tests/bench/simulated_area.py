@@ -20,6 +20,7 @@ from selvawatch.prepare.observation_files import observation_path, open_stack, r
 from selvawatch.prepare.observation_keys import ObservationKey, observation_keys
 from selvawatch.simulate import SimulationPlan, simulate
 from selvawatch.site import Site
+from selvawatch.steps.run.track import clear_days
 from selvawatch.store.contents import BASELINES, REASON
 from selvawatch.store.tile_state import inner_pixels, load_arrays
 from small_site import Place, lay_site
@@ -98,6 +99,11 @@ class Area:
                 )
                 layers = layers.assign(fall=(("y", "x"), (level - then.to_numpy()).astype(np.float32)))
             yield day, layers
+
+    def observed(self, until: int) -> dict[str, list[int]]:
+        """Days on which each sensor gave a usable observation of the tile until a day, by sensor."""
+        found = clear_days(self.state).items()
+        return {sensor: [day for day in days if day <= until] for sensor, days in found}
 
     def _read(self, keys: Sequence[ObservationKey]) -> Iterator[Observation]:
         folder = self.store.observations(TILE.id)

@@ -1,9 +1,11 @@
 """What a run says follows from the ground and the observations, never from when the program ran."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from made_schedules import RULE, TILE, differences, ground
+from made_schedules import LIKELY, RULE, TILE, differences, ground
 from selvawatch.core.tables import EVENTS
 from selvawatch.events.patches import alert_pixels, with_expired_pixels
 
@@ -21,10 +23,9 @@ def stepped(made):
     return made.run([*made.days[:-1:7], made.days[-1]])
 
 
-def schedules(made, seed):
+def schedules(days, seed):
     """Random days of runs, each schedule to the last day; the first of them runs on that day alone."""
     rng = np.random.default_rng(seed)
-    days = made.days
     yield [days[-1]]
     for _ in range(SCHEDULES - 1):
         chosen = rng.choice(days[:-1], int(rng.integers(1, 3)), replace=False)
@@ -32,13 +33,39 @@ def schedules(made, seed):
 
 
 def test_twenty_schedules_of_one_store_say_the_same(made):
-    first, *others = [made.run(days) for days in schedules(made, 1)]
+    first, *others = [made.run(days) for days in schedules(made.days, 1)]
     events = first[-1].events
     assert {"confirmed", "withdrawn"} <= set(events["status"]), "the made-up ground must show something"
     assert events["merged_from"].notna().any()
     for found in others:
         EVENTS.check(found[-1].events)
         assert differences(first[-1].tracked, found[-1].tracked) == []
+
+
+@pytest.mark.parametrize("count", [17, None])
+def test_twenty_schedules_publish_the_same_live_events_by_their_chance(made, count):
+    days = made.days[:count]
+    first, *others = [made.run(some, LIKELY) for some in schedules(days, 2)]
+    published, below = first[-1].events, first[-1].tracked.unpublished
+    assert len(published) + len(below) < len(made.run(days[-1:])[-1].events), "some were never likely enough"
+    assert count is None or len(below)
+    for found in others:
+        assert differences(live(first[-1].tracked), live(found[-1].tracked)) == []
+        assert list(found[-1].tracked.unpublished["event_id"]) == list(below["event_id"])
+
+
+def live(tracked):
+    """What was not withdrawn: pixels of withdrawn events that are detected anew tell no more of before."""
+    events = tracked.events[tracked.events["status"] != "withdrawn"]
+    return replace(tracked, events=events.reset_index(drop=True))
+
+
+def test_a_published_event_is_never_hidden_again(made):
+    known = set()
+    for found in made.run(made.days, LIKELY):
+        assert not known & set(found.tracked.unpublished["event_id"])
+        known |= set(found.events["event_id"])
+    assert known
 
 
 def test_what_was_once_confirmed_is_in_the_last_table_or_went_on_in_another(stepped):

@@ -1,7 +1,7 @@
 """A small made-up ground over which tracking runs on any days: the same layers, whatever was run before."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import geopandas as gpd
 import numpy as np
@@ -13,6 +13,7 @@ from selvawatch.core.hectares import equal_area_crs
 from selvawatch.core.observation import Observation
 from selvawatch.core.stack import NODATA
 from selvawatch.detect import fusion
+from selvawatch.events.calibrated.chance_rule import ChanceRule
 from selvawatch.events.composite import loss_composite
 from selvawatch.events.detected import Detected, detect_events
 from selvawatch.events.patches import EventFrame, EventRule
@@ -27,6 +28,14 @@ RULE = EventRule(
     min_ha=0.06, onset_gap_days=60, support_ha=0.03, close_after_days=100, expire_after_days=6,
     loss_looks=5, lost_share=0.5, core_quantile=0.75, bare_fall=0.65, least_fall=0.1,
 )  # fmt: skip
+LIKELY = replace(
+    RULE,
+    chance=ChanceRule(
+        within_days=20, least=0.5, start=0.0, unit_ha=0.1, doubling=1.0, radar=0.3, optical=-0.2, seen=-0.2,
+        near=0.5, near_m=40.0,
+    ),
+)  # fmt: skip
+"""The same, and events are published by their chance."""
 PUBLISHED = ["version", "change"]
 """Columns of EVENTS that tell how often an event was published, and what has changed since."""
 _FALLS = {"ndvi": -3000, "nbr": -3500, "mndwi": 600, "vv": -300, "vh": -400}
@@ -44,13 +53,13 @@ class Ground:
         """Days with an observation."""
         return sorted(self.layers)
 
-    def run(self, days: Iterable[int]) -> list[Detected]:
+    def run(self, days: Iterable[int], rule: EventRule = RULE) -> list[Detected]:
         """What a run on each of some days says, each after the one before."""
         found: list[Detected] = []
         for day in days:
             previous = found[-1].tracked if found else None
             state, looked = {TILE: self.layers[day]}, {TILE.id: self.looked[day]}
-            found.append(detect_events(previous, state, FRAME, RULE, day, looked))
+            found.append(detect_events(previous, state, FRAME, rule, day, looked))
         return found
 
 

@@ -197,6 +197,13 @@ EVENTS = Table(
         column("looks", "int", "Days with a usable observation since the onset (median over pixels)."),
         column("sensors", "text", "Sensors that looked since the onset, separated by spaces."),
         column(
+            "chance",
+            "float",
+            "Chance of a provisional event to be confirmed within 60 days, 0 to 1; empty: not provisional, or"
+            " not known.",
+            nullable=True,
+        ),
+        column(
             "cause",
             "text",
             "Published cause of the loss: what it looks like, never who did it.",

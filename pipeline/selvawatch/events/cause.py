@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import geopandas as gpd
 import numpy as np
@@ -166,7 +166,8 @@ def with_causes(tracked: Tracked, causes: pd.DataFrame) -> Tracked:
     by_event = events.set_index("event_id").loc[cells["event_id"]]
     for name in ("cause", "mining_probability"):
         cells[name] = by_event[name].to_numpy()
-    return Tracked(
+    return replace(
+        tracked,
         events=gpd.GeoDataFrame(EVENTS.check(events), geometry="geometry", crs=tracked.events.crs),
         cells=gpd.GeoDataFrame(CELLS.check(cells), geometry="geometry", crs=tracked.cells.crs),
     )

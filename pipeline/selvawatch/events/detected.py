@@ -91,7 +91,8 @@ def events_of(
     """Events, cells and labels of detected pixels.
 
     What they are follows from the pixels alone; versions, changes and the events of other tiles from what was
-    published. Causes are those of before, or unknown.
+    published. Causes are those of before, or unknown. Provisional events that are too unlikely to be
+    confirmed are apart (`Tracked.unpublished`), and no label is theirs.
 
     Parameters
     ----------
@@ -120,20 +121,21 @@ def events_of(
     drawn = outlines(shown, event.astype(np.int64), event_frame)
     patches = Patches(pixels=pixels, lineage=lineage, outlines=drawn)
     by_tile = [looked.get(tile.id, {}) for tile in tiles]
-    events, ids = track(worked, patches, rule, event_frame, until_day, by_tile)
+    events, unpublished, ids = track(worked, patches, rule, event_frame, until_day, by_tile)
     cells = cell_frame(drawn, ids, events)
     events = _with_carried(events, agreed(carried), EVENTS, "event_id")
     cells = _with_carried(
         cells, before.cells[before.cells["event_id"].isin(carried["event_id"])], CELLS, "cell_id"
     )
     position = pd.Series(np.arange(len(events), dtype=np.int32), index=events["event_id"])
-    number = position.loc[ids].to_numpy(np.int32) if len(ids) else np.zeros(0, np.int32)
-    living = ~lineage.is_withdrawn[event]
+    number = position.reindex(ids, fill_value=-1).to_numpy(np.int32)
+    living = ~lineage.is_withdrawn[event] & (number[event] >= 0)
     log.info(
-        "%d tiles: %d events of %d detected pixels, %d cells", len(tiles), len(ids), len(pixels), len(cells)
+        "%d tiles: %d events of %d detected pixels, %d cells, %d events not published",
+        *(len(tiles), len(ids), len(pixels), len(cells), len(unpublished)),
     )
     return Detected(
-        tracked=Tracked(events=events, cells=cells),
+        tracked=Tracked(events=events, cells=cells, unpublished=unpublished),
         labels=Labels(column=shown.column[living], row=shown.row[living], event=number[event[living]]),
     )
 

@@ -14,6 +14,7 @@ from pyproj import CRS
 
 from selvawatch.core.grid import Grid, Tile
 from selvawatch.core.status import Confidence, Status
+from selvawatch.events.calibrated.chance_rule import ChanceRule
 from selvawatch.events.hectares.interval import IntervalRule
 
 LIVE = (Status.PROVISIONAL, Status.CONFIRMED, Status.CLOSED)
@@ -49,6 +50,8 @@ class EventRule:
     """Days as provisional after which an unconfirmed pixel is withdrawn; 0, as of old files: never."""
     interval: IntervalRule | None = None
     """How far hectares of confirmed events may be off; None: nothing tells."""
+    chance: ChanceRule | None = None
+    """How likely provisional events are to be confirmed; None: nothing tells, and all are published."""
 
     def __post_init__(self) -> None:
         """Refuse numbers that contradict each other."""

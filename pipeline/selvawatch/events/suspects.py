@@ -1,4 +1,4 @@
-"""Places under observation: what would be events if every suspect pixel were told of.
+"""Places under observation: what would be events if every suspect pixel were told of, and unlikely events.
 
 They are counted, and nothing else is said of them: few of them come to anything.
 """
@@ -12,6 +12,7 @@ import shapely
 from selvawatch.core.grid import Grid, Tile
 from selvawatch.core.status import Confidence, Status
 from selvawatch.events.lineage import trace_events
+from selvawatch.events.linking import pixels_of
 from selvawatch.events.patches import EventRule, Pixels, with_expired_pixels
 from selvawatch.events.withheld import Guard, withheld_pixels
 
@@ -67,19 +68,28 @@ def suspect_pixels(since: Mapping[Tile, np.ndarray]) -> Pixels:
 
 
 def patches_under_observation(
-    pixels: Pixels, suspects: Pixels, guard: Guard | None, rule: EventRule, grid: Grid, until_day: int
+    pixels: Pixels,
+    suspects: Pixels,
+    unpublished: Sequence[shapely.Geometry],
+    guard: Guard | None,
+    rule: EventRule,
+    grid: Grid,
+    until_day: int,
 ) -> UnderObservation:
-    """Patches of an event's size that would be events were suspect pixels provisional, and are part of none.
+    """Patches of an event's size that would be events were suspect pixels provisional, and are part of none
+    that is published.
 
     What a tier does not learn of is left out as it is of its events, suspect pixels like detected ones,
     before anything is counted. What is suspect for as long as a provisional pixel may be is counted no more.
 
-    pixels: detected ones. guard: what the tier does not learn of; None: it learns of everything.
+    pixels: detected ones. unpublished: outlines of the tier's events that are not published. guard: what the
+    tier does not learn of; None: it learns of everything.
     """
     known = with_expired_pixels(_allowed(pixels, guard, rule, grid), rule, until_day)
     every = with_expired_pixels(_allowed(_together(pixels, suspects), guard, rule, grid), rule, until_day)
     events, would_be = trace_events(known, rule, grid), trace_events(every, rule, grid)
     in_event = _keys(known)[events.is_shown & ~_withdrawn(events.is_withdrawn, events.event)]
+    in_event = in_event[~np.isin(in_event, _keys_inside(unpublished, grid))]
     in_table = np.zeros(len(would_be), np.bool_)
     in_table[would_be.event[np.isin(_keys(every), in_event) & (would_be.event >= 0)]] = True
     kept = would_be.is_shown & ~_withdrawn(would_be.is_withdrawn | in_table, would_be.event)
@@ -119,7 +129,17 @@ def _together(pixels: Pixels, suspects: Pixels) -> Pixels:
 
 def _keys(pixels: Pixels) -> np.ndarray:
     """One number for each pixel of the grid, (n,) int64."""
-    return pixels.row * np.int64(2**31) + pixels.column
+    return _numbers(pixels.column, pixels.row)
+
+
+def _keys_inside(outlines: Sequence[shapely.Geometry], grid: Grid) -> np.ndarray:
+    """Those numbers of the pixels of some outlines, (n,) int64."""
+    found = [_numbers(*pixels_of(shape, grid)) for shape in outlines]
+    return np.concatenate([np.zeros(0, np.int64), *found])
+
+
+def _numbers(column: np.ndarray, row: np.ndarray) -> np.ndarray:
+    return row.astype(np.int64) * 2**31 + column
 
 
 def _withdrawn(events: np.ndarray, event: np.ndarray) -> np.ndarray:

@@ -14,6 +14,7 @@ from selvawatch.core.days import to_date, to_stamps
 from selvawatch.core.status import Confidence, Status
 from selvawatch.core.tables import CELLS, EVENTS
 from selvawatch.events.beginning import agreed, beginnings
+from selvawatch.events.chance.chance_of_events import Chances, chances
 from selvawatch.events.lineage import Lineage
 from selvawatch.events.linking import Heirs, event_ids, find_heirs
 from selvawatch.events.outline import Outlines
@@ -46,6 +47,10 @@ class Tracked:
     """EVENTS, sorted by id; withdrawn ones stay, with the outline and hectares of all that they ever held."""
     cells: gpd.GeoDataFrame
     """CELLS of the events that are not withdrawn; their hectares add up to the events'."""
+    unpublished: gpd.GeoDataFrame | None = None
+    """EVENTS, sorted by id, that are too unlikely to be confirmed to be published: provisional, without a
+    version (0), a cause or cells. None: not known, as of a run that was read again.
+    """
 
 
 def nothing(crs: str) -> Tracked:
@@ -54,7 +59,7 @@ def nothing(crs: str) -> Tracked:
         table.name: gpd.GeoDataFrame(dict(table.empty()), geometry="geometry", crs=crs)
         for table in (EVENTS, CELLS)
     }
-    return Tracked(events=empty["events"], cells=empty["cells"])
+    return Tracked(events=empty["events"], cells=empty["cells"], unpublished=empty["events"])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,27 +82,53 @@ def track(
     event_frame: EventFrame,
     until_day: int,
     looked: Sequence[Looked],
-) -> tuple[gpd.GeoDataFrame, list[str]]:
-    """EVENTS of now, sorted by id, and the id of each event of the lineage.
+) -> tuple[gpd.GeoDataFrame, gpd.GeoDataFrame, list[str]]:
+    """EVENTS of now, those that are not published, both sorted by id, and the id of each of the lineage.
 
     All but `version`, `change` and the causes follows from the pixels: `previous`, EVENTS of the run before,
-    says what was published. Of that, what late scenes have undone stays, withdrawn.
+    says what was published. Of that, what late scenes have undone stays, withdrawn, and what goes on stays
+    published, however likely. What was withdrawn and never likely enough is in neither frame.
     `looked` is in the order that `Pixels.tile` counts in.
     """
+    found = chances(patches.pixels, patches.lineage, rule, event_frame.grid, until_day, looked)
     frame = _measured(patches, rule, event_frame, until_day, looked)
+    frame["chance"] = np.where(frame["status"] == "provisional", found.now, np.nan)
     frame["event_id"] = ids = event_ids(
         patches.pixels, patches.lineage.root, event_frame.prefix, event_frame.id_key
     )
     frame["merged_from"] = pd.Series(_merged_from(patches, event_frame), dtype=object)
     drawn = patches.outlines.geometry
     heirs = find_heirs(previous, patches.pixels, patches.lineage, ids, drawn, event_frame.grid)
-    frame = _published(frame, previous, heirs)
-    frames = [each for each in (frame, _undone(agreed(previous), ids, heirs)) if len(each)]
-    events = pd.concat(frames, ignore_index=True) if frames else nothing(event_frame.grid.crs).events
-    events = gpd.GeoDataFrame(
-        EVENTS.check(events.sort_values("event_id")), geometry="geometry", crs=event_frame.grid.crs
-    )
-    return events, ids
+    is_published = _likely(found, rule) | frame["event_id"].isin(_known(previous, heirs)).to_numpy(bool)
+    parts = [_published(frame[is_published], previous, heirs), _undone(agreed(previous), ids, heirs)]
+    below = frame[~is_published & (frame["status"] == "provisional").to_numpy(bool)]
+    return _checked(parts, event_frame.grid.crs), _checked([_unpublished(below)], event_frame.grid.crs), ids
+
+
+def _likely(found: Chances, rule: EventRule) -> np.ndarray:
+    """Whether each event may be published by its chance, (events,) bool; it may where none is known."""
+    least = 0.0 if rule.chance is None else rule.chance.least
+    return ~(found.best < least)
+
+
+def _known(previous: gpd.GeoDataFrame, heirs: Heirs) -> set[str]:
+    """Ids that a run before published, and those that events go on in that were not withdrawn then."""
+    live = (previous["status"] != "withdrawn").tolist()
+    going_on = {name for name, is_live in zip(heirs.event_id, live, strict=True) if is_live and name}
+    return going_on | set(previous["event_id"])
+
+
+def _checked(parts: Sequence[pd.DataFrame], crs: str) -> gpd.GeoDataFrame:
+    """EVENTS of some frames, sorted by id."""
+    frames = [each for each in parts if len(each)]
+    events = pd.concat(frames, ignore_index=True) if frames else nothing(crs).events
+    return gpd.GeoDataFrame(EVENTS.check(events.sort_values("event_id")), geometry="geometry", crs=crs)
+
+
+def _unpublished(frame: pd.DataFrame) -> pd.DataFrame:
+    """The rows of events that no run published: without a version or a cause."""
+    kept = frame.drop(columns="size_px").assign(version=0, change="new")
+    return kept.assign(cause="unknown", mining_probability=0.5, cause_reasons="")
 
 
 def _measured(
@@ -261,15 +292,19 @@ def _undone(previous: gpd.GeoDataFrame, ids: Sequence[str], heirs: Heirs) -> pd.
     gone["version"] = gone["version"] + now
     reasons = np.where(heirs.detected_px[undone] > 0, "below-minimum", "not-reproduced")
     gone["withdrawn_reason"] = np.where(now, reasons, gone["withdrawn_reason"])
-    gone["status"] = "withdrawn"
+    gone["status"], gone["chance"] = "withdrawn", np.nan
     return pd.DataFrame(gone)
 
 
 def cell_frame(outlines: Outlines, ids: Sequence[str], events: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
-    """CELLS of the events that are not withdrawn, with the causes they bear, sorted by id."""
+    """CELLS of the events that are not withdrawn, with the causes they bear, sorted by id.
+
+    ids: of every event of the outlines; cells of those that are not among the events are left out.
+    """
     owners = np.asarray(ids, object)[outlines.cell_patch]
     statuses = np.array([_STATUS_NAMES[Status(int(code))] for code in outlines.cell_status], object)
-    event = events.set_index("event_id").loc[owners]
+    event = events.set_index("event_id").reindex(owners)
+    is_shown = event.index.isin(events["event_id"]) & (event["status"] != "withdrawn").to_numpy(bool)
     names = [
         f"{owner}-{to_date(onset):%y%m%d}-{status[:2]}"
         for owner, onset, status in zip(owners, outlines.cell_onset.tolist(), statuses, strict=True)
@@ -287,5 +322,5 @@ def cell_frame(outlines: Outlines, ids: Sequence[str], events: gpd.GeoDataFrame)
             "ha": outlines.cell_ha,
             "geometry": outlines.cell_geometry,
         }
-    )[(event["status"] != "withdrawn").to_numpy(bool)]
+    )[is_shown]
     return gpd.GeoDataFrame(CELLS.check(frame.sort_values("cell_id")), geometry="geometry", crs=events.crs)

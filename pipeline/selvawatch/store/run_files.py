@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
+import numpy as np
 import pandas as pd
 
 from selvawatch.core.files import write_text
@@ -24,6 +25,7 @@ from selvawatch.store.contents import (
     INTERNAL,
     PUBLISHED_FILE,
     SNAPSHOTS_FILE,
+    UNPUBLISHED_FILE,
 )
 from selvawatch.store.seal import SealedFolder, read_seal
 
@@ -48,6 +50,8 @@ def read_tracked(run: Path, tier: Tier = Tier.RESTRICTED) -> Tracked:
             do="run `selvawatch monitor` to a later day, or ask for --tier restricted",
         )
     events = read_parquet(opened, f"{folder}/{EVENTS_FILE}")
+    if "chance" not in events:  # runs of before events had a chance
+        events = events.assign(chance=np.nan)
     cells = read_parquet(opened, f"{folder}/{CELLS_FILE}")
     return Tracked(
         events=gpd.GeoDataFrame(EVENTS.check(events), geometry="geometry", crs=events.crs),
@@ -71,11 +75,15 @@ def read_parquet(opened: SealedFolder, name: str) -> gpd.GeoDataFrame:
 
 
 def write_tracked(run: Path, tracked: Tracked, tier: Tier = Tier.RESTRICTED) -> None:
-    """Write events and cells of a tier below a run's folder, for the next run and for tables."""
+    """Write events and cells of a tier below a run's folder, for the next run and for tables; and the events
+    that are not published, for nobody but who opens the file.
+    """
     folder = run / tracked_folder(tier)
     folder.mkdir(parents=True, exist_ok=True)
     tracked.events.to_parquet(folder / EVENTS_FILE, index=False)
     tracked.cells.to_parquet(folder / CELLS_FILE, index=False)
+    if tracked.unpublished is not None:
+        tracked.unpublished.to_parquet(folder / UNPUBLISHED_FILE, index=False)
 
 
 def read_published(run: Path, tier: Tier) -> frozenset[str] | None:

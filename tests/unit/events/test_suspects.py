@@ -27,7 +27,9 @@ def since(drawn, tile=TILE):
 def watched(drawn, guard=None, until=DAY + 20):
     """Places of a drawing: `s` suspect, other letters as in `drawn_tiles.state`."""
     pixels = alert_pixels({TILE: state(TILE, drawn.replace("s", "."))})
-    return patches_under_observation(pixels, suspect_pixels({TILE: since(drawn)}), guard, KEPT, GRID, until)
+    return patches_under_observation(
+        pixels, suspect_pixels({TILE: since(drawn)}), [], guard, KEPT, GRID, until
+    )
 
 
 def guard(columns):
@@ -86,7 +88,7 @@ def test_a_place_across_a_tile_border_is_one():
     left, right = since("." * 15 + "s " + "." * 15 + "s"), since("s s", EAST)
     suspects = suspect_pixels({EAST: right, TILE: left})
     empty = alert_pixels({TILE: state(TILE, "."), EAST: state(EAST, ".")})
-    found = patches_under_observation(empty, suspects, None, KEPT, GRID, DAY + 20)
+    found = patches_under_observation(empty, suspects, [], None, KEPT, GRID, DAY + 20)
     assert (found.count, len(found.patch)) == (1, 4)
 
 

@@ -67,19 +67,23 @@ def findings_of(context: RunContext, states: Mapping[str, TileState], zones: Zon
         pixels=pixels,
         tracked=tracked,
         attributed=attributed,
-        under_observation=under_observation(then, seen, pixels, guard),
+        under_observation=under_observation(then, seen, pixels, tracked, guard),
     )
 
 
 def under_observation(
-    context: RunContext, states: Mapping[str, TileState], pixels: Pixels, guard: Guard | None
+    context: RunContext,
+    states: Mapping[str, TileState],
+    pixels: Pixels,
+    tracked: Tracked,
+    guard: Guard | None,
 ) -> tuple[AreaUnderObservation, ...] | None:
     """Places under observation as a tier may learn of them, by area of the site, and those in none last.
 
     None where that cannot be known: the tier learns of nothing at all, or sums of a tile are damaged.
 
-    context: until the tier's day. states: of every tile, as of that day. pixels: detected in them. guard:
-    what the tier does not learn of; None: it learns of everything.
+    context: until the tier's day. states: of every tile, as of that day. pixels: detected in them. tracked:
+    the tier's events. guard: what the tier does not learn of; None: it learns of everything.
     """
     site, store = context.site, context.store
     if guard is not None and guard.is_closed:
@@ -94,8 +98,10 @@ def under_observation(
     except DamagedError as error:
         log.warning("places under observation are not counted: %s", error)
         return None
+    below = [] if tracked.unpublished is None else list(tracked.unpublished.geometry)
     found = patches_under_observation(
-        pixels, suspect_pixels(since), guard, site.event_rule, site.grid, context.plan.until_day
+        *(pixels, suspect_pixels(since), below, guard),
+        *(site.event_rule, site.grid, context.plan.until_day),
     )
     of_patch = area_of_patches(found, [area.projected(site.grid.crs) for area in site.areas], site.grid)
     size = np.bincount(found.patch, minlength=found.count)

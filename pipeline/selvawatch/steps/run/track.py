@@ -95,7 +95,7 @@ def track_events(
         replace(site.event_frame, id_key=id_key(store.snapshots)),
         site.event_rule,
         context.plan.until_day,
-        {tile: _clear_days(state) for tile, state in states.items()},
+        {tile: clear_days(state) for tile, state in states.items()},
     )
     measured = features(
         detected,
@@ -151,7 +151,10 @@ def without_near(tracked: Tracked, guard: Guard) -> Tracked:
     """Events and cells without those near guarded ground: what was published before it was guarded."""
     kept = tracked.events[~guard.near(tracked.events.geometry.to_numpy())]
     cells = tracked.cells[tracked.cells["event_id"].isin(kept["event_id"])]
-    return Tracked(events=kept.reset_index(drop=True), cells=cells.reset_index(drop=True))
+    below = tracked.unpublished
+    if below is not None:
+        below = below[~guard.near(below.geometry.to_numpy())].reset_index(drop=True)
+    return Tracked(events=kept.reset_index(drop=True), cells=cells.reset_index(drop=True), unpublished=below)
 
 
 def read_before(store: Store, tier: Tier) -> Tracked | None:
@@ -164,7 +167,7 @@ def read_before(store: Store, tier: Tier) -> Tracked | None:
     return read_tracked(store.run(current.run_id), tier)
 
 
-def _clear_days(state: TileState) -> dict[str, list[int]]:
+def clear_days(state: TileState) -> dict[str, list[int]]:
     """Days on which each sensor gave a usable observation of a tile."""
     days: dict[str, set[int]] = {}
     for record in state.scene_records:
