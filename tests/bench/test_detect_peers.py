@@ -8,7 +8,6 @@ two threads within it, so that the machine should have nothing else to do.
 import json
 import subprocess
 import sys
-import venv
 from pathlib import Path
 from typing import Any
 
@@ -31,19 +30,6 @@ OTHERS = "## What a step of a tile costs"
 """Heading of what other benches wrote on the page, from which on it stays."""
 BLOCK = 10
 """Side of a block of pixels that are resampled together, in parts of the cube's side."""
-
-
-@pytest.fixture(scope="module")
-def peers_python() -> Path:
-    """The interpreter of an environment that holds the peers and nothing of ours."""
-    folder = ROOT / "build" / "bench-peers"
-    python = folder / "bin" / "python"
-    if not python.exists():
-        venv.create(folder, with_pip=True, clear=True)
-    wanted = ["-m", "pip", "install", "--quiet", "-r", str(HERE / "peers-requirements.txt")]
-    if subprocess.run([python, *wanted], check=False).returncode:
-        pytest.skip("the peers nrt and pyxccd could not be installed: no package index within reach")
-    return python
 
 
 @pytest.fixture(scope="module")
