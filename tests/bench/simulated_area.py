@@ -65,6 +65,7 @@ class Area:
         )
         place.run()
         self.site, self.store, self.state = Site.load(place.site, "aoi/site.toml"), place.opened, place.state
+        self.archive = place.archive
         with rasterio.open(simulated.truth / "onset.tif") as opened:
             self.lost_on = opened.read(1).astype(np.int64)
 

@@ -18,9 +18,11 @@ from selvawatch.detect.model import Model
 from selvawatch.detect.shift_rule import CommonShift
 from selvawatch.events.hectares.interval import IntervalRule
 from selvawatch.events.patches import EventRule
+from selvawatch.prepare.mask import Screening
 from selvawatch.validate.hectares.cube_events import EventHectares
 from selvawatch.validate.hectares.hectare_figures import hectare_figures
 from selvawatch.validate.judge_raster import watch_cube
+from selvawatch.validate.reference_cube import CubeReading
 
 pytestmark = pytest.mark.bench
 
@@ -62,10 +64,11 @@ def areas(folder: Path, first: int, count: int) -> Iterator[Watched]:
     """Areas of some seeds, one after the other."""
     model, shared = load(Model, MODELS / "fused.toml"), load(CommonShift, MODELS / "common.toml")
     rule = load(EventRule, MODELS / "events.toml")
+    reading = CubeReading(screening=load(Screening, MODELS / "screening.toml"))
     for seed in range(first, first + count):
         factors = factors_of(seed)
         make_world(folder, "a", seed, factors, size=SIDE_PX)
-        done = watch_cube(folder, "a", model, shared=shared, scored=False)
+        done = watch_cube(folder, "a", model, shared=shared, reading=reading, scored=False)
         found = done.hectares(rule)
         number = done.numbers(rule)
         margin = np.array([_with_rim(number == one) for one in range(len(found.ha))])

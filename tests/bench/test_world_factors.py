@@ -13,7 +13,9 @@ from make_world import FACTORS, TOGETHER, make_world
 from selvawatch.core.settings import load
 from selvawatch.detect.model import Model
 from selvawatch.detect.shift_rule import CommonShift
+from selvawatch.prepare.mask import Screening
 from selvawatch.validate.judge_raster import validate_cube
+from selvawatch.validate.reference_cube import CubeReading
 from selvawatch.validate.report import ValidationReport
 
 HERE = Path(__file__).parent
@@ -98,6 +100,7 @@ def peer_cells(judged: list[dict[str, dict[str, float]]]) -> str:
 def test_the_detector_in_the_harder_world(tmp_path: Path, peers_python: Path) -> None:
     model = load(Model, ROOT / "models" / "fused.toml")
     shared = load(CommonShift, ROOT / "models" / "common.toml")
+    reading = CubeReading(screening=load(Screening, ROOT / "models" / "screening.toml"))
     print(f"\n{SEEDS} worlds of 36 km2 a factor from seed {FIRST_SEED}, a year each; nrt reads their NDVI")
     print(
         "| factor | F1 (95 %) | recall | false per 1,000 km2 and year | dying bamboo confirmed"
@@ -109,7 +112,7 @@ def test_the_detector_in_the_harder_world(tmp_path: Path, peers_python: Path) ->
         reports, judged = [], []
         for seed in range(FIRST_SEED, FIRST_SEED + SEEDS):
             make_world(tmp_path, "w", seed, PLANS[name])
-            reports.append(validate_cube(tmp_path, "w", model, shared=shared, workers=2))
+            reports.append(validate_cube(tmp_path, "w", model, shared=shared, reading=reading, workers=2))
             asked = [peers_python, HERE / "world_peers.py", tmp_path, "w"]
             judged.append(json.loads(subprocess.run(asked, check=True, capture_output=True).stdout))
         rows[name] = Row.of(reports)

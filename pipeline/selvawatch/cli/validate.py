@@ -120,6 +120,7 @@ def cube(
 ) -> None:
     """Accuracy, delay and hectares of events on a synthetic reference cube with known break days."""
     from selvawatch.validate.judge_raster import validate_cube
+    from selvawatch.validate.reference_cube import CubeReading
 
     loaded = _load(site)
     report = validate_cube(
@@ -127,7 +128,7 @@ def cube(
         tag,
         _detector(loaded, detector),
         shared=loaded.common_shift,
-        sensors=sensors,
+        reading=CubeReading(sensors=sensors, screening=loaded.recipe.screening),
         workers=workers,
         event_rule=loaded.event_rule,
     )

@@ -6,6 +6,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+QUALITY = "quality"
+"""Name under which an optical observation carries what its pixels weigh, among its values."""
+
 _TRACKED = re.compile(r"(.+)-t\d{1,3}")
 
 
@@ -26,7 +29,10 @@ class Observation:
     stream: str
     """Stream of observations, such as `sentinel-2` or `sentinel-1-descending-t127`."""
     values: Mapping[str, np.ndarray]
-    """(y, x) int16 by index; `core.stack.NODATA` where not observed. Physical value = stored * scale."""
+    """(y, x) int16 by index; `core.stack.NODATA` where not observed. Physical value = stored * scale.
+
+    Under `QUALITY`, where the observation has it: 0-100, percent of full weight.
+    """
     scales: Mapping[str, float]
     """Scale of each index."""
     scene_ids: tuple[str, ...]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
-from selvawatch.core.observation import Observation
+from selvawatch.core.observation import QUALITY, Observation
 from selvawatch.core.stack import NODATA
 from selvawatch.detect import harmonic
 from selvawatch.detect.baseline import NEIGHBOURHOOD, name_of
@@ -19,7 +19,7 @@ from selvawatch.errors import StackError
 BLUE_EXCESS = "blue_excess"
 """Name under which an observation carries how much brighter in blue it is than the forest around."""
 
-_NO_BLUE = np.empty(0, np.int16)
+_NOTHING = np.empty(0, np.int16)
 _SIDES = {"fall": kernels.FALL, "both": kernels.BOTH, "rise": kernels.RISE}
 
 
@@ -55,6 +55,8 @@ class PreparedObservation:
     blue: np.ndarray
     """(pixels,) int16 excess of blue, or empty."""
     per_unit: float
+    quality: np.ndarray
+    """(pixels,) int16 share of full weight, percent, negative = not known; or empty: all have full weight."""
     indices: tuple[PreparedIndex, ...]
 
     @property
@@ -104,6 +106,7 @@ class PreparedObservation:
             self.blue,
             self.per_unit,
             first_of_run,
+            self.quality,
             start,
             stop,
             out,
@@ -165,8 +168,9 @@ class EvidenceRule:
             low=stream.low,
             high=stream.high,
             haze=_haze_numbers(stream, tested),
-            blue=_NO_BLUE if blue is None or not tested else np.ascontiguousarray(blue).reshape(-1),
+            blue=_flat(blue if tested else None),
             per_unit=1 / self._model.unit,
+            quality=_flat(observation.values.get(QUALITY)),
             indices=tuple(
                 self._index(observation, stream, index, part=_part(haze, index, tested)) for index in present
             ),
@@ -206,6 +210,11 @@ class EvidenceRule:
             counts=index.counts,
             part=part,
         )
+
+
+def _flat(values: np.ndarray | None) -> np.ndarray:
+    """Values as the kernels take them; empty where there are none."""
+    return _NOTHING if values is None else np.ascontiguousarray(values).reshape(-1)
 
 
 def _part(haze: Haze | None, index: IndexModel, tested: bool) -> int:

@@ -11,7 +11,7 @@ import shapely
 
 from selvawatch.core.days import iso, to_date
 from selvawatch.core.grid import Tile
-from selvawatch.core.observation import Observation
+from selvawatch.core.observation import QUALITY, Observation
 from selvawatch.core.stack import NODATA
 from selvawatch.prepare.observation_files import observation_path, read_observation
 from selvawatch.prepare.observation_keys import observation_keys
@@ -56,10 +56,13 @@ def pixel_series(
 def numbers_digest(observation: Observation) -> str:
     """sha256 (hex) of the stored numbers of an observation, index after index by name, of the tile's pixels.
 
-    It is the same however the files of its scenes are packed or cut, in an archive or a mirror of it.
+    Without its quality, which follows from the same reflectance and older observations lack. It is the same
+    however the files of its scenes are packed or cut, in an archive or a mirror of it.
     """
     found = hashlib.sha256()
     for name, values in sorted(observation.values.items()):
+        if name == QUALITY:
+            continue
         found.update(name.encode())
         found.update(np.ascontiguousarray(values).astype("<i2", copy=False).data)
     return found.hexdigest()

@@ -23,6 +23,25 @@ LOWEST_REFLECTANCE = -0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class QualityRule:
+    """What pixels that the screening leaves weigh: the less the hazier they are."""
+
+    full_hot: float
+    """Hot up to which a pixel has full weight, reflectance."""
+    least_hot: float
+    """Hot from which it has the least, reflectance; straight between."""
+    least: float
+    """The least weight, 0-1."""
+
+    def __post_init__(self) -> None:
+        """Refuse a weight that does not fall."""
+        if not self.full_hot < self.least_hot:
+            raise ValueError(f"full_hot is {self.full_hot}, need less than least_hot, {self.least_hot}")
+        if not 0 <= self.least <= 1:
+            raise ValueError(f"least is {self.least}, need 0 to 1")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Screening:
     """Thresholds of the screening. Reflectances are 0-1 in Sentinel-2's space."""
 
@@ -60,6 +79,8 @@ class Screening:
     """Share of that square that makes it a patch, 0-1."""
     lowest_reflectance: float = LOWEST_REFLECTANCE
     """Below it a band holds no reflectance of land or water, and the pixel is not seen."""
+    quality: QualityRule | None = None
+    """What the pixels that are left weigh; None: observations are made without quality."""
 
     def __post_init__(self) -> None:
         """Refuse numbers that cannot be thresholds."""

@@ -135,6 +135,53 @@ def store_difference(
             usable[row, column] = usable[row, column] & defined
 
 
+@numba.njit(
+    nt.void(_IMAGE, _IMAGE, _IMAGE, _BAND, _BAND, nt.int64, nt.boolean[:, ::1], nt.int16[:, ::1]),
+    nogil=True,
+    cache=True,
+    error_model="numpy",
+)
+def weigh(
+    blues: np.ndarray,
+    reds: np.ndarray,
+    nirs: np.ndarray,
+    lines: np.ndarray,
+    numbers: np.ndarray,
+    halo: int,
+    usable: np.ndarray,
+    out: np.ndarray,
+) -> None:
+    """Percent of full weight of pixels into out (y, x), -32768 where they are not usable; bands have a halo.
+
+    Full up to a hot, the least from another on, straight between; full for ground and for water, whatever
+    their hot.
+
+    Bands: (y, x) float32 reflectance; lines: (6,) slope and offset of each band, by turns; numbers: (6,)
+    slope of the hot, red to blue of ground, near infrared of water, the two hots, the least weight (0-1);
+    usable: bool; out: int16.
+    """
+    zero, one, hundred, half = np.float32(0), np.float32(1), np.float32(100), np.float32(0.5)
+    slope, ground, water = numbers[0], numbers[1], numbers[2]
+    full, per_hot, lost = numbers[3], one / (numbers[4] - numbers[3]), one - numbers[5]
+    for row in range(out.shape[0]):
+        blue_row, red_row, nir_row = (
+            blues[row + halo, halo:],
+            reds[row + halo, halo:],
+            nirs[row + halo, halo:],
+        )
+        for column in range(out.shape[1]):
+            blue = blue_row[column] * lines[0] + lines[1]
+            red = red_row[column] * lines[2] + lines[3]
+            nir = nir_row[column] * lines[4] + lines[5]
+            reached = (blue - slope * red - full) * per_hot
+            reached = reached if reached > zero else zero
+            reached = reached if reached < one else one
+            hazy = (red < ground * blue) & (nir > water)
+            weight = one - lost * (reached if hazy else zero)
+            percent = np.int16(np.int32(hundred * weight + half))
+            out[row, column] = percent if usable[row, column] else _NODATA
+
+
 @numba.njit("void(boolean[:, ::1], int16[:, ::1])", nogil=True, cache=True)
 def hide(usable: np.ndarray, out: np.ndarray) -> None:
     """-32768 into out (y, x) where a pixel is not usable."""

@@ -10,12 +10,13 @@ import xarray as xr
 
 from selvawatch.core.files import digest
 from selvawatch.core.grid import Tile
-from selvawatch.core.observation import Observation
+from selvawatch.core.observation import QUALITY, Observation
 from selvawatch.core.scene import Scene
 from selvawatch.core.stack import NODATA, encode
 from selvawatch.errors import SceneError
 from selvawatch.prepare.indices import INDICES, stored, stored_without_halo, without_halo
 from selvawatch.prepare.mask import SCREENED_BANDS, Screening, clear_pixels
+from selvawatch.prepare.observation_quality import quality_of, scale_of
 from selvawatch.sources.sensors.quality import QualityThresholds
 from selvawatch.sources.sensors.sensor import Sensor
 from selvawatch.sources.sensors.sensor_table import indices_of, sensor_of, stream_of
@@ -61,8 +62,12 @@ class Recipe:
 
     @property
     def digest(self) -> str:
-        """Digest of all its numbers, and of how they are used."""
-        return digest({"edition": _EDITION, **asdict(self)})
+        """Digest of all its numbers, and of how they are used, but for those of quality: an observation that
+        was made without them, or by others, is used as it is.
+        """
+        numbers = asdict(self)
+        del numbers["screening"]["quality"]
+        return digest({"edition": _EDITION, **numbers})
 
     def indices(self, scene: Scene) -> tuple[str, ...]:
         """Indices that are made of a scene, in the order of `INDICES`."""
@@ -77,7 +82,7 @@ class SceneObservation:
 
     scene: Scene
     values: dict[str, np.ndarray]
-    """(y, x) int16 by index, `NODATA` where not usable."""
+    """(y, x) int16 by index, and `QUALITY` where it is known; `NODATA` where not usable."""
     clear: np.ndarray
     """(y, x) bool: usable."""
     halo_px: int = 0
@@ -143,7 +148,7 @@ def daily(parts: Sequence[SceneObservation]) -> Observation:
     parts = sorted(parts, key=lambda part: (part.scene.square, part.scene.id, part.scene.collection))
     if len({(stream_of(part.scene), part.scene.day) for part in parts}) != 1:
         raise ValueError("an observation needs scenes of one stream and one day")
-    names = [name for name in INDICES if any(name in part.values for part in parts)]
+    names = [name for name in (*INDICES, QUALITY) if any(name in part.values for part in parts)]
     shape = parts[0].clear.shape
     if len(parts) == 1:
         values, seen = {name: parts[0].values[name] for name in names}, parts[0].clear
@@ -159,7 +164,7 @@ def daily(parts: Sequence[SceneObservation]) -> Observation:
         day=parts[0].scene.day,
         stream=stream_of(parts[0].scene),
         values=values,
-        scales={name: INDICES[name].scale for name in names},
+        scales={name: scale_of(name) for name in names},
         scene_ids=tuple(part.scene.id for part in parts),
         clear_share=_share(seen, parts[0].halo_px),
     )
@@ -235,7 +240,8 @@ def _optical(
     values = {name: stored_without_halo(INDICES[name], reflectance, space, halo, clear) for name in names}
     for index in values.values():
         hide(clear, index)
-    return values, clear
+    weights = quality_of(reflectance, clear, recipe.screening, space, halo)
+    return values if weights is None else {**values, QUALITY: weights}, clear
 
 
 def _quality(sensor: Sensor, data: xr.Dataset, recipe: Recipe) -> np.ndarray | None:

@@ -40,8 +40,8 @@ from selvawatch.validate.reference_cube import (
     CLASSES,
     OPTICAL_STREAM,
     RESOLUTION,
+    CubeReading,
     ReferenceCube,
-    Sensors,
     open_cube,
 )
 from selvawatch.validate.report import ClassFigures, JsonValue, ValidationReport
@@ -52,6 +52,8 @@ RASTER_BLOCK_PX = 10
 
 CUBE_BLOCKS = 10
 """Blocks along a side of the cube: some are larger than a patch of loss, so that patches stay whole."""
+
+_ALL_SENSORS = CubeReading()
 
 
 def validate_raster(
@@ -158,7 +160,7 @@ def watch_cube(
     detector: Detector,
     *,
     shared: CommonShift | None = None,
-    sensors: Sensors = "all",
+    reading: CubeReading = _ALL_SENSORS,
     workers: int = 1,
     scored: bool = True,
 ) -> WatchedCube:
@@ -168,7 +170,7 @@ def watch_cube(
     """
     cube = open_cube(folder, tag)
     model = base_of(detector)
-    observations = _known(model, cube, sensors)
+    observations = _known(model, cube, reading)
     history: list[Observation] = []
     first = None
     for observation in observations:
@@ -177,9 +179,11 @@ def watch_cube(
             break
         history.append(observation)
     if first is None:
-        raise LayerError("the model reads nothing of the cube after its history", where=folder, got=sensors)
+        raise LayerError(
+            "the model reads nothing of the cube after its history", where=folder, got=reading.sensors
+        )
     shape = cube.break_day.shape
-    forest = np.ones(shape, bool) if sensors == "radar" else None
+    forest = np.ones(shape, bool) if reading.sensors == "radar" else None
     baselines, reason = baselines_of(model, history, shape, forest)
     count = len(history)
     if shared is not None:
@@ -199,9 +203,10 @@ def watch_cube(
     return WatchedCube(cube=cube, watched=watched, baselines=baselines, ndvi=ndvi, history_count=count)
 
 
-def _known(model: Model, cube: ReferenceCube, sensors: Sensors) -> Iterator[Observation]:
+def _known(model: Model, cube: ReferenceCube, reading: CubeReading) -> Iterator[Observation]:
     """The cube's observations that the model reads, under its names."""
-    renamed = (as_known(model, observation) for observation in cube.observations(sensors))
+    observations = cube.observations(reading.sensors, reading.screening)
+    renamed = (as_known(model, observation) for observation in observations)
     return (observation for observation in renamed if observation is not None)
 
 
@@ -211,7 +216,7 @@ def validate_cube(
     detector: Detector,
     *,
     shared: CommonShift | None = None,
-    sensors: Sensors = "all",
+    reading: CubeReading = _ALL_SENSORS,
     workers: int = 1,
     event_rule: EventRule | None = None,
 ) -> ValidationReport:
@@ -220,15 +225,16 @@ def validate_cube(
     A pixel confirmed on or after its break is right, one confirmed before is a false alarm and a miss; the
     delay is the day of confirmation minus the day of the break.
 
-    shared: what a neighbourhood shares and how, as a run takes it off; None: it is left. event_rule: how
-    pixels become events, and how far their hectares may be off; None: no hectares are judged.
+    shared: what a neighbourhood shares and how, as a run takes it off; None: it is left. reading: by which
+    sensors, and whether pixels are weighed by their quality. event_rule: how pixels become events, and how
+    far their hectares may be off; None: no hectares are judged.
 
     Raises
     ------
     LayerError
         When the cube is not there or incomplete, or the model reads none of it.
     """
-    done = watch_cube(folder, tag, detector, shared=shared, sensors=sensors, workers=workers)
+    done = watch_cube(folder, tag, detector, shared=shared, reading=reading, workers=workers)
     cube, watched = done.cube, done.watched
     shape = cube.break_day.shape
     rows, columns = np.indices(shape)
@@ -238,7 +244,7 @@ def validate_cube(
     if unwatched := int((~watched.watched).sum()):
         notes.append(f"{unwatched} pixels could not be monitored and count as not confirmed")
     years = watched_years(confirmed_on, cube.history_end, watched.last_day)
-    read: dict[str, JsonValue] = {"cube": tag, "sensors": sensors, "shape": list(shape)}
+    read: dict[str, JsonValue] = {"cube": tag, "sensors": reading.sensors, "shape": list(shape)}
     read |= {"history_looks": done.history_count, "block_px": side}
     report = judge(
         Judgements(

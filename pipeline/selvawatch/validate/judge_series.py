@@ -8,8 +8,8 @@ import numpy as np
 import xarray as xr
 
 from selvawatch.core.days import iso
-from selvawatch.core.observation import Observation
-from selvawatch.core.stack import NODATA
+from selvawatch.core.observation import QUALITY, Observation
+from selvawatch.core.stack import NODATA, decode
 from selvawatch.core.status import Reason
 from selvawatch.detect.baseline import fit_baselines, forest_reason
 from selvawatch.detect.charts.chart_models import Detector, base_of
@@ -18,6 +18,7 @@ from selvawatch.detect.spatial_reference import forest_level
 from selvawatch.errors import LayerError
 from selvawatch.prepare.indices import INDICES
 from selvawatch.prepare.mask import SCREENED_BANDS, Screening, screen
+from selvawatch.prepare.observation_quality import quality_of, scale_of
 from selvawatch.validate.composites import prepared
 from selvawatch.validate.detection import Manner, Watched, histories, known_to, method_of, watch
 from selvawatch.validate.report import ValidationReport
@@ -104,6 +105,7 @@ def validate_series(
     years = np.where(
         monitored, watched_years(confirmed_on, result.first_day[0, ::GAP], result.watched.last_day), 0
     )
+    names = sorted({name for one in observations for name in one.values if name != QUALITY})
     notes = [*prepared_notes, *result.notes]
     if series.bands:
         notes.append(f"{100 * share:.1f} % of the observations are usable after screening from bands alone")
@@ -124,7 +126,7 @@ def validate_series(
                 "series": series_path.name,
                 "points": len(series.pids),
                 "stream": stream,
-                "indices": [*sorted({name for observation in observations for name in observation.values})],
+                "indices": [*names],
                 "positive": list(labels.positive),
                 "negative": list(labels.negative),
                 "exclude": labels.exclude,
@@ -141,7 +143,8 @@ def validate_series(
 def clear_indices(
     path: Path, series: PointSeries, screening: Screening
 ) -> tuple[Mapping[str, np.ndarray], float]:
-    """(days, n) float32 indices, NaN where not usable, and the share of observations that is usable.
+    """(days, n) float32 indices, and quality of bands where the screening has a rule for it, NaN where not
+    usable; and the share of observations that is usable.
 
     Raises
     ------
@@ -164,6 +167,9 @@ def clear_indices(
         for index in INDICES.values()
         if not index.radar and not index.is_band and set(index.bands) <= set(bands)
     }
+    weights = quality_of(bands, clear, screening)
+    if weights is not None:
+        indices[QUALITY] = decode(weights, scale_of(QUALITY))
     return indices, float(clear.sum() / max(1, observed))
 
 

@@ -7,9 +7,11 @@ from typing import Literal
 
 import numpy as np
 
-from selvawatch.core.observation import Observation
+from selvawatch.core.observation import QUALITY, Observation
 from selvawatch.core.stack import DECIBEL_SCALE, NODATA, UNIT_SCALE, encode
 from selvawatch.errors import LayerError
+from selvawatch.prepare.mask import Screening
+from selvawatch.prepare.observation_quality import quality_of, scale_of
 
 Sensors = Literal["optical", "radar", "all"]
 
@@ -43,6 +45,15 @@ _INDICES: Mapping[str, tuple[str, str]] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CubeReading:
+    """What is read of a cube."""
+
+    sensors: Sensors = "all"
+    screening: Screening | None = None
+    """Whose rule of quality weighs optical pixels, as an ingest does; None: all have full weight."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReferenceCube:
     """A cube that is read date by date."""
 
@@ -59,8 +70,10 @@ class ReferenceCube:
     classes: np.ndarray | None = None
     """(y, x) uint8: code of `CLASSES`; None: the cube has no file of them."""
 
-    def observations(self, sensors: Sensors) -> Iterator[Observation]:
-        """Observations in (day, stream) order, read when asked for."""
+    def observations(self, sensors: Sensors, screening: Screening | None = None) -> Iterator[Observation]:
+        """Observations in (day, stream) order, read when asked for; with quality where the screening has a
+        rule for it, but as clear as the cube has them.
+        """
         pairs: list[tuple[int, str, int]] = []
         if sensors != "radar":
             pairs += [(int(day), OPTICAL_STREAM, row) for row, day in enumerate(self.days)]
@@ -70,20 +83,18 @@ class ReferenceCube:
         radar = self._open("s1", 4) if sensors != "optical" else None
         for day, stream, row in sorted(pairs):
             if stream == OPTICAL_STREAM and optical is not None:
-                values = optical_indices(np.asarray(optical[row]))
-                scale = UNIT_SCALE
+                values = optical_indices(np.asarray(optical[row]), screening)
             elif radar is not None:
                 values = {
                     name: encode(np.asarray(radar[row, band]), DECIBEL_SCALE)
                     for band, name in enumerate(("vv", "vh"))
                 }
-                scale = DECIBEL_SCALE
             first = next(iter(values.values()))
             yield Observation(
                 day=day,
                 stream=stream,
                 values=values,
-                scales=dict.fromkeys(values, scale),
+                scales={name: scale_of(name) for name in values},
                 scene_ids=(f"{self.tag}-{stream}-{row:04d}",),
                 clear_share=float((first != NODATA).mean()),
             )
@@ -147,9 +158,9 @@ def _classes(path: Path, shape: tuple[int, ...]) -> np.ndarray | None:
     return codes
 
 
-def optical_indices(bands: np.ndarray) -> dict[str, np.ndarray]:
-    """int16 indices and blue reflectance by name from (6, y, x) int16 reflectance * 10000 in the order of the
-    file.
+def optical_indices(bands: np.ndarray, screening: Screening | None = None) -> dict[str, np.ndarray]:
+    """int16 indices, blue reflectance, and quality where the screening has a rule for it, by name from
+    (6, y, x) int16 reflectance * 10000 in the order of the file.
     """
     missing = (bands == _STORED_NODATA).any(axis=0)
     reflectance = {
@@ -159,7 +170,13 @@ def optical_indices(bands: np.ndarray) -> dict[str, np.ndarray]:
         name: encode(_normalised(reflectance[first], reflectance[second]), UNIT_SCALE)
         for name, (first, second) in _INDICES.items()
     }
-    return indices | {"blue": encode(reflectance["blue"] / _REFLECTANCE, UNIT_SCALE)}
+    values = indices | {"blue": encode(reflectance["blue"] / _REFLECTANCE, UNIT_SCALE)}
+    if screening is not None:
+        unit = {name: band / _REFLECTANCE for name, band in reflectance.items()}
+        weights = quality_of(unit, ~missing, screening)
+        if weights is not None:
+            values[QUALITY] = weights
+    return values
 
 
 def _normalised(first: np.ndarray, second: np.ndarray) -> np.ndarray:

@@ -14,6 +14,7 @@ from selvawatch.core.observation import Observation
 from selvawatch.core.stack import NODATA, encode
 from selvawatch.errors import LayerError
 from selvawatch.prepare.indices import INDICES
+from selvawatch.prepare.observation_quality import scale_of
 
 BAND_NAMES: Mapping[str, str] = {
     "blue": "blue", "green": "green", "red": "red", "nir": "nir", "bnir": "nir", "nnir": "nir08",
@@ -162,19 +163,19 @@ def _read(path: Path) -> pd.DataFrame:
 
 
 def observations_of(days: np.ndarray, stream: str, indices: Mapping[str, np.ndarray]) -> list[Observation]:
-    """One observation per day of (days, n) float32 indices, NaN = not observed; points lie `GAP` columns
-    apart.
+    """One observation per day of (days, n) float32 indices and quality, NaN = not observed; points lie `GAP`
+    columns apart.
     """
     observations = []
     for row, day in enumerate(days):
-        values = {name: _spread(encode(grid[row], INDICES[name].scale)) for name, grid in indices.items()}
+        values = {name: _spread(encode(grid[row], scale_of(name))) for name, grid in indices.items()}
         seen = np.any([np.isfinite(grid[row]) for grid in indices.values()], axis=0)
         observations.append(
             Observation(
                 day=int(day),
                 stream=stream,
                 values=values,
-                scales={name: INDICES[name].scale for name in indices},
+                scales={name: scale_of(name) for name in indices},
                 scene_ids=(f"{stream}-{int(day)}",),
                 clear_share=float(seen.mean()),
             )

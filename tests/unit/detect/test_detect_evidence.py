@@ -79,7 +79,9 @@ def slow_evidence(day_look, baselines, row, column, level=None):
             if off < 0:
                 distance += off**2 / (haze.blue_noise**2 + (haze.blue_slack * wanted) ** 2)
         high = min(max(haze.veiled + (distance - haze.freedom) / 2, haze.veiled), haze.unveiled)
-    return min(max(together, stream.low), high) / MODEL.unit
+    share = int(day_look.values["quality"][row, column]) if "quality" in day_look.values else 100
+    weight = share / 100 if share >= 0 else 1
+    return weight * min(max(together, stream.low), high) / MODEL.unit
 
 
 @pytest.mark.parametrize("missing", [0.0, 0.4])
@@ -101,6 +103,37 @@ def test_the_kernels_are_the_slow_evidence(missing):
                 else:
                     # rounded to whole units; float32 may round a half the other way
                     assert abs(got[row, column] - expected) <= 0.502
+
+
+def test_weighed_pixels_are_the_slow_evidence_and_full_weight_changes_none():
+    rng = np.random.default_rng(17)
+    shape = (4, 300)
+    baselines = quiet_baselines(shape)
+    lessened = 0
+    for day_look in random_looks(rng, shape, range(19_000, 19_020), loss_from=19_010, missing=0.2):
+        if "ndvi" not in day_look.values:
+            continue
+        share = rng.integers(0, 101, shape).astype(np.int16)
+        share[rng.random(shape) < 0.2] = NODATA
+        weighed, full = (with_quality(day_look, values) for values in (share, np.full_like(share, 100)))
+        plain, got = evidence(day_look, baselines), evidence(weighed, baselines)
+        np.testing.assert_array_equal(evidence(full, baselines), plain)
+        np.testing.assert_array_equal(got[share == NODATA], plain[share == NODATA])
+        lessened += int((np.abs(got) < np.abs(plain)).sum())
+        for column in range(0, shape[1], 7):
+            for row in (0, 3):
+                expected = slow_evidence(weighed, baselines, row, column)
+                assert (got[row, column] == NODATA) == (expected is None)
+                assert expected is None or abs(got[row, column] - expected) <= 0.502
+    assert lessened > 1000
+
+
+def with_quality(day_look, share):
+    return replace(
+        day_look,
+        values={**day_look.values, "quality": share},
+        scales={**day_look.scales, "quality": 1.0},
+    )
 
 
 def test_the_fallback_is_the_slow_evidence():

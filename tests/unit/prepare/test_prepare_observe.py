@@ -79,7 +79,8 @@ def physical(observation, index):
 def test_an_optical_observation_holds_the_indices_of_clear_ground(tmp_path):
     sentinel_2(tmp_path, "A", cover(forest(), CLOUD, slice(30, 50), slice(0, 40)))
     observation = observe(search(tmp_path), TILE, RECIPE, read_scene)
-    assert list(observation.values) == ["ndvi", "nbr", "mndwi", "blue"] and observation.stream == "sentinel-2"
+    assert list(observation.values) == ["ndvi", "nbr", "mndwi", "blue", "quality"]
+    assert observation.stream == "sentinel-2"
     assert observation.day == to_day("2024-06-01") and observation.scene_ids == ("A",)
     nbr = physical(observation, "nbr")
     assert np.isnan(nbr[14:34, :24]).all()

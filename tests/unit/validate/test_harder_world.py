@@ -54,7 +54,7 @@ def test_quality_says_missing_where_nothing_is_stored(made):
 
 def test_figures_by_class_add_up_to_those_of_all(made):
     model = load(Model, ROOT / "models" / "fused.toml")
-    report = validate_cube(made, "base", model, sensors="all")
+    report = validate_cube(made, "base", model)
     assert sum(one.n for one in report.classes) == report.n
     assert sum(one.found for one in report.classes) == report.tp
     confirmed = sum(one.confirmed for one in report.classes)

@@ -17,6 +17,7 @@ from selvawatch.errors import LayerError
 from selvawatch.prepare.mask import Screening
 from selvawatch.validate.judge_raster import validate_cube, validate_raster
 from selvawatch.validate.judge_series import LabelChoice, validate_series
+from selvawatch.validate.reference_cube import CubeReading
 from selvawatch.validate.report import Method, ValidationReport
 from selvawatch.validate.scoring import Judgements, judge
 
@@ -296,7 +297,7 @@ def cube_folder(tmp_path_factory):
 
 @pytest.mark.parametrize(("sensors", "least"), [("optical", 0.97), ("radar", 0.8), ("all", 0.97)])
 def test_a_small_reference_cube_is_detected_by_each_kind_of_sensor(cube_folder, model, sensors, least):
-    report = validate_cube(cube_folder, "main", model, sensors=sensors)
+    report = validate_cube(cube_folder, "main", model, reading=CubeReading(sensors=sensors))
     assert report.n == 3600
     assert report.f1 >= least
     assert report.method.parameters["sensors"] == sensors

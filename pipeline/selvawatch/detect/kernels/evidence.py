@@ -253,7 +253,7 @@ def add_index(
 
 @nb.njit(
     "void(float32[::1], boolean, float32, float32, float32, float32[::1], int16[::1], float32, boolean,"
-    " int64, int64, int16[::1])",
+    " int16[::1], int64, int64, int16[::1])",
     nogil=True,
     cache=True,
     error_model="numpy",
@@ -268,6 +268,7 @@ def quantise(
     blue: np.ndarray,
     per_unit: float,
     first_of_run: bool,
+    quality: np.ndarray,
     start: int,
     stop: int,
     out: np.ndarray,
@@ -278,13 +279,15 @@ def quantise(
     correlation and clipped at `high`. Otherwise it is clipped at `untested` where the pixel cannot be held
     against haze, at `high` where a spatial reference stands in for a history, and elsewhere at veiled +
     (distance - freedom) / 2, between veiled and unveiled, with the squared distance of the departures from
-    what haze would make of the fall of the vegetation index; blue that is too dark for haze adds to it. `out`
-    is -32768 where no observation saw the pixel.
+    what haze would make of the fall of the vegetation index; blue that is too dark for haze adds to it. What
+    is left, for or against a loss, is multiplied by the pixel's quality. `out` is -32768 where no observation
+    saw the pixel.
 
     lanes: float32 of `scratch(stop - start)`; haze: (`HAZE`,) float32: soil share and slack, water share and
     slack, unlit, most, 1 / beyond, blue share and slack, blue noise (stored units but for shares), freedom,
     veiled, unveiled, untested; blue: (pixels,) int16, stored excess over forest, -32768 = not known, or
-    empty; out: (stop - start,) int16.
+    empty; quality: (pixels,) int16, percent of full weight, negative = full, or empty; out: (stop - start,)
+    int16.
     """
     nodata = np.int16(-32768)
     zero, one, two, three, half = np.float32(0), np.float32(1), np.float32(2), np.float32(3), np.float32(0.5)
@@ -292,6 +295,7 @@ def quantise(
     soil, soil_slack, water, water_slack = haze[0], haze[1], haze[2], haze[3]
     unlit, most, per_beyond, blueness, blue_slack = haze[4], haze[5], haze[6], haze[7], haze[8]
     blue_noise, freedom, veiled, unveiled, untested = haze[9], haze[10], haze[11], haze[12], haze[13]
+    per_cent = np.float32(0.01)
     nothing, none, mark = np.full(LANE, nodata, np.int16), np.int16(0), np.int16(-1)
     wholes, marks = np.empty(LANE, np.int16), np.empty(LANE, np.int16)
     ratios, tops, units = np.empty(LANE, np.float32), np.empty(LANE, np.float32), np.empty(LANE, np.float32)
@@ -368,8 +372,15 @@ def quantise(
         for p in range(said.size):
             ratio, top = ratios[p], tops[p]
             ratio = ratio if ratio > low else low
-            ratio = ratio if ratio < top else top
-            units[p] = np.floor(ratio * per_unit + half)
+            ratios[p] = ratio if ratio < top else top
+        # weighed by the quality of the pixel
+        if quality.size > 0:
+            shares = quality[first : first + size]
+            for p in range(shares.size):
+                share = np.float32(shares[p]) * per_cent
+                ratios[p] *= share if shares[p] >= none else one
+        for p in range(said.size):
+            units[p] = np.floor(ratios[p] * per_unit + half)
         for p in range(said.size):
             before = np.float32(said[p] if said[p] != nodata else none)
             wholes[p] = np.int16(np.int32(units[p] + before))
