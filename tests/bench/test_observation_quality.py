@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import world_sky
+from make_world import make_world
 from scipy import ndimage
 from simulated_area import TILE, Area, plan_of
 
@@ -17,8 +19,9 @@ from selvawatch.core.stack import NODATA
 from selvawatch.detect import harmonic
 from selvawatch.detect.baseline import name_of
 from selvawatch.detect.evidence import EvidenceRule
+from selvawatch.detect.model import Model
 from selvawatch.detect.shared_parts import SharedParts
-from selvawatch.detect.shift_rule import Corner
+from selvawatch.detect.shift_rule import CommonShift, Corner
 from selvawatch.prepare.harmonise import to_msi
 from selvawatch.prepare.indices import INDICES
 from selvawatch.prepare.mask import Screening, screen
@@ -29,12 +32,24 @@ from selvawatch.sources.open import open_source
 from selvawatch.sources.sensors.sensor_table import sensor_of, stream_of
 from selvawatch.store.contents import BASELINES
 from selvawatch.store.tile_state import load_arrays
+from selvawatch.validate.judge_raster import validate_cube
+from selvawatch.validate.reference_cube import CubeReading
 from selvawatch.validate.series import read_series
 
 pytestmark = pytest.mark.bench
 
 SEED = int(os.environ.get("SELVAWATCH_QUALITY_SEED", "530"))
-SCREENING = load(Screening, Path(__file__).resolve().parents[2] / "models" / "screening.toml")
+WORLD_SEED = int(os.environ.get("SELVAWATCH_QUALITY_WORLD", "221"))
+MODELS = Path(__file__).resolve().parents[2] / "models"
+SCREENING = load(Screening, MODELS / "screening.toml")
+AIRLIGHTS = {
+    "as in the harder world": (0.35, 0.36, 0.37, 0.45, 0.35, 0.25),
+    "blue aerosol": (0.30, 0.25, 0.20, 0.25, 0.08, 0.04),
+    "smoky": (0.30, 0.22, 0.16, 0.30, 0.16, 0.07),
+    "white": (0.6, 0.6, 0.6, 0.6, 0.6, 0.6),
+    "brown": (0.12, 0.14, 0.16, 0.22, 0.16, 0.10),
+}
+"""Light of the air in blue, green, red, near and both short-wave infrareds, reflectance."""
 HOTS = (-1.0, 0.015, 0.02, 0.025, 0.03, 0.035, 0.0451)
 EXCESSES = (-1.0, 0.0, 0.005, 0.01, 1.0)
 METRES = (10.0, 20.0, 30.0, 50.0, 100.0, 200.0, 1e9)
@@ -196,6 +211,24 @@ def test_real_forest_errs_the_more_the_hazier_it_is(reference_data):
         for is_hazy in (False, True)
     )
     assert min(hazy) > max(clear)
+
+
+@pytest.mark.parametrize("colour", AIRLIGHTS)
+def test_weighed_observations_hold_staying_haze_of_any_colour(colour, tmp_path, monkeypatch):
+    model, shared = load(Model, MODELS / "fused.toml"), load(CommonShift, MODELS / "common.toml")
+    monkeypatch.setattr(world_sky, "HAZE", np.array(AIRLIGHTS[colour], np.float32))
+    make_world(tmp_path, "w", WORLD_SEED, frozenset({"haze"}))
+    false = []
+    for name, screening in (("unweighed", None), ("weighed", SCREENING)):
+        reading = CubeReading(screening=screening)
+        report = validate_cube(tmp_path, "w", model, shared=shared, reading=reading)
+        stable = next(one for one in report.classes if one.name == "stable-forest")
+        false.append(stable.per_1000_km2_year)
+        print(
+            f"\n| {colour} | {name} | {report.f1:.4f} | {report.tp / (report.tp + report.fn):.3f}"
+            f" | {false[-1]:.0f} | {report.delay_days_median:.0f} |"
+        )
+    assert false[1] <= false[0]
 
 
 def test_simulated_forest_errs_beside_clouds_and_in_haze(tmp_path):
