@@ -10,9 +10,12 @@ import pandas as pd
 import pytest
 import xarray as xr
 
+from packaged import RECIPE
 from selvawatch.core.days import NO_DAY, to_day
 from selvawatch.core.stack import NODATA
 from selvawatch.errors import LayerError
+from selvawatch.prepare.observation_quality import quality_of
+from selvawatch.validate.judge_series import clear_indices
 from selvawatch.validate.netcdf_archive import from_decimal_years, read_archive
 from selvawatch.validate.reference_cube import OPTICAL_STREAM, RADAR_STREAM, open_cube
 from selvawatch.validate.series import observations_of, read_points, read_series
@@ -190,6 +193,39 @@ def test_the_cube_mixes_streams_in_the_order_of_days(cube_folder):
     ]
     assert keys == sorted(keys)
     assert {stream for _, stream in keys} == {OPTICAL_STREAM, RADAR_STREAM}
+
+
+def test_optical_pixels_of_a_cube_are_weighed_as_an_ingest_weighs_them_and_radar_is_not(cube_folder):
+    cube, rule = open_cube(cube_folder, "main"), RECIPE.screening
+    stored = np.load(cube_folder / "refl_main.npy")
+    plain = {(one.day, one.stream): one for one in cube.observations("all")}
+    optical = 0
+    for observation in cube.observations("all", rule):
+        before = plain[observation.day, observation.stream]
+        assert "quality" not in before.values
+        assert (observation.stream == OPTICAL_STREAM) == ("quality" in observation.values)
+        for name, values in before.values.items():
+            np.testing.assert_array_equal(observation.values[name], values)
+        if observation.stream == OPTICAL_STREAM:
+            unit = stored[optical].astype(np.float32) / 10_000
+            bands = {"blue": unit[0], "red": unit[2], "nir": unit[3]}
+            seen = (stored[optical] != -9999).all(axis=0)
+            np.testing.assert_array_equal(observation.values["quality"], quality_of(bands, seen, rule))
+            optical += 1
+    assert optical == len(stored)
+
+
+def test_bands_of_series_are_weighed_by_their_haze_and_ready_indices_are_not(tmp_path):
+    clear, hazy = (0.026, 0.046, 0.026, 0.3, 0.15, 0.06), (0.052, 0.07, 0.046, 0.31, 0.16, 0.07)
+    names = ("B02", "B03", "B04", "B08", "B11", "B12")
+    columns = {name: [haze, plain, plain] for name, haze, plain in zip(names, hazy, clear, strict=True)}
+    path = write_series(tmp_path / "s.parquet", **columns)
+    values, _ = clear_indices(path, read_series(path), RECIPE.screening)
+    assert values["quality"][0, 0] == 100 and 10 < values["quality"][0, 1] < 90
+    (observation,) = observations_of(np.array([19_000]), "sentinel-2", values)
+    assert observation.values["quality"][0, 0] == 100 and observation.scales["quality"] == 1
+    ready = write_series(tmp_path / "r.parquet", nbr=[0.5, 0.2, 0.4])
+    assert "quality" not in clear_indices(ready, read_series(ready), RECIPE.screening)[0]
 
 
 def test_a_cube_without_the_tag_or_with_a_file_gone_is_one_line(cube_folder, tmp_path):
