@@ -139,11 +139,13 @@ def of_area(area: Area) -> Iterator[tuple[str, Residuals]]:
         chosen &= (raw.values["ndvi"] != NODATA) & (
             baselines[name_of(key.stream, "ndvi", "sigma")] > 0
         ).values
+        if shown is not None:
+            chosen &= (shown.values["ndvi"] != NODATA) & (shown.values["nbr"] != NODATA)
         if shown is None or not chosen.any():
             continue
         known = _known(raw, bands, baselines[name_of(key.stream, "ndvi", "sigma")].to_numpy() > 0)
         residuals = {name: _sigmas(area, shown, baselines, name)[chosen] for name in ("ndvi", "nbr")}
-        residuals["for forest, nats"] = -rule.of_day([_unweighed(shown)])[chosen] * site.model.unit
+        residuals["for forest, nats"] = -site.model.unit * rule.of_day([_unweighed(shown)])[chosen]
         found.setdefault(key.stream, []).append(
             Residuals(of=residuals, known={name: values[chosen] for name, values in known.items()}, far=FAR)
         )
