@@ -12,7 +12,9 @@ from test_world_factors import Row
 from selvawatch.core.settings import load
 from selvawatch.detect.model import Model
 from selvawatch.detect.shift_rule import CommonShift
+from selvawatch.prepare.mask import Screening
 from selvawatch.validate.judge_raster import validate_cube
+from selvawatch.validate.reference_cube import CubeReading
 
 pytestmark = pytest.mark.bench
 
@@ -32,16 +34,24 @@ def test_haze_that_stays_confirms_little_whatever_its_colour(
 ) -> None:
     model = load(Model, ROOT / "models" / "fused.toml")
     shared = load(CommonShift, ROOT / "models" / "common.toml")
+    weighed = CubeReading(screening=load(Screening, ROOT / "models" / "screening.toml"))
     print("\n| haze | rule | F1 | recall | false per 1,000 km2 and year | delay, days |")
     print("|---|---|---:|---:|---:|---:|")
     for name, colour in COLOURS.items():
         monkeypatch.setattr(world_sky, "HAZE", np.array(colour, np.float32))
-        rules = {"the same everywhere": replace(model, past_runs=None), "by past runs": model}
+        rules = {
+            "neither": (replace(model, past_runs=None), CubeReading()),
+            "past runs": (model, CubeReading()),
+            "quality": (replace(model, past_runs=None), weighed),
+            "both": (model, weighed),
+        }
         reports: dict[str, list] = {rule: [] for rule in rules}
         for seed in SEEDS:
             make_world(tmp_path, "w", seed, frozenset({"haze"}))
-            for rule, settings in rules.items():
-                reports[rule].append(validate_cube(tmp_path, "w", settings, shared=shared, workers=2))
+            for rule, (settings, reading) in rules.items():
+                reports[rule].append(
+                    validate_cube(tmp_path, "w", settings, shared=shared, reading=reading, workers=2)
+                )
         for rule, found in reports.items():
             row = Row.of(found)
             print(

@@ -12,7 +12,9 @@ from selvawatch.core.settings import load
 from selvawatch.detect.model import Model
 from selvawatch.detect.shift_rule import CommonShift
 from selvawatch.events.patches import EventRule
+from selvawatch.prepare.mask import Screening
 from selvawatch.validate.judge_raster import WatchedCube, watch_cube
+from selvawatch.validate.reference_cube import CubeReading
 
 pytestmark = pytest.mark.bench
 
@@ -20,6 +22,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SEEDS = range(241, 246)
 HALF_CLEARED = (1, 2)
 """Classes of clearings and pits, whose rims `mixed` cuts in part."""
+READING = CubeReading(screening=load(Screening, ROOT / "models" / "screening.toml"))
 RULES = ("whole pixels", "shares of the same pixels", "shares of all pixels")
 
 
@@ -58,7 +61,7 @@ def compared(
 ) -> dict[str, Compared]:
     """The three rules on one world of mixed rims."""
     make_world(folder, "w", seed, frozenset({"mixed"}))
-    watched = watch_cube(folder, "w", model, shared=shared, workers=2, scored=False)
+    watched = watch_cube(folder, "w", model, shared=shared, reading=READING, workers=2, scored=False)
     truth, found = true_shares(folder), {}
     for name, half in zip(RULES, (rule, rule, replace(rule, lost_share=0.0)), strict=True):
         number = watched.numbers(half)
