@@ -93,7 +93,8 @@ def new_versions(
         if group in _ENDED and last.get(event, _NEVER).status in ("", "withdrawn"):
             continue
         is_known = row is not None and row["alert_id"] in versions
-        returned = group == "back" and is_known
+        returned = is_known and _returned(row, last.get(event, _NEVER))
+        group = "back" if returned else group
         is_old = row is not None and _delivery_id(row) in sent and not returned
         if is_old or not (row is None or event in followed or is_wanted(row, subscription)):
             continue
@@ -113,6 +114,11 @@ def new_versions(
             )
         )
     return found
+
+
+def _returned(row: Row | None, told: DeliveryRow) -> bool:
+    """Whether an alert is listed that was last told as withdrawn, whatever merged into it meanwhile."""
+    return row is not None and row["status"] != "withdrawn" and told.status == "withdrawn"
 
 
 def _delivery_id(row: Row) -> str:

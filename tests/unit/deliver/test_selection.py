@@ -142,6 +142,31 @@ def test_the_first_digest_of_a_subscription_goes_at_once():
     assert is_digest_due(asked(cadence="15-days"), None, "run1", 20_000)
 
 
+def test_an_alert_that_returns_with_another_merged_into_it_is_told_as_back_in_the_same_message():
+    heir = {"ha": 1.0, "status": "confirmed", "merged_from": "E0", "cause": "mining"}
+    other = heir | {"ha": 0.4, "status": "provisional", "merged_from": None}
+    known = []
+    for run in ({"E1": heir, "E0": other}, {"E0": other}, {"E1": heir}):
+        rows = [
+            ROW | state | {"event_id": event, "version": 1, "alert_id": f"{event}.v1"}
+            for event, state in run.items()
+        ]
+        found = new_versions(rows, asked(), known)
+        known += [
+            DeliveryRow(
+                recipient="r",
+                alert_id=one.delivery_id,
+                event_id=one.row["event_id"],
+                version=one.row["version"],
+                status="withdrawn" if one.group in ("withdrawn", "merged") else one.row["status"],
+                ha=one.row["ha"],
+            )
+            for one in found
+        ]
+    assert {one.row["event_id"]: one.group for one in found} == {"E1": "back", "E0": "merged"}
+    assert new_versions(rows, asked(), known) == []
+
+
 EVENT = st.builds(
     dict,
     ha=st.sampled_from([0.4, 1.0, 2.5]),
