@@ -116,9 +116,9 @@ def new_versions(
     return found
 
 
-def _returned(row: Row | None, told: DeliveryRow) -> bool:
+def _returned(row: Row | None, before: DeliveryRow) -> bool:
     """Whether an alert is listed that was last told as withdrawn, whatever merged into it meanwhile."""
-    return row is not None and row["status"] != "withdrawn" and told.status == "withdrawn"
+    return row is not None and row["status"] != "withdrawn" and before.status == "withdrawn"
 
 
 def _delivery_id(row: Row) -> str:
