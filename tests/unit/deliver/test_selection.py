@@ -142,6 +142,21 @@ def test_the_first_digest_of_a_subscription_goes_at_once():
     assert is_digest_due(asked(cadence="15-days"), None, "run1", 20_000)
 
 
+def delivered(found):
+    """What the ledger keeps of versions that were sent."""
+    return [
+        DeliveryRow(
+            recipient="r",
+            alert_id=one.delivery_id,
+            event_id=one.row["event_id"],
+            version=one.row["version"],
+            status="withdrawn" if one.group in ("withdrawn", "merged") else one.row["status"],
+            ha=one.row["ha"],
+        )
+        for one in found
+    ]
+
+
 def test_an_alert_that_returns_with_another_merged_into_it_is_told_as_back_in_the_same_message():
     heir = {"ha": 1.0, "status": "confirmed", "merged_from": "E0", "cause": "mining"}
     other = heir | {"ha": 0.4, "status": "provisional", "merged_from": None}
@@ -152,17 +167,7 @@ def test_an_alert_that_returns_with_another_merged_into_it_is_told_as_back_in_th
             for event, state in run.items()
         ]
         found = new_versions(rows, asked(), known)
-        known += [
-            DeliveryRow(
-                recipient="r",
-                alert_id=one.delivery_id,
-                event_id=one.row["event_id"],
-                version=one.row["version"],
-                status="withdrawn" if one.group in ("withdrawn", "merged") else one.row["status"],
-                ha=one.row["ha"],
-            )
-            for one in found
-        ]
+        known += delivered(found)
     assert {one.row["event_id"]: one.group for one in found} == {"E1": "back", "E0": "merged"}
     assert new_versions(rows, asked(), known) == []
 
@@ -195,17 +200,7 @@ def test_whatever_runs_bring_each_version_is_told_once_and_a_run_that_was_told_h
             for event, state in run.items()
         ]
         found = new_versions(rows, subscription, known)
-        known += [
-            DeliveryRow(
-                recipient="r",
-                alert_id=one.delivery_id,
-                event_id=one.row["event_id"],
-                version=one.row["version"],
-                status="withdrawn" if one.group in ("withdrawn", "merged") else one.row["status"],
-                ha=one.row["ha"],
-            )
-            for one in found
-        ]
+        known += delivered(found)
         ids = [row.alert_id for row in known]
         assert len(set(ids)) == len(ids)
         assert new_versions(rows, subscription, known) == []

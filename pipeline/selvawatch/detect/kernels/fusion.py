@@ -280,10 +280,9 @@ def decide(
     """Move the status of the open pixels of rows first..last by at most one legal move, in place.
 
     levels: rows optical, radar, joint: withdrawn, provisional, confirmed, confirmed alone; raised: what is
-    added to the last two. Neighbours count
-    by what they knew that day: their own sums, never their status. On confirmation the run that confirmed is
-    kept in the place of the joint run. What is provisional again within `again_within` days of its withdrawal
-    keeps its `detected_on`.
+    added to the last two. Neighbours count by what they knew that day: their own sums, never their status. On
+    confirmation the run that confirmed is kept in the place of the joint run. What is provisional again
+    within `again_within` days of its withdrawal keeps its `detected_on`.
 
     A pixel that fell by less than shares[0] of what a neighbour above its level fell is not confirmed while
     optical speaks of it. One whose running fall is known is provisional only from a fall of shares[1], or a
