@@ -6,12 +6,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 import xarray as xr
 from numpy.lib.stride_tricks import sliding_window_view
-from scipy import ndimage
 
 from selvawatch.core.observation import Observation
 from selvawatch.core.stack import NODATA
 from selvawatch.detect import harmonic
 from selvawatch.detect.baseline import name_of
+from selvawatch.detect.kernels.moving import move_back
 from selvawatch.detect.model import StreamModel
 from selvawatch.detect.shift_rule import Corner, Registration
 
@@ -20,7 +20,6 @@ _STILL_PX = 0.02
 _MOST_POINTS = 64
 _LEAST_POINTS = 100
 _FAR_SIGMAS = 3.0
-_HALF = 0.5
 
 Predictions = Mapping[str, tuple[np.ndarray, np.ndarray]]
 """Prediction and sigma (y, x) float32 by index; sigma 0: no history."""
@@ -75,6 +74,13 @@ def displacement(
     the grid, which decides which pixels are measured.
     """
     predictions = _predictions(observation, stream, baselines)
+    if not predictions:
+        return None
+    observation = replace(
+        observation,
+        values={name: observation.values[name] for name in predictions},
+        scales={name: observation.scales[name] for name in predictions},
+    )
     begin, is_better = _coarse_fit(observation, predictions, rule)
     still = Displacement(rows=0.0, columns=0.0, error=np.inf)
     return _refined(observation, predictions, rule, corner, begin if is_better else still)
@@ -156,18 +162,15 @@ def moved_back(observation: Observation, off: Displacement) -> Observation:
     """The observation moved back to its place, bilinear; a pixel of which less than half was seen is not
     seen.
     """
-    shift = (-off.rows, -off.columns)
     return replace(
-        observation, values={name: _shifted(values, shift) for name, values in observation.values.items()}
+        observation, values={name: _in_place(values, off) for name, values in observation.values.items()}
     )
 
 
-def _shifted(values: np.ndarray, shift: tuple[float, float]) -> np.ndarray:
-    seen = values != NODATA
-    weight = ndimage.shift(seen.astype(np.float32), shift, order=1, mode="constant")
-    total = ndimage.shift(np.where(seen, values, 0).astype(np.float32), shift, order=1, mode="constant")
-    mean = np.rint(total / np.maximum(weight, _HALF))
-    return np.where(weight >= _HALF, mean, NODATA).astype(np.int16)
+def _in_place(values: np.ndarray, off: Displacement) -> np.ndarray:
+    out = np.empty(values.shape, np.int16)
+    move_back(np.ascontiguousarray(values), off.rows, off.columns, out)
+    return out
 
 
 def _predictions(observation: Observation, stream: StreamModel, baselines: xr.Dataset) -> Predictions:
@@ -195,13 +198,13 @@ def _step(
     """One round of least squares."""
     begin = Corner(row=0, column=0) if corner is None else corner
     step = rule.step_px
-    rows, columns = (
-        np.arange(1 + (-first - 1) % step, size - 1, step)
+    (before_row, row, after_row), (before_column, column, after_column) = (
+        [slice(1 + (-first - 1) % step + side, size - 1 + side, step) for side in (-1, 0, 1)]
         for first, size in zip((begin.row, begin.column), observation.shape, strict=True)
     )
-    here = np.ix_(rows, columns)
-    north, south = np.ix_(rows - 1, columns), np.ix_(rows + 1, columns)
-    west, east = np.ix_(rows, columns - 1), np.ix_(rows, columns + 1)
+    here = row, column
+    north, south = (before_row, column), (after_row, column)
+    west, east = (row, before_column), (row, after_column)
     normal, right, count = np.zeros((2, 2)), np.zeros(2), 0
     for name, (predicted, sigma) in predictions.items():
         stored, spread = observation.values[name][here], sigma[here]

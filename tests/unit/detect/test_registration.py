@@ -12,6 +12,7 @@ from detect_made import LEVELS, START, fused, observation, quiet_baselines
 from selvawatch.core.settings import load
 from selvawatch.core.stack import NODATA
 from selvawatch.detect import fusion
+from selvawatch.detect.kernels.moving import move_back
 from selvawatch.detect.registration import displacement, moved_back
 from selvawatch.detect.shared_parts import SharedParts
 from selvawatch.detect.shift_rule import CommonShift
@@ -69,6 +70,27 @@ def test_a_picture_is_moved_back_and_what_was_not_seen_stays_unseen():
     )
     assert after < 0.6 * before
     assert (moved.values["ndvi"][:9] == NODATA).all() and (moved.values["ndvi"][12:-2, 2:-2] != NODATA).all()
+
+
+def moved_by_scipy(stored, south, east):
+    """The same by two shifts of `scipy.ndimage`: of what was seen, and of its values."""
+    seen, shift = stored != NODATA, (-south, -east)
+    weight = ndimage.shift(seen.astype(np.float32), shift, order=1, mode="constant")
+    total = ndimage.shift(np.where(seen, stored, 0).astype(np.float32), shift, order=1, mode="constant")
+    mean = np.rint(total / np.maximum(weight, np.float32(0.5)))
+    return np.where(weight >= 0.5, mean, NODATA).astype(np.int16)
+
+
+@pytest.mark.parametrize("off", [(0.0, 0.0), (1.0, -2.0), (0.5, -0.5), (1e-9, -1e-9), (40.0, 0.0), None])
+def test_the_kernel_moves_a_picture_to_the_bits_of_scipy(off):
+    rng = np.random.default_rng(12)
+    for shape in [(1, 1), (1, 9), (2, 2), (23, 31)] * 8:
+        stored = rng.integers(-32767, 32768, shape).astype(np.int16)
+        stored[rng.random(shape) < rng.random()] = NODATA
+        south, east = rng.normal(0, 2, 2) if off is None else off
+        out = np.empty(shape, np.int16)
+        move_back(stored, south, east, out)
+        np.testing.assert_array_equal(out, moved_by_scipy(stored, south, east))
 
 
 def test_a_picture_in_its_place_is_left_as_it_is_and_one_far_off_is_not_used():
