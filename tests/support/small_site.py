@@ -13,6 +13,7 @@ import geopandas as gpd
 import shapely
 from pyproj import Transformer
 
+from selvawatch.core.days import iso, to_day
 from selvawatch.core.files import folder_digests
 from selvawatch.core.grid import Grid, Tile
 from selvawatch.simulate import (
@@ -25,8 +26,11 @@ from selvawatch.simulate import (
 )
 from selvawatch.site import Site
 from selvawatch.steps.run.monitor import monitor
+from selvawatch.steps.run.plan import plan_run
 from selvawatch.steps.run.run_report import RunReport
+from selvawatch.steps.tile.advance import advance_tile
 from selvawatch.store.folders import Store
+from selvawatch.store.lock import exclusive
 from selvawatch.store.run_plan import RunContext, RunPlan, SceneInputs
 from selvawatch.store.seal import SEAL
 from selvawatch.store.tile_state import TileState, current_state
@@ -100,9 +104,37 @@ class Place:
         assert current is not None
         return self.opened.run(current.run_id)
 
+    def fitted(self, store: Path) -> "Place":
+        """The same with a store of its own that holds what `selvawatch baseline` leaves: the observations of
+        the history and the baseline, copied from this store, and no run.
+
+        A run over another archive opens every scene of it that lies after the history, and those of the
+        history that are other ones; where they give another baseline, it is fitted.
+        """
+        first, made = iso(Site.load(self.site).days.first_day).replace("-", ""), replace(self, store=store)
+        made.opened.folder.mkdir(parents=True)
+        made.opened.ledger.create()
+        shutil.copytree(self.opened.baselines(self.tile.id), made.opened.baselines(self.tile.id))
+        for path in sorted(self.opened.observations(self.tile.id).rglob("*.tif")):
+            if path.stem < first:
+                copied = store / path.relative_to(self.store)
+                copied.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(path, copied)
+        return made
+
     def run(self, until: str | None = None) -> RunReport:
         """Monitor to a day, without Prefect."""
         return monitor(*self.arguments(until))
+
+    def advance(self, until: str | None = None) -> TileState:
+        """The state that a run to a day gives the tile, without its events and products: nothing is
+        committed.
+        """
+        with exclusive(self.store, "test") as held:
+            day = to_day(until or self.until)
+            plan = plan_run(held, Site.load(self.site), AREA, day, self.source)
+            state = advance_tile(plan, self.tile.id)
+        return TileState.read(self.opened.state(self.tile.id, state))
 
     def arguments(self, until: str | None = None) -> tuple[str, ...]:
         """What `monitor` is called with."""
@@ -113,10 +145,13 @@ class Place:
         options = ["--site", self.site, "--store", self.store, "--source", self.source]
         return ["monitor", *options, "--area", AREA, "--until", until or self.until]
 
-    def arrays(self) -> dict[str, str]:
-        """Digests of every file of the committed layers, sums and composites, and of the baseline."""
-        state = self.opened.state(self.tile.id, self.state.state)
-        baseline = self.opened.baseline(self.tile.id, self.state.baseline)
+    def arrays(self, of: TileState | None = None) -> dict[str, str]:
+        """Digests of every file of the layers, sums and composites of a state, by default the committed one,
+        and of its baseline.
+        """
+        of = of or self.state
+        state = self.opened.state(self.tile.id, of.state)
+        baseline = self.opened.baseline(self.tile.id, of.baseline)
         found = {
             f"{folder.name}/{name}": value
             for folder in (baseline, state)
@@ -185,7 +220,10 @@ def _expected(simulated: Simulated) -> tuple[str, str, str]:
 def lay_halves(
     folder: Path, simulated: Simulated, plan: SimulationPlan, tile: Tile
 ) -> tuple[Path, list[str]]:
-    """The same site with tiles of half the side, over the south half: the site and its two tiles."""
+    """The same site with tiles of half the side, over the south half: the site and its two tiles.
+
+    plan: its first day is that of the site's history.
+    """
     small = replace(tile, grid=replace(tile.grid, tile_px=tile.grid.tile_px // 2))
     west, south, east, north = tile.bounds
     half = shapely.box(west, south, east, (south + north) / 2)

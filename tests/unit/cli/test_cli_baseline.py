@@ -2,6 +2,7 @@
 
 import pytest
 
+from selvawatch.core.files import folder_digests
 from selvawatch.store.folders import Store
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("small_run")]
@@ -18,6 +19,9 @@ def test_a_baseline_fitted_ahead_is_that_of_the_run_and_commits_nothing(small_ru
     assert tile == small_run.tile.id
     assert path.endswith(small_run.state.baseline)
     assert Store(tmp_path / "store").ledger.runs() == []
+    copied = small_run.fitted(tmp_path / "copied").store
+    for folder in ("baselines", "observations"):
+        assert folder_digests(copied / folder) == folder_digests(tmp_path / "store" / folder)
 
 
 def test_days_that_are_not_the_site_s_are_refused(small_run, command, tmp_path):

@@ -14,8 +14,8 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture
 def place(small_run, tmp_path):
-    """The small site with an empty store."""
-    return replace(small_run, store=tmp_path / "store")
+    """The small site with its baseline fitted, and no run."""
+    return small_run.fitted(tmp_path / "store")
 
 
 def latest(place):

@@ -14,7 +14,7 @@ from selvawatch.steps.tile.displaced_scenes import with_displaced
 from selvawatch.steps.tile.late_scenes import history_as_read
 from selvawatch.store.contents import LAYERS
 from selvawatch.store.tile_state import load_arrays
-from small_site import copy_archive, folder_of, lay_site, unlink_items
+from small_site import copy_archive, folder_of, unlink_items
 
 
 def record(day, stream="sentinel-2", state="read", reason=""):
@@ -50,7 +50,7 @@ def test_scenes_of_the_history_that_lay_off_their_place_are_not_opened_again(rea
 
 @pytest.mark.slow
 def test_a_scene_that_lies_too_far_off_is_told_of_in_ledger_and_balance_and_changes_no_sum(
-    small_run, small_archive, small_plan, small_tile, tmp_path
+    small_run, tmp_path
 ):
     days = range(to_day("2024-02-01"), to_day("2024-04-20"))
     archive = copy_archive(small_run.archive, tmp_path / "archive")
@@ -60,12 +60,7 @@ def test_a_scene_that_lies_too_far_off_is_told_of_in_ledger_and_balance_and_chan
     )
     for path in folder_of(archive, record.scene_id).glob("*.tif"):
         _shift(path, 40)
-    place = replace(
-        small_run,
-        archive=archive,
-        store=tmp_path / "store",
-        site=lay_site(tmp_path / "site", small_archive, small_plan, small_tile),
-    )
+    place = replace(small_run.fitted(tmp_path / "store"), archive=archive)
     report = place.run("2024-04-30")
     (row,) = [one for one in place.opened.ledger.scenes() if one.scene_id == record.scene_id]
     code, _, px = row.reason.partition(":")
@@ -73,18 +68,17 @@ def test_a_scene_that_lies_too_far_off_is_told_of_in_ledger_and_balance_and_chan
     counts = report.scene_balance["sentinel-2"]
     assert counts["displaced"] == 1
     assert counts["found"] == sum(counts[term] for term in TERMS) + counts["displaced"]
-    looks = layers_of(place)["looks_total"]
+    looks = layers_of(place, place.state)["looks_total"]
     place.run("2024-05-31")
     (later,) = [one for one in place.opened.ledger.scenes() if one.scene_id == record.scene_id]
     assert later.reason == row.reason
     unlink_items(archive, [record.scene_id])
-    other = replace(place, store=tmp_path / "without")
-    other.run("2024-04-30")
-    np.testing.assert_array_equal(looks, layers_of(other)["looks_total"])
+    other = replace(place, store=small_run.fitted(tmp_path / "without").store)
+    np.testing.assert_array_equal(looks, layers_of(other, other.advance("2024-04-30"))["looks_total"])
 
 
-def layers_of(place):
-    return load_arrays(place.opened.state(place.tile.id, place.state.state), LAYERS)
+def layers_of(place, state):
+    return load_arrays(place.opened.state(place.tile.id, state.state), LAYERS)
 
 
 def _shift(path, metres):

@@ -19,7 +19,7 @@ OF_THE_SITE = ["parameters_digest"]
 
 
 def delayed(place: Place, folder: Path, days: int) -> Place:
-    """The same site, with a delay of its own, and an empty store."""
+    """The same site, with a delay of its own, and a store with its baseline."""
     site = folder / "site"
     (site / "aoi").mkdir(parents=True)
     for path in (place.site / "aoi").iterdir():
@@ -28,7 +28,7 @@ def delayed(place: Place, folder: Path, days: int) -> Place:
             text.replace("delay_days = 0 ", f"delay_days = {days} "), encoding="utf-8"
         )
     assert f"delay_days = {days} " in (site / "aoi" / "site.toml").read_text(encoding="utf-8")
-    return replace(place, site=site, store=folder / "store")
+    return replace(place.fitted(folder / "store"), site=site)
 
 
 def public_alerts(place: Place) -> gpd.GeoDataFrame:

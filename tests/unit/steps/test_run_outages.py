@@ -19,8 +19,8 @@ MIDWAY = "2024-06-30"
 
 @pytest.fixture
 def place(small_run, tmp_path):
-    """The small site with an empty store."""
-    return replace(small_run, store=tmp_path / "store")
+    """The small site with its baseline fitted, and no run."""
+    return small_run.fitted(tmp_path / "store")
 
 
 def test_a_second_stream_on_the_last_day_is_taken_in(small_run, place, tmp_path):
@@ -41,9 +41,8 @@ def test_a_second_stream_on_the_last_day_is_taken_in(small_run, place, tmp_path)
     assert place.state.observations[-1].stream == "landsat"
     replace(place, archive=whole).run(iso(landsat.day)).checked()
     assert [observation.stream for observation in place.state.observations[-2:]] == ["landsat", "sentinel-2"]
-    fresh = replace(place, archive=whole, store=tmp_path / "fresh")
-    fresh.run(iso(landsat.day)).checked()
-    assert place.arrays() == fresh.arrays()
+    fresh = replace(small_run.fitted(tmp_path / "fresh"), archive=whole)
+    assert place.arrays() == fresh.arrays(fresh.advance(iso(landsat.day)))
 
 
 def test_a_sensor_that_cannot_be_searched_loses_no_observation(small_run, place, monkeypatch):
@@ -77,7 +76,8 @@ def test_a_sensor_that_cannot_be_searched_loses_no_observation(small_run, place,
     assert place.arrays() == small_run.arrays()
 
 
-def test_a_history_that_was_out_of_reach_is_fitted_anew(small_run, place, monkeypatch):
+def test_a_history_that_was_out_of_reach_is_fitted_anew(small_run, monkeypatch, tmp_path):
+    place = replace(small_run, store=tmp_path / "store")
     begins = "2024-01-01"
     history = [
         one.scene_id
@@ -93,14 +93,13 @@ def test_a_history_that_was_out_of_reach_is_fitted_anew(small_run, place, monkey
 
     with monkeypatch.context() as patch:
         patch.setattr(scene_pixels, "bytes_of", answer)
-        first = place.run(MIDWAY)
+        first = place.run()
     assert first.scenes_unreachable == len(silent)
-    poor = place.state.baseline
-    second = place.run(MIDWAY)
+    poor, seen = place.state.baseline, place.arrays()
+    second = place.run().checked()
     assert second.run_id != first.run_id and second.scenes_unreachable == 0
     assert place.state.baseline != poor
-    place.run().checked()
-    assert place.arrays() == small_run.arrays()
+    assert place.arrays() == small_run.arrays() != seen
 
 
 def test_observations_of_frozen_days_that_are_gone_are_named(place, tmp_path):

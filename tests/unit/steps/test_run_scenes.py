@@ -30,6 +30,7 @@ def place(small_run, tmp_path):
 
 def test_a_scene_whose_item_is_mended_is_read_and_no_longer_unread(small_run, place, tmp_path):
     one = next(one.scene_id for one in small_run.state.scene_records if iso(one.day) > "2024-06-01")
+    place = small_run.fitted(place.store)
     broken = replace(place, archive=small_site.copy_archive(place.archive, tmp_path / "broken"))
     small_site.change_item(broken.archive, one, lambda item: item["properties"].update(datetime="June"))
     assert broken.run("2024-06-30").scenes_unread == 1

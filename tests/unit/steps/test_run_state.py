@@ -1,5 +1,6 @@
 """What a run leaves in the store, whatever way it got there: in parts, late, past bad scenes, killed."""
 
+import datetime as dt
 import logging
 import shutil
 from dataclasses import replace
@@ -27,7 +28,7 @@ from selvawatch.store.seal import SEAL
 
 pytestmark = pytest.mark.slow
 
-MIDWAY, LATER = "2024-04-30", "2024-05-20"
+EARLY, MIDWAY, LATER = "2024-02-10", "2024-04-30", "2024-05-20"
 TOLD_OF_RUNS = {
     *("alert_id", "version", "change", "rank", "score", "rank_reasons", "before_picture", "after_picture")
 }
@@ -65,7 +66,7 @@ def place(small_run, tmp_path):
 @pytest.fixture(scope="module")
 def midway(small_run, tmp_path_factory):
     """The small site run to a day in the middle; treat its store as read-only."""
-    place = replace(small_run, store=tmp_path_factory.mktemp("midway") / "store")
+    place = small_run.fitted(tmp_path_factory.mktemp("midway") / "store")
     place.run(MIDWAY)
     return place
 
@@ -77,10 +78,21 @@ def begun(midway, place):
     return place
 
 
+@pytest.fixture(scope="module")
+def in_parts(midway, tmp_path_factory):
+    """The same run on to the last day, and the report of the run before; treat its store as read-only."""
+    place = replace(midway, store=tmp_path_factory.mktemp("parts") / "store")
+    shutil.copytree(midway.store, place.store)
+    first = place.run(MIDWAY)
+    place.run()
+    return place, first
+
+
 @pytest.fixture
-def changed(place, tmp_path):
-    """An empty store and a copy of the archive that may be changed."""
-    return replace(place, archive=small_site.copy_archive(place.archive, tmp_path / "archive"))
+def changed(small_run, tmp_path):
+    """A store with the baseline and no run, and a copy of the archive to be changed after the history."""
+    archive = small_site.copy_archive(small_run.archive, tmp_path / "archive")
+    return replace(small_run.fitted(tmp_path / "store"), archive=archive)
 
 
 def test_a_second_run_with_the_same_inputs_changes_no_byte(small_run):
@@ -100,9 +112,9 @@ def test_another_store_gets_the_same_bytes(small_run, place):
     assert {name for name in other if one[name] != other[name]} <= says_where
 
 
-def test_in_two_parts_the_layers_are_those_of_one_run(small_run, begun):
-    assert 0 < len(begun.state.observations) < len(small_run.state.observations)
-    begun.run()
+def test_in_two_parts_the_layers_are_those_of_one_run(small_run, midway, in_parts):
+    begun, _ = in_parts
+    assert 0 < len(midway.state.observations) < len(small_run.state.observations)
     assert begun.state.observations == small_run.state.observations
     assert begun.arrays() == small_run.arrays()
     assert begun.state.state == small_run.state.state
@@ -192,9 +204,8 @@ def test_a_scene_reprocessed_after_its_day_was_frozen_leaves_the_older_one_in_th
 def test_an_unreadable_scene_is_recorded_and_all_else_is_as_if_it_did_not_exist(small_run, changed):
     bad = clearest(small_run, "2024-01-01", MIDWAY)
     without = replace(
-        changed,
+        changed.fitted(changed.store.with_name("other")),
         archive=small_site.copy_archive(changed.archive, changed.archive.with_name("without")),
-        store=changed.store.with_name("other"),
     )
     small_site.unlink_items(without.archive, [bad])
     asset = max(
@@ -368,9 +379,8 @@ def test_a_day_before_that_of_the_store_is_refused(small_run, place):
     assert folder_digests(place.store) == before
 
 
-def test_an_earlier_run_that_was_committed_is_only_reported(begun):
-    first = begun.run(MIDWAY)
-    begun.run()
+def test_an_earlier_run_that_was_committed_is_only_reported(in_parts):
+    begun, first = in_parts
     before = folder_digests(begun.store)
     assert begun.run(MIDWAY) == first
     assert folder_digests(begun.store) == before
@@ -391,7 +401,8 @@ def failing(_plan, tile):
 def test_a_tile_that_failed_stops_no_other_and_is_brought_up_by_the_same_command(
     small_archive, small_plan, small_run, small_tile, tmp_path, monkeypatch
 ):
-    site, tiles = small_site.lay_halves(tmp_path / "site", small_archive, small_plan, small_tile)
+    plan = replace(small_plan, first_day=dt.date(2023, 9, 1))
+    site, tiles = small_site.lay_halves(tmp_path / "site", small_archive, plan, small_tile)
     place = replace(small_run, site=site, store=tmp_path / "store")
     real = steps.advance_tile
 
@@ -400,7 +411,7 @@ def test_a_tile_that_failed_stops_no_other_and_is_brought_up_by_the_same_command
 
     with monkeypatch.context() as patch:
         patch.setattr(steps, "advance_tile", one_fails)
-        report = place.run(MIDWAY)
+        report = place.run(EARLY)
     with pytest.raises(SelvawatchError, match=f"1 of 2 tiles .*{tiles[1]}.*run the command again"):
         report.checked()
     assert set(place.opened.ledger.tiles()) == set(tiles) - {tiles[1]}
@@ -409,11 +420,11 @@ def test_a_tile_that_failed_stops_no_other_and_is_brought_up_by_the_same_command
         assert "/srv/archive" not in page.read_text(encoding="utf-8")
     page = (place.products / "public" / "bulletin-es.html").read_text(encoding="utf-8")
     assert f"{tiles[1]}</span>: <bdi>el cuadro no se pudo actualizar" in page
-    again = place.run(MIDWAY)
+    again = place.run(EARLY)
     assert again.checked().run_id != report.run_id
     assert set(place.opened.ledger.tiles()) == set(tiles)
     before = folder_digests(place.store)
-    assert place.run(MIDWAY) == again
+    assert place.run(EARLY) == again
     assert folder_digests(place.store) == before
 
 
