@@ -9,11 +9,13 @@ import pytest
 from command_line import Command
 from selvawatch.core.grid import Tile
 from selvawatch.simulate import Simulated, SimulationPlan, simulate
+from selvawatch.sources.catalogues import stac_requests
 from small_site import SMALL_PLAN, SMALL_TILE, Place, lay_site
 
 os.environ.setdefault("SELVAWATCH_ID_KEY", "tests")
 
 ROOT = Path(__file__).resolve().parents[1]
+PAUSE_S = stac_requests._GAP_S
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -32,6 +34,24 @@ def unsynced(request: pytest.FixtureRequest) -> Iterator[None]:
         if not any(item.get_closest_marker("bench") for item in request.session.items):
             patch.setattr("os.fsync", lambda _handle: None)
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def unpaused(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Searches of this process make no pause between two requests: the servers of tests need none.
+
+    Real archives get theirs, and so do searches of programs that tests start.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        if not any(item.get_closest_marker("live") for item in request.session.items):
+            patch.setattr(stac_requests, "_GAP_S", 0.0)
+        yield
+
+
+@pytest.fixture
+def paused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The pause of searches as it is, for a test that counts what an archive refuses to who asks too fast."""
+    monkeypatch.setattr(stac_requests, "_GAP_S", PAUSE_S)
 
 
 @pytest.fixture(scope="session")

@@ -48,6 +48,7 @@ def _search(address, page=100):
     return _source(address, page).search(HERE, *map(to_day, DAYS))
 
 
+@pytest.mark.usefixtures("paused")
 def test_the_history_of_all_areas_is_found_in_few_requests_of_replies_of_6_mb(monkeypatch, tmp_path):
     site = Site.load(ROOT)
     areas = shapely.union_all([area.geometry for area in site.areas])

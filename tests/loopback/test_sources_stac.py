@@ -73,7 +73,7 @@ def archive(tmp_path_factory):
     stac_folder.write_catalog(root)
     handler = functools.partial(RangeHandler, directory=str(root))
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
     thread.start()
     yield root, f"http://127.0.0.1:{server.server_port}"
     server.shutdown()

@@ -51,7 +51,7 @@ class GeoServer:
         self.layers = layers
         self.manners = manners or Manners()
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self.thread = threading.Thread(target=self.server.serve_forever, daemon=True)
+        self.thread = threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True)
 
     def __enter__(self) -> "GeoServer":
         self.thread.start()

@@ -20,6 +20,7 @@ from selvawatch import __version__
 from selvawatch.core.files import folder_digests
 from selvawatch.sources.catalogues.volume import expected_bytes
 from selvawatch.sources.open import open_source
+from selvawatch.web import retry
 
 pytestmark = pytest.mark.slow
 
@@ -239,7 +240,10 @@ def test_scenes_names_those_that_cannot_be_used(small_run, command, tmp_path):
     assert said.code == 0 and said.err.startswith(f"unusable: {name}: ")
 
 
-def test_scenes_tells_months_without_a_scene_from_sensors_that_were_not_searched(small_run, command):
+def test_scenes_tells_months_without_a_scene_from_sensors_that_were_not_searched(
+    small_run, command, monkeypatch
+):
+    monkeypatch.setattr(retry, "RULE", retry.RetryRule(tries=2, wait_s=0.01))
     source = f"sentinel-2={small_run.source},landsat=stac:http://127.0.0.1:9"
     words = ["scenes", "--from", "2023-12-01", "--to", "2024-10-31", "--source", source]
     said = command(*words, "--site", small_run.site, "--json").json
@@ -282,7 +286,7 @@ def test_init_copies_a_site_that_monitor_can_run(small_run, command, tmp_path):
         assert folder_digests(folder / part) == folder_digests(ROOT / part)
     for path in sorted((small_run.site / "aoi").iterdir()):
         (folder / "aoi" / path.name).write_bytes(path.read_bytes())
-    mine = replace(small_run, site=folder, store=tmp_path / "store")
+    mine = replace(small_run.fitted(tmp_path / "store"), site=folder)
     said = command(*mine.words("2024-02-15"))
     assert said.code == 0 and "2024-02-15" in said.out
     assert mine.state.until_day > 0

@@ -321,7 +321,7 @@ def test_prefects_server_is_told_as_unset_answering_or_silent(monkeypatch):
         "not set" in setup_findings.prefect_finding().line and setup_findings.prefect_finding().state == "ok"
     )
     server = HTTPServer(("127.0.0.1", 0), Healthy)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     address = f"127.0.0.1:{server.server_port}"
     monkeypatch.setenv("PREFECT_API_URL", f"http://{address}/api")
     assert setup_findings.prefect_finding().line == f"ok   Prefect: the server at {address} answers"

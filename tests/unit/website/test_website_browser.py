@@ -28,7 +28,7 @@ class Quiet(SimpleHTTPRequestHandler):
 def served(folder):
     """The address of a folder on a server that ends with the block."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder)))
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
     thread.start()
     try:
         yield f"http://127.0.0.1:{server.server_port}"
