@@ -39,6 +39,8 @@ class Sums:
     """Those of which at least half lies in confirmed events of the last table."""
     published_ha: float
     """Pixels of confirmed events of the last table."""
+    in_part_ha: float
+    """The same by the shares of them that were lost (`ha_subpixel`)."""
     truth_ha: float
     """Monitored pixels that were lost in the monitoring."""
     false_ha: float
@@ -65,6 +67,7 @@ class Sums:
         return (
             f"{self.true} of {self.events} | {self.found} of {self.patches} | {self.f1:.3f}"
             f" | {self.too_small} | {self.published_ha:.1f} | {self.truth_ha:.1f} | {ratio:+.1%}"
+            f" | {self.in_part_ha / self.truth_ha - 1:+.1%}"
             f" | {self.false_ha / self.truth_ha:.1%} | {self.omitted_ha / self.truth_ha:.1%}"
         )
 
@@ -92,6 +95,8 @@ def sums_of(area: Area) -> Sums:
         published[patches == one].mean() for one in range(1, count + 1) if (patches == one).sum() >= least
     ]
     pixel = site.grid.pixel_ha
+    sure = detected.events[detected.events["status"].isin(SURE)]
+    in_part = (sure["ha_subpixel"] / sure["ha"]).fillna(1.0).to_numpy()
     return Sums(
         events=len(confirmed),
         true=sum(confirmed.values()),
@@ -99,6 +104,7 @@ def sums_of(area: Area) -> Sums:
         patches=len(shares),
         found=sum(bool(share >= 0.5) for share in shares),
         published_ha=pixel * int(published.sum()),
+        in_part_ha=pixel * float(in_part @ np.array(sizes)),
         truth_ha=pixel * int(truth.sum()),
         false_ha=pixel * int((published & ~((lost_on > 0) & (lost_on <= day))).sum()),
         omitted_ha=pixel * int((in_time & ~published).sum()),
@@ -119,8 +125,11 @@ def test_confirmed_events_are_true_and_their_hectares_add_up(mixed, tmp_path):
         for seed in range(FIRST_SEED, FIRST_SEED + SEEDS)
     ]
     total = sum(found[1:], found[0])
-    print("\n| plan | true | found | F1 | too small | published, ha | truth, ha | more | false | omitted |")
-    print("|---|---|---|---:|---:|---:|---:|---:|---:|---:|")
+    print(
+        "\n| plan | true | found | F1 | too small | published, ha | truth, ha | more | by shares more"
+        " | false | omitted |"
+    )
+    print("|---|---|---|---:|---:|---:|---:|---:|---:|---:|---:|")
     print(f"| {'mixed' if mixed else 'demo'} | {total.cells} |")
     assert total.true >= 0.95 * total.events and total.f1 >= 0.95
     assert total.too_small == 0

@@ -16,7 +16,7 @@ from scipy import ndimage, stats
 from selvawatch.core.settings import load
 from selvawatch.detect.model import Model
 from selvawatch.detect.shift_rule import CommonShift
-from selvawatch.events.hectares.interval import IntervalRule
+from selvawatch.events.calibrated.interval_rule import IntervalRule
 from selvawatch.events.patches import EventRule
 from selvawatch.prepare.mask import Screening
 from selvawatch.validate.hectares.cube_events import EventHectares

@@ -190,6 +190,7 @@ def losses(rng: np.random.Generator, events: int, site: Site) -> Tracked:
             "ha_hi": total * 1.2,
             "looks": 9,
             "sensors": "sentinel-2",
+            "ha_subpixel": np.nan,
             "chance": np.nan,
             "cause": causes,
             "mining_probability": np.where(causes == "mining", 0.9, 0.1),

@@ -19,7 +19,8 @@ from selvawatch.attribute.rules import Rules, contexts, rule_changes
 from selvawatch.attribute.seniority import later_mining
 from selvawatch.core.days import day_numbers
 from selvawatch.core.tables import ALERTS, CELLS, CONCESSION_TYPES, EVENTS
-from selvawatch.events.hectares.interval import IntervalRule, interval_columns
+from selvawatch.events.calibrated.interval_rule import IntervalRule
+from selvawatch.events.hectares.interval import interval_columns
 from selvawatch.register.manifest import References
 from selvawatch.register.register import IN_FORCE, NOT_IN_FORCE, Register
 

@@ -194,6 +194,14 @@ EVENTS = Table(
         column(
             "ha_hi", "float", "All its pixels and a rim of half a pixel around; no error interval.", unit="ha"
         ),
+        column(
+            "ha_subpixel",
+            "float",
+            "Area by the share of each pixel that was lost, those of the rim with little too; empty:"
+            " withdrawn, or too little measured.",
+            unit="ha",
+            nullable=True,
+        ),
         column("looks", "int", "Days with a usable observation since the onset (median over pixels)."),
         column("sensors", "text", "Sensors that looked since the onset, separated by spaces."),
         column(

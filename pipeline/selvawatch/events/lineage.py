@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from selvawatch.core.grid import Grid
-from selvawatch.events.patches import EventRule, Pixels, minimum_px, mostly_lost, touching
+from selvawatch.events.hectares.lost_share import mostly_lost
+from selvawatch.events.patches import EventRule, Pixels, minimum_px, touching
 
 _NEVER = np.iinfo(np.int32).max
 

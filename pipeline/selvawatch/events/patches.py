@@ -1,4 +1,4 @@
-"""Detected pixels of all tiles as one sparse table: which touch, and which were lost for the most part.
+"""Detected pixels of all tiles as one sparse table, and which of them touch.
 
 They are held in the numbers of the grid's own pixels, so that no result can depend on how the ground is cut
 into tiles and no raster larger than a tile is ever made.
@@ -15,7 +15,7 @@ from pyproj import CRS
 from selvawatch.core.grid import Grid, Tile
 from selvawatch.core.status import Confidence, Status
 from selvawatch.events.calibrated.chance_rule import ChanceRule
-from selvawatch.events.hectares.interval import IntervalRule
+from selvawatch.events.calibrated.interval_rule import IntervalRule
 
 LIVE = (Status.PROVISIONAL, Status.CONFIRMED, Status.CLOSED)
 """Statuses of pixels that are loss; a withdrawn pixel is none."""
@@ -270,23 +270,3 @@ def touching(pixels: Pixels) -> np.ndarray:
         table[here, side] = there[here]
         table[there[here], side + 4] = here
     return table
-
-
-def mostly_lost(pixels: Pixels, labels: np.ndarray, rule: EventRule) -> np.ndarray:
-    """Whether each pixel was lost for the most part, bool: its NDVI fall against that of its patch's core.
-
-    A sensor of 30 m, a radar box and mixed pixels spread a loss over its rim; the fall of the first
-    observations tells what was lost. A pixel whose fall was not measured is kept.
-
-    labels: (n,) int patch of each pixel; so is what comes back.
-    """
-    known = np.flatnonzero(np.isfinite(pixels.fall))
-    if not known.size:
-        return np.ones(len(pixels), np.bool_)
-    order = known[np.lexsort((pixels.fall[known], labels[known]))]
-    patch, first, count = np.unique(labels[order], return_index=True, return_counts=True)
-    core = np.full(int(labels.max()) + 1, np.nan, np.float32)
-    position = first + np.floor((count - 1) * rule.core_quantile).astype(np.int64)
-    core[patch] = pixels.fall[order[position]]
-    needed = np.maximum(rule.least_fall, rule.lost_share * np.minimum(core, rule.bare_fall))
-    return ~(pixels.fall < needed[labels])

@@ -15,6 +15,7 @@ from selvawatch.core.status import Confidence, Status
 from selvawatch.core.tables import CELLS, EVENTS
 from selvawatch.events.beginning import agreed, beginnings
 from selvawatch.events.chance.chance_of_events import Chances, chances
+from selvawatch.events.hectares.lost_share import subpixel_px
 from selvawatch.events.lineage import Lineage
 from selvawatch.events.linking import Heirs, event_ids, find_heirs
 from selvawatch.events.outline import Outlines
@@ -156,6 +157,7 @@ def _measured(
         "last_grown": np.maximum(shown["onset"].max().to_numpy(), began.latest),
     }
     gone, reasons = lineage.is_withdrawn, _reasons(held, support)
+    in_part = subpixel_px(patches.pixels, lineage.event, lineage.is_shown, len(lineage), rule)
     return pd.DataFrame(
         {
             **{name: to_stamps(values) for name, values in days.items()},
@@ -168,6 +170,7 @@ def _measured(
             "ha": outlines.ha,
             "ha_lo": outlines.ha_lo,
             "ha_hi": outlines.ha_hi,
+            "ha_subpixel": outlines.ha * in_part / size,
             "looks": shown["looks"].quantile(0.5, interpolation="lower").to_numpy().astype(np.int64),
             "sensors": _sensors(patches, shown["onset"].min().to_numpy(), looked),
             "lon": np.round(lon, 6),
@@ -292,7 +295,8 @@ def _undone(previous: gpd.GeoDataFrame, ids: Sequence[str], heirs: Heirs) -> pd.
     gone["version"] = gone["version"] + now
     reasons = np.where(heirs.detected_px[undone] > 0, "below-minimum", "not-reproduced")
     gone["withdrawn_reason"] = np.where(now, reasons, gone["withdrawn_reason"])
-    gone["status"], gone["chance"] = "withdrawn", np.nan
+    gone["status"] = "withdrawn"
+    gone[["chance", "ha_subpixel"]] = np.nan
     return pd.DataFrame(gone)
 
 

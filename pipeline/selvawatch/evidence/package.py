@@ -38,7 +38,8 @@ from selvawatch.web.signing import open_href
 
 FACTS = (
     "status", "confidence", "first_detected", "confirmed_on", "onset", "onset_earliest", "onset_latest",
-    "last_grown", "ha", "ha_lo", "ha_hi", "looks", "sensors", "cause", "mining_probability", "cause_reasons",
+    "last_grown", "ha", "ha_lo", "ha_hi", "ha_subpixel", "looks", "sensors", "chance", "cause",
+    "mining_probability", "cause_reasons",
 )  # fmt: skip
 """Columns of an alert that follow from the ground and the observations, whenever the program ran."""
 _PRIVATE = "layers"

@@ -50,8 +50,9 @@ def read_tracked(run: Path, tier: Tier = Tier.RESTRICTED) -> Tracked:
             do="run `selvawatch monitor` to a later day, or ask for --tier restricted",
         )
     events = read_parquet(opened, f"{folder}/{EVENTS_FILE}")
-    if "chance" not in events:  # runs of before events had a chance
-        events = events.assign(chance=np.nan)
+    for name in ("chance", "ha_subpixel"):
+        if name not in events:  # runs of before there was such a column
+            events[name] = np.nan
     cells = read_parquet(opened, f"{folder}/{CELLS_FILE}")
     return Tracked(
         events=gpd.GeoDataFrame(EVENTS.check(events), geometry="geometry", crs=events.crs),

@@ -6,7 +6,8 @@ from shapely import box
 from conftest import ROOT
 from selvawatch.core.settings import load, parse, read_toml
 from selvawatch.errors import SiteError
-from selvawatch.events.hectares.interval import IntervalRule, event_interval, interval_columns, sum_interval
+from selvawatch.events.calibrated.interval_rule import IntervalRule
+from selvawatch.events.hectares.interval import event_interval, interval_columns, sum_interval
 from selvawatch.events.patches import EventRule
 
 RULE = IntervalRule(

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import geopandas as gpd
+import pytest
 
 from drawn_tiles import RULE, run
 from selvawatch.events.calibrated.chance_rule import ChanceRule
@@ -31,9 +32,10 @@ def test_unlikely_events_are_kept_in_a_file_of_their_own_and_are_not_read_as_eve
     assert not set(below["event_id"]) & set(found.events["event_id"])
 
 
-def test_events_of_a_run_before_there_were_chances_are_read_with_empty_ones(tmp_path):
+@pytest.mark.parametrize("name", ["chance", "ha_subpixel"])
+def test_events_of_a_run_before_there_was_a_column_are_read_with_an_empty_one(tmp_path, name):
     found = run("aaa aaa", rule=RULE).tracked
-    older = replace(found, events=found.events.drop(columns="chance"), unpublished=None)
+    older = replace(found, events=found.events.drop(columns=name), unpublished=None)
     folder = kept(tmp_path, older)
-    assert list(read_tracked(folder).events["chance"].isna()) == [True]
+    assert list(read_tracked(folder).events[name].isna()) == [True]
     assert not (folder / "internal" / "unpublished.parquet").exists()

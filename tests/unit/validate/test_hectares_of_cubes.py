@@ -16,8 +16,8 @@ from selvawatch.core.settings import load
 from selvawatch.core.status import Confidence, Reason, Status
 from selvawatch.detect.charts.chart_models import load_detector
 from selvawatch.detect.model import Model
+from selvawatch.events.calibrated.interval_rule import IntervalRule
 from selvawatch.events.detected import detect_events
-from selvawatch.events.hectares.interval import IntervalRule
 from selvawatch.events.patches import EventFrame, EventRule
 from selvawatch.validate.hectares.cube_events import confirmed_events, event_hectares
 from selvawatch.validate.hectares.hectare_figures import hectare_figures

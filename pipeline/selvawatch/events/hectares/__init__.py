@@ -1,1 +1,1 @@
-"""How far hectares of events may be off."""
+"""Hectares of events: by shares of pixels, and how far they may be off."""

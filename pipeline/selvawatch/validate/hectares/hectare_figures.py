@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from selvawatch.events.hectares.interval import IntervalRule, event_interval, sum_interval
+from selvawatch.events.calibrated.interval_rule import IntervalRule
+from selvawatch.events.hectares.interval import event_interval, sum_interval
 from selvawatch.validate.hectares.cube_events import EventHectares
 
 _ROUNDING_HA = 1e-9

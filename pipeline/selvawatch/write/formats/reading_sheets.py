@@ -34,6 +34,7 @@ FIRST = (
 MACHINE = (
     *("register_version", "parameters_digest", "code_version", "layer_dates", "scenes", "before_picture"),
     *("after_picture", "ubigeo", "score", "legal_rules", "overlap_list", "ci_method", "ha_ci_lo", "ha_ci_hi"),
+    "ha_subpixel",
 )
 """Columns of alerts that are for programs alone."""
 PLACES = ("lat", "lon", "utm_e", "utm_n")
