@@ -24,6 +24,7 @@ from selvawatch.prepare.observation_files import (
 from selvawatch.prepare.scene_indices import Reader, Recipe, SceneObservation, daily, observe_scene
 from selvawatch.progress import Counter
 from selvawatch.sources.scene_pixels import read_scene
+from selvawatch.sources.sensors.reasons import UNUSED
 from selvawatch.sources.sensors.sensor_table import stream_of
 
 log = logging.getLogger(__name__)
@@ -43,7 +44,7 @@ class SceneRecord:
     state: str
     """`read` or `unread`."""
     reason: str = ""
-    """Code of why it is unread; empty when it is read."""
+    """Code of why it is unread, or read and not used, or of how far it was moved; else empty."""
     text: str = ""
     """Why it is unread, for people."""
     clear_share: float = 0.0
@@ -55,6 +56,11 @@ class SceneRecord:
     def key(self) -> tuple[str, str]:
         """Id and digest, as `Scene.key`."""
         return self.scene_id, self.digest
+
+    @property
+    def is_used(self) -> bool:
+        """Whether its values are among the observations that the detector weighed."""
+        return self.state == "read" and self.reason.partition(":")[0] not in UNUSED
 
     @property
     def order(self) -> tuple[int, str, str, str]:

@@ -10,11 +10,17 @@ from selvawatch.core.days import to_day
 from selvawatch.detect.registration import Displaced
 from selvawatch.prepare.ingest import SceneRecord
 from selvawatch.steps.run.scene_rows import TERMS
+from selvawatch.steps.run.track import clear_days
 from selvawatch.steps.tile.displaced_scenes import with_displaced
 from selvawatch.steps.tile.late_scenes import history_as_read
 from selvawatch.store.contents import LAYERS
-from selvawatch.store.tile_state import load_arrays
+from selvawatch.store.tile_state import TileState, load_arrays
 from small_site import copy_archive, folder_of, unlink_items
+
+MADE_UP = TileState(
+    tile="x0000y0000", state="made-up", until_day=10, baseline="made-up", baseline_rule="",
+    observations=(), scene_records=(), delayed_until=0,
+)  # fmt: skip
 
 
 def record(day, stream="sentinel-2", state="read", reason=""):
@@ -37,6 +43,14 @@ def test_only_scenes_that_were_read_of_an_observation_that_lay_off_its_place_bea
     )
     assert [one.reason for one in found] == ["", "moved:0.62", "displaced:12.00", "", "size", "track"]
     assert [replace(one, reason="") for one in found] == [replace(one, reason="") for one in records]
+
+
+@pytest.mark.parametrize(
+    ("reason", "is_used"), [("", True), ("moved:0.62", True), ("displaced:2.41", False), ("track", False)]
+)
+def test_a_day_on_which_nothing_of_a_scene_was_weighed_is_none_on_which_its_sensor_observed(reason, is_used):
+    state = replace(MADE_UP, scene_records=(replace(record(7, reason=reason), clear_share=0.4),))
+    assert clear_days(state) == ({"sentinel-2": [7]} if is_used else {})
 
 
 @pytest.mark.parametrize(
@@ -68,6 +82,8 @@ def test_a_scene_that_lies_too_far_off_is_told_of_in_ledger_and_balance_and_chan
     counts = report.scene_balance["sentinel-2"]
     assert counts["displaced"] == 1
     assert counts["found"] == sum(counts[term] for term in TERMS) + counts["displaced"]
+    assert record.day not in clear_days(place.state)["sentinel-2"]
+    assert record.day in clear_days(small_run.state)["sentinel-2"]
     looks = layers_of(place, place.state)["looks_total"]
     place.run("2024-05-31")
     (later,) = [one for one in place.opened.ledger.scenes() if one.scene_id == record.scene_id]

@@ -173,12 +173,31 @@ def seen(site, tmp_path):
     last_look = np.repeat([[UNTIL - 5, UNTIL - 4, UNTIL - 4, UNTIL - 90]], 4, axis=0)
     monitored = np.full((4, 4), Reason.MONITORED) == Reason.MONITORED
     monitored[0, :] = False
-    return lambda: coverage._seen(run, state, monitored, last_look, UNTIL - 30), folder
+
+    def count(*records):
+        return coverage._seen(run, replace(state, scene_records=records), monitored, last_look, UNTIL - 30)
+
+    return count, folder
 
 
 def test_a_pixel_is_seen_lately_by_any_sensor_and_by_optical_ones_alone_where_one_saw_it(seen):
     count, _ = seen
     assert asdict(count()) == {"monitored": 12, "ever": 12, "lately": 9, "optical": 3}
+
+
+def test_an_optical_observation_that_lay_too_far_off_to_be_used_saw_nothing(seen):
+    count, _ = seen
+    one = SceneRecord(
+        scene_id="x",
+        sensor="sentinel-2",
+        day=UNTIL - 5,
+        stream="sentinel-2",
+        state="read",
+        reason="moved:0.6",
+    )
+    beside = replace(one, scene_id="y", state="unread", reason="unreadable")
+    assert count(one, beside).optical == 3
+    assert count(replace(one, reason="displaced:9.10")).optical == 0
 
 
 def test_what_an_unreadable_observation_would_say_is_not_known(seen):

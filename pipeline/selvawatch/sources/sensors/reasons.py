@@ -33,3 +33,6 @@ SCENE_REASONS: Mapping[str, str] = {
 
 `tile-failed` is said of a tile, in bulletins.
 """
+
+UNUSED = ("track", "displaced")
+"""Codes of scenes that are read and whose values are in no sum."""

@@ -88,4 +88,4 @@ def write_pictures(folder: Path, alerts: pd.DataFrame, pictures: Pictures) -> li
 
 
 def _seen(state: TileState) -> list[SceneRecord]:
-    return [record for record in state.scene_records if record.state == "read" and record.clear_share > 0]
+    return [record for record in state.scene_records if record.is_used and record.clear_share > 0]

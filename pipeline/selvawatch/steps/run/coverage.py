@@ -178,8 +178,12 @@ def _optical(context: RunContext, state: TileState, lately: np.ndarray, span_fro
 def _optical_keys(context: RunContext, state: TileState, span_from: int) -> Iterator[ObservationKey]:
     """Observations of optical streams that the detector read in the span, the newest first."""
     model = context.site.model
+    read = [record for record in state.scene_records if record.state == "read"]
+    unused = {(record.stream, record.day) for record in read if not record.is_used}
     for key in reversed(state.observations):
-        if key.day >= span_from and model.knows(key.stream) and model.stream(key.stream).kind == "optical":
+        if key.day < span_from or (key.stream, key.day) in unused:
+            continue
+        if model.knows(key.stream) and model.stream(key.stream).kind == "optical":
             yield key
 
 

@@ -98,7 +98,7 @@ def _pictures(
         record.scene_id: record
         for tile in tiles
         for record in states[tile].scene_records
-        if record.state == "read" and record.scene_id in scenes
+        if record.is_used and record.scene_id in scenes
     }
     optical = [record for record in found.values() if not SENSORS[record.sensor].radar]
     radar = [record for record in found.values() if SENSORS[record.sensor].radar]

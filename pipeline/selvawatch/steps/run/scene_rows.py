@@ -4,12 +4,11 @@ from collections.abc import Iterable, Mapping
 
 from selvawatch.core.scene import Scene
 from selvawatch.prepare.ingest import SceneRecord, scenes_on
+from selvawatch.sources.sensors.reasons import UNUSED
 from selvawatch.sources.sensors.sensor_table import DECIDED, sensor_of, stream_of
 from selvawatch.sources.source import Superseded
 from selvawatch.steps.run.run_content import TileResults
-from selvawatch.steps.tile.displaced_scenes import OFF_PLACE
 from selvawatch.steps.tile.late_scenes import LATE
-from selvawatch.steps.tile.track_records import TRACK
 from selvawatch.store.ledger import SceneRow
 from selvawatch.store.run_plan import RunContext, SceneInputs
 from selvawatch.store.tile_state import TileState
@@ -17,9 +16,7 @@ from selvawatch.store.tile_state import TileState
 NOT_LISTED = "not-listed"
 """Reason of a scene that was listed once, is listed no more, and is in no state."""
 TERMS = ("read", "cloud", "off_tiles", "late", "superseded", "duplicates", "unread")
-"""Terms of `found`; `unread:REASON` says of how many of the unread why."""
-_UNUSED = (TRACK, OFF_PLACE)
-"""Reasons of scenes that are read and not used, which are terms of their own."""
+"""Terms of `found`; `UNUSED` reasons are terms of their own, and `unread:REASON` says of how many why."""
 
 
 def scene_rows(context: RunContext, known: Iterable[SceneRow], results: TileResults) -> list[SceneRow]:
@@ -179,7 +176,7 @@ def _terms_of(states: Mapping[str, TileState]) -> dict[tuple[str, str], str]:
     for state in states.values():
         for record in state.scene_records:
             code = record.reason.partition(":")[0]
-            if code in _UNUSED:
+            if code in UNUSED:
                 term = code
             elif record.state == "read":
                 term = "read"

@@ -168,10 +168,10 @@ def read_before(store: Store, tier: Tier) -> Tracked | None:
 
 
 def clear_days(state: TileState) -> dict[str, list[int]]:
-    """Days on which each sensor gave a usable observation of a tile."""
+    """Days on which each sensor gave an observation of a tile that the detector weighed."""
     days: dict[str, set[int]] = {}
     for record in state.scene_records:
-        if record.state == "read" and record.clear_share > 0:
+        if record.is_used and record.clear_share > 0:
             days.setdefault(record.sensor, set()).add(record.day)
     return {sensor: sorted(seen) for sensor, seen in sorted(days.items())}
 
