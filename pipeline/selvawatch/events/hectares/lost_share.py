@@ -4,7 +4,7 @@ keeps, and its hectares by shares of pixels.
 
 import numpy as np
 
-from selvawatch.events.patches import EventRule, Pixels
+from selvawatch.events.patches import EventRule, Pixels, touching
 
 _LEAST_MEASURED = 0.5
 """Share of an event's pixels whose falls must be known before they say anything of its hectares."""
@@ -29,19 +29,22 @@ def subpixel_px(
 
     NaN where nothing is lost now, or the falls of less than half of its pixels are known.
 
-    A share is the pixel's NDVI fall over that of the event's core, 1 at most; that of a pixel below
-    `least_fall` is 0. The pixels that were lost for less than `lost_share` and are not shown count with their
-    shares too: without them the sum would be too small by what the rim lost there. A pixel that is shown and
-    whose fall is not known counts whole.
+    A pixel that all its neighbours lie in the outline with counts whole, whatever it became. The share of one
+    of the rim is its NDVI fall over that of the event's core, 1 at most, and below `least_fall` 0. The pixels
+    that were lost for less than `lost_share` and are not shown count with their shares too: without them the
+    sum would be too small by what the rim lost there. A pixel that is shown and whose fall is not known counts
+    whole.
 
     event: (n,) int event of each pixel, -1 = none. is_shown: (n,) bool, pixels of outlines.
     """
     inside = (event >= 0) & pixels.is_live
     live, owner, shown = pixels.select(inside), event[inside], is_shown[inside]
-    core = _core(live, owner, rule)
+    core, near = _core(live, owner, rule), touching(live)
+    is_within = ((near >= 0) & shown[near] & (owner[near] == owner[:, None])).all(axis=1)
     is_known = np.isfinite(live.fall)
-    share = np.divide(live.fall, core, out=np.ones(len(live), np.float64), where=is_known & (core > 0))
-    lost = np.where(live.fall < rule.least_fall, 0.0, np.clip(share, 0.0, 1.0))
+    is_part = is_known & ~(is_within & shown) & (core > 0)
+    share = np.divide(live.fall, core, out=np.ones(len(live), np.float64), where=is_part)
+    lost = np.where(is_part & (live.fall < rule.least_fall), 0.0, np.clip(share, 0.0, 1.0))
     total = np.bincount(owner, lost, count)
     measured, size = (np.bincount(owner[which], minlength=count) for which in (shown & is_known, shown))
     return np.where((measured > 0) & (measured >= _LEAST_MEASURED * size), total, np.nan)
