@@ -7,9 +7,10 @@ import numpy as np
 
 from selvawatch.calibrate.operating_points import KnownLoss, OperatingPoint, operating_points
 from selvawatch.detect.model import Model
-from selvawatch.validate.detection import baselines_of, known_to
-from selvawatch.validate.judge_raster import RESOLUTION
-from selvawatch.validate.reference_cube import Sensors, open_cube
+from selvawatch.detect.shift_rule import CommonShift
+from selvawatch.validate.detection import Watched
+from selvawatch.validate.judge_raster import RESOLUTION, watch_cube
+from selvawatch.validate.reference_cube import CubeReading, open_cube
 
 
 def calibrate_on_cube(
@@ -18,10 +19,14 @@ def calibrate_on_cube(
     model: Model,
     factors: Sequence[float],
     *,
-    sensors: Sensors = "all",
+    shared: CommonShift,
+    reading: CubeReading,
     workers: int = 1,
 ) -> list[OperatingPoint]:
     """One point for each factor on the model's thresholds; kinds of loss: soil, and pond where the cube says.
+
+    Each watches the cube as `validate_cube` lets it, from its history on: what is asked more where sums ran
+    high in it follows from the thresholds. shared, reading: as there.
 
     Raises
     ------
@@ -29,23 +34,21 @@ def calibrate_on_cube(
         When the cube is not there or incomplete, or the model reads none of it.
     """
     cube = open_cube(folder, tag)
-    observations = known_to(model, cube.observations(sensors))
-    history = [observation for observation in observations if observation.day <= cube.history_end]
-    shape = cube.break_day.shape
-    forest = np.ones(shape, np.bool_) if sensors == "radar" else None
-    baselines, reason = baselines_of(model, history, shape, forest)
     with np.load(folder / f"meta_{tag}.npz") as meta:
-        pond = meta["pond"].astype(bool) if "pond" in meta else np.zeros(shape, np.bool_)
-    kinds = np.where(cube.break_day > 0, np.where(pond, "pond", "soil"), "")
-    return operating_points(
-        model,
-        baselines,
-        reason,
-        [observation for observation in observations if observation.day > cube.history_end],
-        KnownLoss(lost_on=cube.break_day, kinds=kinds, resolution=RESOLUTION),
-        factors=factors,
-        workers=workers,
+        pond = meta["pond"].astype(bool) if "pond" in meta else np.zeros(cube.break_day.shape, np.bool_)
+    truth = KnownLoss(
+        lost_on=cube.break_day,
+        kinds=np.where(cube.break_day > 0, np.where(pond, "pond", "soil"), ""),
+        resolution=RESOLUTION,
+        first_day=cube.history_end + 1,
     )
+
+    def watch(scaled: Model) -> Watched:
+        return watch_cube(
+            folder, tag, scaled, shared=shared, reading=reading, workers=workers, scored=False
+        ).watched
+
+    return operating_points(model, factors, watch, truth)
 
 
 def point_lines(points: Sequence[OperatingPoint]) -> list[str]:

@@ -1,15 +1,12 @@
 """What thresholds mean: false alarms on stable forest, and power and delay for each kind of loss."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import xarray as xr
 
-from selvawatch.core.observation import Observation
-from selvawatch.core.status import Reason
-from selvawatch.detect import fusion
 from selvawatch.detect.model import SUM_CEILING, Model, Thresholds
+from selvawatch.validate.detection import Watched
 
 _DAYS_OF_YEAR = 365.25
 _M2_OF_1000_KM2 = 1e9
@@ -62,6 +59,8 @@ class KnownLoss:
     """(y, x) text: kind of loss; empty where never lost."""
     resolution: float
     """Side of a pixel, metres."""
+    first_day: int
+    """First day on which a loss could be confirmed, days since 1970-01-01."""
 
     def years_of_1000_km2(self, pixel_years: float) -> float:
         """Years in which 1,000 km2 were watched, of the years in which pixels were."""
@@ -69,32 +68,19 @@ class KnownLoss:
 
 
 def operating_points(
-    model: Model,
-    baselines: xr.Dataset,
-    reason: xr.DataArray,
-    observations: Iterable[Observation],
-    truth: KnownLoss,
-    *,
-    factors: Sequence[float],
-    workers: int = 1,
+    model: Model, factors: Sequence[float], watch: Callable[[Model], Watched], truth: KnownLoss
 ) -> list[OperatingPoint]:
     """One point for each factor, in order; a factor whose thresholds the model refuses is left out.
 
-    baselines, reason: (y, x) as `detect.baseline` gives them. observations: in order of day.
+    watch: lets a model watch what the truth is of.
     """
-    shown = list(observations)
     points = []
     for factor in factors:
         try:
             scaled = scaled_model(model, factor)
         except ValueError:
             continue
-        state = fusion.start(scaled, reason, resolution=truth.resolution)
-        state = fusion.advance(scaled, baselines, state, shown, workers=workers)
-        confirmed_on = fusion.layers(state)["confirmed_on"].to_numpy().astype(np.int64)
-        watched = reason.to_numpy() == Reason.MONITORED
-        days = (shown[0].day, shown[-1].day) if shown else (0, 0)
-        points.append(_point(scaled, factor, confirmed_on, watched, truth, days))
+        points.append(_point(scaled, factor, watch(scaled), truth))
     return points
 
 
@@ -133,22 +119,15 @@ def chosen(points: Sequence[OperatingPoint], most_per_1000_km2_year: float) -> O
     return min(kept, key=lambda point: point.factor)
 
 
-def _point(
-    model: Model,
-    factor: float,
-    confirmed_on: np.ndarray,
-    watched: np.ndarray,
-    truth: KnownLoss,
-    days: tuple[int, int],
-) -> OperatingPoint:
+def _point(model: Model, factor: float, found: Watched, truth: KnownLoss) -> OperatingPoint:
     from scipy import stats  # slow to import
 
-    first, last = days
+    confirmed_on, watched = found.confirmed_on, found.watched
     lost_on, kinds = truth.lost_on, truth.kinds
     stable = watched & (lost_on == 0)
     alarmed = stable & (confirmed_on > 0)
-    until = np.where(alarmed, confirmed_on, last)
-    pixel_years = float((until - first)[stable].sum() / _DAYS_OF_YEAR)
+    until = np.where(alarmed, confirmed_on, found.last_day)
+    pixel_years = float((until - truth.first_day)[stable].sum() / _DAYS_OF_YEAR)
     years_of_1000_km2 = truth.years_of_1000_km2(pixel_years)
     count = int(alarmed.sum())
     low = stats.chi2.ppf(0.025, 2 * count) / 2 if count else 0.0

@@ -49,10 +49,18 @@ def cube(
     """False alarms, power and delay of the site's detector for a row of thresholds."""
     from selvawatch.calibrate.cube import calibrate_on_cube, point_lines
     from selvawatch.site import Site
+    from selvawatch.validate.reference_cube import CubeReading
 
-    model = Site.load(site_folder(site)).model
-    factors = factor or [0.9, 1.0, 1.15, 1.3]
-    points = calibrate_on_cube(folder, tag, model, factors, sensors=sensors, workers=workers)
+    loaded = Site.load(site_folder(site))
+    points = calibrate_on_cube(
+        folder,
+        tag,
+        loaded.model,
+        factor or [0.9, 1.0, 1.15, 1.3],
+        shared=loaded.common_shift,
+        reading=CubeReading(sensors=sensors, screening=loaded.recipe.screening),
+        workers=workers,
+    )
     if as_json:
         print_json([asdict(point) for point in points])
         return

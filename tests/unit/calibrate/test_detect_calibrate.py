@@ -5,6 +5,7 @@ import pytest
 
 from detect_made import START, fused, monitored, quiet_baselines, random_looks
 from selvawatch.calibrate.operating_points import KnownLoss, chosen, operating_points, scaled_model
+from selvawatch.validate.detection import Manner, watch
 
 MODEL = fused()
 SHAPE = (20, 20)
@@ -19,13 +20,15 @@ def points():
     lost_on[:10, :10] = LOSS
     kinds = np.where(lost_on > 0, "soil", "")
     noisy = quiet_baselines(SHAPE, {"ndvi": 120, "nbr": 150, "vv": 70, "vh": 70})
+
+    def watched(model):
+        return watch(model, noisy, monitored(SHAPE), observations, Manner(resolution=30.0, scored=False))
+
     return operating_points(
         MODEL,
-        noisy,
-        monitored(SHAPE),
-        observations,
-        KnownLoss(lost_on=lost_on, kinds=kinds, resolution=30.0),
-        factors=(0.1, 0.7, 1.0, 1.3, 1.6, 99.0),
+        (0.1, 0.7, 1.0, 1.3, 1.6, 99.0),
+        watched,
+        KnownLoss(lost_on=lost_on, kinds=kinds, resolution=30.0, first_day=START),
     )
 
 

@@ -189,6 +189,16 @@ def test_chips_are_judged_without_a_site(tmp_path):
     assert json.loads(result.stdout)["n"] == 60
 
 
+def test_calibrate_finds_what_validate_finds_where_thresholds_are_those_of_the_model(cube_folder):
+    from selvawatch.cli.main import app as whole
+
+    report = json.loads(run("cube", cube_folder, "--tag", "tiny", "--json").stdout)
+    words = ["calibrate", "cube", str(cube_folder), "--tag", "tiny", "--factor", "1", "--json"]
+    (point,) = json.loads(CliRunner().invoke(whole, words).stdout)
+    found = sum(kind["pixels"] * kind["found"] for kind in point["power"] if kind["pixels"])
+    assert round(found) == report["tp"] > 0
+
+
 def test_calibrate_gives_a_line_for_each_factor_with_fewer_alarms_at_higher_thresholds(cube_folder):
     from selvawatch.cli.main import app as whole
 

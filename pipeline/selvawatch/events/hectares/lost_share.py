@@ -32,8 +32,8 @@ def subpixel_px(
     A pixel that all its neighbours lie in the outline with counts whole, whatever it became. The share of one
     of the rim is its NDVI fall over that of the event's core, 1 at most, and below `least_fall` 0. The pixels
     that were lost for less than `lost_share` and are not shown count with their shares too: without them the
-    sum would be too small by what the rim lost there. A pixel that is shown and whose fall is not known counts
-    whole.
+    sum would be too small by what the rim lost there. A pixel that is shown and whose fall is not known
+    counts whole.
 
     event: (n,) int event of each pixel, -1 = none. is_shown: (n,) bool, pixels of outlines.
     """
