@@ -29,8 +29,8 @@ pytestmark = pytest.mark.bench
 MODELS = Path(__file__).resolve().parents[2] / "models"
 AREAS = int(os.environ.get("SELVAWATCH_INTERVAL_AREAS", "6"))
 """Areas that are judged."""
-FIRST_SEED = int(os.environ.get("SELVAWATCH_INTERVAL_FIRST", "4000"))
-FIT_AREAS = int(os.environ.get("SELVAWATCH_INTERVAL_FIT", "60"))
+FIRST_SEED = int(os.environ.get("SELVAWATCH_INTERVAL_FIRST", "5000"))
+FIT_AREAS = int(os.environ.get("SELVAWATCH_INTERVAL_FIT", "200"))
 FIT_SEED = 3000
 """First seed of the areas that the numbers are from; none of them is judged."""
 SIDE_PX = 75
