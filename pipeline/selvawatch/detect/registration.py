@@ -42,6 +42,22 @@ class Displacement:
         return float(np.hypot(self.rows, self.columns))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Points:
+    """Pixels of a picture in some of its rows and columns, both with one step."""
+
+    rows: range
+    columns: range
+
+    def next_to(self, down: int, across: int) -> tuple[slice, slice]:
+        """The pixels so many rows below and columns right of them."""
+        rows, columns = (
+            slice(some.start + by, some.stop + by, some.step)
+            for some, by in ((self.rows, down), (self.columns, across))
+        )
+        return rows, columns
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Displaced:
     """An observation that was found off its place."""
@@ -94,10 +110,10 @@ def _refined(
     begin: Displacement,
 ) -> Displacement | None:
     """The displacement by least squares, from one that it begins with; None where forest shows too little."""
-    found = begin
-    moved = observation if begin.length == 0 else moved_back(observation, begin)
+    found, points = begin, _points_of(observation.shape, rule, corner)
     for _ in range(_ROUNDS):
-        step = _step(moved, predictions, rule, corner)
+        moved = {name: _in_place(values, found, points) for name, values in observation.values.items()}
+        step = _step(moved, points, predictions, rule)
         if step is None:
             return None
         found = Displacement(
@@ -105,7 +121,6 @@ def _refined(
         )
         if step.length < _STILL_PX or found.length > 2 * rule.reach_px:
             break
-        moved = moved_back(observation, found)
     return found
 
 
@@ -162,15 +177,30 @@ def moved_back(observation: Observation, off: Displacement) -> Observation:
     """The observation moved back to its place, bilinear; a pixel of which less than half was seen is not
     seen.
     """
+    points = _Points(rows=range(observation.shape[0]), columns=range(observation.shape[1]))
     return replace(
-        observation, values={name: _in_place(values, off) for name, values in observation.values.items()}
+        observation,
+        values={name: _in_place(values, off, points) for name, values in observation.values.items()},
     )
 
 
-def _in_place(values: np.ndarray, off: Displacement) -> np.ndarray:
-    out = np.empty(values.shape, np.int16)
-    move_back(np.ascontiguousarray(values), off.rows, off.columns, out)
+def _in_place(values: np.ndarray, off: Displacement, points: _Points) -> np.ndarray:
+    """Values (y, x) moved back to their place, at some points alone."""
+    rows, columns = points.rows, points.columns
+    out = np.empty((len(rows), len(columns)), np.int16)
+    stored = np.ascontiguousarray(values)
+    move_back(stored, off.rows, off.columns, rows.start, columns.start, rows.step, out)
     return out
+
+
+def _points_of(shape: tuple[int, int], rule: Registration, corner: Corner | None) -> _Points:
+    """Points of the grid at which pictures are measured, but for those on the picture's edge."""
+    begin = Corner(row=0, column=0) if corner is None else corner
+    rows, columns = (
+        range(1 + (-first - 1) % rule.step_px, size - 1, rule.step_px)
+        for first, size in zip((begin.row, begin.column), shape, strict=True)
+    )
+    return _Points(rows=rows, columns=columns)
 
 
 def _predictions(observation: Observation, stream: StreamModel, baselines: xr.Dataset) -> Predictions:
@@ -190,24 +220,18 @@ def _predictions(observation: Observation, stream: StreamModel, baselines: xr.Da
 
 
 def _step(
-    observation: Observation,
-    predictions: Predictions,
-    rule: Registration,
-    corner: Corner | None,
+    moved: Mapping[str, np.ndarray], points: _Points, predictions: Predictions, rule: Registration
 ) -> Displacement | None:
-    """One round of least squares."""
-    begin = Corner(row=0, column=0) if corner is None else corner
-    step = rule.step_px
-    (before_row, row, after_row), (before_column, column, after_column) = (
-        [slice(1 + (-first - 1) % step + side, size - 1 + side, step) for side in (-1, 0, 1)]
-        for first, size in zip((begin.row, begin.column), observation.shape, strict=True)
-    )
-    here = row, column
-    north, south = (before_row, column), (after_row, column)
-    west, east = (row, before_column), (row, after_column)
+    """One round of least squares.
+
+    moved: stored values of the points by index, int16.
+    """
+    here = points.next_to(0, 0)
+    north, south = points.next_to(-1, 0), points.next_to(1, 0)
+    west, east = points.next_to(0, -1), points.next_to(0, 1)
     normal, right, count = np.zeros((2, 2)), np.zeros(2), 0
     for name, (predicted, sigma) in predictions.items():
-        stored, spread = observation.values[name][here], sigma[here]
+        stored, spread = moved[name], sigma[here]
         residual = stored.astype(np.float32) - predicted[here]
         chosen = (stored != NODATA) & (spread > 0) & (np.abs(residual) < _FAR_SIGMAS * spread)
         for side in (north, south, west, east):

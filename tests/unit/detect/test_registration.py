@@ -82,15 +82,17 @@ def moved_by_scipy(stored, south, east):
 
 
 @pytest.mark.parametrize("off", [(0.0, 0.0), (1.0, -2.0), (0.5, -0.5), (1e-9, -1e-9), (40.0, 0.0), None])
-def test_the_kernel_moves_a_picture_to_the_bits_of_scipy(off):
+def test_the_kernel_moves_any_points_of_a_picture_to_the_bits_of_scipy(off):
     rng = np.random.default_rng(12)
     for shape in [(1, 1), (1, 9), (2, 2), (23, 31)] * 8:
+        row, column, step = (int(number) for number in rng.integers((0, 0, 1), (*shape, 4)))
         stored = rng.integers(-32767, 32768, shape).astype(np.int16)
         stored[rng.random(shape) < rng.random()] = NODATA
         south, east = rng.normal(0, 2, 2) if off is None else off
-        out = np.empty(shape, np.int16)
-        move_back(stored, south, east, out)
-        np.testing.assert_array_equal(out, moved_by_scipy(stored, south, east))
+        expected = moved_by_scipy(stored, south, east)[row::step, column::step]
+        out = np.empty(expected.shape, np.int16)
+        move_back(stored, south, east, row, column, step, out)
+        np.testing.assert_array_equal(out, expected)
 
 
 def test_a_picture_in_its_place_is_left_as_it_is_and_one_far_off_is_not_used():

@@ -21,27 +21,35 @@ def _between(at: float, size: int) -> tuple[int, float, float]:
     return int(before), weight, 1.0 - weight
 
 
-@nb.njit("void(int16[:, ::1], float64, float64, int16[:, ::1])", nogil=True, cache=True)
-def move_back(stored: np.ndarray, south: float, east: float, out: np.ndarray) -> None:
-    """Values (y, x) of a picture that lies so many pixels south and east of its place, in their place, into
-    out, bilinear.
+@nb.njit("void(int16[:, ::1], float64, float64, int64, int64, int64, int16[:, ::1])", nogil=True, cache=True)
+def move_back(
+    stored: np.ndarray,
+    south: float,
+    east: float,
+    first_row: int,
+    first_column: int,
+    step: int,
+    out: np.ndarray,
+) -> None:
+    """Values (y, x) of a picture that lies so many pixels south and east of its place, in their place,
+    bilinear: of every `step`-th row and column from the first ones on, into out.
 
     Only pixels that were seen have weight. A pixel of which less than half was seen, or that lies beyond the
     outer ones of the picture, is `NODATA`. Sums are float64 in order of rows and rounded to float32 before
     they are divided, which gives the bits of `scipy.ndimage.shift` (order 1, mode constant) of what was seen
     and of its values.
 
-    stored, out: int16, of one shape.
+    stored, out: int16.
     """
     rows, columns = stored.shape
-    for row in range(rows):
-        upper, of_upper, of_lower = _between(row + south, rows)
+    for row in range(out.shape[0]):
+        upper, of_upper, of_lower = _between(first_row + row * step + south, rows)
         if upper < 0:
             out[row] = _NODATA
             continue
         above, below = stored[upper], stored[min(upper + 1, rows - 1)]
-        for column in range(columns):
-            left, of_left, of_right = _between(column + east, columns)
+        for column in range(out.shape[1]):
+            left, of_left, of_right = _between(first_column + column * step + east, columns)
             if left < 0:
                 out[row, column] = _NODATA
                 continue
