@@ -1,7 +1,7 @@
 """Four ways to count ground that lies under several rights: exclusive, inclusive, fractional, combination."""
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -114,32 +114,21 @@ def account(
         raise TableError("unknown clock", got=clock, needed=CLOCKS)
     counted = tuple(one for one in scale.counted(over) if not only or one in only)
     rank = register.rights["type"].map({name: index for index, name in enumerate(counted)})
-    known = rank.notna().to_numpy()
-    ranks = rank.fillna(0).to_numpy(np.int64)
-    members = pieces.members[known[pieces.members["right"].to_numpy()]]
-    count = len(pieces)
-    column = "today" if clock == "today" else "at_loss"
-    weights = [_weights(members, column, ranks, count, accounting)]
-    if clock == "at-loss":
-        doubtful = _doubtful(members, pieces)
-        some = members[doubtful[members["piece"].to_numpy()]]
-        weights += [_weights(some, other, ranks, count, accounting) for other in pieces.other_days]
-        weights[1:] = [other[doubtful[other["piece"].to_numpy()]] for other in weights[1:]]
-        table = _merged(weights, doubtful)
-    else:
-        table = weights[0].assign(weight_lo=weights[0]["weight"], weight_hi=weights[0]["weight"])
-    table = table.sort_values(["piece", "key"]).reset_index(drop=True)
-    labels, validity = _labels(table["key"], counted, accounting, class_of_nothing(register, counted))
-    table["class"], table["validity"] = labels, validity
-    return table[["piece", "class", "validity", "weight", "weight_lo", "weight_hi"]]
-
-
-def _doubtful(members: pd.DataFrame, pieces: Pieces) -> np.ndarray:
-    """Whether any of the members was in another state on another possible day of the loss; bool (piece,)."""
-    changes = members[list(pieces.other_days)].ne(members["at_loss"], axis=0).any(axis=1).to_numpy()
-    found = np.zeros(len(pieces), bool)
-    found[members["piece"].to_numpy()[changes]] = True
-    return found
+    members = pieces.members
+    right = members["right"].to_numpy()
+    kept = rank.notna().to_numpy()[right]
+    rights = _Over(
+        piece=members["piece"].to_numpy(np.int64)[kept],
+        rank=rank.fillna(0).to_numpy(np.int64)[right[kept]],
+        pieces=len(pieces),
+        ranks=len(counted),
+    )
+    days = ("today",) if clock == "today" else ("at_loss", *pieces.other_days)
+    states = [members[day].to_numpy()[kept] for day in days]
+    rows = _over_days(rights, states, accounting)
+    labels, validity = _labels(rows["key"], counted, accounting, class_of_nothing(register, counted))
+    weights = {name: rows[name] for name in ("weight", "weight_lo", "weight_hi")}
+    return pd.DataFrame({"piece": rows["piece"], "class": labels, "validity": validity, **weights})
 
 
 def with_classes_joined(rows: pd.DataFrame) -> pd.DataFrame:
@@ -165,54 +154,83 @@ def class_of_nothing(register: Register, counted: Collection[str]) -> str:
     return OUTSIDE if register.types_present() & set(counted) else NOT_KNOWN
 
 
-def _weights(
-    members: pd.DataFrame, column: str, ranks: np.ndarray, count: int, accounting: str
-) -> pd.DataFrame:
-    """piece, key, weight.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Over:
+    """Rights of the types that are counted, each over one piece."""
+
+    piece: np.ndarray
+    """(n,) int64."""
+    rank: np.ndarray
+    """Of the right's type among those counted, (n,) int64."""
+    pieces: int
+    """How many pieces there are."""
+    ranks: int
+    """How many types are counted."""
+
+
+def _over_days(over: _Over, states: Sequence[np.ndarray], accounting: str) -> dict[str, np.ndarray]:
+    """piece, key (see `_weights`) and weight of the first day, sorted, and of pieces over which a right has
+    another state on one of the others the least and the most weight of all days.
+
+    states: of each right on each day, (n,).
+    """
+    doubtful = np.zeros(over.pieces, bool)
+    for other in states[1:]:
+        doubtful[over.piece[other != states[0]]] = True
+    some = doubtful[over.piece]
+    part = replace(over, piece=over.piece[some], rank=over.rank[some])
+    piece, key, weight = _weights(over, states[0], accounting)
+    sure = ~doubtful[piece]
+    others = [_weights(part, state[some], accounting) for state in states]
+    pairs = np.concatenate([np.stack([piece, key], axis=1) for piece, key, _ in others])
+    unsure = doubtful[pairs[:, 0]]
+    pairs, at = np.unique(pairs[unsure], axis=0, return_inverse=True)
+    by_day = np.zeros((len(states), len(pairs)))
+    day = np.repeat(np.arange(len(states)), [len(weight) for _, _, weight in others])
+    by_day[day[unsure], at.ravel()] = np.concatenate([weight for _, _, weight in others])[unsure]
+    found = {
+        "piece": np.concatenate([piece[sure], pairs[:, 0]]),
+        "key": np.concatenate([key[sure], pairs[:, 1]]),
+        "weight": np.concatenate([weight[sure], by_day[0]]),
+        "weight_lo": np.concatenate([weight[sure], by_day.min(axis=0)]),
+        "weight_hi": np.concatenate([weight[sure], by_day.max(axis=0)]),
+    }
+    order = np.lexsort((found["key"], found["piece"]))
+    return {name: values[order] for name, values in found.items()}
+
+
+def _weights(over: _Over, state: np.ndarray, accounting: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """piece, key, weight; each piece has a row.
 
     A key is 2 x rank + (validity unknown); that of a combination has the bits of its keys; outside is -1.
+
+    state: of each right on a day, (n,).
     """
-    state = members[column].to_numpy()
     seen = state != NOT_IN_FORCE
-    piece = members["piece"].to_numpy(np.int64)[seen]
-    key = 2 * ranks[members["right"].to_numpy()[seen]] + (state[seen] == UNKNOWN)
+    piece = over.piece[seen]
+    key = 2 * over.rank[seen] + (state[seen] == UNKNOWN)
     if accounting == "combination":
-        bits = np.zeros(count, np.int64)
+        bits = np.zeros(over.pieces, np.int64)
         np.bitwise_or.at(bits, piece, np.left_shift(np.int64(1), key))
-        return pd.DataFrame({"piece": np.arange(count), "key": np.where(bits == 0, -1, bits), "weight": 1.0})
-    per_piece = np.bincount(piece, minlength=count)
+        return np.arange(over.pieces), np.where(bits == 0, -1, bits), np.ones(over.pieces)
+    per_piece = np.bincount(piece, minlength=over.pieces)
     uncovered = np.flatnonzero(per_piece == 0)
     if accounting == "exclusive":
-        first = np.full(count, np.iinfo(np.int64).max)
+        first = np.full(over.pieces, np.iinfo(np.int64).max)
         np.minimum.at(first, piece, key)
         first[uncovered] = -1
-        return pd.DataFrame({"piece": np.arange(count), "key": first, "weight": 1.0})
+        return np.arange(over.pieces), first, np.ones(over.pieces)
     weight = 1.0 / per_piece[piece] if accounting == "fractional" else np.ones(len(piece))
-    rows = pd.DataFrame(
-        {
-            "piece": np.concatenate([piece, uncovered]),
-            "key": np.concatenate([key, np.full(len(uncovered), -1)]),
-            "weight": np.concatenate([weight, np.ones(len(uncovered))]),
-        }
-    )
-    how = "sum" if accounting == "fractional" else "max"
-    return rows.groupby(["piece", "key"], as_index=False).agg({"weight": how})
-
-
-def _merged(weights: list[pd.DataFrame], doubtful: np.ndarray) -> pd.DataFrame:
-    sure = weights[0][~doubtful[weights[0]["piece"].to_numpy()]]
-    sure = sure.assign(weight_lo=sure["weight"], weight_hi=sure["weight"])
-    if not doubtful.any():
-        return sure
-    weights = [weights[0][doubtful[weights[0]["piece"].to_numpy()]], *weights[1:]]
-    sides = [one.set_index(["piece", "key"])["weight"].rename(str(side)) for side, one in enumerate(weights)]
-    wide = pd.concat(sides, axis=1).fillna(0.0)
-    unsure = pd.DataFrame({"weight": wide["0"], "weight_lo": wide.min(axis=1), "weight_hi": wide.max(axis=1)})
-    return pd.concat([sure, unsure.reset_index()], ignore_index=True)
+    width = 2 * over.ranks + 1
+    code = np.concatenate([piece * width + key + 1, uncovered * width])
+    rows = pd.Series(np.concatenate([weight, np.ones(len(uncovered))])).groupby(code)
+    added = rows.sum() if accounting == "fractional" else rows.max()
+    piece, key = np.divmod(added.index.to_numpy(), width)
+    return piece, key - 1, added.to_numpy()
 
 
 def _labels(
-    keys: pd.Series, counted: tuple[str, ...], accounting: str, nothing: str
+    keys: np.ndarray, counted: tuple[str, ...], accounting: str, nothing: str
 ) -> tuple[np.ndarray, np.ndarray]:
     codes, found = pd.factorize(keys)
     labels, validity = [], []

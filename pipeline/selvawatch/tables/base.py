@@ -420,20 +420,26 @@ def added(
         "loss_undated": (dating_of(frame) == UNDATED).astype(np.float64),
     }
     ha, lo, hi = (np.asarray(frame[name], np.float64) for name in ("ha", "ha_lo", "ha_hi"))
-    table = rows[[key for key in keys]].copy()
-    for name in reversed(options.by):
-        if name not in table:
-            shown = rows[name].to_numpy() if name in rows else dimension(inputs, name)[piece]
-            table.insert(0, name, shown)
     weight = np.asarray(rows["weight"], np.float64)
-    for name, share in part.items():
-        table[name] = weight * (ha * share)[piece]
-    table[PROVISIONAL] = weight * frame[PROVISIONAL].to_numpy(np.float64)[piece]
-    table["ha"] = table[options.measure]
-    table["ha_lo"] = rows["weight_lo"].to_numpy() * (lo * part[options.measure])[piece]
-    table["ha_hi"] = rows["weight_hi"].to_numpy() * (hi * part[options.measure])[piece]
-    table["event"] = frame["event_id"].to_numpy(object)[piece]
-    table.loc[~(weight > 0), "event"] = None
+    parts = {name: weight * (ha * share)[piece] for name, share in part.items()}
+    measured = part[options.measure]
+    dimensions = {
+        name: rows[name].to_numpy() if name in rows else dimension(inputs, name)[piece]
+        for name in options.by
+        if name not in keys
+    }
+    table = pd.DataFrame(
+        {
+            **dimensions,
+            **{key: rows[key].array for key in keys},
+            **parts,
+            PROVISIONAL: weight * frame[PROVISIONAL].to_numpy(np.float64)[piece],
+            "ha": parts[options.measure],
+            "ha_lo": rows["weight_lo"].to_numpy() * (lo * measured)[piece],
+            "ha_hi": rows["weight_hi"].to_numpy() * (hi * measured)[piece],
+            "event": np.where(weight > 0, frame["event_id"].to_numpy(object)[piece], None),
+        }
+    )
     groups = [*[name for name in options.by if name not in keys], *keys]
     sums = ["ha", "ha_lo", "ha_hi", *part, PROVISIONAL]
     if not groups:

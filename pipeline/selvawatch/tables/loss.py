@@ -137,7 +137,8 @@ def _by_class(inputs: TableInputs, options: TableOptions, *, over: str) -> pd.Da
     table = with_every_step(table, inputs, options)
     counted = scale_of(inputs, options).counted(over)
     if not options.by:
-        shown = [one for one in counted if one in types_shown(inputs)]
+        present = types_shown(inputs)
+        shown = [one for one in counted if one in present]
         table = _with_absent(table, shown, class_of_nothing(inputs.register, counted), options)
     table = _ordered(table, options.by, {"class": [*counted, OUTSIDE]})
     additive = ADDITIVE[options.accounting]
@@ -179,17 +180,18 @@ def _with_absent(table: pd.DataFrame, types: list[str], nothing: str, options: T
     if options.accounting == "combination":
         types = []
     here = set(table["class"])
-    rows = [{"class": one, "validity": "in_force"} for one in types if one not in here]
+    rows = [(one, "in_force") for one in types if one not in here]
     if nothing not in here:
-        rows.append({"class": nothing, "validity": ""})
-    return _padded(table, pd.DataFrame(rows)) if rows else table
+        rows.append((nothing, ""))
+    return _padded(table, rows) if rows else table
 
 
-def _padded(table: pd.DataFrame, more: pd.DataFrame) -> pd.DataFrame:
-    numbers = [name for name in table.columns if table[name].dtype.kind in "if"]
-    more = more.assign(**dict.fromkeys(numbers, 0))
-    more = more.astype({name: table[name].dtype for name in numbers})
-    return pd.concat([part for part in (table, more) if len(part)], ignore_index=True)[list(table.columns)]
+def _padded(table: pd.DataFrame, labels: Sequence[tuple[str, str]]) -> pd.DataFrame:
+    """The table with a row of zeros for each class and validity."""
+    text = pd.DataFrame(labels, columns=["class", "validity"])
+    zeros = {name: pd.Series(0, text.index, kind) for name, kind in table.dtypes.items() if name not in text}
+    more = pd.DataFrame({**text, **zeros})[list(table.columns)]
+    return pd.concat([part for part in (table, more) if len(part)], ignore_index=True)
 
 
 def _ordered(table: pd.DataFrame, by: Sequence[str], orders: dict[str, list[str]]) -> pd.DataFrame:

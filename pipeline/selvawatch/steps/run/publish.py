@@ -66,6 +66,9 @@ from selvawatch.write.tiers import Gate, Released, apply
 TABLE_NAMES = ("loss_by_type", "loss_by_zone", "loss_by_period")
 """Tables that every run writes."""
 
+_Tables = Mapping[str, Sequence[pd.DataFrame]]
+"""Tables by name, each in all its forms: first that of `TableOptions()`."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _TierContent:
@@ -159,16 +162,17 @@ def publish(
     released = _for_tier(site, content, tier)
     changes, published = _changes(context, content, tier, released)
     files = write_alerts(folder, released.alerts, run.provenance, language("es"))
-    tables = _write_tables(folder / "tables", released.inputs, tier, site, run)
-    bulletin = replace(_bulletin(site, content, tier, released), changes=changes)
+    made = _tables_of(released.inputs)
+    tables = _write_tables(folder / "tables", made, tier, site, run)
+    bulletin = replace(_bulletin(site, content, tier, released, made), changes=changes)
     pages = _write_pages(folder, bulletin)
     _tell_reviews(pages, released.alerts)
     write_published(folder.parent, published, tier)
     write_content(folder.parent, content_to_json(bulletin), pd.DataFrame(released.cells.frame), tier)
     scenes = scenes_behind(context, states, tier)
     products = [
-        Product(id=name, title=title, geometry=content.area, files=made, scenes=scenes)
-        for name, title, made in (
+        Product(id=name, title=title, geometry=content.area, files=of_it, scenes=scenes)
+        for name, title, of_it in (
             ("alerts", "Alerts", files),
             ("tables", "Tables", tables),
             ("bulletin", "Bulletin and map", pages),
@@ -280,8 +284,10 @@ def _for_tier(site: Site, content: RunContent, tier: Tier) -> _TierContent:
     )
 
 
-def _bulletin(site: Site, content: RunContent, tier: Tier, released: _TierContent) -> Bulletin:
-    """What the bulletin and the map of a tier are made of."""
+def _bulletin(
+    site: Site, content: RunContent, tier: Tier, released: _TierContent, tables: _Tables
+) -> Bulletin:
+    """What the bulletin and the map of a tier are made of; of its tables the first of each name."""
     rule, run = site.config.tiers, content.runs[tier]
     day, zones = run.data_day, released.zones
     titles = _period_titles(site)
@@ -292,7 +298,7 @@ def _bulletin(site: Site, content: RunContent, tier: Tier, released: _TierConten
         area=content.area,
         alerts=released.alerts,
         headline=released.headline,
-        tables=tuple(loss_table(name, _build(released.inputs, name), titles) for name in TABLE_NAMES),
+        tables=tuple(loss_table(name, tables[name][0], titles) for name in TABLE_NAMES),
         coverage=content.coverage,
         layers=_vintages(zones, day, site.tables.old_layer_days),
         pictures=content.pictures if tier is Tier.RESTRICTED else {},
@@ -346,16 +352,23 @@ def _picture_products(folder: Path, alerts: Released, content: RunContent) -> li
     return [Product(id="pictures", title="Pictures", geometry=content.area, files=files)]
 
 
-def _write_tables(folder: Path, inputs: TableInputs, tier: Tier, site: Site, run: Run) -> dict[str, Path]:
-    """Every table in all accountings and on both clocks, as Parquet and CSV, and their dictionary."""
-    files: dict[str, Path] = {}
-    kinds: list[Table] = []
-    for name in TABLE_NAMES:
-        parts = [
-            _build(inputs, name, accounting=accounting, clock=clock)
+def _tables_of(inputs: TableInputs) -> _Tables:
+    """Every table in all accountings and on both clocks."""
+    return {
+        name: [
+            registry.build(name, inputs, TableOptions(accounting=accounting, clock=clock))
             for accounting in (ACCOUNTINGS if name != "loss_by_period" else ("exclusive",))
             for clock in (CLOCKS if name != "loss_by_period" else ("at-loss",))
         ]
+        for name in TABLE_NAMES
+    }
+
+
+def _write_tables(folder: Path, tables: _Tables, tier: Tier, site: Site, run: Run) -> dict[str, Path]:
+    """Tables as Parquet and CSV, a file for all forms of each, and their dictionary."""
+    files: dict[str, Path] = {}
+    kinds: list[Table] = []
+    for name, parts in tables.items():
         frame = with_spanish(pd.concat(parts, ignore_index=True))
         frame.insert(0, LOSS_PRODUCT.name, site.detections_label)
         spec = registry.TABLES[name]
@@ -371,12 +384,6 @@ def _write_tables(folder: Path, inputs: TableInputs, tier: Tier, site: Site, run
         kinds.append(kind)
     files["dictionary"] = write_dictionary(folder / "diccionario.csv", (ALERTS, *kinds))
     return files
-
-
-def _build(
-    inputs: TableInputs, name: str, accounting: str = "exclusive", clock: str = "at-loss"
-) -> pd.DataFrame:
-    return registry.build(name, inputs, TableOptions(accounting=accounting, clock=clock))
 
 
 def _tile_product(context: RunContext, folder: Path, state: TileState, run: Run) -> Product:
