@@ -42,19 +42,12 @@ UNREAD_SHOWN = 8
 
 def html(content: Bulletin, lang: Language) -> str:
     """The bulletin as one HTML page that loads nothing; under 100 kB without its pictures."""
-    style = packaged_file("templates", "bulletin.css")
-    values = page_values(content, alert_views(content, lang), lang)
-    values |= {"style": style, "policy": policy((style,)), "map": area_map(content, values["alerts"], lang)}
-    return environment(lang.code).get_template("bulletin.html.j2").render(values)
+    return _html(content, page_values(content, alert_views(content, lang), lang), lang)
 
 
 def text(content: Bulletin, lang: Language) -> str:
     """The bulletin as plain text."""
-    return (
-        environment(lang.code, escape=False)
-        .get_template("bulletin.txt.j2")
-        .render(page_values(content, alert_views(content, lang), lang))
-    )
+    return _text(page_values(content, alert_views(content, lang), lang), lang)
 
 
 def message(content: Bulletin, lang: Language) -> str:
@@ -63,7 +56,21 @@ def message(content: Bulletin, lang: Language) -> str:
     The largest confirmed mines come first, then the alerts by rank, each with its code and what decides who
     goes.
     """
-    views, known = {view.key: view for view in alert_views(content, lang)}, facts(content, lang)
+    return _message(content, alert_views(content, lang), lang)
+
+
+def _html(content: Bulletin, values: Mapping[str, Any], lang: Language) -> str:
+    style = packaged_file("templates", "bulletin.css")
+    of_page = {"style": style, "policy": policy((style,)), "map": area_map(content, values["alerts"], lang)}
+    return environment(lang.code).get_template("bulletin.html.j2").render({**values, **of_page})
+
+
+def _text(values: Mapping[str, Any], lang: Language) -> str:
+    return environment(lang.code, escape=False).get_template("bulletin.txt.j2").render(values)
+
+
+def _message(content: Bulletin, alerts: Sequence[AlertView], lang: Language) -> str:
+    views, known = {view.key: view for view in alerts}, facts(content, lang)
     head = [f"selvawatch · {single_line(content.area_title, 40)} · {known['since']} – {known['until']}"]
     head += short_alarms(content, lang)
     if is_nothing(content):
@@ -110,10 +117,12 @@ def write_bulletin(folder: Path, content: Bulletin, stem: str = "bulletin") -> d
     paths = {}
     for code in LOCALES:
         lang = language(code)
+        views = alert_views(content, lang)
+        values = page_values(content, views, lang)
         for kind, suffix, made in (
-            ("html", ".html", html(content, lang)),
-            ("txt", ".txt", text(content, lang)),
-            ("message", "-message.txt", message(content, lang)),
+            ("html", ".html", _html(content, values, lang)),
+            ("txt", ".txt", _text(values, lang)),
+            ("message", "-message.txt", _message(content, views, lang)),
         ):
             paths[f"{code}.{kind}"] = write_text(folder / f"{stem}-{code}{suffix}", made)
     return paths
