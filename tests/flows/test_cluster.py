@@ -1,5 +1,6 @@
 """Tiles of a run on a real dask cluster on loopback: the same bytes, and failures that stop nothing else."""
 
+import datetime as dt
 import os
 import subprocess
 import sys
@@ -18,7 +19,7 @@ from selvawatch.store.run_plan import RunPlan
 
 pytestmark = pytest.mark.slow
 
-MIDWAY = "2024-04-30"
+EARLY, MIDWAY = "2024-02-10", "2024-04-30"
 
 
 @pytest.fixture(scope="module")
@@ -50,13 +51,14 @@ def test_a_cluster_makes_the_same_bytes(cluster, small_run, tmp_path):
 def test_a_tile_that_fails_on_the_cluster_stops_no_other(
     cluster, small_archive, small_plan, small_run, small_tile, tmp_path
 ):
-    site, tiles = small_site.lay_halves(tmp_path / "site", small_archive, small_plan, small_tile)
+    plan = replace(small_plan, first_day=dt.date(2023, 9, 1))
+    site, tiles = small_site.lay_halves(tmp_path / "site", small_archive, plan, small_tile)
     place = replace(small_run, site=site, store=tmp_path / "store")
     place.opened.ledger.create()
     blocked = place.store / "observations" / tiles[1]
     blocked.parent.mkdir(parents=True)
     blocked.write_text("a file where a folder should be")
-    report = run_on(cluster, place, MIDWAY)
+    report = run_on(cluster, place, EARLY)
     assert set(report.failed) == {tiles[1]}
     assert set(place.opened.ledger.tiles()) == set(tiles) - {tiles[1]}
 
