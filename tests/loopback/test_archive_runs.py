@@ -11,6 +11,8 @@ from selvawatch.core.status import Status
 from selvawatch.prepare.observation_files import read_observation
 from selvawatch.web import retry
 
+pytestmark = pytest.mark.slow
+
 UNTIL = "2024-05-15"
 MONITORED = "2024-01-01"
 OPTICAL = "sentinel-2=earth-search+planetary-computer"

@@ -21,6 +21,8 @@ from selvawatch.store.run_files import read_tracked
 from selvawatch.store.tile_state import current_state, open_layers
 from small_site import AREA, lay_site
 
+pytestmark = pytest.mark.slow
+
 EVERYWHERE = shapely.box(-75, -20, -60, 0)
 UNTIL = "2024-06-15"
 OPTICAL = ("sentinel-2", "landsat")

@@ -12,6 +12,8 @@ from selvawatch.core.tier import Tier
 from selvawatch.store.run_files import read_tracked
 from small_site import Place
 
+pytestmark = pytest.mark.slow
+
 DELAY = 60
 PUBLISHED = ["version", "change", "alert_id", "score", "rank", "rank_reasons"]
 """Columns that tell of what was published before."""

@@ -14,6 +14,8 @@ from selvawatch.store.folders import Store
 from selvawatch.store.run_files import read_tracked
 from withheld_pairs import Pair, Pixel
 
+pytestmark = pytest.mark.slow
+
 TABLES = ("loss_by_right",)
 
 
