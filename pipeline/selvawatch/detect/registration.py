@@ -112,7 +112,7 @@ def _refined(
     """The displacement by least squares, from one that it begins with; None where forest shows too little."""
     found, points = begin, _points_of(observation.shape, rule, corner)
     for _ in range(_ROUNDS):
-        moved = {name: _in_place(values, found, points) for name, values in observation.values.items()}
+        moved = {name: _shifted(values, found, points) for name, values in observation.values.items()}
         step = _step(moved, points, predictions, rule)
         if step is None:
             return None
@@ -180,11 +180,11 @@ def moved_back(observation: Observation, off: Displacement) -> Observation:
     points = _Points(rows=range(observation.shape[0]), columns=range(observation.shape[1]))
     return replace(
         observation,
-        values={name: _in_place(values, off, points) for name, values in observation.values.items()},
+        values={name: _shifted(values, off, points) for name, values in observation.values.items()},
     )
 
 
-def _in_place(values: np.ndarray, off: Displacement, points: _Points) -> np.ndarray:
+def _shifted(values: np.ndarray, off: Displacement, points: _Points) -> np.ndarray:
     """Values (y, x) moved back to their place, at some points alone."""
     rows, columns = points.rows, points.columns
     out = np.empty((len(rows), len(columns)), np.int16)
