@@ -19,6 +19,7 @@ from selvawatch.attribute.roads import road_kilometres
 from selvawatch.attribute.rules import Rules
 from selvawatch.core.settings import load
 from selvawatch.errors import SiteError, StoreError
+from selvawatch.prepare.ingest import SceneRecord
 from selvawatch.register.entries import LayerEntry, RoadMark
 from selvawatch.register.manifest import Manifest, Snapshot, no_references, read_register
 from selvawatch.steps.run.alert_evidence import with_evidence
@@ -290,9 +291,10 @@ def small_site_states():
 
     def seen(day, **rest):
         plain = {"scene_id": f"s{day}", "day": start + day, "state": "read", "clear_share": 0.5}
-        return SimpleNamespace(**{**plain, **rest})
+        return SceneRecord(sensor="sentinel-2", stream="sentinel-2", **{**plain, **rest})
 
-    rows = [seen(5), seen(20), seen(15), seen(17, state="unreadable"), seen(18, clear_share=0.0), seen(40)]
+    rows = [seen(5), seen(20), seen(15), seen(17, state="unreadable"), seen(18, clear_share=0.0)]
+    rows += [seen(19, reason="displaced:9.10"), seen(40)]
     says = SimpleNamespace(tile=tile.id, scene_records=tuple(rows))
     day = pd.Timestamp(2025, 6, 1)
     alerts = events([square(0)], onset_earliest=day + pd.Timedelta(days=10)).assign(
