@@ -85,7 +85,7 @@ def test_a_history_that_swings_over_the_whole_type_is_not_monitored(swing):
 @pytest.mark.parametrize(("end", "total", "status"), [(32_767, 0, 0), (-32_767, 255, 2)])
 def test_looks_at_an_end_of_their_type_are_bounded_not_wrapped(end, total, status):
     baselines = quiet_baselines((1, 1))
-    observations = [observation(START + 5 * n, ndvi=end, nbr=end, mndwi=end) for n in range(30)]
+    observations = [observation(START + 5 * n, ndvi=end, nbr=end, mndwi=-end) for n in range(30)]
     state = fusion.advance(
         MODEL, baselines, fusion.start(MODEL, monitored((1, 1)), resolution=None), observations
     )
