@@ -279,5 +279,15 @@ def test_an_observation_of_another_shape_or_scale_is_refused():
 
 
 def test_an_observation_without_an_index_that_counts_says_nothing():
-    said = EvidenceRule(MODEL, quiet_baselines((1, 1))).of_day([observation(19_000, ndvi=None, nbr=None)])
-    assert said[0, 0] == NODATA
+    def said(counts):
+        model = replace(MODEL, streams=tuple(with_water(stream, counts) for stream in MODEL.streams))
+        return EvidenceRule(model, quiet_baselines((1, 1))).of_day([observation(19_000, ndvi=None, nbr=None)])
+
+    assert said(counts=False)[0, 0] == NODATA
+    assert said(counts=True)[0, 0] < 0
+
+
+def with_water(stream, counts):
+    """The stream whose MNDWI speaks for loss, or is held against haze alone."""
+    indices = [replace(one, counts=counts if one.index == "mndwi" else one.counts) for one in stream.indices]
+    return replace(stream, indices=tuple(indices))
