@@ -197,7 +197,7 @@ EVENTS = Table(
         column(
             "ha_subpixel",
             "float",
-            "Area by the share of each pixel that was lost, those of the rim with little too; empty:"
+            "Area with the rim's pixels by the share of them that was lost, also where little; empty:"
             " withdrawn, or too little measured.",
             unit="ha",
             nullable=True,

@@ -238,6 +238,12 @@ def test_haze_alone_is_not_even_provisional():
     assert pixel(run([observation(START, **HAZE)]))["status"] == Status.NONE
 
 
+def test_water_that_the_water_index_alone_shows_is_confirmed_on_the_eighth_day_and_not_before():
+    flood = [observation(START + 5 * number, mndwi=-1500) for number in range(8)]
+    assert pixel(run(flood[:7]))["status"] == Status.PROVISIONAL
+    assert pixel(run(flood))["confirmed_on"] == flood[-1].day
+
+
 def test_radar_that_sees_forest_does_not_stop_optical():
     observations = []
     for number in range(6):

@@ -27,6 +27,14 @@ def test_a_rim_counts_by_its_fall_whether_it_is_part_of_the_outline_or_not():
     assert row["ha_subpixel"] / row["ha"] == pytest.approx((9 + 4 * 0.75 + 3 * 0.25) / 13)
 
 
+def test_a_pixel_within_counts_whole_whatever_it_became_and_one_of_the_rim_does_not():
+    fall = np.full((4, 4), 0.6, np.float32)
+    fall[1:3, 1:3] = 0.45
+    assert event(fall)["ha_subpixel"] / event(fall)["ha"] == pytest.approx(1.0)
+    fall[0, :] = 0.45
+    assert event(fall)["ha_subpixel"] / event(fall)["ha"] == pytest.approx((12 + 4 * 0.75) / 16)
+
+
 def test_a_pixel_that_fell_no_more_than_noise_counts_nothing():
     fall = np.full((4, 4), 0.6, np.float32)
     fall[0, :] = 0.09

@@ -34,5 +34,9 @@ SCENE_REASONS: Mapping[str, str] = {
 `tile-failed` is said of a tile, in bulletins.
 """
 
-UNUSED = ("track", "displaced")
+TRACK = "track"
+"""Of a scene that is read and kept, and not used, for its track has no level yet."""
+OFF_PLACE = "displaced"
+"""Of a scene that is read and not used, for it lies too far off: `displaced:2.41`."""
+UNUSED = (TRACK, OFF_PLACE)
 """Codes of scenes that are read and whose values are in no sum."""

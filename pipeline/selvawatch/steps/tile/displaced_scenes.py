@@ -5,11 +5,10 @@ from dataclasses import replace
 
 from selvawatch.detect.registration import Displaced
 from selvawatch.prepare.ingest import SceneRecord
+from selvawatch.sources.sensors.reasons import OFF_PLACE
 
 MOVED = "moved"
 """Reason code of a scene whose observation was moved back to its place, by so many pixels: `moved:0.62`."""
-OFF_PLACE = "displaced"
-"""Reason code of a scene that is read and not used, for it lies too far off: `displaced:2.41`."""
 
 
 def with_displaced(

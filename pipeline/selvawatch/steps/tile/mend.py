@@ -7,9 +7,9 @@ from selvawatch.core.grid import Tile
 from selvawatch.errors import DamagedError, StackError
 from selvawatch.prepare.ingest import SceneRecord
 from selvawatch.prepare.observation_keys import observation_keys
+from selvawatch.sources.sensors.reasons import TRACK
 from selvawatch.steps.tile.baseline import TileBaseline, baseline_name, baseline_rule_of, fit_baseline
 from selvawatch.steps.tile.state import advance_state, state_name
-from selvawatch.steps.tile.track_records import TRACK
 from selvawatch.store.contents import ACCUMULATORS, RECENT
 from selvawatch.store.ledger import TileRow
 from selvawatch.store.run_plan import RunContext

@@ -10,10 +10,8 @@ from selvawatch.detect.track_levels import Levels, TrackLevels
 from selvawatch.prepare.ingest import SceneRecord
 from selvawatch.prepare.observation_files import observation_path, read_observation
 from selvawatch.prepare.observation_keys import ObservationKey
+from selvawatch.sources.sensors.reasons import TRACK
 from selvawatch.store.run_plan import RunContext
-
-TRACK = "track"
-"""Reason code of a scene that is read and kept, and not used, for its track has no level yet."""
 
 
 def levels_in(baselines: xr.Dataset) -> Levels:
