@@ -189,8 +189,9 @@ class EvidenceRule:
             )
         values = observation.values[index.index]
         rule, reference = index.evidence, math.nan
+        alone = rule.high if rule.alone is None else rule.alone
         temporal = np.array(
-            [rule.gain, rule.centre, rule.low, rule.high, rule.sigma_floor / index.scale], np.float32
+            [rule.gain, rule.centre, rule.low, rule.high, rule.sigma_floor / index.scale, alone], np.float32
         )
         spatial = temporal.copy()
         if index.reference is not None and self._forest is not None and self._falls_back[key]:

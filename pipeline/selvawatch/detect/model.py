@@ -83,12 +83,18 @@ class Evidence:
     """Most that one observation may say for loss, nats."""
     sigma_floor: float
     """Smallest sigma that is believed, in units of the index (dB for radar)."""
+    alone: float | None = None
+    """Most that one observation may say where the indices of its stream before this one were seen and say no
+    more than `low`, nats; None: `high`.
+    """
 
     def __post_init__(self) -> None:
         """Refuse rules that are not monotone or have no room on either side."""
         _need(self.side in ("fall", "rise", "both"), "side", self.side, "fall, rise or both")
         _need(self.gain > 0, "gain", self.gain, "more than 0")
         _need(self.low <= 0 < self.high, "low, high", (self.low, self.high), "low <= 0 < high")
+        if self.alone is not None:
+            _need(self.low <= self.alone <= self.high, "alone", self.alone, "low <= alone <= high")
         _need(self.sigma_floor > 0, "sigma_floor", self.sigma_floor, "more than 0")
 
 

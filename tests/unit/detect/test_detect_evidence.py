@@ -47,7 +47,10 @@ def slow_evidence(day_look, baselines, row, column, level=None):
             departures[index.index] = z
             widths[index.index] = max(sigma, floor / index.scale)
         if index.counts:
-            ratios.append(min(max(gain * (z - centre), rule.low), rule.high))
+            ratio = min(max(gain * (z - centre), rule.low), rule.high)
+            if rule.alone is not None and ratios and max(ratios) <= rule.low:
+                ratio = min(ratio, rule.alone)
+            ratios.append(ratio)
     if not ratios:
         return None
     together = max(ratios)
@@ -193,6 +196,18 @@ def test_haze_says_less_than_soil_and_less_than_a_pond():
     haze = of(ndvi=4000, nbr=4500, mndwi=-1500)
     unknown = of(ndvi=4000, nbr=None, mndwi=None)
     assert soil == pond > unknown > haze > 0
+
+
+def test_a_water_index_speaks_for_loss_only_where_another_index_falls_with_it():
+    def of(ndvi, nbr):
+        return int(evidence(observation(19_000, ndvi=ndvi, nbr=nbr, mndwi=6000))[0, 0])
+
+    # LEVELS less 1.4 sigmas is the least that NDVI says; from 1.6 sigmas on it says more
+    least, falls = LEVELS["ndvi"] - 350, LEVELS["ndvi"] - 400
+    assert of(least, LEVELS["nbr"]) == of(LEVELS["ndvi"], None) == of(None, LEVELS["nbr"]) == -8
+    assert of(falls, LEVELS["nbr"]) > 0
+    assert of(LEVELS["ndvi"], LEVELS["nbr"] - 480) > 0
+    assert of(None, None) > 0
 
 
 def test_a_pixel_says_the_same_among_quiet_pixels_and_among_hazy_ones():

@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from detect_made import START, fused, monitored, observation, quiet_baselines, random_looks
+from detect_made import LEVELS, START, fused, monitored, observation, quiet_baselines, random_looks
 from selvawatch.core.raster_layers import LAYERS
 from selvawatch.core.stack import NODATA
 from selvawatch.core.status import Confidence, Reason, Status
@@ -238,10 +238,19 @@ def test_haze_alone_is_not_even_provisional():
     assert pixel(run([observation(START, **HAZE)]))["status"] == Status.NONE
 
 
-def test_water_that_the_water_index_alone_shows_is_confirmed_on_the_eighth_day_and_not_before():
-    flood = [observation(START + 5 * number, mndwi=-1500) for number in range(8)]
-    assert pixel(run(flood[:7]))["status"] == Status.PROVISIONAL
-    assert pixel(run(flood))["confirmed_on"] == flood[-1].day
+def test_water_under_trees_that_the_water_index_alone_shows_is_never_told_of():
+    flood = [observation(START + 5 * number, mndwi=-1500) for number in range(40)]
+    told = pixel(run(flood))
+    assert (told["status"], told["provisional_on"], told["confirmed_on"]) == (Status.NONE, 0, 0)
+
+
+def test_a_pond_in_part_of_a_pixel_is_confirmed_by_the_water_index_and_a_weak_fall():
+    def confirmed_on(**index):
+        part = {"ndvi": LEVELS["ndvi"] - 500, **index}
+        return pixel(run([observation(START + 5 * number, **part) for number in range(5)]))["confirmed_on"]
+
+    assert confirmed_on(mndwi=-1500) > 0
+    assert confirmed_on() == 0
 
 
 def test_radar_that_sees_forest_does_not_stop_optical():

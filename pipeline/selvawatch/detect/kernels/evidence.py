@@ -98,6 +98,7 @@ def _evidence_kernel(terms: int, spatial_too: bool, added: bool) -> Callable[...
         have = not np.isnan(reference)
         level = reference if have else zero
         gain, centre, low, high, floor = temporal[0], temporal[1], temporal[2], temporal[3], temporal[4]
+        alone = temporal[5]
         gain_s, centre_s, low_s, high_s, floor_s = spatial[0], spatial[1], spatial[2], spatial[3], spatial[4]
         angle = np.zeros(8, np.float32)
         for k in range(terms):
@@ -168,6 +169,11 @@ def _evidence_kernel(terms: int, spatial_too: bool, added: bool) -> Callable[...
             if first_index:
                 for p in range(value.size):
                     lane[p], lane[LANE + p] = empty, unseen
+            if counts and alone < high:
+                for p in range(value.size):
+                    before, ratio = lane[p], ratios[p]
+                    backed = (before > low) | (before == UNKNOWN)
+                    ratios[p] = ratio if backed | (ratio < alone) else alone
             if counts:
                 for p in range(value.size):
                     before, ratio = lane[p], ratios[p]
@@ -228,10 +234,11 @@ def add_index(
 
     sigma > 0: the prediction is terms @ basis; sigma < 0: `reference` (NaN: none today) plus terms @ basis,
     with sigma -sigma, which only the kernel for `spatial_too` reads; 0: no baseline. temporal, spatial: gain,
-    centre, low, high, sigma floor (stored units) of either kind.
+    centre, low, high, sigma floor (stored units) of either kind, then the most that the index may say where
+    those before were seen and say no more than `low`.
 
     values, sigma: (pixels,) int16, stored units, -32768 = not seen; terms: (K, pixels) int16; basis: (K,)
-    float32; temporal, spatial: (5,) float32; lanes: float32 of `scratch(stop - start)`.
+    float32; temporal, spatial: (6,) float32; lanes: float32 of `scratch(stop - start)`.
     """
     _EVIDENCE_KERNELS[basis.size, spatial_too, added](
         values,
