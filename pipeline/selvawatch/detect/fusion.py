@@ -273,7 +273,14 @@ class Steps:
         self._pixels = self._shape[0] * self._shape[1]
         self._distance = support_px(model, float(state.attrs["resolution"]))
         self._limits, self._levels = _units(model)
-        self._shares = np.array([model.rim.least_share, model.promise.least_fall / model.rim.full])
+        self._shares = np.array(
+            [
+                model.rim.least_share,
+                model.promise.least_fall / model.rim.full,
+                model.rim.outside_share,
+                model.rim.outside,
+            ]
+        )
         self._rule = EvidenceRule(model, baselines)
         self._shared = None if rule is None else SharedParts(model, baselines, rule, corner)
         self._slow = None if rule is None else SlowFalls(model, rule, corner, arrays, self._shape)

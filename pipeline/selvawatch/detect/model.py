@@ -356,7 +356,8 @@ class Support:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rim:
-    """When a pixel beside a loss is only its rim: it fell by a small part of what its neighbours fell.
+    """When a pixel beside a loss is only its rim: it fell by a small part of what one neighbour fell, and
+    others hardly fell at all.
 
     A picture that lies off by part of a pixel, or a pixel that is cut in part, shows a neighbour's loss.
     Neighbours are those of `Support`.
@@ -370,12 +371,18 @@ class Rim:
     """Weight of the newest observation in the running fall, 0-1."""
     least_share: float
     """Least share of the largest fall of its neighbours at which a pixel is confirmed, 0-1; 0: always."""
+    outside_share: float
+    """Neighbours that fell by no more than this share of what the pixel fell lie outside the loss, 0-1."""
+    outside: int
+    """Fewest neighbours outside of a rim, 0-8: a weak loss among others as weak has fewer and is none."""
 
     def __post_init__(self) -> None:
         """Refuse shares that are none."""
         _need(self.full > 0, "full", self.full, "more than 0")
         _need(0.02 <= self.weight <= 1, "weight", self.weight, "0.02 to 1")
         _need(0 <= self.least_share < 1, "least_share", self.least_share, "0 to below 1")
+        _need(0 <= self.outside_share < 1, "outside_share", self.outside_share, "0 to below 1")
+        _need(0 <= self.outside <= 8, "outside", self.outside, "0 to 8")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -119,6 +119,23 @@ def test_a_rim_that_fell_by_a_small_part_of_what_it_lies_beside_is_not_confirmed
     assert (layers["status"].to_numpy()[7, 9:23] == Status.CONFIRMED).all() == expected
 
 
+@pytest.mark.parametrize(("reach", "expected"), [(1, False), (4, True)])
+def test_weak_losses_beside_a_strong_one_are_its_rim_only_where_others_stand_beside_them(reach, expected):
+    def cut(day):
+        fall = np.zeros((SIDE, SIDE))
+        if day >= 120:
+            fall[12 - reach : 14 + reach, 12 - reach : 14 + reach] = 0.15
+            fall[12:14, 12:14] = 0.5
+        return fall
+
+    status = after(cut)["status"].to_numpy()
+    assert (status[12:14, 12:14] == Status.CONFIRMED).all()
+    around = np.ones((4, 4), bool)
+    around[1:3, 1:3] = False
+    assert (status[11:15, 11:15][around] == Status.CONFIRMED).all() == expected
+    assert (status[11:15, 11:15][around] == Status.CONFIRMED).any() == expected
+
+
 def test_a_block_of_few_calm_pixels_is_measured_by_all_of_its_forest():
     shape = (64, 64)
     sigma = np.full(shape, 250, np.int16)
