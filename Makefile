@@ -9,7 +9,7 @@ VENV_PACKAGE := { test "$$(id -u)" = 0 && command -v apt-get >/dev/null && apt-g
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_NO_INPUT := 1
 
-.PHONY: demo test kernels lint bench faults spans live schemas picture clean help
+.PHONY: demo test kernels lint bench campaigns faults spans live schemas picture clean help
 
 help:            ## what there is
 	@grep -E '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed 's/:.*##/  /'
@@ -38,7 +38,10 @@ lint: $(STAMP)   ## ruff, mypy, import-linter, deptry
 	$(BIN)/deptry tests tests/support tests/bench tests/faults --exclude "\.venv" --ignore DEP002,DEP004
 
 bench: $(STAMP)  ## speed, as ratios within one run; never part of the tests
-	$(BIN)/python -m pytest tests/bench -m bench --benchmark-columns=min,median,max
+	$(BIN)/python -m pytest tests/bench -m "bench and not campaign" -s --benchmark-columns=min,median,max
+
+campaigns: $(STAMP) ## the detector's and the alerts' figures in the cards, over many areas and worlds; takes some hours
+	$(BIN)/python -m pytest tests/bench -m campaign -s
 
 faults: $(STAMP) ## damages, kills, schedules and what lower tiers are given, in great number; takes some hours
 	$(BIN)/python -m pytest tests/faults -m faults -s

@@ -23,7 +23,7 @@ from selvawatch.events.lineage import trace_events
 from selvawatch.events.linking import event_ids
 from selvawatch.events.patches import EventRule, alert_pixels, with_expired_pixels
 
-pytestmark = pytest.mark.bench
+pytestmark = [pytest.mark.bench, pytest.mark.campaign]
 
 MODELS = Path(__file__).resolve().parents[2] / "models"
 SEEDS = int(os.environ.get("SELVAWATCH_CHANCE_SEEDS", "20"))

@@ -14,7 +14,7 @@ from selvawatch.detect.model import Model
 from selvawatch.prepare.mask import Screening
 from selvawatch.validate.judge_series import LabelChoice, validate_series
 
-pytestmark = pytest.mark.bench
+pytestmark = [pytest.mark.bench, pytest.mark.campaign]
 
 ROOT = Path(__file__).resolve().parents[2]
 SEEDS = range(20, 26)

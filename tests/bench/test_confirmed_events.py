@@ -13,7 +13,7 @@ from selvawatch.core.status import Reason
 from selvawatch.events.detected import Detected, events_of
 from selvawatch.events.patches import alert_pixels, minimum_px
 
-pytestmark = pytest.mark.bench
+pytestmark = [pytest.mark.bench, pytest.mark.campaign]
 
 SEEDS = int(os.environ.get("SELVAWATCH_CONFIRMED_SEEDS", "2"))
 """Areas of 6.6 km2 and one year for each plan."""

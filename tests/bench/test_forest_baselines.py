@@ -38,6 +38,7 @@ def measures(baselines: xr.Dataset) -> dict[str, np.ndarray]:
 
 
 @pytest.mark.bench
+@pytest.mark.campaign
 @pytest.mark.parametrize("seed", SEEDS)
 def test_how_far_baselines_tell_fallow_from_stable_forest(tmp_path: Path, seed: int) -> None:
     make_world(tmp_path, "w", seed, frozenset({"fallow"}))

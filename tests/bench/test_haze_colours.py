@@ -16,7 +16,7 @@ from selvawatch.prepare.mask import Screening
 from selvawatch.validate.judge_raster import validate_cube
 from selvawatch.validate.reference_cube import CubeReading
 
-pytestmark = pytest.mark.bench
+pytestmark = [pytest.mark.bench, pytest.mark.campaign]
 
 ROOT = Path(__file__).resolve().parents[2]
 SEEDS = (231, 232)

@@ -24,7 +24,7 @@ from selvawatch.validate.hectares.hectare_figures import hectare_figures
 from selvawatch.validate.judge_raster import watch_cube
 from selvawatch.validate.reference_cube import CubeReading
 
-pytestmark = pytest.mark.bench
+pytestmark = [pytest.mark.bench, pytest.mark.campaign]
 
 MODELS = Path(__file__).resolve().parents[2] / "models"
 AREAS = int(os.environ.get("SELVAWATCH_INTERVAL_AREAS", "6"))

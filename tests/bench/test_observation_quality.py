@@ -36,7 +36,7 @@ from selvawatch.validate.judge_raster import validate_cube
 from selvawatch.validate.reference_cube import CubeReading
 from selvawatch.validate.series import read_series
 
-pytestmark = pytest.mark.bench
+pytestmark = [pytest.mark.bench, pytest.mark.campaign]
 
 SEED = int(os.environ.get("SELVAWATCH_QUALITY_SEED", "530"))
 WORLD_SEED = int(os.environ.get("SELVAWATCH_QUALITY_WORLD", "221"))

@@ -13,7 +13,7 @@ from simulated_area import Area, plan_of
 from selvawatch.core.status import Status
 from selvawatch.detect.model import Promise
 
-pytestmark = pytest.mark.bench
+pytestmark = [pytest.mark.bench, pytest.mark.campaign]
 
 SEEDS = int(os.environ.get("SELVAWATCH_PROVISIONAL_SEEDS", "2"))
 """Areas of 6.6 km2 and one year for each plan."""

@@ -97,6 +97,7 @@ def peer_cells(judged: list[dict[str, dict[str, float]]]) -> str:
 
 
 @pytest.mark.bench
+@pytest.mark.campaign
 def test_the_detector_in_the_harder_world(tmp_path: Path, peers_python: Path) -> None:
     model = load(Model, ROOT / "models" / "fused.toml")
     shared = load(CommonShift, ROOT / "models" / "common.toml")
