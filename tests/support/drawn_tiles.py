@@ -12,7 +12,14 @@ from selvawatch.events.patches import EventFrame, EventRule
 
 GRID = Grid(crs="EPSG:32719", resolution=10.0, tile_px=16, anchor_x=370_000, anchor_y=8_580_000)
 GROUND = EventFrame(grid=GRID, equal_area=equal_area_crs(-70.2, -12.8), prefix="MDD")
-SHARE = {"loss_looks": 5, "lost_share": 0.5, "core_quantile": 0.75, "bare_fall": 0.65, "least_fall": 0.1}
+SHARE = {
+    "loss_looks": 5,
+    "lost_share": 0.5,
+    "core_quantile": 0.75,
+    "bare_fall": 0.65,
+    "least_fall": 0.1,
+    "measured_share": 0.5,
+}
 RULE = EventRule(min_ha=0.04, onset_gap_days=120, support_ha=0.02, close_after_days=365, **SHARE)
 DAY = 19_000
 TILE = GRID.tile("x0000y0000")

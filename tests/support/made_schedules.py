@@ -26,7 +26,7 @@ TILE = GRID.tile("x0000y0000")
 FRAME = EventFrame(grid=GRID, equal_area=equal_area_crs(-70.2, -12.8), prefix="T")
 RULE = EventRule(
     min_ha=0.06, onset_gap_days=60, support_ha=0.03, close_after_days=100, expire_after_days=6,
-    loss_looks=5, lost_share=0.5, core_quantile=0.75, bare_fall=0.65, least_fall=0.1,
+    loss_looks=5, lost_share=0.5, core_quantile=0.75, bare_fall=0.65, least_fall=0.1, measured_share=0.5,
 )  # fmt: skip
 LIKELY = replace(
     RULE,

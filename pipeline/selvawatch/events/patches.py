@@ -46,6 +46,8 @@ class EventRule:
     """NDVI fall from forest to bare soil: a core of water, which falls further, shuts out no soil."""
     least_fall: float
     """NDVI fall below which a pixel was not lost at all, whatever its core."""
+    measured_share: float
+    """Share of an event's pixels whose falls must be known before they say anything of its hectares."""
     expire_after_days: int = 0
     """Days as provisional after which an unconfirmed pixel is withdrawn; 0, as of old files: never."""
     interval: IntervalRule | None = None
@@ -62,6 +64,8 @@ class EventRule:
                 "need loss_looks >= 1, lost_share 0 to 1, core_quantile between 0 and 1;"
                 f" got {self.loss_looks}, {self.lost_share} and {self.core_quantile}"
             )
+        if not 0 <= self.measured_share <= 1:
+            raise ValueError(f"measured_share is {self.measured_share}, need 0 to 1")
         if not 0 <= self.least_fall <= self.bare_fall:
             raise ValueError(f"need 0 <= least_fall <= bare_fall, got {self.least_fall} and {self.bare_fall}")
         if self.expire_after_days < 0:

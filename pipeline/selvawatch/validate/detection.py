@@ -219,15 +219,17 @@ def with_raised(
     baselines: xr.Dataset,
     reason: xr.DataArray,
     history: Sequence[Observation],
+    last_day: int,
     shared: CommonShift,
     workers: int,
 ) -> xr.Dataset:
-    """Baselines with what is asked more where sums ran high in the history, as a run's; (y, x)."""
+    """Baselines with what is asked more where sums ran high in the history up to its declared last day, as a
+    run's; (y, x).
+    """
     if model.past_runs is None:
         return baselines
     state = start(model, reason, resolution=None)
-    first = history[-1].day - model.past_runs.days if history else 0
-    recent = (one for one in history if one.day > first)
+    recent = (one for one in history if one.day > last_day - model.past_runs.days)
     return baselines.merge(raised_levels(model, baselines, state, recent, rule=shared, workers=workers))
 
 

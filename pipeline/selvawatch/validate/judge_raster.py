@@ -187,7 +187,7 @@ def watch_cube(
     baselines, reason = baselines_of(model, history, shape, forest)
     count = len(history)
     if shared is not None:
-        baselines = with_raised(model, baselines, reason, history, shared, workers)
+        baselines = with_raised(model, baselines, reason, history, cube.history_end, shared, workers)
     lead = [one for one in history if one.day > cube.history_end - model.lead_days]
     history.clear()
     ndvi = NdviKept(OPTICAL_STREAM)

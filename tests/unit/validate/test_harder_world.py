@@ -2,13 +2,17 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import xarray as xr
 from make_world import FACTORS, make_world
 
 from conftest import ROOT
+from detect_made import observation, quiet_baselines
 from selvawatch.core.settings import load
+from selvawatch.core.status import Reason
 from selvawatch.detect.model import Model
 from selvawatch.detect.shift_rule import CommonShift
 from selvawatch.errors import LayerError
+from selvawatch.validate import detection
 from selvawatch.validate.judge_raster import validate_cube
 from selvawatch.validate.reference_cube import CLASSES, open_cube
 
@@ -82,3 +86,21 @@ def test_classes_of_another_shape_are_refused_in_one_line(made, tmp_path):
     np.save(tmp_path / "class_base.npy", np.zeros((3, 3), np.uint8))
     with pytest.raises(LayerError, match=r"class_base\.npy.*needed uint8 \(24, 24\)"):
         open_cube(tmp_path, "base")
+
+
+def test_raised_levels_are_of_the_last_days_of_the_declared_history_as_in_a_run(monkeypatch):
+    model, shared = (load(kind, ROOT / "models" / name) for kind, name in NUMBERS)
+    counted = []
+
+    def levels_of(_model, _baselines, _state, history, *, rule, workers):
+        assert rule is shared and workers == 1
+        counted.extend(one.day for one in history)
+        return xr.Dataset()
+
+    monkeypatch.setattr(detection, "raised_levels", levels_of)
+    ended, days = 19_000, model.past_runs.days
+    # the history ends 200 days before its declared end
+    history = [observation(ended - days + 1 + at) for at in (-300, -1, 0, days - 200)]
+    reason = xr.DataArray(np.full((1, 1), Reason.MONITORED, np.uint8), dims=("y", "x"))
+    detection.with_raised(model, quiet_baselines((1, 1)), reason, history, ended, shared, 1)
+    assert counted == [ended - days + 1, ended - 199]

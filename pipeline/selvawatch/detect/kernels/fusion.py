@@ -286,9 +286,9 @@ def decide(
 
     A pixel that fell by less than shares[0] of what a neighbour above its level fell, while shares[3] or more
     neighbours fell by no more than shares[2] of what it fell, is not confirmed while optical speaks of it;
-    what no optical observation saw has not fallen. One whose running fall is known is provisional only from a fall of shares[1], or a
-    radar sum of levels[1, 4], on; before that it is `SUSPECT` since
-    its `provisional_on`, and may be confirmed all the same; `detected_on` is the day it is told of.
+    what no optical observation saw has not fallen. One whose running fall is known is provisional only from a
+    fall of shares[1], or a radar sum of levels[1, 4], on; before that it is `SUSPECT` since its
+    `provisional_on`, and may be confirmed all the same; `detected_on` is the day it is told of.
 
     shares: (4,) float64; levels: (3, 5) int64, and raised: (3, rows * columns) uint8, whole units of
     evidence; all others (rows * columns,) of the types of `detect.fusion.STATE`, active uint8; fall: uint8,

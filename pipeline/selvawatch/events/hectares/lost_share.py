@@ -6,9 +6,6 @@ import numpy as np
 
 from selvawatch.events.patches import EventRule, Pixels, touching
 
-_LEAST_MEASURED = 0.5
-"""Share of an event's pixels whose falls must be known before they say anything of its hectares."""
-
 
 def mostly_lost(pixels: Pixels, labels: np.ndarray, rule: EventRule) -> np.ndarray:
     """Whether each pixel was lost for the most part, bool: its NDVI fall against that of its patch's core.
@@ -47,7 +44,7 @@ def subpixel_px(
     lost = np.where(is_part & (live.fall < rule.least_fall), 0.0, np.clip(share, 0.0, 1.0))
     total = np.bincount(owner, lost, count)
     measured, size = (np.bincount(owner[which], minlength=count) for which in (shown & is_known, shown))
-    return np.where((measured > 0) & (measured >= _LEAST_MEASURED * size), total, np.nan)
+    return np.where((measured > 0) & (measured >= rule.measured_share * size), total, np.nan)
 
 
 def _core(pixels: Pixels, labels: np.ndarray, rule: EventRule) -> np.ndarray:
