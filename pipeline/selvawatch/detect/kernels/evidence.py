@@ -12,6 +12,7 @@ from collections.abc import Callable
 import numba as nb
 import numpy as np
 
+from selvawatch.detect.kernels.family import Family
 from selvawatch.detect.kernels.fused import fma
 
 FALL, BOTH, RISE = -1, 0, 1
@@ -46,7 +47,9 @@ def scratch(pixels: int) -> np.ndarray:
     return np.empty(-(-pixels // LANE) * LANE * SLOTS, np.float32)
 
 
-def _evidence_kernel(terms: int, spatial_too: bool, added: bool) -> Callable[..., None]:
+def _evidence_kernel(of: tuple[int, bool, bool]) -> Callable[..., None]:
+    terms, spatial_too, added = of
+
     @nb.njit(
         nb.void(
             _READ,
@@ -200,12 +203,12 @@ def _evidence_kernel(terms: int, spatial_too: bool, added: bool) -> Callable[...
     return kernel
 
 
-_EVIDENCE_KERNELS = {
-    (terms, spatial, added): _evidence_kernel(terms, spatial, added)
-    for terms in (3, 5, 7)
-    for spatial in (False, True)
-    for added in (False, True)
-}
+AT_IMPORT = tuple((terms, spatial, terms == 3) for terms in (3, 5) for spatial in (False, True))
+"""Kernels that the packaged model needs: number of terms, whether a spatial reference is read, and whether
+evidence is added; others are compiled when they are first used.
+"""
+
+_KERNELS = Family(_evidence_kernel, AT_IMPORT)
 
 
 def add_index(
@@ -240,7 +243,7 @@ def add_index(
     values, sigma: (pixels,) int16, stored units, -32768 = not seen; terms: (K, pixels) int16; basis: (K,)
     float32; temporal, spatial: (6,) float32; lanes: float32 of `scratch(stop - start)`.
     """
-    _EVIDENCE_KERNELS[basis.size, spatial_too, added](
+    _KERNELS.of((basis.size, spatial_too, added))(
         values,
         terms,
         sigma,

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 import numba as nb
 import numpy as np
 
+from selvawatch.detect.kernels.family import Family
 from selvawatch.detect.kernels.fused import fma, with_id
 from selvawatch.detect.kernels.normal import LANE, factorise, spread_of, substitute
 
@@ -454,7 +455,8 @@ def _write(
         )
 
 
-_FITS = {harmonics: _fit_kernel(harmonics) for harmonics in (1, 2, 3)}
+_FITS = Family(_fit_kernel, (1, 2))
+"""By number of harmonics."""
 
 
 def fit(
@@ -480,7 +482,7 @@ def fit(
     kept = np.array([_kept_variance(float(screen)) for screen in screens], np.float32)
     harmonics, count = (trig.shape[1] - 1) // 4, len(stacks)
     first, second, third = stacks[0], stacks[min(1, count - 1)], stacks[count - 1]
-    _FITS[harmonics](first, second, third, count, start, stop, padded, ridge, screens, kept, out)
+    _FITS.of(harmonics)(first, second, third, count, start, stop, padded, ridge, screens, kept, out)
 
 
 def _kept_variance(screen: float) -> float:
