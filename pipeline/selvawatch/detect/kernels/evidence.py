@@ -107,9 +107,8 @@ def _evidence_kernel(of: tuple[int, bool, bool]) -> Callable[..., None]:
         for k in range(terms):
             angle[k] = basis[k]
         a0, a1, a2, a3, a4, a5, a6 = angle[0], angle[1], angle[2], angle[3], angle[4], angle[5], angle[6]
-        expected, ratios = np.empty(LANE, np.float32), np.empty(LANE, np.float32)
+        ratios, histories = np.empty(LANE, np.float32), np.empty(LANE, np.float32)
         departures, widths = np.empty(LANE, np.float32), np.empty(LANE, np.float32)
-        histories = np.empty(LANE, np.float32)
         for first in range(start, stop, LANE):
             last = first + min(LANE, stop - first)
             # a lane of pixels, its scratch, and its coefficients
@@ -119,7 +118,7 @@ def _evidence_kernel(of: tuple[int, bool, bool]) -> Callable[..., None]:
             c0, c1, c2 = coefficients[0, first:last], coefficients[1, first:last], coefficients[2, first:last]
             c3, c4 = coefficients[min(3, terms - 1), first:last], coefficients[min(4, terms - 1), first:last]
             c5, c6 = coefficients[min(5, terms - 1), first:last], coefficients[min(6, terms - 1), first:last]
-            # the prediction: terms @ basis
+            # the departure in sigmas, by the history or the spatial reference, and its ratio in nats
             for p in range(value.size):
                 predicted = np.float32(c0[p]) * a0
                 predicted = fma(np.float32(c1[p]), a1, predicted)
@@ -130,11 +129,7 @@ def _evidence_kernel(of: tuple[int, bool, bool]) -> Callable[..., None]:
                 if terms > 5:
                     predicted = fma(np.float32(c5[p]), a5, predicted)
                     predicted = fma(np.float32(c6[p]), a6, predicted)
-                expected[p] = predicted
-            # the departure in sigmas, by the history or the spatial reference, and its ratio in nats
-            for p in range(value.size):
                 spread = np.float32(spreads[p])
-                predicted = expected[p]
                 usable = (value[p] != nodata) & (spreads[p] != np.int16(0))
                 by_history = usable
                 least, slope, middle, bottom, top = floor, gain, centre, low, high
@@ -162,25 +157,23 @@ def _evidence_kernel(of: tuple[int, bool, bool]) -> Callable[..., None]:
                     lane[p] = before + (ratio if usable else zero)
                     lane[LANE + p] = stored + (one if usable else zero)
                 else:
-                    ratios[p] = ratio if usable else UNKNOWN
+                    ratio = ratio if usable else UNKNOWN
+                    before = empty if first_index else lane[p]
+                    backed = (before > low) | (before == UNKNOWN)
+                    held = ratio if backed | (ratio < alone) else alone
+                    held = held if (held > before) & counts else before
+                    lane[p] = held
+                    ratios[p] = ratio
                     departures[p], widths[p] = moved * sign, width
-                    histories[p] = one if by_history else zero
+                    if spatial_too:
+                        histories[p] = one if by_history else zero
             if added:
                 continue
             # what the lane holds of the indices before, and this one with them: each loop stores one value
             # whatever it is, since a choice between a new value and the one that stands there is a branch
             if first_index:
                 for p in range(value.size):
-                    lane[p], lane[LANE + p] = empty, unseen
-            if counts and alone < high:
-                for p in range(value.size):
-                    before, ratio = lane[p], ratios[p]
-                    backed = (before > low) | (before == UNKNOWN)
-                    ratios[p] = ratio if backed | (ratio < alone) else alone
-            if counts:
-                for p in range(value.size):
-                    before, ratio = lane[p], ratios[p]
-                    lane[p] = before if before > ratio else ratio
+                    lane[LANE + p] = unseen
             if plays and spatial_too:
                 for p in range(value.size):
                     stored, strange = lane[LANE + p], ratios[p] > UNKNOWN
@@ -188,8 +181,8 @@ def _evidence_kernel(of: tuple[int, bool, bool]) -> Callable[..., None]:
                     lane[LANE + p] = -one if strange & (histories[p] == zero) else known
             elif plays:
                 for p in range(value.size):
-                    stored, known = lane[LANE + p], histories[p]
-                    lane[LANE + p] = stored if stored < known else known
+                    stored = lane[LANE + p]
+                    lane[LANE + p] = stored if ratios[p] > UNKNOWN else zero
             if keeps:
                 departure_lane, width_lane = (
                     lane[at : at + value.size],
