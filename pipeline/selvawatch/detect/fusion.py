@@ -278,6 +278,7 @@ class Steps:
                 model.rim.least_share,
                 model.promise.least_fall / model.rim.full,
                 model.rim.outside_share,
+                model.rim.outside_fall / model.rim.full,
                 model.rim.outside,
             ]
         )

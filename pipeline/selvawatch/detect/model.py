@@ -68,7 +68,8 @@ class Evidence:
 
     `llr = clip(gain * (departure - centre), low, high)` in nats, with the departure in sigmas: how far the
     observation fell below (side = fall), rose above (rise) or left (both) the prediction. It is the ratio
-    of two Gaussians of equal sigma that stand `gain` sigmas apart when `centre = gain / 2`.
+    of two Gaussians of equal sigma that stand `gain` sigmas apart when `centre = gain / 2`. Where the index
+    stands alone it is at most `alone`.
     """
 
     side: Side
@@ -84,8 +85,8 @@ class Evidence:
     sigma_floor: float
     """Smallest sigma that is believed, in units of the index (dB for radar)."""
     alone: float | None = None
-    """Most that one observation may say where the indices of its stream before this one were seen and say no
-    more than `low`, nats; None: `high`.
+    """Most that one observation may say where no index of its stream before this one says more than `low`,
+    nats; None: `high`.
     """
 
     def __post_init__(self) -> None:
@@ -260,8 +261,8 @@ class StreamModel:
     """Whose accumulator it feeds besides the joint one."""
     combine: Combine
     """`sum`: indices see one thing with noise of their own, and their evidence is added. `most`: each sees
-    another kind of loss (a pond, bare soil), and the one that says most for loss speaks for the
-    observation."""
+    another kind of loss (a pond, bare soil), and the one that says most for loss, with `Evidence.alone` taken
+    off, speaks for the observation."""
     correlation: float
     """Correlation of residuals between indices that are added, 0-1: the sum of n is divided by
     1 + (n - 1) * correlation, so that what they share is not counted twice."""
@@ -286,7 +287,11 @@ class StreamModel:
         _need(self.low <= 0 < self.high, "low, high", (self.low, self.high), "low <= 0 < high")
         _need(bool(names) and len(set(names)) == len(names), "indices", names, "one or more, each once")
         _need(self.combine == "most" or len(names) <= 3, "indices of a sum", names, "three or fewer")
-        _need(any(index.counts for index in self.indices), "indices", names, "at least one that counts")
+        counting = [index for index in self.indices if index.counts]
+        _need(bool(counting), "indices", names, "at least one that counts")
+        alone = [index.index for index in self.indices if index.evidence.alone is not None]
+        may = [] if self.combine == "sum" else [index.index for index in counting[1:]]
+        _need(set(alone) <= set(may), "indices with alone", alone, f"some of {may}, not the first, no sum")
         if self.haze is not None:
             _need(set(self.haze.indices) <= set(names), "haze", self.haze.indices, f"some of {names}")
             _need(self.combine == "most", "combine with haze", self.combine, "most")
@@ -372,7 +377,10 @@ class Rim:
     least_share: float
     """Least share of the largest fall of its neighbours at which a pixel is confirmed, 0-1; 0: always."""
     outside_share: float
-    """Neighbours that fell by no more than this share of what the pixel fell lie outside the loss, 0-1."""
+    """Neighbours whose fall is known and is no more than this share of the pixel's lie outside the loss, 0-1.
+    """
+    outside_fall: float
+    """Neighbours that fell by no more than this lie outside too, in units of the index: what noise leaves."""
     outside: int
     """Fewest neighbours outside of a rim, 0-8: a weak loss among others as weak has fewer and is none."""
 
@@ -382,6 +390,7 @@ class Rim:
         _need(0.02 <= self.weight <= 1, "weight", self.weight, "0.02 to 1")
         _need(0 <= self.least_share < 1, "least_share", self.least_share, "0 to below 1")
         _need(0 <= self.outside_share < 1, "outside_share", self.outside_share, "0 to below 1")
+        _need(0 <= self.outside_fall < self.full, "outside_fall", self.outside_fall, "0 to below full")
         _need(0 <= self.outside <= 8, "outside", self.outside, "0 to 8")
 
 

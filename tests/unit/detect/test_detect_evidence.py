@@ -48,7 +48,7 @@ def slow_evidence(day_look, baselines, row, column, level=None):
             widths[index.index] = max(sigma, floor / index.scale)
         if index.counts:
             ratio = min(max(gain * (z - centre), rule.low), rule.high)
-            if rule.alone is not None and ratios and max(ratios) <= rule.low:
+            if rule.alone is not None and max(ratios, default=rule.low) <= rule.low:
                 ratio = min(ratio, rule.alone)
             ratios.append(ratio)
     if not ratios:
@@ -207,7 +207,7 @@ def test_a_water_index_speaks_for_loss_only_where_another_index_falls_with_it():
     assert of(least, LEVELS["nbr"]) == of(LEVELS["ndvi"], None) == of(None, LEVELS["nbr"]) == -8
     assert of(falls, LEVELS["nbr"]) > 0
     assert of(LEVELS["ndvi"], LEVELS["nbr"] - 480) > 0
-    assert of(None, None) > 0
+    assert of(None, None) == -8
 
 
 def test_a_pixel_says_the_same_among_quiet_pixels_and_among_hazy_ones():

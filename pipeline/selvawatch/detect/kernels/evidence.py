@@ -159,8 +159,7 @@ def _evidence_kernel(of: tuple[int, bool, bool]) -> Callable[..., None]:
                 else:
                     ratio = ratio if usable else UNKNOWN
                     before = empty if first_index else lane[p]
-                    backed = (before > low) | (before == UNKNOWN)
-                    held = ratio if backed | (ratio < alone) else alone
+                    held = ratio if (before > low) | (ratio < alone) else alone
                     held = held if (held > before) & counts else before
                     lane[p] = held
                     ratios[p] = ratio
@@ -169,7 +168,7 @@ def _evidence_kernel(of: tuple[int, bool, bool]) -> Callable[..., None]:
                         histories[p] = one if by_history else zero
             if added:
                 continue
-            # what the lane holds of the indices before, and this one with them: each loop stores one value
+            # whether the pixel can be held against haze, and what that needs: each loop stores one value
             # whatever it is, since a choice between a new value and the one that stands there is a branch
             if first_index:
                 for p in range(value.size):
@@ -224,14 +223,14 @@ def add_index(
 ) -> None:
     """Take pixels start..stop of one index of an observation into scratch, which the first index clears.
 
-    `added`: its evidence is added and counted. Otherwise, where it `counts`, the larger evidence is kept; an
+    `added`: its evidence is added and counted. Otherwise, where it `counts`, the larger is kept; an
     index with a `part` in haze leaves its departure and sigma (stored units, the way loss moves it), and that
     the pixel cannot be held against haze where it was not seen or has no history.
 
     sigma > 0: the prediction is terms @ basis; sigma < 0: `reference` (NaN: none today) plus terms @ basis,
     with sigma -sigma, which only the kernel for `spatial_too` reads; 0: no baseline. temporal, spatial: gain,
-    centre, low, high, sigma floor (stored units) of either kind, then the most that the index may say where
-    those before were seen and say no more than `low`.
+    centre, low, high, sigma floor (stored units) of either kind, then, read of temporal alone, the most that
+    an index that is not added may say where none before it says more than `low`.
 
     values, sigma: (pixels,) int16, stored units, -32768 = not seen; terms: (K, pixels) int16; basis: (K,)
     float32; temporal, spatial: (6,) float32; lanes: float32 of `scratch(stop - start)`.

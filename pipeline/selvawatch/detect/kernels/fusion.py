@@ -284,13 +284,13 @@ def decide(
     confirmation the run that confirmed is kept in the place of the joint run. What is provisional again
     within `again_within` days of its withdrawal keeps its `detected_on`.
 
-    A pixel that fell by less than shares[0] of what a neighbour above its level fell, while shares[3] or more
-    neighbours fell by no more than shares[2] of what it fell, is not confirmed while optical speaks of it;
-    what no optical observation saw has not fallen. One whose running fall is known is provisional only from a
+    A pixel that fell by less than shares[0] of what a neighbour above its level fell is not confirmed while
+    optical speaks of it, if shares[4] or more neighbours of known fall fell by no more than shares[2] of what
+    it fell, or than shares[3] of a whole fall. One whose running fall is known is provisional only from a
     fall of shares[1], or a radar sum of levels[1, 4], on; before that it is `SUSPECT` since its
     `provisional_on`, and may be confirmed all the same; `detected_on` is the day it is told of.
 
-    shares: (4,) float64; levels: (3, 5) int64, and raised: (3, rows * columns) uint8, whole units of
+    shares: (5,) float64; levels: (3, 5) int64, and raised: (3, rows * columns) uint8, whole units of
     evidence; all others (rows * columns,) of the types of `detect.fusion.STATE`, active uint8; fall: uint8,
     fall_on: uint16: `kernels.slow.keep_fall`.
     """
@@ -346,6 +346,7 @@ def decide(
             news_r = sum_r[p] >= least[1] + raised[1, p] and flag & RADAR_BIT == 0
             if news_o or news_r or (provisional and sum_j[p] >= least[2] + raised[2, p]):
                 near, core, outside = 0, np.uint8(0), 0
+                hardly = max(shares[2] * fall[p], shares[3] * WHOLE)
                 if neighbours > 0:
                     row, column = p // columns, p % columns
                     for y in (row - distance, row, row + distance):
@@ -353,13 +354,13 @@ def decide(
                             if 0 <= y < rows and 0 <= x < columns and (y != row or x != column):
                                 q = y * columns + x
                                 near += active[q] & ABOVE
-                                outside += fall[q] <= shares[2] * fall[p]
+                                outside += fall_on[q] > 0 and fall[q] <= hardly
                                 if active[q] & ABOVE and fall[q] > core:
                                     core = fall[q]
                 # a rim that optical sees, of what fell far more: not yet; else
                 # confirmed, with the run that confirmed in the place of the joint one
                 below = fall_on[p] > 0 and fall[p] < shares[0] * core
-                rim = provisional and sum_o[p] > 0 and below and outside >= shares[3]
+                rim = provisional and sum_o[p] > 0 and below and outside >= shares[4]
                 at = 2 if near >= neighbours else 3
                 by_o = sum_o[p] >= levels[0, at] + raised[0, p] and not rim
                 by_r = sum_r[p] >= levels[1, at] + raised[1, p] and not rim
