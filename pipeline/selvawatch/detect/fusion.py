@@ -273,15 +273,7 @@ class Steps:
         self._pixels = self._shape[0] * self._shape[1]
         self._distance = support_px(model, float(state.attrs["resolution"]))
         self._limits, self._levels = _units(model)
-        self._shares = np.array(
-            [
-                model.rim.least_share,
-                model.promise.least_fall / model.rim.full,
-                model.rim.outside_share,
-                model.rim.outside_fall / model.rim.full,
-                model.rim.outside,
-            ]
-        )
+        self._shares = shares_of(model)
         self._rule = EvidenceRule(model, baselines)
         self._shared = None if rule is None else SharedParts(model, baselines, rule, corner)
         self._slow = None if rule is None else SlowFalls(model, rule, corner, arrays, self._shape)
@@ -404,6 +396,20 @@ class Steps:
             self._arrays["fall"],
             self._arrays["fall_on"],
         )
+
+
+def shares_of(model: Model) -> np.ndarray:
+    """What falls are compared with, as `kernels.decide` takes it, (5,) float64."""
+    rim, promise = model.rim, model.promise
+    return np.array(
+        [
+            rim.least_share,
+            promise.least_fall / rim.full,
+            rim.outside_share,
+            rim.outside_fall / rim.full,
+            rim.outside,
+        ]
+    )
 
 
 def _over(pool: ThreadPoolExecutor, work: Callable[[int, int], None], size: int, workers: int) -> None:

@@ -289,7 +289,7 @@ class StreamModel:
         _need(self.combine == "most" or len(names) <= 3, "indices of a sum", names, "three or fewer")
         counting = [index for index in self.indices if index.counts]
         _need(bool(counting), "indices", names, "at least one that counts")
-        alone = [index.index for index in self.indices if index.evidence.alone is not None]
+        alone = [index.index for index in counting if index.evidence.alone is not None]
         may = [] if self.combine == "sum" else [index.index for index in counting[1:]]
         _need(set(alone) <= set(may), "indices with alone", alone, f"some of {may}, not the first, no sum")
         if self.haze is not None:

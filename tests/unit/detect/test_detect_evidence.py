@@ -14,14 +14,17 @@ from selvawatch.errors import StackError
 MODEL = fused()
 
 
-def evidence(day_look, baselines=None):
+def evidence(day_look, baselines=None, model=MODEL):
     baselines = quiet_baselines(day_look.shape) if baselines is None else baselines
-    return EvidenceRule(MODEL, baselines).of_day([day_look])
+    return EvidenceRule(model, baselines).of_day([day_look])
 
 
-def slow_evidence(day_look, baselines, row, column, level=None):
-    """Written from the description: one pixel, in float64; None where nothing was seen."""
-    stream = MODEL.stream(day_look.stream)
+def slow_evidence(day_look, baselines, row, column, level=None, model=MODEL, held=None):
+    """Written from the description: one pixel, in float64; None where nothing was seen.
+
+    held: list to which the names of indices are added that say no more than they may alone.
+    """
+    stream = model.stream(day_look.stream)
     ratios, departures, widths, fallback = [], {}, {}, set()
     for index in stream.indices:
         if index.index not in day_look.values:
@@ -49,6 +52,8 @@ def slow_evidence(day_look, baselines, row, column, level=None):
         if index.counts:
             ratio = min(max(gain * (z - centre), rule.low), rule.high)
             if rule.alone is not None and max(ratios, default=rule.low) <= rule.low:
+                if held is not None and ratio > rule.alone:
+                    held.append(index.index)
                 ratio = min(ratio, rule.alone)
             ratios.append(ratio)
     if not ratios:
@@ -163,6 +168,89 @@ def test_the_fallback_is_the_slow_evidence():
                 expected = slow_evidence(day_look, baselines, row, column, level)
                 assert (got[row, column] == NODATA) == (expected is None)
                 assert expected is None or abs(got[row, column] - expected) <= 0.502
+
+
+@pytest.mark.parametrize("sigma", [300, -800])
+def test_the_kernels_are_the_slow_evidence_where_the_water_index_stands_alone(sigma):
+    rng = np.random.default_rng(18)
+    shape = (2, 300)
+    baselines = quiet_baselines(shape)
+    forest = np.ones(shape, bool)
+    baselines["reference_forest"] = (("y", "x"), forest)
+    for index in ("ndvi", "nbr"):
+        baselines[f"sentinel-2.{index}.sigma"][:] = sigma
+        baselines[f"sentinel-2.{index}.terms"][0] = LEVELS[index] if sigma > 0 else -200
+    held = []
+    for day in range(19_000, 19_010):
+        noise = rng.normal(0, 300, (3, *shape))
+        rise = np.where(rng.random(shape) < 0.5, 3700, 0)
+        values = {"ndvi": LEVELS["ndvi"] + noise[0], "nbr": LEVELS["nbr"] + noise[1]}
+        values["mndwi"] = LEVELS["mndwi"] + noise[2] + rise
+        for name in ("ndvi", "nbr"):
+            values[name][rng.random(shape) < 0.3] = NODATA
+        day_look = observation(day, shape=shape, **{name: np.rint(value) for name, value in values.items()})
+        level = {
+            index.index: forest_level(day_look.values[index.index], forest, index.reference)
+            for index in MODEL.stream("sentinel-2").indices
+            if index.reference is not None
+        }
+        got = evidence(day_look, baselines)
+        for column in range(0, shape[1], 3):
+            expected = slow_evidence(day_look, baselines, 1, column, level, held=held)
+            assert (got[1, column] == NODATA) == (expected is None)
+            assert expected is None or abs(got[1, column] - expected) <= 0.502
+    assert len(held) > 200
+
+
+def with_streams(change):
+    """The model with another rule for each stream, without what the rule does not allow."""
+    streams = []
+    for stream in MODEL.streams:
+        indices = tuple(
+            replace(index, counts=True, evidence=replace(index.evidence, alone=None))
+            for index in stream.indices
+        )
+        streams.append(change(replace(stream, indices=indices, haze=None)))
+    return replace(MODEL, streams=tuple(streams))
+
+
+def of_three_harmonics(stream):
+    indices = (replace(one, harmonic=replace(one.harmonic, harmonics=3)) for one in stream.indices)
+    return replace(stream, indices=tuple(indices))
+
+
+def combined_otherwise(stream):
+    return replace(stream, combine="sum" if stream.combine == "most" else "most")
+
+
+@pytest.mark.parametrize("change", [of_three_harmonics, combined_otherwise])
+def test_kernels_that_are_compiled_when_first_used_are_the_slow_evidence(change):
+    rng, model = np.random.default_rng(19), with_streams(change)
+    shape = (4, 200)
+    baselines = quiet_baselines(shape)
+    for stream, index in model.pairs():
+        name, terms = f"{stream.stream}.{index.index}.terms", index.harmonic.terms
+        levels = rng.integers(-300, 300, (terms, *shape)).astype(np.int16)
+        levels[0] = LEVELS[index.index]
+        baselines[name] = ((f"term{terms}", "y", "x"), levels)
+    seen = set()
+    for day_look in random_looks(rng, shape, range(19_000, 19_020), loss_from=19_010, missing=0.2):
+        got = evidence(day_look, baselines, model)
+        for column in range(0, shape[1], 9):
+            for row in (0, 3):
+                expected = slow_evidence(day_look, baselines, row, column, model=model)
+                assert (got[row, column] == NODATA) == (expected is None)
+                assert expected is None or abs(got[row, column] - expected) <= 0.502
+                seen.add(expected)
+    assert len(seen) > 100
+
+
+def test_an_index_may_not_stand_alone_before_others_nor_in_a_sum():
+    stream = MODEL.stream("sentinel-2")
+    with pytest.raises(ValueError, match="indices with alone"):
+        replace(stream, indices=stream.indices[::-1])
+    with pytest.raises(ValueError, match="indices with alone"):
+        replace(stream, combine="sum", haze=None)
 
 
 @pytest.mark.parametrize("stream", ["sentinel-2", "landsat"])

@@ -12,7 +12,7 @@ from selvawatch.core.status import Reason
 from selvawatch.detect.model import Model
 from selvawatch.detect.shift_rule import CommonShift
 from selvawatch.errors import LayerError
-from selvawatch.validate import detection
+from selvawatch.validate import detection, judge_raster
 from selvawatch.validate.judge_raster import validate_cube
 from selvawatch.validate.reference_cube import CLASSES, open_cube
 
@@ -104,3 +104,16 @@ def test_raised_levels_are_of_the_last_days_of_the_declared_history_as_in_a_run(
     reason = xr.DataArray(np.full((1, 1), Reason.MONITORED, np.uint8), dims=("y", "x"))
     detection.with_raised(model, quiet_baselines((1, 1)), reason, history, ended, shared, 1)
     assert counted == [ended - days + 1, ended - 199]
+
+
+def test_levels_of_a_cube_are_raised_over_its_declared_history(made, monkeypatch):
+    model, shared = (load(kind, ROOT / "models" / name) for kind, name in NUMBERS)
+    ends = []
+
+    def with_raised(_model, baselines, _reason, _history, last_day, _shared, _workers):
+        ends.append(last_day)
+        return baselines
+
+    monkeypatch.setattr(judge_raster, "with_raised", with_raised)
+    validate_cube(made, "base", model, shared=shared)
+    assert ends == [open_cube(made, "base").history_end]

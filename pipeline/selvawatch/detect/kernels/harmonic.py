@@ -455,8 +455,10 @@ def _write(
         )
 
 
-_FITS = Family(_fit_kernel, (1, 2))
-"""By number of harmonics."""
+FITTED_AT_IMPORT = (1, 2)
+"""Numbers of harmonics whose fits are compiled at import; others are when they are first used."""
+
+_FITS = Family(_fit_kernel, FITTED_AT_IMPORT)
 
 
 def fit(
