@@ -27,7 +27,7 @@ demo: $(STAMP)   ## simulate an archive, run the whole pipeline over it through 
 test: $(STAMP)   ## the whole test suite, offline
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
-kernels: $(STAMP) ## compile every kernel ahead, which the first program that uses it does otherwise
+kernels: $(STAMP) ## compile ahead the kernels of the packaged models, which the first program that uses them does otherwise
 	$(BIN)/python -c "import importlib, pkgutil, selvawatch as s; [importlib.import_module(m.name) for m in pkgutil.walk_packages(s.__path__, 'selvawatch.')]"
 
 lint: $(STAMP)   ## ruff, mypy, import-linter, deptry
