@@ -144,7 +144,8 @@ def with_quality(day_look, share):
     )
 
 
-def test_the_fallback_is_the_slow_evidence():
+@pytest.mark.parametrize("water", [True, False], ids=["water has a history", "water has none"])
+def test_the_fallback_is_the_slow_evidence(water):
     rng = np.random.default_rng(8)
     shape = (4, 300)
     forest = np.ones(shape, bool)
@@ -156,6 +157,8 @@ def test_the_fallback_is_the_slow_evidence():
             baselines[f"{name}.terms"][0, 1:] = -200
             baselines[f"{name}.sigma"][1:] = -800
     baselines["reference_forest"] = (("y", "x"), forest)
+    for stream in ("sentinel-2", "landsat"):
+        baselines[f"{stream}.mndwi.sigma"] *= water
     for day_look in random_looks(rng, shape, range(19_000, 19_020), loss_from=19_010, missing=0.3):
         level = {
             index.index: forest_level(day_look.values[index.index], forest, index.reference)
@@ -164,7 +167,7 @@ def test_the_fallback_is_the_slow_evidence():
         }
         got = evidence(day_look, baselines)
         for column in range(0, shape[1], 11):
-            for row in (0, 3):
+            for row in (0, 1, 3):
                 expected = slow_evidence(day_look, baselines, row, column, level)
                 assert (got[row, column] == NODATA) == (expected is None)
                 assert expected is None or abs(got[row, column] - expected) <= 0.502

@@ -180,8 +180,8 @@ def _evidence_kernel(of: tuple[int, bool, bool]) -> Callable[..., None]:
                     lane[LANE + p] = -one if strange & (histories[p] == zero) else known
             elif plays:
                 for p in range(value.size):
-                    stored = lane[LANE + p]
-                    lane[LANE + p] = stored if ratios[p] > UNKNOWN else zero
+                    stored, known = lane[LANE + p], one if ratios[p] > UNKNOWN else zero
+                    lane[LANE + p] = stored if stored < known else known
             if keeps:
                 departure_lane, width_lane = (
                     lane[at : at + value.size],

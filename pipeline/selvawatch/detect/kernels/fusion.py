@@ -50,59 +50,38 @@ def _page(
 ) -> None:
     """Add a lane of evidence to one sum, S = max(0, S + evidence), and keep when its run began, in place.
 
-    lane: evidence (whole units; `MISSING`: not seen); frozen (1: the run stays as it is and only its
-    observations are counted); then the sum before and the new sum, which are written there, and scratch
-    of two. The gap is the
-    days from the observation before the run to its first day: 0 where there was none, 255 for that and more.
+    lane: evidence (whole units; `MISSING`: not seen), then frozen (1: the run stays as it is and only its
+    observations are counted). The gap is the days from the observation before the run to its first day: 0
+    where there was none, 255 for that and more.
     """
-    zero, one, byte = np.int16(0), np.int16(1), np.int16(255)
+    zero, one, byte, all_bits = np.int16(0), np.int16(1), np.int16(255), np.int16(-1)
     never, longest = np.uint16(0), np.uint16(255)
-    # the sum, between 0 and 255
     for p in range(total.size):
+        said = lane[p]
+        free = all_bits if lane[LANE + p] == zero else zero
+        seen = all_bits if said != MISSING else zero
         before = np.int16(total[p])
-        after = np.int16(before + lane[p])
+        after = np.int16(before + (said & seen))
         after = after if after > zero else zero
         after = after if after < byte else byte
-        after = after if lane[p] != MISSING else before
-        lane[2 * LANE + p] = before
-        lane[3 * LANE + p] = after
         total[p] = np.uint8(after)
-    # its observations; what a run begins and ends is kept in the lane as 0 and 1, so that each loop stores
-    # one value whatever it is: a store of a new value or of the one that stands there is a branch for a pixel
-    for p in range(observations.size):
-        ends = (lane[LANE + p] == zero) & (lane[3 * LANE + p] == zero)
+        stood = all_bits if before != zero else zero
+        runs = all_bits if after != zero else zero
+        # its observations
         count = np.int16(observations[p])
-        more = np.int16(count + 1) if count < byte else byte
-        more = zero if ends else more
-        lane[4 * LANE + p] = more if lane[p] != MISSING else count
-    for p in range(observations.size):
-        observations[p] = np.uint8(lane[4 * LANE + p])
-    # the gap before it
-    for p in range(gap.size):
-        free = one if lane[LANE + p] == zero else zero
-        frozen = one if lane[LANE + p] != zero else zero
-        was_zero = one if lane[2 * LANE + p] == zero else zero
-        runs = one if lane[3 * LANE + p] != zero else zero
-        lane[4 * LANE + p] = was_zero & runs & free
-        lane[5 * LANE + p] = frozen | runs
-    for p in range(gap.size):
+        more = np.int16(count + one) if count < byte else byte
+        more = more & (runs | ~free)
+        observations[p] = np.uint8((more & seen) | (count & ~seen))
+        # the gap before it, and where it begins
         last = since[p]
         days = np.uint16(day - last)
         days = days if days < longest else longest
         days = days if last != never else never
-        begins, stays = -lane[4 * LANE + p], -lane[5 * LANE + p]
+        begins, stays = runs & ~stood & free, runs | ~free
         kept = np.int16(gap[p]) & stays
         gap[p] = np.uint8((np.int16(days) & begins) | (kept & ~begins))
-    # where it begins
-    for p in range(since.size):
-        was_zero = one if lane[2 * LANE + p] == zero else zero
-        is_zero = one if lane[3 * LANE + p] == zero else zero
-        seen = one if lane[p] != MISSING else zero
-        free = one if lane[LANE + p] == zero else zero
-        lane[4 * LANE + p] = (was_zero | is_zero) & seen & free
-    for p in range(since.size):
-        moves = -lane[4 * LANE + p]
-        since[p] = np.uint16((np.int16(day) & moves) | (np.int16(since[p]) & ~moves))
+        moves = ~(stood & runs) & seen & free
+        since[p] = np.uint16((np.int16(day) & moves) | (np.int16(last) & ~moves))
 
 
 @nb.njit(
@@ -151,7 +130,7 @@ def add_day(
     # numbers that hold for every pixel, and scratch of three lanes of evidence
     zero, one = np.int16(0), np.int16(1)
     none, single, most = np.uint16(0), np.uint16(1), np.uint16(65535)
-    nothing, above_bit, shift = np.uint8(0), np.uint8(ABOVE), np.uint8(OPEN >> 1)
+    nothing, above_bit, open_bit = np.uint8(0), np.uint8(ABOVE), np.uint8(OPEN)
     today, provisional, confirmed, suspect = (
         np.uint16(day),
         np.uint8(PROVISIONAL),
@@ -162,11 +141,11 @@ def add_day(
     low_o, high_o, level_o = limits[0, 0], limits[0, 1], np.uint8(limits[0, 2])
     low_r, high_r, level_r = limits[1, 0], limits[1, 1], np.uint8(limits[1, 2])
     low_j, high_j, level_j, radar_low = limits[2, 0], limits[2, 1], np.uint8(limits[2, 2]), limits[2, 3]
-    scratch = np.zeros(18 * LANE, np.int16)
-    optic, radio, joint = scratch[: 6 * LANE], scratch[6 * LANE : 12 * LANE], scratch[12 * LANE :]
+    scratch = np.zeros(6 * LANE, np.int16)
+    optic, radio, joint = scratch[: 2 * LANE], scratch[2 * LANE : 4 * LANE], scratch[4 * LANE :]
     for p in range(LANE):
         scratch[p] = MISSING
-        scratch[6 * LANE + p] = MISSING
+        scratch[2 * LANE + p] = MISSING
     for first in range(start, stop, LANE):
         last = first + min(LANE, stop - first)
         flag = flags[first:last]
@@ -189,17 +168,17 @@ def add_day(
                 radio[p] = said if np.int16(flag[p] & reason_bits) == zero else MISSING
         # the joint evidence, and whether its run stands fast
         for p in range(flag.size):
-            by_o, by_r = scratch[p], scratch[6 * LANE + p]
+            by_o, by_r = scratch[p], scratch[2 * LANE + p]
             weak = by_r if by_r > radar_low else radar_low
             weak = weak if by_r != MISSING else zero
             said = np.int16((by_o if by_o != MISSING else zero) + weak)
             said = said if said > low_j else low_j
             said = said if said < high_j else high_j
-            scratch[12 * LANE + p] = said if (by_o != MISSING) | (by_r != MISSING) else MISSING
+            scratch[4 * LANE + p] = said if (by_o != MISSING) | (by_r != MISSING) else MISSING
         for p in range(flag.size):
             standing = np.int16(flag[p] & status_bits)
             decided = (standing == np.int16(CONFIRMED)) | (standing == np.int16(CLOSED))
-            scratch[13 * LANE + p] = one if decided else zero
+            scratch[5 * LANE + p] = one if decided else zero
         # the three sums
         if has_optical:
             _page(
@@ -210,30 +189,21 @@ def add_day(
                 radio, today, sum_r[first:last], since_r[first:last], gap_r[first:last], count_r[first:last]
             )
         _page(joint, today, sum_j[first:last], since_j[first:last], gap_j[first:last], count_j[first:last])
-        # last observation and number of observations
-        newest, counted = last_observed[first:last], count_total[first:last]
+        # last observation, number of observations, and what `decide` has to see to
+        newest, counted, activity = last_observed[first:last], count_total[first:last], active[first:last]
+        optical_sum, radar_sum, joint_sum = sum_o[first:last], sum_r[first:last], sum_j[first:last]
         for p in range(newest.size):
             seen = -one if joint[p] != MISSING else zero
             newest[p] = np.uint16((np.int16(today) & seen) | (np.int16(newest[p]) & ~seen))
-        for p in range(counted.size):
             more = single if joint[p] != MISSING else none
             more = more if counted[p] != most else none
             counted[p] = np.uint16(counted[p] + more)
-        # what `decide` has to see to
-        activity = active[first:last]
-        optical_sum, radar_sum, joint_sum = sum_o[first:last], sum_r[first:last], sum_j[first:last]
-        for p in range(activity.size):
-            high = above_bit if optical_sum[p] >= level_o else nothing
-            high_too = above_bit if radar_sum[p] >= level_r else nothing
-            highest = above_bit if joint_sum[p] >= level_j else nothing
-            activity[p] = np.uint8(high | high_too | highest)
-        for p in range(activity.size):
+            above = (optical_sum[p] >= level_o) | (radar_sum[p] >= level_r) | (joint_sum[p] >= level_j)
             status = np.uint8(flag[p] & status_bits)
-            waits = above_bit if (status == provisional) | (status == suspect) else nothing
-            stands = above_bit if status == confirmed else nothing
-            observed = above_bit if joint[p] != MISSING else nothing
-            moving = np.uint8((activity[p] | waits | stands) & observed)
-            activity[p] = np.uint8(activity[p] | np.uint8(moving << shift))
+            moves = above | (status == provisional) | (status == suspect) | (status == confirmed)
+            bits = above_bit if above else nothing
+            bits = np.uint8(bits | (open_bit if moves & (joint[p] != MISSING) else nothing))
+            activity[p] = bits
 
 
 @nb.njit(
