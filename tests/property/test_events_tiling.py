@@ -6,20 +6,13 @@ import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from drawn_tiles import SHARE
 from selvawatch.core.grid import Grid, Tile
 from selvawatch.core.hectares import equal_area_crs
 from selvawatch.core.raster_layers import LAYERS
 from selvawatch.events.detected import Detected, detect_events
 from selvawatch.events.patches import EventFrame, EventRule
 
-SHARE = {
-    "loss_looks": 5,
-    "lost_share": 0.5,
-    "core_quantile": 0.75,
-    "bare_fall": 0.65,
-    "least_fall": 0.1,
-    "measured_share": 0.5,
-}
 RULE = EventRule(min_ha=0.03, onset_gap_days=120, support_ha=0.02, close_after_days=365, **SHARE)
 SIDE = 24
 DAY = 19_000
