@@ -65,7 +65,7 @@ class Memory:
     """What a tile step took."""
 
     scenes: int
-    looks: int
+    observations: int
     workers: int
     peak_gib: float
     seconds: float

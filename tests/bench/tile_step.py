@@ -37,7 +37,7 @@ def main(site: str, store: str, area: str, until: str, source: str) -> None:
             {
                 "scenes": states.count("read"),
                 "unread": len(states) - states.count("read"),
-                "looks": len({(one.stream, one.day) for one in says.scene_records}),
+                "observations": len({(one.stream, one.day) for one in says.scene_records}),
                 "monitored": len(says.observations),
                 "workers": WORKERS,
                 "peak_gib": peak_gib(),
